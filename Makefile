@@ -1,0 +1,52 @@
+# sameair: two commands do everything on a machine with Python and make: `make run` and `make test`.
+VENV   ?= .venv
+PYTHON ?= python3
+PY     := $(VENV)/bin/python
+export UV_SYSTEM_CERTS = 1
+export UV_COMPILE_BYTECODE = 1
+
+.PHONY: run test test-all check setup setup-dev lock clean
+
+run: setup
+	$(VENV)/bin/sameair run
+
+setup: $(VENV)/.ok
+setup-dev: $(VENV)/.ok-dev
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# uv is quicker; pip does the same where it cannot be had. Both refuse a file whose hash is not in the lock.
+define install
+( $(PY) -m pip install -q --require-hashes -r requirements-uv.lock && $(PY) -m uv pip install -q --require-hashes --python $(PY) -r $(1) ) || $(PY) -m pip install -q --require-hashes -r $(1)
+$(PY) -m pip install -q --no-build-isolation --no-deps --no-index -e .
+endef
+
+$(VENV)/.ok: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(call install,requirements.lock)
+	touch $@
+
+$(VENV)/.ok-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	$(call install,requirements-dev.lock)
+	touch $(VENV)/.ok $@
+
+check: setup-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+test: check
+	$(VENV)/bin/pytest -m "not slow"
+
+# Every skip is an error here, and the slow tests run too.
+test-all: check
+	SAMEAIR_NO_SKIPS=1 $(VENV)/bin/pytest
+
+lock: setup-dev
+	$(PY) -m uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate --generate-hashes requirements-uv.in -o requirements-uv.lock
+	$(PY) -m uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate --generate-hashes requirements.in -o requirements.lock
+	$(PY) -m uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate --generate-hashes requirements-dev.in -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,1 @@
+"""What we say: rules, episodes, warnings, sign-off and delivery."""

@@ -1,0 +1,1 @@
+"""A small physical twin of the region that speaks the services' wire formats; always labelled simulated."""

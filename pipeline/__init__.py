@@ -1,0 +1,1 @@
+"""The core: what data looks like, where it lives, and when; it knows no source, model, alert or scheduler."""

@@ -1,0 +1,77 @@
+"""One error class per reaction of the caller; every message says what to do.
+
+SameairError
+├── SourceError            a source failed: go on without it and say so
+│   ├── NotYetAvailable    not published yet: try again later
+│   ├── SourceUnavailable  time-out, quota or server error after retries
+│   └── BadPayload         the answer does not parse: quarantine it, tell a developer
+├── ContractError          a dataset breaks pipeline.schema: stop this step
+├── NoUsableModel          nothing trained or inputs too few: fall back to a baseline and say so
+├── PolicyError            a rule, policy or city file is inconsistent: refuse to start
+├── ReviewError            an illegal step of a warning's life, or a missing right: refuse and record
+├── StorageError           disk full, database locked or damaged: stop with the cause
+└── UsageError             the command line or settings are wrong: say how to put them right
+"""
+
+
+class SameairError(Exception):
+    """Anything that sameair itself reports; its text is one line that says what to do."""
+
+    exit_code = 1
+
+
+class SourceError(SameairError):
+    """A source failed; names the source, the field and the remedy.
+
+    >>> str(SourceError("airkorea", "pm25Value is 'abc'", field="pm25Value", remedy="see quarantine/ab12"))
+    "airkorea: pm25Value is 'abc' (field pm25Value); see quarantine/ab12"
+    """
+
+    exit_code = 5
+
+    def __init__(self, source: str, what: str, *, field: str | None = None, remedy: str = "") -> None:
+        self.source, self.what, self.field, self.remedy = source, what, field, remedy
+        where = f" (field {field})" if field else ""
+        super().__init__(f"{source}: {what}{where}" + (f"; {remedy}" if remedy else ""))
+
+
+class NotYetAvailable(SourceError):
+    """The source has not published yet; ask again later."""
+
+
+class SourceUnavailable(SourceError):
+    """The source did not answer, refused, or has no quota left."""
+
+
+class BadPayload(SourceError):
+    """The source answered something that cannot be read; the raw answer goes to quarantine."""
+
+
+class ContractError(SameairError, ValueError):
+    """A table or dataset breaks the contract of pipeline.schema."""
+
+
+class NoUsableModel(SameairError):
+    """No trained model may be used for this forecast."""
+
+
+class PolicyError(SameairError, ValueError):
+    """A rule, policy or city file contradicts itself."""
+
+
+class ReviewError(SameairError):
+    """A step that the life of a warning, or the rights of the person, do not allow."""
+
+    exit_code = 4
+
+
+class StorageError(SameairError):
+    """The disk or the ledger cannot be used; nothing half written is visible."""
+
+    exit_code = 6
+
+
+class UsageError(SameairError):
+    """The command or the settings are wrong; exit code 2."""
+
+    exit_code = 2
