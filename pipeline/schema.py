@@ -84,6 +84,11 @@ def check_samples(samples: xr.Dataset) -> xr.Dataset:
             raise ContractError(f"samples.{name} has dims {samples[name].dims}, not {SAMPLE_DIMS}")
         if float(samples[name].min(skipna=True)) < 0:
             raise ContractError(f"samples.{name} holds negative concentrations")
+    _check_sample_facts(samples)
+    return samples
+
+
+def _check_sample_facts(samples: xr.Dataset) -> None:
     if samples.sizes.get("realization", 0) < MINIMUM_MEMBERS:
         raise ContractError(f"samples need at least {MINIMUM_MEMBERS} realizations")
     for name in ("issue_time", "as_of"):
@@ -92,7 +97,6 @@ def check_samples(samples: xr.Dataset) -> xr.Dataset:
     for name in ("world", "model_id", "inputs_used", "inputs_missing", "degraded"):
         if name not in samples.attrs:
             raise ContractError(f"samples lack the attribute {name}")
-    return samples
 
 
 PATH_DIMS: Final = ("realization", "city", "time")

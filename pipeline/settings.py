@@ -1,4 +1,4 @@
-"""Every setting in one place; read from ``SAMEAIR_…`` variables and the command line, passed down as an argument."""
+"""Every setting in one place, read from ``SAMEAIR_…`` variables and passed down as an argument."""
 
 from __future__ import annotations
 

@@ -59,7 +59,8 @@ def from_ns(when: np.datetime64) -> datetime:
     >>> from_ns(np.datetime64("2019-03-03T08:00")).isoformat()
     '2019-03-03T08:00:00+00:00'
     """
-    return when.astype("datetime64[us]").astype(datetime).replace(tzinfo=UTC)
+    naive: datetime = when.astype("datetime64[us]").item()
+    return naive.replace(tzinfo=UTC)
 
 
 def iso(when: datetime) -> str:
@@ -142,8 +143,9 @@ def horizon_end(issue_time: datetime, timezone: str) -> datetime:
 def hour_range(start: datetime, end: datetime, step_hours: int = 1) -> npt.NDArray[np.datetime64]:
     """Return interval ends in (start, end] on the UTC grid of ``step_hours`` (00, 03, … for 3) [UTC, ns].
 
-    >>> hour_range(parse_instant("2020-01-10T08"), parse_instant("2020-01-10T15"), 3).astype("M8[h]").tolist()
-    [datetime.datetime(2020, 1, 10, 9, 0), datetime.datetime(2020, 1, 10, 12, 0), datetime.datetime(2020, 1, 10, 15, 0)]
+    >>> ends = hour_range(parse_instant("2020-01-10T08"), parse_instant("2020-01-10T15"), 3)
+    >>> [str(t) for t in ends.astype("M8[h]")]
+    ['2020-01-10T09', '2020-01-10T12', '2020-01-10T15']
     """
     step = step_hours * NS_HOUR
     first = (to_ns(start).astype("int64") // step + 1) * step

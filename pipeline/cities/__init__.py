@@ -1,4 +1,4 @@
-"""The cities: name, party, time zone, rule set, and which stored series stand for each; rows of a table, no code."""
+"""The cities: name, party, time zone, rule set and the series that stand for each; rows of a table."""
 
 from __future__ import annotations
 
