@@ -8,7 +8,7 @@ export UV_COMPILE_BYTECODE = 1
 .PHONY: run test test-all check setup setup-dev lock clean
 
 run: setup
-	$(VENV)/bin/sameair run
+	$(VENV)/bin/sameair run $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
 setup: $(VENV)/.ok
 setup-dev: $(VENV)/.ok-dev

@@ -1,0 +1,50 @@
+"""Options that every command shares, and the settings made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", help="Folder of everything [env SAMEAIR_DATA_DIR; default ./var].", show_default=False
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Instant = Annotated[
+    str | None,
+    typer.Option("--at", help="Instant or cycle, ISO 8601, UTC unless it names a zone.", show_default=False),
+]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the simulated world.")]
+Quiet = Annotated[bool, typer.Option("--quiet-season", help="Simulate a season without an episode.")]
+World = Annotated[
+    str | None,
+    typer.Option("--world", help="'measured', or the name of a simulated world.", show_default=False),
+]
+
+
+def make_settings(data_dir: Path | None) -> Settings:
+    """Read the settings of the environment; ``--data-dir`` wins over SAMEAIR_DATA_DIR.
+
+    Raises
+    ------
+    UsageError
+        a SAMEAIR_… variable cannot be read; names it and what it may hold
+    """
+    from pydantic import ValidationError
+
+    from pipeline.errors import UsageError
+    from pipeline.settings import Settings
+
+    try:
+        return Settings(data_dir=data_dir) if data_dir is not None else Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        name = "SAMEAIR_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise UsageError(f"{name}: {first['msg']}; see docs/operations.md for what it may hold") from None

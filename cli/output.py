@@ -1,0 +1,78 @@
+"""What a command prints: tables and progress for people, one JSON document for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Report(Protocol):
+    """Tells how far a long step has come: label, steps done, steps in all (0: unknown)."""
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        """Show the progress of the step called ``label``."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that colours on a terminal only."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def print_json(document: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Print one JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def print_lines(lines: Sequence[str]) -> None:
+    """Print plain lines on standard output."""
+    from rich.text import Text
+
+    out = console()
+    for line in lines:
+        out.print(Text.from_markup(line))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; an empty one says so in a line."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    if not rows:
+        print_lines([f"{escape(title)}: none"])
+        return
+    table = Table(title=escape(title), title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(escape(column), overflow="fold")
+    for row in rows:
+        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    console().print(table)
+
+
+@contextmanager
+def progress_bars(*, enabled: bool) -> Iterator[Report]:
+    """Yield a reporter that draws one bar per label on standard error; silent when not enabled."""
+    if not enabled:
+        yield lambda label, done, total: None
+        return
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<34}"), BarColumn(32), TimeElapsedColumn())
+    with Progress(*columns, console=console(stderr=True), transient=not sys.stderr.isatty()) as bars:
+        known: dict[str, TaskID] = {}
+
+        def report(label: str, done: int, total: int) -> None:
+            if label not in known:
+                known[label] = bars.add_task(label, total=total or None)
+            bars.update(known[label], completed=done, total=total or None)
+            if total and done >= total:
+                bars.stop_task(known[label])
+
+        yield report

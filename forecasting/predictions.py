@@ -1,0 +1,119 @@
+"""The table of predictions: one row per city, model, issue and target; the contract of docs/predictions.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from pipeline.cities import City
+from pipeline.names import PM_THRESHOLDS, QUANTILE_LEVELS
+from pipeline.paths import day_means, instant_of
+from pipeline.times import FORECAST_DAYS, NS_HOUR, horizon_end, local_date, to_ns
+
+KEY_COLUMNS: Final = (
+    "city",
+    "model",
+    "issue_time",
+    "target",
+    "valid_start",
+    "valid_end",
+    "lead_hours",
+    "lead_day",
+)
+QUANTILE_COLUMNS: Final = tuple(f"q{round(level * 100):02d}" for level in QUANTILE_LEVELS)
+PROBABILITY_COLUMNS: Final = tuple(f"p_gt_{threshold}" for threshold in PM_THRESHOLDS)
+EXTRA_COLUMNS: Final = ("observed_share", "model_id", "degraded")
+COLUMNS: Final = (*KEY_COLUMNS, "mean", *QUANTILE_COLUMNS, *PROBABILITY_COLUMNS, *EXTRA_COLUMNS)
+
+Floats = npt.NDArray[np.float64]
+
+
+def prediction_rows(
+    paths: xr.Dataset, cities: Sequence[City], *, model: str, quantity: str = "pm2p5"
+) -> pd.DataFrame:
+    """Turn the joint paths of one issue into rows of the predictions table.
+
+    Parameters
+    ----------
+    paths : joint paths of one issue, see ``pipeline.schema.check_paths`` [ug m-3]
+    cities : the cities to write rows for
+    model : name in the column ``model``: ``sameair``, ``persistence``, ``climatology`` or a variant
+    quantity : ``pm2p5`` or ``pm10``
+
+    Returns
+    -------
+    rows with the columns COLUMNS. ``hourly`` rows cover the city's own intervals that start at or after
+    the issue, to the end of local day D+3; ``daily`` rows cover local days D to D+3, day D whole, with the
+    hours observed by then. Times are UTC; the mean is over (valid_start, valid_end]; probabilities are
+    those of the unrounded mean exceeding the number.
+    """
+    parts = []
+    for city in cities:
+        if city.id in paths["city"].values:
+            parts += [_hourly(paths, city, quantity), _daily(paths, city, quantity)]
+    rows = pd.concat(parts, ignore_index=True)
+    rows["model"] = model
+    rows["issue_time"] = pd.Timestamp(instant_of(paths, "issue_time"))
+    rows["model_id"] = str(paths.attrs.get("model_id", ""))
+    rows["degraded"] = str(paths.attrs.get("degraded", ""))
+    return rows[list(COLUMNS)]
+
+
+def _hourly(paths: xr.Dataset, city: City, quantity: str) -> pd.DataFrame:
+    issue = instant_of(paths, "issue_time")
+    spec = city.spec(quantity, "reference", str(paths.attrs.get("world", "measured")))
+    step = np.timedelta64((spec.interval_hours if spec else 1) * NS_HOUR, "ns")
+    ends = paths["time"].values
+    start, last = to_ns(issue), to_ns(horizon_end(issue, city.timezone))
+    on_cadence = ends.astype("int64") % step.astype("int64") == 0
+    wanted = on_cadence & (ends - step >= start) & (ends <= last)
+    members = paths[quantity].sel(city=city.id).transpose("realization", "time").values[:, wanted]
+    rows = _statistics(members)
+    rows["target"], rows["lead_day"], rows["observed_share"] = "hourly", pd.NA, 0.0
+    return _with_times(rows, city, ends[wanted] - step, ends[wanted], issue)
+
+
+def _daily(paths: xr.Dataset, city: City, quantity: str) -> pd.DataFrame:
+    issue = instant_of(paths, "issue_time")
+    today = np.datetime64(local_date(issue, city.timezone), "ns")
+    days = day_means(paths, city, quantity)
+    lead_day = ((days["day"].values - today) / np.timedelta64(1, "D")).astype(int)
+    wanted = (lead_day >= 0) & (lead_day <= FORECAST_DAYS)
+    rows = _statistics(days["day_mean"].transpose("realization", "day").values[:, wanted])
+    rows["target"], rows["lead_day"] = "daily", lead_day[wanted]
+    rows["observed_share"] = days["observed_share"].values[wanted]
+    return _with_times(
+        rows, city, days["valid_start"].values[wanted], days["valid_end"].values[wanted], issue
+    )
+
+
+def _with_times(
+    rows: pd.DataFrame,
+    city: City,
+    start: npt.NDArray[np.datetime64],
+    end: npt.NDArray[np.datetime64],
+    issue: datetime,
+) -> pd.DataFrame:
+    rows["city"] = city.id
+    rows["valid_start"] = pd.to_datetime(start, utc=True)
+    rows["valid_end"] = pd.to_datetime(end, utc=True)
+    rows["lead_hours"] = ((end - to_ns(issue)) / np.timedelta64(NS_HOUR, "ns")).astype("int64")
+    rows["lead_day"] = rows["lead_day"].astype("Int64")
+    return rows
+
+
+def _statistics(members: Floats) -> pd.DataFrame:
+    """Summarise (realization, row) into mean, quantiles and probabilities; a row with any NaN is all NaN."""
+    missing = np.isnan(members).any(axis=0)
+    table = {"mean": members.mean(axis=0)}
+    levels = np.quantile(members, QUANTILE_LEVELS, axis=0) if members.size else np.empty((7, 0))
+    table |= dict(zip(QUANTILE_COLUMNS, levels, strict=True))
+    for column, threshold in zip(PROBABILITY_COLUMNS, PM_THRESHOLDS, strict=True):
+        table[column] = np.where(missing, np.nan, (members > threshold).mean(axis=0))
+    return pd.DataFrame(table)
