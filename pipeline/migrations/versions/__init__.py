@@ -1,0 +1,1 @@
+"""One file per migration, numbered; explicit tables, so that a ledger of any age ends up the same."""
