@@ -1,4 +1,4 @@
-"""Where a warning holds: an outline where one is given, else the buffered hull of the city's stations, so marked."""
+"""Where a warning holds: an outline where one is given, else the buffered hull of the stations, so marked."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def city_area(city: City, stations: pd.DataFrame) -> Area:
     if len(points) < 3:
         ring = Point(0.0, 0.0).buffer(CIRCLE_M, quad_segs=12)
         source = (
-            f"circle of {CIRCLE_M / 1000:.0f} km round the city's centre; fewer than three stations known"
+            f"circle of {CIRCLE_M / 1000:.0f} km round the city's centre; fewer than 3 stations known"
         )
         return Area(_to_degrees(ring, (city.latitude, city.longitude)), source, "own construction", "circle")
     centre = (sum(p[0] for p in points) / len(points), sum(p[1] for p in points) / len(points))

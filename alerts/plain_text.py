@@ -5,15 +5,15 @@ from __future__ import annotations
 import unicodedata
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories that never belong in a shown value: controls, bidi marks, surrogates, line separators."""
+"""Unicode categories that no shown value may hold: controls, bidi marks, surrogates, separators."""
 
 
 def one_line(text: str, limit: int = 300) -> str:
-    """Return the text on one line, without control or invisible characters, at most ``limit`` long.
+    r"""Return the text on one line, without control or invisible characters, at most ``limit`` long.
 
     Line breaks become spaces, so that no value can open a header line or a paragraph of its own.
 
-    >>> one_line("duty\\r\\nBcc: x@y\\x00  desk")
+    >>> one_line("duty\r\nBcc: x@y\x00  desk")
     'duty Bcc: x@y desk'
     >>> one_line("a" * 9, limit=5)
     'aaaa…'

@@ -1,0 +1,137 @@
+"""Words, numbers, dates and probabilities as each language writes them; the tables are templates/<language>/words.toml."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from importlib import resources
+from typing import Any, Final, Literal, get_args
+from zoneinfo import ZoneInfo
+
+from alerts.plain_text import one_line
+from pipeline.cities import city
+from pipeline.times import parse_instant
+
+Language = Literal["ko", "zh", "en"]
+LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
+TEMPLATE_FOLDER = resources.files("alerts") / "templates"
+
+CHANCE_EDGES: Final = (0.10, 0.33, 0.66, 0.90)
+"""Upper edges of *very unlikely*, *unlikely*, *about as likely as not* and *likely* (IPCC AR5 guidance note)."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """One language's table of words, with the ways it writes numbers and times.
+
+    >>> english = vocabulary("en")
+    >>> english.number(162.7), english.chance(0.71), english.chance(0.999)
+    ('163', 'likely (71 %)', 'very likely (>99 %)')
+    >>> english.date("2026-01-16"), vocabulary("ko").date("2026-01-16"), vocabulary("zh").date("2026-01-16")
+    ('Fri 16 Jan', '1월 16일(금)', '1月16日（周五）')
+    """
+
+    language: Language
+    table: dict[str, Any]
+
+    def __getitem__(self, key: str) -> Any:
+        """Return a word or a table of words; a missing one is a KeyError."""
+        return self.table[key]
+
+    def city(self, city_id: str) -> str:
+        """Return a city's name."""
+        return city(city_id).name[self.language]
+
+    def join(self, names: list[str]) -> str:
+        """Return names as a list in this language."""
+        return str(self.table["list_separator"]).join(names)
+
+    def number(self, value: float | None) -> str:
+        """Return a concentration [ug m-3] as a whole number, or the word for *not assessable*."""
+        if value is None or not math.isfinite(value):
+            return str(self.table["not_assessable"])
+        return str(math.floor(value + 0.5))
+
+    def amount(self, value: float | None) -> str:
+        """Return a concentration with its unit [ug m-3]."""
+        text = self.number(value)
+        if value is None or not math.isfinite(value):
+            return text
+        return str(self.table["number_unit"]).format(number=text)
+
+    def span(self, low: float, high: float) -> str:
+        """Return a range of concentrations [ug m-3] without unit."""
+        return str(self.table["range"]).format(low=self.number(low), high=self.number(high))
+
+    def percent(self, probability: float | None) -> str:
+        """Return a probability [1] in per cent; never 0 or 100 where something remains open."""
+        if probability is None or not math.isfinite(probability):
+            return "–"
+        sign = " %" if self.language == "en" else "%"
+        share = round(100 * probability)
+        if share < 1:
+            return f"<1{sign}"
+        return f">99{sign}" if share > 99 else f"{share}{sign}"
+
+    def chance(self, probability: float) -> str:
+        """Return a probability [1] in words and number."""
+        word = self.table["chance_words"][sum(probability >= edge for edge in CHANCE_EDGES)]
+        return str(self.table["chance"]).format(word=word, number=self.percent(probability))
+
+    def date(self, day: str | date) -> str:
+        """Return a local calendar day."""
+        when = date.fromisoformat(day) if isinstance(day, str) else day
+        return str(self.table["date"]).format(
+            month=self.table["months"][when.month - 1],
+            day=when.day,
+            weekday=self.table["weekdays"][when.weekday()],
+        )
+
+    def moment(self, instant: str, zone: str, *, end: bool = False) -> str:
+        """Return an instant in local time; the end of a period at midnight is written 24:00 of the day before."""
+        local = parse_instant(instant).astimezone(ZoneInfo(zone))
+        time = f"{local:%H:%M}"
+        if end and time == "00:00":
+            local, time = local - timedelta(days=1), "24:00"
+        return str(self.table["moment"]).format(date=self.date(local.date()), time=time)
+
+    def period(self, start: str, end: str, zone: str) -> str:
+        """Return a period in local time, the zone named."""
+        return str(self.table["period"]).format(
+            start=self.moment(start, zone), end=self.moment(end, zone, end=True), zone=self.zone(zone)
+        )
+
+    def zone(self, zone: str) -> str:
+        """Return the name of a time zone; an unlisted one is named by its offset-free id."""
+        return str(self.table["zones"].get(zone, zone))
+
+    def instant(self, instant: str | datetime, zones: list[str]) -> str:
+        """Return one instant in each of several zones, the year named."""
+        when = parse_instant(instant) if isinstance(instant, str) else instant.astimezone(UTC)
+        shown = []
+        for zone in zones:
+            local = when.astimezone(ZoneInfo(zone))
+            shown.append((f"{local:%Y-%m-%d}", f"{local:%H:%M}", self.zone(zone)))
+        texts = [
+            f"{time} ({name})" if i and day == shown[0][0] else f"{day} {time} ({name})"
+            for i, (day, time, name) in enumerate(shown)
+        ]
+        return " / ".join(texts)
+
+    def phrase(self, text: str) -> str:
+        """Return the translation of a listed phrase of the program, else the text itself on one line."""
+        return str(self.table["phrases"].get(text, one_line(text)))
+
+    def named(self, table: str, key: str) -> str:
+        """Return a word of a table; an unlisted key is shown as it is, so that no message is lost for a word."""
+        return str(self.table[table].get(key, one_line(key)))
+
+
+@cache
+def vocabulary(language: Language) -> Vocabulary:
+    """Return the words of one language."""
+    text = (TEMPLATE_FOLDER / language / "words.toml").read_text("utf-8")
+    return Vocabulary(language, tomllib.loads(text))
