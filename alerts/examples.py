@@ -1,4 +1,4 @@
-"""A worked example of a warning: both cities, four days each, with links and rule findings; all numbers invented.
+"""A worked example of a warning: both cities, four days each, links and rule findings; numbers invented.
 
 For tests, documentation and previews of wording. It belongs to a simulated world and is an exercise.
 """
@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from alerts.content import CityOutlook, DayOutlook, LinkEvidence, Reference, RuleFinding, WarningContent
+from alerts.identifiers import alert_identifier
 from pipeline.names import PM_THRESHOLDS
 
 _BEIJING_DAYS = (
@@ -145,7 +146,7 @@ def example_update(first: WarningContent, **changes: Any) -> WarningContent:
     (2, 'update', [1])
     """
     reference = Reference(
-        first.version, f"urn:sameair:{first.warning_id}:{first.version}", "2026-01-14T08:40:00Z"
+        first.version, alert_identifier(first.warning_id, first.version), "2026-01-14T08:40:00Z"
     )
     defaults: dict[str, Any] = {
         "version": first.version + 1,

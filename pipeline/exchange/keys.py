@@ -1,0 +1,119 @@
+"""Signing keys of the parties (Ed25519, RFC 8032): one private file per party, public keys as text."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64decode, b64encode
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import mkstemp
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from pipeline.errors import StorageError, UsageError
+
+
+def load_or_create_key(folder: Path, name: str) -> Ed25519PrivateKey:
+    """Return the private key ``folder/name.key``, made once with mode 0600.
+
+    Of several processes that create it at the same instant one wins and all get its key. The public half
+    is written beside it as ``name.pub``. Raises StorageError if the file cannot be used.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     key = load_or_create_key(Path(folder), "seoul")
+    ...     same = load_or_create_key(Path(folder), "seoul")
+    >>> public_key_text(key) == public_key_text(same)
+    True
+    """
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise UsageError(f"'{name}' cannot name a key; use letters, digits, - and _")
+    path = folder / f"{name}.key"
+    try:
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            fresh = Ed25519PrivateKey.generate()
+            pem = fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            _place(path, pem, replace=False)
+        key = load_private_key(path)
+        public = folder / f"{name}.pub"
+        if not public.exists():
+            _place(public, f"{public_key_text(key)}\n".encode(), replace=True)
+    except OSError as error:
+        raise StorageError(f"the key {path} cannot be used: {error.strerror or error}") from error
+    return key
+
+
+def load_private_key(path: Path) -> Ed25519PrivateKey:
+    """Read a private key file; refuses one that others may read."""
+    if path.stat().st_mode & 0o077:
+        raise StorageError(f"the key {path} is readable by others; run chmod 600 on it, or replace it")
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise StorageError(f"the key {path} is damaged; restore it from its backup") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise StorageError(f"the key {path} is not an Ed25519 key")
+    return key
+
+
+def trusted_keys(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return the public keys ``folder/name.pub`` that stand for the parties; one missing is an error."""
+    found = {}
+    for name in names:
+        path = folder / f"{name}.pub"
+        if not path.is_file():
+            raise UsageError(f"no public key of {name}; put it at {path}")
+        found[name] = path.read_text("ascii").strip()
+    return found
+
+
+def public_key_text(key: Ed25519PrivateKey) -> str:
+    """Return the raw 32-byte public key in base64."""
+    return b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+def sign(key: Ed25519PrivateKey, message: bytes) -> str:
+    """Return the signature over a message in base64."""
+    return b64encode(key.sign(message)).decode()
+
+
+def verify(public_key: str, message: bytes, signature: str) -> bool:
+    """Tell whether the signature over the message was made with the key; nonsense is simply not valid.
+
+    >>> key = Ed25519PrivateKey.generate()
+    >>> signature = sign(key, b"J2")
+    >>> verify(public_key_text(key), b"J2", signature), verify(public_key_text(key), b"J3", signature)
+    (True, False)
+    """
+    try:
+        public = Ed25519PublicKey.from_public_bytes(b64decode(public_key, validate=True))
+        public.verify(b64decode(signature, validate=True), message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _place(path: Path, content: bytes, *, replace: bool) -> None:
+    """Write a file of mode 0600 that appears whole; an existing one stays unless ``replace``."""
+    handle, temporary = mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            Path(temporary).replace(path)
+        else:
+            path.hardlink_to(temporary)
+    except FileExistsError:
+        return
+    finally:
+        Path(temporary).unlink(missing_ok=True)
