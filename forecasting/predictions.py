@@ -1,4 +1,4 @@
-"""The table of predictions: one row per city, model, issue and target; the contract of docs/predictions.md."""
+"""The table of predictions, one row per city, model, issue and target; contract: docs/predictions.md."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ EXTRA_COLUMNS: Final = ("observed_share", "model_id", "degraded")
 COLUMNS: Final = (*KEY_COLUMNS, "mean", *QUANTILE_COLUMNS, *PROBABILITY_COLUMNS, *EXTRA_COLUMNS)
 
 Floats = npt.NDArray[np.float64]
+Times = npt.NDArray[np.datetime64]
 
 
 def prediction_rows(
@@ -53,19 +54,22 @@ def prediction_rows(
     hours observed by then. Times are UTC; the mean is over (valid_start, valid_end]; probabilities are
     those of the unrounded mean exceeding the number.
     """
-    parts = []
-    for city in cities:
-        if city.id in paths["city"].values:
-            parts += [_hourly(paths, city, quantity), _daily(paths, city, quantity)]
-    rows = pd.concat(parts, ignore_index=True)
-    rows["model"] = model
-    rows["issue_time"] = pd.Timestamp(instant_of(paths, "issue_time"))
-    rows["model_id"] = str(paths.attrs.get("model_id", ""))
-    rows["degraded"] = str(paths.attrs.get("degraded", ""))
-    return rows[list(COLUMNS)]
+    facts = {
+        "model": model,
+        "issue_time": pd.Timestamp(instant_of(paths, "issue_time")),
+        "model_id": str(paths.attrs.get("model_id", "")),
+        "degraded": str(paths.attrs.get("degraded", "")),
+    }
+    parts = [
+        pd.DataFrame({**facts, "city": city.id, **part})
+        for city in cities
+        if city.id in paths["city"].values
+        for part in (_hourly(paths, city, quantity), _daily(paths, city, quantity))
+    ]
+    return pd.concat(parts, ignore_index=True)[list(COLUMNS)].astype({"lead_day": "Int64"})
 
 
-def _hourly(paths: xr.Dataset, city: City, quantity: str) -> pd.DataFrame:
+def _hourly(paths: xr.Dataset, city: City, quantity: str) -> dict[str, object]:
     issue = instant_of(paths, "issue_time")
     spec = city.spec(quantity, "reference", str(paths.attrs.get("world", "measured")))
     step = np.timedelta64((spec.interval_hours if spec else 1) * NS_HOUR, "ns")
@@ -74,46 +78,40 @@ def _hourly(paths: xr.Dataset, city: City, quantity: str) -> pd.DataFrame:
     on_cadence = ends.astype("int64") % step.astype("int64") == 0
     wanted = on_cadence & (ends - step >= start) & (ends <= last)
     members = paths[quantity].sel(city=city.id).transpose("realization", "time").values[:, wanted]
-    rows = _statistics(members)
-    rows["target"], rows["lead_day"], rows["observed_share"] = "hourly", pd.NA, 0.0
-    return _with_times(rows, city, ends[wanted] - step, ends[wanted], issue)
+    times = _times(ends[wanted] - step, ends[wanted], issue)
+    return {"target": "hourly", "lead_day": pd.NA, "observed_share": 0.0, **times, **_statistics(members)}
 
 
-def _daily(paths: xr.Dataset, city: City, quantity: str) -> pd.DataFrame:
+def _daily(paths: xr.Dataset, city: City, quantity: str) -> dict[str, object]:
     issue = instant_of(paths, "issue_time")
     today = np.datetime64(local_date(issue, city.timezone), "ns")
     days = day_means(paths, city, quantity)
     lead_day = ((days["day"].values - today) / np.timedelta64(1, "D")).astype(int)
     wanted = (lead_day >= 0) & (lead_day <= FORECAST_DAYS)
-    rows = _statistics(days["day_mean"].transpose("realization", "day").values[:, wanted])
-    rows["target"], rows["lead_day"] = "daily", lead_day[wanted]
-    rows["observed_share"] = days["observed_share"].values[wanted]
-    return _with_times(
-        rows, city, days["valid_start"].values[wanted], days["valid_end"].values[wanted], issue
-    )
+    members = days["day_mean"].transpose("realization", "day").values[:, wanted]
+    return {
+        "target": "daily",
+        "lead_day": lead_day[wanted],
+        "observed_share": days["observed_share"].values[wanted],
+        **_times(days["valid_start"].values[wanted], days["valid_end"].values[wanted], issue),
+        **_statistics(members),
+    }
 
 
-def _with_times(
-    rows: pd.DataFrame,
-    city: City,
-    start: npt.NDArray[np.datetime64],
-    end: npt.NDArray[np.datetime64],
-    issue: datetime,
-) -> pd.DataFrame:
-    rows["city"] = city.id
-    rows["valid_start"] = pd.to_datetime(start, utc=True)
-    rows["valid_end"] = pd.to_datetime(end, utc=True)
-    rows["lead_hours"] = ((end - to_ns(issue)) / np.timedelta64(NS_HOUR, "ns")).astype("int64")
-    rows["lead_day"] = rows["lead_day"].astype("Int64")
-    return rows
+def _times(start: Times, end: Times, issue: datetime) -> dict[str, object]:
+    return {
+        "valid_start": pd.DatetimeIndex(start).tz_localize("UTC"),
+        "valid_end": pd.DatetimeIndex(end).tz_localize("UTC"),
+        "lead_hours": ((end - to_ns(issue)) / np.timedelta64(NS_HOUR, "ns")).astype("int64"),
+    }
 
 
-def _statistics(members: Floats) -> pd.DataFrame:
+def _statistics(members: Floats) -> dict[str, Floats]:
     """Summarise (realization, row) into mean, quantiles and probabilities; a row with any NaN is all NaN."""
     missing = np.isnan(members).any(axis=0)
-    table = {"mean": members.mean(axis=0)}
+    table: dict[str, Floats] = {"mean": members.mean(axis=0)}
     levels = np.quantile(members, QUANTILE_LEVELS, axis=0) if members.size else np.empty((7, 0))
     table |= dict(zip(QUANTILE_COLUMNS, levels, strict=True))
     for column, threshold in zip(PROBABILITY_COLUMNS, PM_THRESHOLDS, strict=True):
         table[column] = np.where(missing, np.nan, (members > threshold).mean(axis=0))
-    return pd.DataFrame(table)
+    return table
