@@ -1,0 +1,128 @@
+"""What a national rule says about one city and day, from joint paths over days.
+
+A rule is evaluated member by member: each path gets the number of the level it reaches, and every
+probability is a share of the paths. Observations alone are one path, so their probabilities are 0 or 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import xarray as xr
+
+from alerts.content import RuleFinding
+from alerts.rule_evaluators import EVALUATORS, Judged, Undecidable
+from alerts.rules import RECORDED, Rule, rules_in_force
+from pipeline.cities import City
+
+HEADLINE_PROBABILITY = 0.5
+"""A finding names the highest level that at least this share of the paths reaches."""
+
+
+@dataclass(frozen=True)
+class LevelProbabilities:
+    """Probability of each level or worse (1 for the lowest); None, with a note, where not decidable."""
+
+    levels: tuple[str, ...]
+    at_least: tuple[float, ...] | None
+    basis: str
+    evidence: str
+    note: str
+
+
+def evaluate(rule: Rule, paths: xr.Dataset, city: City, day: date) -> RuleFinding:
+    """Return what one rule says about one city on one local day (KST in Korea, CST in China).
+
+    Parameters
+    ----------
+    rule : a version in force on ``day`` (see ``alerts.rules.rules_in_force``)
+    paths : observations continued by samples (realization, city, time) [ug m-3], ``schema.check_paths``
+    city : the city, whose series tell which variable is hourly and which a proxy
+    day : local date; for measures that follow on the next day, the day of decision
+
+    Returns
+    -------
+    finding with the highest level that half of the paths reach and the probability of that level or worse;
+    for the lowest level, the probability of exactly that. ``probability`` is None, with a note, where the
+    rule is not decidable from these data (resolution, coverage under 75 %, beyond the horizon) or is not
+    evaluated in this version; ``level`` is then empty.
+
+    Examples
+    --------
+    >>> from datetime import timedelta
+    >>> from alerts.rules import rule as rule_of
+    >>> from pipeline.cities import city as city_of
+    >>> from pipeline.times import hour_range, local_day_bounds
+    >>> start, end = local_day_bounds(date(2026, 3, 1), "Asia/Shanghai")
+    >>> grid = hour_range(start, end)
+    >>> paths = xr.Dataset({"pm2p5": (("realization", "city", "time"), np.full((1, 1, 24), 60.0)),
+    ...     "is_observed": (("city", "time"), np.ones((1, 24), bool))},
+    ...     coords={"realization": [0], "city": ["beijing"], "time": grid}, attrs={"world": "measured"})
+    >>> found = evaluate(rule_of("cn.aqi", date(2026, 3, 1)), paths, city_of("beijing"), date(2026, 3, 1))
+    >>> found.level, found.probability, found.basis
+    ('cn.aqi.good', 1.0, 'observed')
+    """
+    held = level_probabilities(rule, paths, city, day)
+    if held.at_least is None:
+        return _finding(rule, city, day, "", None, held)
+    reached = [k for k, p in enumerate(held.at_least) if p >= HEADLINE_PROBABILITY]
+    top = max(reached)
+    probability = held.at_least[top] if top > 0 else 1.0 - held.at_least[1]
+    return _finding(rule, city, day, rule.levels[top], round(probability, 4), held)
+
+
+def evaluate_level(rule: Rule, paths: xr.Dataset, city: City, day: date, level: str) -> RuleFinding:
+    """Return the finding for one level of a rule: the probability of that level or worse."""
+    held = level_probabilities(rule, paths, city, day)
+    if held.at_least is None:
+        return _finding(rule, city, day, level, None, held)
+    return _finding(rule, city, day, level, round(held.at_least[rule.levels.index(level)], 4), held)
+
+
+def findings(
+    paths: xr.Dataset, cities: Iterable[City], days: Iterable[date], *, with_recorded: bool = False
+) -> tuple[RuleFinding, ...]:
+    """Return one finding per city, day and rule in force; recorded rules only if asked for."""
+    chosen = list(days)
+    return tuple(
+        evaluate(rule, paths, city, day)
+        for city in cities
+        for day in chosen
+        for rule in rules_in_force(day, city.country, city.id)
+        if with_recorded or rule.kind != RECORDED
+    )
+
+
+def level_probabilities(rule: Rule, paths: xr.Dataset, city: City, day: date) -> LevelProbabilities:
+    """Return the probability of each level of a rule or worse; it never rises from one level to the next."""
+    evaluator: Callable[..., Judged] | None = EVALUATORS.get(rule.kind)
+    evidence = rule.evidence_for(["pm2p5"])
+    if evaluator is None:
+        return LevelProbabilities(rule.levels, None, "", evidence, "not evaluated in this version")
+    try:
+        judged = evaluator(rule, paths, city, day)
+    except Undecidable as reason:
+        return LevelProbabilities(rule.levels, None, "", evidence, f"not decidable: {reason}")
+    at_least = tuple(float(np.mean(judged.levels >= k)) for k in range(len(rule.levels)))
+    evidence = rule.evidence_for(judged.quantities)
+    return LevelProbabilities(rule.levels, at_least, judged.basis, evidence, judged.note)
+
+
+def _finding(
+    rule: Rule, city: City, day: date, level: str, probability: float | None, held: LevelProbabilities
+) -> RuleFinding:
+    note = "; ".join(part for part in (held.note, rule.note) if part)
+    return RuleFinding(
+        rule=rule.id,
+        version=rule.version,
+        city=city.id,
+        day=day.isoformat(),
+        level=level,
+        probability=probability,
+        basis=held.basis,
+        evidence=held.evidence,
+        note=note,
+    )

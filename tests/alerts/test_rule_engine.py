@@ -1,0 +1,342 @@
+"""National rules on paths: every edge at, just below and just above, coverage, proxies and dates."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.rule_engine import evaluate, evaluate_level, findings, level_probabilities
+from alerts.rules import rule
+from pipeline.cities import city
+from pipeline.times import hour_range, local_day_bounds
+
+SEOUL, BEIJING = city("seoul"), city("beijing")
+
+
+def paths_of(place, first, days, *, hourly=None, members=1, observed=True, world="simulated-7", **by_day):
+    """Paths whose day means are given: name = list over days of a value or of one value per member."""
+    start = local_day_bounds(first, place.timezone)[0]
+    end = local_day_bounds(first + timedelta(days=days - 1), place.timezone)[1]
+    grid = hour_range(start, end)
+    data = {}
+    for name, values in by_day.items():
+        table = np.stack([np.broadcast_to(np.asarray(v, float), (members,)) for v in values], axis=1)
+        data[name] = (("realization", "city", "time"), np.repeat(table, 24, axis=1)[:, None])
+    if hourly is not None:
+        data["pm2p5"] = (("realization", "city", "time"), np.asarray(hourly, float)[None, None])
+    data["is_observed"] = (("city", "time"), np.full((1, len(grid)), observed))
+    coords = {"realization": np.arange(members), "city": [place.id], "time": grid}
+    return xr.Dataset(data, coords=coords, attrs={"world": world})
+
+
+def grade(day, **means):
+    return evaluate(rule("kr.grade", day), paths_of(SEOUL, day, 1, **means), SEOUL, day).level
+
+
+OLD, NEW = date(2018, 3, 26), date(2018, 3, 27)
+
+
+@pytest.mark.parametrize(
+    ("day", "mean", "level"),
+    [
+        (NEW, 15.49, "good"),
+        (NEW, 15.5, "moderate"),
+        (NEW, 35.0, "moderate"),
+        (NEW, 35.49, "moderate"),
+        (NEW, 35.5, "bad"),
+        (NEW, 75.49, "bad"),
+        (NEW, 75.5, "very_bad"),
+        (OLD, 15.49, "good"),
+        (OLD, 15.5, "moderate"),
+        (OLD, 50.49, "moderate"),
+        (OLD, 50.5, "bad"),
+        (OLD, 100.49, "bad"),
+        (OLD, 100.5, "very_bad"),
+    ],
+)
+def test_korean_grade_of_pm2p5_rounds_half_up_before_it_compares(day, mean, level):
+    assert grade(day, pm2p5=[mean], pm10=[10.0]) == f"kr.grade.{level}"
+
+
+@pytest.mark.parametrize(
+    ("mean", "level"),
+    [
+        (30.49, "good"),
+        (30.5, "moderate"),
+        (80.49, "moderate"),
+        (80.5, "bad"),
+        (150.49, "bad"),
+        (150.5, "very_bad"),
+    ],
+)
+def test_korean_grade_is_the_worse_of_the_two(mean, level):
+    assert grade(NEW, pm2p5=[5.0], pm10=[mean]) == f"kr.grade.{level}"
+
+
+def test_worse_of_two_is_taken_on_every_path_not_on_probabilities():
+    paths = paths_of(SEOUL, NEW, 1, members=4, pm2p5=[[80, 20, 20, 20]], pm10=[[20, 160, 20, 20]])
+    held = level_probabilities(rule("kr.grade", NEW), paths, SEOUL, NEW)
+    assert held.at_least == (1.0, 1.0, 0.5, 0.5)  # 20 ug m-3 of PM2.5 is moderate
+
+
+def test_evidence_is_the_weakest_of_what_was_used():
+    both = evaluate(rule("kr.grade", OLD), paths_of(SEOUL, OLD, 1, pm2p5=[10], pm10=[10]), SEOUL, OLD)
+    one = evaluate(rule("kr.grade", OLD), paths_of(SEOUL, OLD, 1, pm2p5=[10]), SEOUL, OLD)
+    assert (both.evidence, one.evidence) == ("unverified", "found")
+    assert "PM10 not available" in one.note
+    assert "rounding mode unverified" in both.note
+
+
+def test_a_day_with_less_than_three_quarters_of_its_hours_is_not_decided():
+    day = date(2020, 1, 10)
+    for hours, decided in ((18, True), (17, False)):
+        values = np.full(24, 80.0)
+        values[hours:] = np.nan
+        found = evaluate(rule("kr.grade", day), paths_of(SEOUL, day, 1, hourly=values), SEOUL, day)
+        assert (found.probability is not None) is decided
+    assert found.level == ""
+    assert "75 %" in found.note
+
+
+def advisory(values, day=date(2020, 1, 10), days=1, on=0):
+    paths = paths_of(SEOUL, day, days, hourly=values)
+    when = day + timedelta(days=on)
+    return evaluate(rule("kr.advisory.pm2p5", when), paths, SEOUL, when).level.rsplit(".", 1)[1]
+
+
+def hours(*runs):
+    """Hourly values of whole days: runs of (value, hours), then 20 to the end of the day."""
+    values = [v for value, count in runs for v in [value] * count]
+    return np.array(values + [20.0] * (-len(values) % 24))
+
+
+@pytest.mark.parametrize(
+    ("day", "edge", "warning"), [(date(2020, 1, 10), 75, 150), (date(2018, 6, 30), 90, 180)]
+)
+def test_korean_advisory_needs_two_hours_at_or_above_the_edge(day, edge, warning):
+    assert advisory(hours((20, 5), (edge, 2)), day) == "advisory"
+    assert advisory(hours((20, 5), (edge, 1)), day) == "none"
+    assert advisory(hours((20, 5), (edge - 0.1, 10)), day) == "none"
+    assert advisory(hours((20, 5), (edge, 1), (20, 1), (edge, 1)), day) == "none"
+    assert advisory(hours((20, 5), (warning, 2)), day) == "warning"
+    assert advisory(hours((20, 5), (warning, 1), (edge, 1)), day) == "advisory"
+    assert advisory(hours((20, 5), (warning - 0.1, 3)), day) == "advisory"
+
+
+def test_korean_advisory_holds_until_a_single_hour_below_the_lift_value():
+    held = hours((20, 20), (80, 4), (35, 24))
+    lifted = hours((20, 20), (80, 4), (34.9, 24))
+    first_hour_only = hours((20, 20), (80, 4), (34.9, 1), (60, 23))
+    assert advisory(held, days=2, on=1) == "advisory"
+    assert advisory(lifted, days=2, on=1) == "none"
+    assert advisory(first_hour_only, days=2, on=1) == "none"
+
+
+def test_korean_warning_becomes_an_advisory_below_75_and_not_at_75():
+    at = hours((20, 20), (160, 4), (75, 24))
+    below = hours((20, 20), (160, 4), (74.9, 24))
+    assert advisory(at, days=2, on=1) == "warning"
+    assert advisory(below, days=2, on=1) == "advisory"
+
+
+def test_an_hour_without_a_value_breaks_the_run_of_hours():
+    values = hours((20, 5), (80, 1), (np.nan, 1), (80, 1))
+    assert advisory(values) == "none"
+
+
+def test_an_advisory_is_not_decided_on_a_three_hourly_series():
+    day = date(2019, 3, 5)
+    paths = paths_of(SEOUL, day, 1, world="measured", pm2p5=[135.0])
+    found = evaluate(rule("kr.advisory.pm2p5", day), paths, SEOUL, day)
+    assert found.probability is None
+    assert "no hourly PM2P5 series of seoul" in found.note
+    sparse = paths["pm2p5"].where(paths["time"].dt.hour % 3 == 0)
+    found = evaluate(
+        rule("kr.advisory.pm2p5", day), paths.assign(pm2p5=sparse, pm2p5_hourly=sparse), SEOUL, day
+    )
+    assert found.probability is None
+    assert "75 % of the hours" in found.note
+
+
+def test_the_downtown_proxy_is_named_in_the_finding():
+    day = date(2019, 3, 5)
+    paths = paths_of(SEOUL, day, 1, world="measured", pm2p5=[135.0], pm2p5_hourly=[130.0])
+    found = evaluate(rule("kr.advisory.pm2p5", day), paths, SEOUL, day)
+    assert found.level == "kr.advisory.pm2p5.advisory"
+    assert "downtown proxy" in found.note
+
+
+@pytest.mark.parametrize(
+    ("day", "mean", "level"),
+    [
+        (date(2026, 2, 28), 75.5, "light"),  # half to even: 76
+        (date(2026, 2, 28), 75.0, "good"),
+        (date(2026, 3, 1), 60.5, "good"),  # half to even: 60
+        (date(2026, 3, 1), 61.0, "light"),
+        (date(2026, 3, 1), 75.0, "light"),
+        (date(2020, 1, 1), 115.5, "moderate"),
+        (date(2020, 1, 1), 115.4, "light"),
+        (date(2020, 1, 1), 150.4, "moderate"),
+        (date(2020, 1, 1), 150.6, "heavy"),
+        (date(2020, 1, 1), 250.4, "heavy"),
+        (date(2020, 1, 1), 250.6, "severe"),
+        (date(2020, 1, 1), 35.5, "good"),
+        (date(2020, 1, 1), 35.4, "excellent"),
+    ],
+)
+def test_chinese_level_of_a_day(day, mean, level):
+    found = evaluate(rule("cn.aqi", day), paths_of(BEIJING, day, 1, pm2p5=[mean]), BEIJING, day)
+    assert found.level == f"cn.aqi.{level}"
+    assert "at least" in found.note
+
+
+def alert(means, day_index, first=date(2019, 3, 1), **more):
+    paths = paths_of(BEIJING, first, len(means), pm2p5=means, **more)
+    day = first + timedelta(days=day_index)
+    return evaluate(rule("cn.alert.beijing", day), paths, BEIJING, day).level.rsplit(".", 1)[1]
+
+
+@pytest.mark.parametrize(
+    ("first", "means", "level"),
+    [
+        (date(2019, 3, 1), [20, 151, 151, 20, 20], "yellow"),
+        (date(2019, 3, 1), [20, 150, 150, 150, 20], "none"),  # AQI 200 is not above 200
+        (date(2019, 3, 1), [151, 151, 151, 20, 20], "orange"),
+        (date(2019, 3, 1), [151, 251, 251, 151, 20], "red"),
+        (date(2019, 3, 1), [151, 251, 250, 151, 20], "orange"),  # only one day above 300
+        (date(2024, 11, 1), [20, 151, 20, 20, 20], "yellow"),
+        (date(2024, 11, 1), [116, 116, 20, 20, 20], "yellow"),
+        (date(2024, 11, 1), [116, 116, 116, 20, 20], "orange"),
+        (date(2024, 11, 1), [151, 251, 151, 20, 20], "red"),
+        (date(2024, 11, 1), [151, 250, 151, 20, 20], "orange"),
+        (date(2017, 1, 5), [151, 151, 251, 20, 20], "orange"),
+        (date(2017, 1, 5), [151, 151, 151, 20, 20], "yellow"),
+        (date(2017, 1, 5), [20, 151, 20, 20, 20], "blue"),
+        (date(2017, 1, 5), [20, 500, 20, 20, 20], "red"),
+    ],
+)
+def test_beijing_levels_over_days(first, means, level):
+    assert alert(means, 1, first) == level
+
+
+def test_beijing_counts_running_blocks_that_cross_midnight():
+    values = np.full(96, 20.0)
+    values[12:60] = 160.0  # 48 h from noon to noon: two consecutive blocks, but only one whole calendar day
+    assert alert_hours(values, 1) == "yellow"
+    values[56:60] = (
+        20.0  # 44 h: one of two blocks has two low hours or more, (22 * 160 + 2 * 20) / 24 = 148.3
+    )
+    assert alert_hours(values, 1) == "none"
+
+
+def alert_hours(values, day_index):
+    first = date(2019, 3, 1)
+    day = first + timedelta(days=day_index)
+    paths = paths_of(BEIJING, first, len(values) // 24, hourly=values)
+    return evaluate(rule("cn.alert.beijing", day), paths, BEIJING, day).level.rsplit(".", 1)[1]
+
+
+@pytest.mark.parametrize(
+    ("day", "today", "tomorrow", "met"),
+    [
+        (date(2020, 1, 10), 50.1, 50.1, True),
+        (date(2020, 1, 10), 50.0, 60.0, False),
+        (date(2020, 1, 10), 60.0, 50.0, False),
+        (date(2020, 1, 10), 10.0, 75.1, True),
+        (date(2020, 1, 10), 10.0, 75.0, False),
+        (date(2019, 2, 14), 10.0, 75.1, False),  # the first version knew no third criterion
+        (date(2019, 2, 14), 51.0, 51.0, True),
+    ],
+)
+def test_korean_emergency_measures(day, today, tomorrow, met):
+    paths = paths_of(SEOUL, day, 2, pm2p5=[today, tomorrow])
+    found = evaluate(rule("kr.emergency_measures", day), paths, SEOUL, day)
+    assert found.level == f"kr.emergency_measures.{'met' if met else 'none'}"
+    assert found.probability == 1.0
+
+
+def test_emergency_measures_read_only_the_hours_to_16():
+    day = date(2020, 1, 10)
+    values = np.concatenate([np.full(16, 40.0), np.full(8, 70.0), np.full(24, 60.0)])
+    found = evaluate(rule("kr.emergency_measures", day), paths_of(SEOUL, day, 2, hourly=values), SEOUL, day)
+    assert found.level.endswith("none")
+    values[16:18] = 80.0  # an advisory of the evening
+    found = evaluate(rule("kr.emergency_measures", day), paths_of(SEOUL, day, 2, hourly=values), SEOUL, day)
+    assert found.level.endswith("met")
+
+
+def test_emergency_measures_are_not_decided_beyond_the_horizon():
+    day = date(2020, 1, 10)
+    found = evaluate(rule("kr.emergency_measures", day), paths_of(SEOUL, day, 1, pm2p5=[90]), SEOUL, day)
+    assert (found.probability, found.level) == (None, "")
+    assert "next day" in found.note
+
+
+def test_recorded_rules_say_that_they_are_not_evaluated():
+    day = date(2020, 1, 10)
+    paths = paths_of(SEOUL, day, 1, pm2p5=[90])
+    found = {f.rule: f for f in findings(paths, [SEOUL], [day], with_recorded=True)}
+    assert found["kr.pm2p5_crisis"].probability is None
+    assert found["kr.pm2p5_crisis"].note.startswith("not evaluated in this version")
+    assert found["kr.standard.pm10"].evidence == "unverified"
+    assert "kr.pm2p5_crisis" not in {f.rule for f in findings(paths, [SEOUL], [day])}
+
+
+def test_basis_tells_measurement_from_forecast():
+    day = date(2020, 1, 10)
+    spread = [[30.0, 40.0]]
+    one = paths_of(SEOUL, day, 2, members=2, pm2p5=[30.0, *spread])
+    bases = [evaluate(rule("kr.grade", d), one, SEOUL, d).basis for d in (day, day + timedelta(days=1))]
+    assert bases == ["observed", "forecast"]
+    half = one.copy(deep=True)
+    half["pm2p5"][:, :, :12] = [[[20.0]], [[90.0]]]
+    assert evaluate(rule("kr.grade", day), half, SEOUL, day).basis == "mixed"
+
+
+def test_headline_is_the_level_that_half_of_the_paths_reach():
+    day = date(2020, 1, 10)
+    paths = paths_of(SEOUL, day, 1, members=4, pm2p5=[[80, 40, 20, 20]])
+    found = evaluate(rule("kr.grade", day), paths, SEOUL, day)
+    assert (found.level, found.probability) == ("kr.grade.bad", 0.5)
+    worst = evaluate_level(rule("kr.grade", day), paths, SEOUL, day, "kr.grade.very_bad")
+    assert worst.probability == 0.25
+    calm = evaluate(
+        rule("kr.grade", day), paths_of(SEOUL, day, 1, members=4, pm2p5=[[9, 9, 9, 40]]), SEOUL, day
+    )
+    assert (calm.level, calm.probability) == ("kr.grade.good", 0.75)
+
+
+def state_by_hand(values, issue=75, lift=35, warn=150):
+    """The advisory rule as a reader of the regulation would walk through the hours."""
+    state, states = "none", []
+    for t, now in enumerate(values):
+        before = values[t - 1] if t else 0
+        if state == "warning" and now < issue:
+            state = "advisory"
+        if now < lift:
+            state = "none"
+        if min(now, before) >= warn:
+            state = "warning"
+        elif min(now, before) >= issue and state == "none":
+            state = "advisory"
+        states.append(state)
+    return max(states, key=["none", "advisory", "warning"].index)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from([20, 34.9, 35, 60, 74.9, 75, 100, 149.9, 150, 200]), min_size=24, max_size=24)
+)
+def test_advisory_agrees_with_a_walk_through_the_hours(values):
+    assert advisory(np.array(values, float)) == state_by_hand(values)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(0, 400), min_size=5, max_size=5), st.floats(0, 100))
+def test_more_dust_never_lowers_a_level(means, more):
+    order = ["none", "yellow", "orange", "red"]
+    raised = [m + more for m in means]
+    assert order.index(alert(raised, 2)) >= order.index(alert(means, 2))

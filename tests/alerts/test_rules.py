@@ -1,0 +1,134 @@
+"""Rule tables: complete against the reference, dated, never overlapping, and refused when wrong."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+import yaml
+
+from alerts.rule_evaluators import EVALUATORS
+from alerts.rules import RECORDED, all_rules, check_versions, parse_rules, rule, rules_in_force
+from pipeline.errors import PolicyError
+
+REFERENCE_NAMES = {
+    "kr_standard_pm25_24h": "kr.standard.pm2p5",
+    "kr_standard_pm10_24h": "kr.standard.pm10",
+    "kr_grade_pm25": "kr.grade",
+    "kr_grade_pm10": "kr.grade",
+    "kr_advisory_pm25": "kr.advisory.pm2p5",
+    "kr_advisory_pm10": "kr.advisory.pm10",
+    "kr_dust_warning": "kr.dust_warning",
+    "kr_dust_crisis": "kr.dust_crisis",
+    "kr_emergency_measures": "kr.emergency_measures",
+    "kr_preliminary_measures": "kr.preliminary_measures",
+    "kr_pm25_crisis": "kr.pm2p5_crisis",
+    "kr_forecast_schedule": "kr.forecast_schedule",
+    "kr_seasonal_management": "kr.seasonal_management",
+    "cn_standard_pm25_24h_class2": "cn.standard.pm2p5",
+    "cn_standard_pm10_24h_class2": "cn.standard.pm10",
+    "cn_iaqi": "cn.aqi",
+    "cn_alert_beijing": "cn.alert.beijing",
+    "cn_alert_national": "cn.alert.national",
+    "cn_alert_lift": "cn.alert_lift",
+    "exchange_bulletin": "exchange.bulletin",
+}
+
+
+def test_every_row_of_the_reference_is_held_with_its_dates_and_its_evidence(shared):
+    table = yaml.safe_load((shared / "reference" / "rules_table.yaml").read_text("utf-8"))
+    table.pop("meta")
+    assert set(table) == set(REFERENCE_NAMES)
+    for name, rows in table.items():
+        quantity = "pm10" if "pm10" in name else "pm2p5"
+        for row in rows:
+            held = rule(REFERENCE_NAMES[name], row["from"])
+            assert (held.valid_from, held.valid_to) == (row["from"], row["to"]), name
+            assert held.evidence_for([quantity]) == row["evidence"], (name, row["from"])
+    assert len(all_rules()) == sum(len(rows) for rows in table.values()) - len(table["kr_grade_pm10"])
+
+
+def test_numbers_of_the_reference_are_those_of_the_tables(shared):
+    table = yaml.safe_load((shared / "reference" / "rules_table.yaml").read_text("utf-8"))
+    for name, quantity in (("pm25", "pm2p5"), ("pm10", "pm10")):
+        for row in table[f"kr_grade_{name}"]:
+            assert rule("kr.grade", row["from"]).parameters["edges"][quantity] == row["edges"]
+        for row in table[f"kr_advisory_{name}"]:
+            held = rule(f"kr.advisory.{quantity}", row["from"]).parameters
+            assert (held["advisory_ge"], held["hours"]) == (row["advisory"]["ge"], row["advisory"]["hours"])
+            assert held["warning_ge"] == row["warning"]["ge"]
+            assert held["advisory_lift_lt"] == row["advisory_lift_lt"]
+            assert held["warning_to_advisory_lt"] == row["warning_to_advisory_lt"]
+        for row in table["cn_iaqi"]:
+            assert rule("cn.aqi", row["from"]).parameters["breakpoints"][quantity] == row[name]
+        for row in table[f"cn_standard_{name}_24h_class2"]:
+            assert rule(f"cn.standard.{quantity}", row["from"]).parameters["day_mean"] == row["value"]
+
+
+@pytest.mark.parametrize(
+    ("rule_id", "last_day", "versions"),
+    [
+        ("kr.grade", date(2018, 3, 26), ("2015-01-01", "2018-03-27")),
+        ("kr.advisory.pm2p5", date(2018, 6, 30), ("2015-01-01", "2018-07-01")),
+        ("kr.emergency_measures", date(2019, 2, 14), ("2017-07-01", "2019-02-15")),
+        ("cn.aqi", date(2026, 2, 28), ("HJ 633-2012", "HJ 633-2026")),
+        ("cn.alert.beijing", date(2018, 10, 31), ("2016-12-15", "2018-11-01")),
+        ("cn.standard.pm2p5", date(2030, 12, 31), ("GB 3095-2026 phase 1", "GB 3095-2026 phase 2")),
+    ],
+)
+def test_the_version_switches_overnight(rule_id, last_day, versions):
+    found = (rule(rule_id, last_day).version, rule(rule_id, last_day + timedelta(days=1)).version)
+    assert found == versions
+
+
+def test_rules_are_asked_by_country_and_city():
+    beijing = {r.id for r in rules_in_force(date(2020, 1, 1), "CN", "beijing")}
+    assert "cn.alert.beijing" in beijing
+    assert "cn.alert.national" not in beijing
+    assert "cn.alert.national" in {r.id for r in rules_in_force(date(2020, 1, 1), "CN", "dalian")}
+    assert all(r.country == "KR" for r in rules_in_force(date(2020, 1, 1), "KR"))
+
+
+def test_a_day_before_any_rule_has_none():
+    assert rules_in_force(date(1990, 1, 1), "CN") == ()
+    with pytest.raises(PolicyError, match=r"no version of rule cn\.aqi"):
+        rule("cn.aqi", date(1990, 1, 1))
+
+
+def test_every_kind_is_evaluated_or_recorded():
+    assert {r.kind for r in all_rules()} == {*EVALUATORS, RECORDED}
+
+
+def test_overlapping_versions_are_refused():
+    old = rule("kr.grade", date(2018, 3, 26))
+    with pytest.raises(PolicyError, match="overlap"):
+        check_versions([rule("kr.grade", date(2018, 3, 27)), replace(old, valid_to=date(2018, 3, 27))])
+
+
+ROW = """country = "KR"
+[[rule]]
+id = "kr.x"
+version = "1"
+title = "t"
+valid_from = 2020-01-01
+kind = "recorded"
+averaging = "1 h"
+spatial_unit = "city"
+evidence = "found"
+source = "s"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('evidence = "found"', 'evidence = "sure"', "evidence is 'sure'"),
+        ('source = "s"\n', "", "lacks source"),
+        ('country = "KR"', "", "lacks country"),
+        ('kind = "recorded"', 'kind = "day_grade"', "two levels"),
+        ('kind = "recorded"', 'kind = "recorded"\nvalid_to = 2019-12-31', "before valid_from"),
+    ],
+)
+def test_a_wrong_row_is_refused_by_name(old, new, message):
+    assert parse_rules(ROW, "x.toml")[0].in_force(date(2020, 1, 1))
+    with pytest.raises(PolicyError, match=f"x.toml: rule kr.x.*{message}"):
+        parse_rules(ROW.replace(old, new), "x.toml")
