@@ -1,0 +1,278 @@
+"""Joint samples of one issue: calibrated margins, tied together as past forecast errors hung together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from forecasting import baselines
+from forecasting.features import STALE_HOURS, FeatureTable, feature_table
+from forecasting.model import ErrorBank, Model
+from forecasting.targets import HOUR_NS, Floats, History, Target, day_of_year, read_history, targets_of
+from pipeline.asof import AsOfPanel
+from pipeline.cities import City
+from pipeline.errors import ContractError
+from pipeline.schema import SAMPLE_DIMS, check_samples
+from pipeline.times import horizon_end, to_ns, to_utc
+
+FIRST_PERIOD = -24
+SEASON_DAYS = 45
+BASELINES: tuple[baselines.Baseline, ...] = ("persistence", "climatology")
+
+Periods = list[npt.NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class _Issue:
+    """One issue to forecast: when, what was known, and which intervals are wanted."""
+
+    panel: AsOfPanel
+    targets: tuple[Target, ...]
+    periods: Periods
+    issue_time: datetime
+    as_of: datetime
+    members: int
+
+
+def forecast_samples(
+    panel: AsOfPanel,
+    model: Model | None,
+    cities: Sequence[City],
+    quantity: str,
+    issue_time: datetime,
+    as_of: datetime,
+    members: int = 200,
+) -> xr.Dataset:
+    """Forecast one issue: at least 200 joint futures of all cities to the end of local day D+3.
+
+    Always gives a forecast: per city the model where it may be used and something was observed within 72 h,
+    else persistence, else climatology, else an uninformed spread; ``degraded`` tells which and why. Random
+    numbers depend on the issue time and the quantity alone, so a cycle can be repeated number for number.
+
+    Parameters
+    ----------
+    panel : series with all versions; only those received by ``as_of`` are read
+    model : a model of the same quantity and world, or None
+    issue_time : instant from which periods count [UTC]
+    as_of : instant of the snapshot [UTC]
+
+    Returns
+    -------
+    samples (realization, city, forecast_period) [ug m-3], see ``pipeline.schema.check_samples``. Intervals
+    of the last 24 h that were known hold the observed value in all members.
+
+    Raises
+    ------
+    ContractError
+        when the model is of another world or quantity
+    """
+    usable = _matching(model, panel, quantity, cities)
+    targets = usable.layout.targets if usable else targets_of(panel, cities, quantity)
+    issue = _issue(panel, cities, targets, issue_time, as_of, members)
+    blank: list[Floats | None] = [None] * len(targets)
+    drawn, notes = _by_model(issue, usable) if usable else (blank, ["no usable model"])
+    full = [d for d in drawn if d is not None]
+    if len(full) < len(targets):
+        history = usable.history if usable else read_history(panel, targets, as_of)
+        full, fallen = _with_fallbacks(issue, history, drawn, _rng(issue_time, quantity))
+        notes += fallen
+    data = _dataset(issue, cities, full)
+    used, missing = _inputs(issue, usable)
+    data.attrs = {
+        "world": panel.world,
+        "model_id": usable.model_id if usable else "none",
+        "inputs_used": ",".join(used),
+        "inputs_missing": ",".join(missing),
+        "degraded": "; ".join(dict.fromkeys(notes)),
+        "units": "ug m-3",
+    }
+    return check_samples(data)
+
+
+def baseline_samples(
+    kind: baselines.Baseline,
+    panel: AsOfPanel,
+    history: History,
+    cities: Sequence[City],
+    issue_time: datetime,
+    as_of: datetime,
+    members: int = 200,
+) -> xr.Dataset:
+    """Forecast one issue by a baseline; ``history`` (see ``read_history``) is all it has learned from.
+
+    Persistence falls back to climatology for a city that was silent for 72 h.
+    """
+    issue = _issue(panel, cities, history.targets, issue_time, as_of, members)
+    rng = _rng(issue_time, history.targets[0].quantity)
+    blank: list[Floats | None] = [None] * len(history.targets)
+    drawn, notes = _with_fallbacks(issue, history, blank, rng, persist=kind == "persistence")
+    data = _dataset(issue, cities, drawn)
+    data.attrs = {
+        "world": panel.world,
+        "model_id": kind,
+        "inputs_used": ",".join(t.key for t in history.targets if t.key in panel),
+        "inputs_missing": ",".join(t.key for t in history.targets if t.key not in panel),
+        "degraded": "; ".join(n for n in notes if not n.endswith(kind)),
+        "units": "ug m-3",
+    }
+    return check_samples(data)
+
+
+def shuffle(margins: Floats, template: Floats) -> Floats:
+    """Give sorted margins the rank order of a template, period by period (Schaake shuffle).
+
+    Clark et al. (2004), J. Hydrometeor. 5, 243-262; with past forecast errors as the template as in
+    Schefzik (2016), Q. J. R. Meteorol. Soc. 142, 2465-2475.
+
+    Parameters
+    ----------
+    margins : (period, member) rising along the members
+    template : (member, period)
+
+    Returns
+    -------
+    (member, period)
+
+    Examples
+    --------
+    >>> margins = np.array([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]])
+    >>> shuffle(margins, np.array([[9.0, 5], [7, 6], [8, 4]])).tolist()
+    [[3.0, 20.0], [1.0, 30.0], [2.0, 10.0]]
+    """
+    ranks = np.argsort(np.argsort(template, axis=0, kind="stable"), axis=0, kind="stable")
+    return np.take_along_axis(margins.T, ranks, axis=0)
+
+
+def _matching(model: Model | None, panel: AsOfPanel, quantity: str, cities: Sequence[City]) -> Model | None:
+    """Return the model if it knows just these cities; refuse one of another world or quantity."""
+    if model is None:
+        return None
+    if (model.world, model.quantity) != (panel.world, quantity):
+        raise ContractError(
+            f"model {model.model_id} is of {model.world}/{model.quantity}, not {panel.world}/{quantity}"
+        )
+    return model if set(model.layout.cities) == {c.id for c in cities} else None
+
+
+def _rng(issue_time: datetime, quantity: str) -> np.random.Generator:
+    return np.random.default_rng([int(to_utc(issue_time).timestamp()), *quantity.encode()])
+
+
+def _issue(
+    panel: AsOfPanel,
+    cities: Sequence[City],
+    targets: tuple[Target, ...],
+    issue_time: datetime,
+    as_of: datetime,
+    members: int,
+) -> _Issue:
+    ends = {c.id: horizon_end(issue_time, c.timezone) for c in cities}
+    issue = to_utc(issue_time)
+    periods = []
+    for target in targets:
+        last = int((ends[target.city] - issue).total_seconds() // 3600)
+        hours = np.arange(FIRST_PERIOD, last + 1)
+        periods.append(hours[(issue.hour + hours) % target.interval_hours == 0])
+    return _Issue(panel, targets, periods, issue, to_utc(as_of), members)
+
+
+def _by_model(issue: _Issue, model: Model) -> tuple[list[Floats | None], list[str]]:
+    """Draw (member, period) for every target with a recent observation; None for the others."""
+    table = feature_table(issue.panel, model.layout, issue.issue_time, issue.as_of, issue.periods)
+    margins = model.marginals(table, (np.arange(issue.members) + 0.5) / issue.members)
+    rows = _templates(model.bank, issue)
+    drawn: list[Floats | None] = []
+    for i, periods in enumerate(issue.periods):
+        columns = np.clip(periods - model.bank.first_period, 0, model.bank.errors.shape[2] - 1)
+        template = model.bank.errors[rows, i][:, columns].astype(np.float64)
+        drawn.append(shuffle(margins[table.target == i], template) if table.has_state[i] else None)
+    return drawn, _silent(issue, table)
+
+
+def _silent(issue: _Issue, table: FeatureTable) -> list[str]:
+    dead = [t.key for t, there in zip(issue.targets, table.has_state, strict=True) if not there]
+    return [f"{key}: nothing known of the last {STALE_HOURS} h" for key in dead]
+
+
+def _templates(bank: ErrorBank, issue: _Issue) -> npt.NDArray[np.int64]:
+    """Choose past error trajectories of the same season, without repetition where there are enough."""
+    rng = _rng(issue.issue_time, "templates")
+    here = day_of_year(np.array([to_ns(issue.issue_time)]))[0]
+    gap = np.abs(day_of_year(bank.issue_times) - here)
+    near = np.argsort(np.minimum(gap, 366 - gap), kind="stable")
+    in_season = int((np.minimum(gap, 366 - gap) <= SEASON_DAYS).sum())
+    pool = near[: max(in_season, min(issue.members, len(near)))]
+    return np.asarray(rng.choice(pool, issue.members, replace=len(pool) < issue.members), np.int64)
+
+
+def _with_fallbacks(
+    issue: _Issue,
+    history: History,
+    drawn: Sequence[Floats | None],
+    rng: np.random.Generator,
+    persist: bool = True,
+) -> tuple[list[Floats], list[str]]:
+    """Fill targets without a drawn forecast by persistence, else climatology; say which."""
+    at = baselines.anchors(history, issue.issue_time, issue.members, rng)
+    clock = (issue.issue_time, issue.as_of)
+    usual = baselines.climatology(history, at, issue.periods, issue.members, rng)
+    latest = baselines.persistence(issue.panel, history, at, issue.periods, clock, issue.members, rng)
+    out: list[Floats] = []
+    notes: list[str] = []
+    for i, target in enumerate(issue.targets):
+        given, recent = drawn[i], latest[i] if persist else None
+        if given is None:
+            blind = not np.isfinite(history.values[i]).any()
+            name = "persistence" if recent is not None else "no past at all" if blind else "climatology"
+            notes.append(f"{target.key}: {name}")
+            given = recent if recent is not None else usual[i]
+        out.append(given)
+    return out, notes
+
+
+def _dataset(issue: _Issue, cities: Sequence[City], drawn: Sequence[Floats]) -> xr.Dataset:
+    """Put the targets' members on one grid of cities and periods; known values replace samples."""
+    last = max(int(p[-1]) for p in issue.periods)
+    hours = np.arange(FIRST_PERIOD, last + 1)
+    ids = [c.id for c in cities]
+    shape = (issue.members, len(ids), len(hours))
+    variables: dict[str, Floats] = {}
+    for target, periods, values in zip(issue.targets, issue.periods, drawn, strict=True):
+        valid = to_ns(issue.issue_time) + periods * HOUR_NS
+        known = issue.panel.on_grid(target.key, valid, issue.as_of)
+        out = variables.setdefault(target.variable, np.full(shape, np.nan))
+        out[:, ids.index(target.city), periods - FIRST_PERIOD] = np.where(np.isfinite(known), known, values)
+    _share_hourly(variables, issue.targets, ids)
+    return xr.Dataset(
+        {name: (SAMPLE_DIMS, values, {"units": "ug m-3"}) for name, values in variables.items()},
+        coords={
+            "realization": np.arange(issue.members),
+            "city": ids,
+            "forecast_period": ("forecast_period", hours, {"units": "hours"}),
+            "issue_time": to_ns(issue.issue_time),
+            "as_of": to_ns(issue.as_of),
+        },
+    )
+
+
+def _share_hourly(variables: dict[str, Floats], targets: Sequence[Target], ids: Sequence[str]) -> None:
+    """Let the hourly variable of a city with an hourly reference hold its reference."""
+    for target in targets:
+        hourly = variables.get(f"{target.quantity}_hourly")
+        if hourly is not None and target.interval_hours == 1 and target.role == "reference":
+            i = ids.index(target.city)
+            hourly[:, i] = variables[target.quantity][:, i]
+
+
+def _inputs(issue: _Issue, model: Model | None) -> tuple[list[str], list[str]]:
+    """Return the series that had a value in the last 24 h, and those expected that had none."""
+    grid = to_ns(issue.as_of).astype("M8[h]").astype("M8[ns]") + np.arange(-23, 1) * HOUR_NS
+    expected = dict.fromkeys([t.key for t in issue.targets])
+    expected |= dict.fromkeys(model.layout.inputs if model else ())
+    used = [k for k in expected if np.isfinite(issue.panel.on_grid(k, grid, issue.as_of)).any()]
+    return used, [k for k in expected if k not in used]
