@@ -1,4 +1,4 @@
-"""Words, numbers, dates and probabilities as each language writes them; the tables are templates/<language>/words.toml."""
+"""Words, numbers, dates and probabilities in each language, from templates/<language>/words.toml."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 TEMPLATE_FOLDER = resources.files("alerts") / "templates"
 
 CHANCE_EDGES: Final = (0.10, 0.33, 0.66, 0.90)
-"""Upper edges of *very unlikely*, *unlikely*, *about as likely as not* and *likely* (IPCC AR5 guidance note)."""
+"""Upper edges of *very unlikely*, *unlikely*, *about as likely as not*, *likely* (IPCC AR5 guidance note)."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Vocabulary:
         )
 
     def moment(self, instant: str, zone: str, *, end: bool = False) -> str:
-        """Return an instant in local time; the end of a period at midnight is written 24:00 of the day before."""
+        """Return an instant in local time; a period that ends at midnight ends at 24:00 of the day before."""
         local = parse_instant(instant).astimezone(ZoneInfo(zone))
         time = f"{local:%H:%M}"
         if end and time == "00:00":
@@ -126,7 +126,7 @@ class Vocabulary:
         return str(self.table["phrases"].get(text, one_line(text)))
 
     def named(self, table: str, key: str) -> str:
-        """Return a word of a table; an unlisted key is shown as it is, so that no message is lost for a word."""
+        """Return a word of a table; an unlisted key is shown as it is, for no message is lost for a word."""
         return str(self.table[table].get(key, one_line(key)))
 
 

@@ -1,0 +1,287 @@
+"""What the templates of one language see: every value of a warning written out, on one line, in words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from alerts.content import CityOutlook, DayOutlook, LinkEvidence, RuleFinding, WarningContent
+from alerts.message_changes import changes
+from alerts.plain_text import one_line
+from alerts.vocabulary import Language, Vocabulary, vocabulary
+from pipeline.cities import city
+from pipeline.errors import ContractError
+from pipeline.names import is_simulated
+
+SHOWN_THRESHOLDS: Final = {"KR": (35, 50, 75, 150), "CN": (75, 115, 150, 250)}
+"""Thresholds [ug m-3] whose probabilities a message shows: those at which a country's daily rules turn."""
+OTHER_THRESHOLDS: Final = (35, 75, 115, 150)
+"""The same for a city of any other country [ug m-3]."""
+
+
+@dataclass(frozen=True)
+class ChanceView:
+    """The probability that a day's mean exceeds a threshold; ``strong`` from one half on."""
+
+    threshold: int
+    percent: str
+    strong: bool
+
+
+@dataclass(frozen=True)
+class DayView:
+    """One row of a city's daily table."""
+
+    date: str
+    mean: str
+    interval: str
+    basis: str
+    chances: tuple[ChanceView, ...]
+
+
+@dataclass(frozen=True)
+class CityView:
+    """One city's part; ``above`` and ``chance`` name a telling threshold and its probability."""
+
+    name: str
+    zone: str
+    period: str
+    start: str
+    end: str
+    peak_day: str
+    peak: str
+    interval: str
+    observed: bool
+    above: str
+    chance: str
+    thresholds: tuple[int, ...]
+    days: tuple[DayView, ...]
+
+
+@dataclass(frozen=True)
+class FindingView:
+    """What one national rule says; ``mark`` is empty or says that the criterion is unverified."""
+
+    city: str
+    date: str
+    rule: str
+    version: str
+    level: str
+    chance: str
+    basis: str
+    mark: str
+    note: str
+
+
+@dataclass(frozen=True)
+class LinkView:
+    """Why two episodes belong together."""
+
+    upwind: str
+    downwind: str
+    lag: str
+    lift: str
+    cases: str
+    method: str
+
+
+@dataclass(frozen=True)
+class MessageView:
+    """Everything that the templates of one language may show."""
+
+    product: str
+    kind: str
+    exercise: bool
+    simulated: bool
+    mark: str
+    banner: str
+    event: str
+    product_name: str
+    product_note: str
+    kind_name: str
+    level: str
+    level_name: str
+    city_names: str
+    cities: tuple[CityView, ...]
+    findings: tuple[FindingView, ...]
+    links: tuple[LinkView, ...]
+    changes: tuple[str, ...]
+    reason: str
+    degraded: str
+    missing: str
+    world: str
+    model: str
+    warning_id: str
+    version: int
+    replaced: str
+    issued: str
+    expires: str
+    facts: tuple[tuple[str, str], ...]
+
+
+def check_labels(content: WarningContent) -> WarningContent:
+    """Refuse a content that could be taken for real and is not, or the reverse.
+
+    Raises
+    ------
+    ContractError
+        when ``simulated`` contradicts the world, or a simulated world claims CAP status Actual
+    """
+    if content.simulated != is_simulated(content.world):
+        raise ContractError(f"warning {content.warning_id}: simulated={content.simulated} in {content.world}")
+    if content.simulated and content.cap_status == "Actual":
+        raise ContractError(f"warning {content.warning_id}: a simulated world is never Actual; use Exercise")
+    return content
+
+
+def mark_of(content: WarningContent) -> str:
+    """Return which label a message needs: ``simulated``, ``replay``, ``test``, or empty for a real one."""
+    if content.cap_status == "Test" and not content.simulated:
+        return "test"
+    if content.simulated:
+        return "simulated"
+    return "replay" if content.cap_status == "Exercise" else ""
+
+
+def message_view(
+    content: WarningContent, language: Language, previous: WarningContent | None = None
+) -> MessageView:
+    """Return a warning as the templates of a language see it; ``previous`` is the version it replaces.
+
+    >>> from alerts.examples import example_content
+    >>> view = message_view(example_content(), "en")
+    >>> view.city_names, view.level_name, view.cities[1].above, view.cities[1].chance
+    ('Beijing and Seoul', 'joint level J2', '75 µg/m³', 'likely (73 %)')
+    """
+    check_labels(content)
+    words = vocabulary(language)
+    mark = mark_of(content)
+    zones = list(dict.fromkeys(city(c.city).timezone for c in content.cities))
+    replaced = ", ".join(str(r.version) for r in content.references)
+    missing = ", ".join(words.phrase(name) for name in content.inputs_missing)
+    return MessageView(
+        product=content.product,
+        kind=content.kind,
+        exercise=content.cap_status != "Actual",
+        simulated=content.simulated,
+        mark=words["marks"][mark] if mark else "",
+        banner=words["marks"][f"{mark}_banner"] if mark else "",
+        event=words["events"][content.product],
+        product_name=words["products"][content.product],
+        product_note=words["product_notes"][content.product],
+        kind_name=words["kinds"][content.kind],
+        level=one_line(content.level),
+        level_name=words.named("levels", content.level) if content.level else "",
+        city_names=words.join([words.city(c.city) for c in content.cities]),
+        cities=tuple(_city(c, words) for c in content.cities),
+        findings=tuple(_finding(f, words) for f in content.rules),
+        links=tuple(_link(x, words) for x in content.links),
+        changes=changes(content, previous, words),
+        reason=words.phrase(content.reason),
+        degraded=words.phrase(content.degraded),
+        missing=missing,
+        world=one_line(content.world),
+        model=one_line(content.model_id),
+        warning_id=one_line(content.warning_id),
+        version=content.version,
+        replaced=replaced,
+        issued=words.instant(content.issue_time, zones),
+        expires=words.instant(content.expires, zones),
+        facts=_facts(content, words, zones),
+    )
+
+
+def _facts(content: WarningContent, words: Vocabulary, zones: list[str]) -> tuple[tuple[str, str], ...]:
+    """Return the table of identifiers and times."""
+    values = {
+        "warning": content.warning_id,
+        "version": str(content.version),
+        "replaces": ", ".join(str(r.version) for r in content.references),
+        "issued": words.instant(content.issue_time, zones),
+        "data_until": words.instant(content.as_of, zones),
+        "expires": words.instant(content.expires, zones),
+        "model": content.model_id,
+        "run": content.run_id,
+        "policy": content.policy_version,
+    }
+    return tuple((words["message_lines"][key], one_line(value)) for key, value in values.items() if value)
+
+
+def _city(outlook: CityOutlook, words: Vocabulary) -> CityView:
+    """Return one city's part in words."""
+    place = city(outlook.city)
+    shown = SHOWN_THRESHOLDS.get(place.country, OTHER_THRESHOLDS)
+    peak = next((d for d in outlook.days if d.day == outlook.peak_day), None)
+    threshold = _telling_threshold(peak, shown)
+    return CityView(
+        name=words.city(outlook.city),
+        zone=words.zone(place.timezone),
+        period=words.period(outlook.onset, outlook.end, place.timezone),
+        start=words.moment(outlook.onset, place.timezone),
+        end=words.moment(outlook.end, place.timezone, end=True),
+        peak_day=words.date(outlook.peak_day),
+        peak=words.amount(outlook.peak_mean),
+        interval=_interval(peak, words),
+        observed=peak is not None and peak.observed_share >= 1,
+        above=words.amount(threshold) if threshold else "",
+        chance=words.chance(peak.probability[str(threshold)]) if peak and threshold else "",
+        thresholds=shown,
+        days=tuple(_day(d, shown, words) for d in outlook.days),
+    )
+
+
+def _interval(peak: DayOutlook | None, words: Vocabulary) -> str:
+    """Return the central 80 % interval of the peak day; empty where there is none."""
+    if peak is None or not (math.isfinite(peak.q10) and math.isfinite(peak.q90)) or peak.observed_share >= 1:
+        return ""
+    return str(words["interval"]).format(range=words.span(peak.q10, peak.q90))
+
+
+def _telling_threshold(peak: DayOutlook | None, shown: tuple[int, ...]) -> int:
+    """Return the highest shown threshold that is exceeded rather than not, else the lowest; 0 for none."""
+    if peak is None or peak.observed_share >= 1:
+        return 0
+    known = [t for t in shown if str(t) in peak.probability]
+    likely = [t for t in known if peak.probability[str(t)] >= 0.5]
+    return max(likely, default=min(known, default=0))
+
+
+def _day(day: DayOutlook, shown: tuple[int, ...], words: Vocabulary) -> DayView:
+    """Return one row of the daily table."""
+    share = day.observed_share
+    basis = "observed" if share >= 1 else "partly_observed" if share > 0 else "forecast"
+    chances = tuple(
+        ChanceView(t, words.percent(day.probability.get(str(t))), day.probability.get(str(t), 0.0) >= 0.5)
+        for t in shown
+    )
+    interval = words.span(day.q10, day.q90) if math.isfinite(day.q10) and math.isfinite(day.q90) else ""
+    return DayView(words.date(day.day), words.number(day.mean), interval, words["labels"][basis], chances)
+
+
+def _finding(finding: RuleFinding, words: Vocabulary) -> FindingView:
+    """Return one national finding in words."""
+    decided = bool(finding.level)
+    return FindingView(
+        city=words.city(finding.city),
+        date=words.date(finding.day),
+        rule=words.named("rules", finding.rule),
+        version=one_line(finding.version),
+        level=words.named("rule_levels", finding.level) if decided else str(words["not_assessable"]),
+        chance=words.chance(finding.probability) if finding.probability is not None else "",
+        basis=words.named("basis", finding.basis),
+        mark=words.named("evidence", finding.evidence),
+        note=words.phrase(finding.note),
+    )
+
+
+def _link(link: LinkEvidence, words: Vocabulary) -> LinkView:
+    """Return one link in words."""
+    return LinkView(
+        words.city(link.upwind),
+        words.city(link.downwind),
+        f"{link.lag_hours:.0f}",
+        f"{link.lift:.1f}",
+        str(link.sample_size),
+        words.phrase(link.method),
+    )

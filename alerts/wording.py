@@ -1,0 +1,91 @@
+"""A warning in Korean, Chinese and English: a pure function of its content, so a re-rendering is identical."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from alerts.content import WarningContent
+from alerts.message_view import MessageView, message_view
+from alerts.vocabulary import Language, vocabulary
+
+PARTS = ("subject", "headline", "summary", "evidence", "instruction", "acknowledge")
+"""Templates that every language has."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """One language's text of one version; plain text, paragraphs on lines of their own.
+
+    ``subject`` and ``headline`` are one line; ``summary``, ``evidence`` and ``instruction`` one statement a
+    line; ``description`` is the whole message without instruction, as CAP and the text mail carry it.
+    """
+
+    language: Language
+    subject: str
+    headline: str
+    banner: str
+    summary: str
+    description: str
+    evidence: str
+    instruction: str
+    acknowledge: str
+    view: MessageView
+
+
+@cache
+def environment() -> Environment:
+    """Return the template environment: unknown names are errors, HTML templates escape every value."""
+    return Environment(
+        loader=PackageLoader("alerts", "templates"),
+        undefined=StrictUndefined,
+        autoescape=lambda name: bool(name and name.endswith(".html.j2")),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def wording(content: WarningContent, language: Language, previous: WarningContent | None = None) -> Text:
+    """Return a warning in one language.
+
+    Parameters
+    ----------
+    content : what is said; concentrations [ug m-3]
+    language : ``ko``, ``zh`` or ``en``
+    previous : the version that an update replaces, to say what changed
+
+    Raises
+    ------
+    ContractError
+        when a simulated world would be shown as real
+
+    Examples
+    --------
+    >>> from alerts.examples import example_content
+    >>> wording(example_content(), "en").headline
+    'SIMULATED EXERCISE: PM2.5 joint early warning issued for Beijing and Seoul (joint level J2)'
+    >>> wording(example_content(), "ko").headline
+    '[모의훈련] 베이징·서울 초미세먼지(PM2.5) 공동 조기경보 발표(공동 단계 J2)'
+    """
+    view = message_view(content, language, previous)
+    parts = {name: render(f"{language}/{name}.j2", language, view=view) for name in PARTS}
+    description = render("description.txt.j2", language, view=view, parts=parts)
+    return Text(language=language, banner=view.banner, description=description, view=view, **parts)
+
+
+def render(name: str, language: Language, **context: object) -> str:
+    """Render a template of one language; runs of blank lines become one.
+
+    ``view`` is seen as ``m``, ``parts`` as ``t`` and the words as ``w``.
+    """
+    values = {
+        "m": context.pop("view", None),
+        "t": context.pop("parts", None),
+        "w": vocabulary(language).table,
+        **context,
+    }
+    text = environment().get_template(name).render(**values)
+    return re.sub(r"\n{3,}", "\n\n", text).strip()
