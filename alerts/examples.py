@@ -71,35 +71,56 @@ def _cities() -> tuple[CityOutlook, ...]:
 
 def _rules() -> tuple[RuleFinding, ...]:
     """Return national findings as they stand beside the joint level."""
-    return (
-        RuleFinding(
-            "kr.grade", "2018-03-27", "seoul", "2026-01-16", "kr.grade.very_bad", 0.71, "forecast", "verified"
+    rows = (
+        # rule, version, city, day, level, probability, basis, evidence, note
+        ("kr.grade", "2018-03-27", "seoul", "2026-01-15", "kr.grade.bad", 0.97, "forecast", "found", ""),
+        ("kr.grade", "2018-03-27", "seoul", "2026-01-16", "kr.grade.very_bad", 0.71, "forecast", "found", ""),
+        (
+            "kr.advisory.pm2p5",
+            "2018-07-01",
+            "seoul",
+            "2026-01-15",
+            "kr.advisory.pm2p5.none",
+            0.83,
+            "forecast",
+            "found",
+            "start date = planned date in press; the weather, which may delay a lift, is not considered",
         ),
-        RuleFinding(
-            "kr.advisory",
+        (
+            "kr.advisory.pm2p5",
             "2018-07-01",
             "seoul",
             "2026-01-16",
-            "kr.advisory.advisory",
+            "kr.advisory.pm2p5.advisory",
             0.64,
             "forecast",
-            "verified",
+            "found",
+            "start date = planned date in press; the weather, which may delay a lift, is not considered",
         ),
-        RuleFinding(
-            "cn.aqi", "HJ 633-2012", "beijing", "2026-01-15", "cn.aqi.5", 0.6, "forecast", "verified"
+        (
+            "cn.aqi",
+            "HJ 633-2012",
+            "beijing",
+            "2026-01-15",
+            "cn.aqi.heavy",
+            0.6,
+            "forecast",
+            "found",
+            "gases not forecast: the index is at least this",
         ),
-        RuleFinding(
-            "cn.warning",
-            "2018",
+        (
+            "cn.alert.beijing",
+            "2023-11-01",
             "beijing",
             "2026-01-15",
             "",
             None,
-            "forecast",
-            "unverified",
-            note="needs the AQI of all six pollutants; only PM2.5 and PM10 are forecast",
+            "",
+            "partly",
+            "not decidable: no running 24-h mean of the day has 75 % of its intervals",
         ),
     )
+    return tuple(RuleFinding(*row) for row in rows)
 
 
 def example_content(**changes: Any) -> WarningContent:

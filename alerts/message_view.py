@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from alerts.content import CityOutlook, DayOutlook, LinkEvidence, RuleFinding, WarningContent
+from alerts.content import CityOutlook, DayOutlook, LinkEvidence, WarningContent
 from alerts.message_changes import changes
+from alerts.message_findings import FindingView, findings_view
 from alerts.plain_text import one_line
 from alerts.vocabulary import Language, Vocabulary, vocabulary
 from pipeline.cities import city
@@ -57,21 +58,6 @@ class CityView:
     chance: str
     thresholds: tuple[int, ...]
     days: tuple[DayView, ...]
-
-
-@dataclass(frozen=True)
-class FindingView:
-    """What one national rule says; ``mark`` is empty or says that the criterion is unverified."""
-
-    city: str
-    date: str
-    rule: str
-    version: str
-    level: str
-    chance: str
-    basis: str
-    mark: str
-    note: str
 
 
 @dataclass(frozen=True)
@@ -175,7 +161,7 @@ def message_view(
         level_name=words.named("levels", content.level) if content.level else "",
         city_names=words.join([words.city(c.city) for c in content.cities]),
         cities=tuple(_city(c, words) for c in content.cities),
-        findings=tuple(_finding(f, words) for f in content.rules),
+        findings=findings_view(content.rules, words),
         links=tuple(_link(x, words) for x in content.links),
         changes=changes(content, previous, words),
         reason=words.phrase(content.reason),
@@ -257,22 +243,6 @@ def _day(day: DayOutlook, shown: tuple[int, ...], words: Vocabulary) -> DayView:
     )
     interval = words.span(day.q10, day.q90) if math.isfinite(day.q10) and math.isfinite(day.q90) else ""
     return DayView(words.date(day.day), words.number(day.mean), interval, words["labels"][basis], chances)
-
-
-def _finding(finding: RuleFinding, words: Vocabulary) -> FindingView:
-    """Return one national finding in words."""
-    decided = bool(finding.level)
-    return FindingView(
-        city=words.city(finding.city),
-        date=words.date(finding.day),
-        rule=words.named("rules", finding.rule),
-        version=one_line(finding.version),
-        level=words.named("rule_levels", finding.level) if decided else str(words["not_assessable"]),
-        chance=words.chance(finding.probability) if finding.probability is not None else "",
-        basis=words.named("basis", finding.basis),
-        mark=words.named("evidence", finding.evidence),
-        note=words.phrase(finding.note),
-    )
 
 
 def _link(link: LinkEvidence, words: Vocabulary) -> LinkView:

@@ -121,9 +121,29 @@ class Vocabulary:
         ]
         return " / ".join(texts)
 
+    def phrases(self, text: str) -> list[str]:
+        """Return the statements of the program's own notes, each translated where its text is listed.
+
+        Statements are joined by semicolons; ``not decidable: <why>`` is translated by its reason.
+        """
+        found = [self._statement(part.strip()) for part in one_line(text, limit=1000).split(";")]
+        return [part for part in found if part]
+
     def phrase(self, text: str) -> str:
-        """Return the translation of a listed phrase of the program, else the text itself on one line."""
-        return str(self.table["phrases"].get(text, one_line(text)))
+        """Return a note as one text; an unlisted statement is shown as it is.
+
+        >>> vocabulary("ko").phrase("newer run"), vocabulary("ko").phrase("storm at sea")
+        ('새 예측 반영', 'storm at sea')
+        """
+        return str(self.table["punctuation"]["semicolon"]).join(self.phrases(text))
+
+    def _statement(self, text: str) -> str:
+        """Return one statement, translated where it is listed."""
+        table = self.table["phrases"]
+        head, colon, why = text.partition(": ")
+        if text not in table and colon and head in table and why in table:
+            return f"{table[head]}{self.table['punctuation']['colon']}{table[why]}"
+        return str(table.get(text, one_line(text)))
 
     def named(self, table: str, key: str) -> str:
         """Return a word of a table; an unlisted key is shown as it is, for no message is lost for a word."""
