@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from alembic import context
 
-from pipeline.ledger import tables
+from pipeline.ledger import tables, warning_tables
 from pipeline.ledger.metadata import metadata
 
-_ = tables
+_ = (tables, warning_tables)
 
 
 def run() -> None:

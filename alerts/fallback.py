@@ -1,0 +1,136 @@
+"""What silence means: a joint warning that only one party approved goes out as that party's own.
+
+When a person approves a joint warning, the party signs two texts: the joint one, and the single-city warning
+made from it for the party's own city. If the other party has not approved by the deadline, or has
+objected, the second text becomes a warning of its own with the signature it already has; the joint version
+expires or is rejected. So nothing is said in a party's name without a signature over exactly that text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from alerts.content import WarningContent
+from alerts.versions import OPEN, is_closed, number_version, required_parties
+from alerts.warnings import (
+    State,
+    advance,
+    close,
+    expire_overdue,
+    fully_approved,
+    issue_times,
+    open_review,
+    write_draft,
+)
+from pipeline.exchange.canonical import digest
+from pipeline.ledger.warnings import VersionRow, read_in_state, read_signatures, read_versions
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What the clock and the decisions led to; every pair is (warning id, version)."""
+
+    ready: tuple[tuple[str, int], ...]
+    expired: tuple[tuple[str, int], ...]
+    rejected: tuple[tuple[str, int], ...]
+    ended: tuple[tuple[str, int], ...]
+
+
+def settle_overdue(conn: Connection, now: datetime, actor: str = "run") -> Settled:
+    """Draw the consequences of decisions and deadlines; what is ``ready`` is then to be issued.
+
+    Ready is every version in review that all its parties approved. A joint version past its deadline, or
+    decided by all but not unanimously, falls apart into the single-city warnings that were signed with it.
+    """
+    rejected = []
+    for row in read_in_state(conn, OPEN):
+        decided = _decisions(conn, row)
+        overdue = row.review_deadline < now
+        divided = set(decided) == set(required_parties(WarningContent.from_dict(row.content)))
+        if fully_approved(conn, row) or not (overdue or divided):
+            continue
+        for party in sorted(p for p, decision in decided.items() if decision == "approve"):
+            _promote(conn, row, party, now)
+        if "object" in decided.values():
+            to: State = "rejected"
+            advance(conn, row, to, actor=actor, reason="a party objected", at=now)
+            rejected.append(_key(row))
+    changed = expire_overdue(conn, now, actor)
+    ready = [row for row in read_in_state(conn, ("in_review",)) if fully_approved(conn, row)]
+    return Settled(
+        ready=tuple(_key(row) for row in ready),
+        expired=tuple(_key(row) for row in changed if row.state == "expired"),
+        rejected=tuple(rejected),
+        ended=tuple(_key(row) for row in changed if row.state == "ended"),
+    )
+
+
+def fallback_content(conn: Connection, content: WarningContent, party: str) -> WarningContent | None:
+    """Return the single-city warning that stands in for a joint one, numbered; None where there is none.
+
+    It keeps the numbers and links but says only what concerns the party's own cities, bears no joint level,
+    and continues the party's earlier single-city warning of the same joint one if that is in force. An
+    all-clear or cancellation of a joint warning needs both parties and has no stand-in.
+    """
+    if content.product != "joint_warning" or content.kind not in ("alert", "update"):
+        return None
+    cities = tuple(c for c in content.cities if c.party == party)
+    own = {c.city for c in cities}
+    warning_id = _fallback_id(conn, content, party)
+    single = replace(
+        content,
+        warning_id=warning_id,
+        product="single_city_warning",
+        kind="alert",
+        level="",
+        parties=(party,),
+        cities=cities,
+        rules=tuple(r for r in content.rules if r.city in own),
+        onset=min(c.onset for c in cities),
+        references=(),
+        reason=f"stands in for joint warning {content.warning_id} version {content.version}",
+    )
+    return number_version(single, read_versions(conn, warning_id), issue_times(conn, warning_id))
+
+
+def take_over(conn: Connection, content: WarningContent, actor: str, at: datetime) -> None:
+    """End the single-city warnings that stood in for a joint warning which is now issued."""
+    if content.product != "joint_warning":
+        return
+    for party in required_parties(content):
+        reason = f"taken over by joint warning {content.warning_id} version {content.version}"
+        close(conn, _fallback_id(conn, content, party), "ended", actor=actor, reason=reason, at=at)
+
+
+def _fallback_id(conn: Connection, content: WarningContent, party: str) -> str:
+    """Return the id of a party's stand-in: one per joint warning, a further one if the first has ended."""
+    first = f"{content.warning_id}-{party}"
+    return f"{first}-{content.version}" if is_closed(read_versions(conn, first)) else first
+
+
+def _promote(conn: Connection, row: VersionRow, party: str, at: datetime) -> None:
+    """Enter the stand-in that a party signed as a version in review; one it did not sign stays unsaid."""
+    single = fallback_content(conn, WarningContent.from_dict(row.content), party)
+    if single is None:
+        return
+    signed = digest(single.to_dict())
+    found = read_signatures(conn, single.warning_id, single.version)
+    if not any(s.content_digest == signed and s.party == party for s in found):
+        return
+    is_new = not any(v.version == single.version for v in read_versions(conn, single.warning_id))
+    write_draft(conn, single, at, "policy", is_new=is_new)
+    open_review(conn, single.warning_id, single.version, "policy", at)
+
+
+def _decisions(conn: Connection, row: VersionRow) -> dict[str, str]:
+    """Return what each party decided about the text as it stands."""
+    found = read_signatures(conn, row.warning_id, row.version)
+    return {s.party: s.decision for s in found if s.content_digest == row.content_digest}
+
+
+def _key(row: VersionRow) -> tuple[str, int]:
+    """Return what names a version."""
+    return row.warning_id, row.version

@@ -1,0 +1,132 @@
+"""Episodes in the ledger: opened once by the party that owns the city, then revised by successive runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, and_, func, insert, select
+
+from pipeline.errors import ContractError
+from pipeline.ledger.audit import append_audit
+from pipeline.ledger.warning_tables import episode_revisions, episodes
+
+EpisodeState = Literal["open", "ended", "withdrawn"]
+
+
+@dataclass(frozen=True)
+class EpisodeRow:
+    """One episode as its newest revision shows it; ``details`` are the run's numbers as plain data."""
+
+    id: str
+    world: str
+    party: str
+    city: str
+    quantity: str
+    revision: int
+    run_id: str
+    at: datetime
+    state: str
+    onset: datetime
+    until: datetime
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class EpisodeRevision:
+    """What one run says about an episode."""
+
+    run_id: str
+    state: EpisodeState
+    onset: datetime
+    until: datetime
+    details: Mapping[str, Any]
+
+
+def open_episode(
+    conn: Connection, episode_id: str, *, world: str, city: str, quantity: str, at: datetime
+) -> None:
+    """Enter a new episode; its id begins with the party that owns the city (``seoul-01K…``).
+
+    Raises ContractError if the id is already another city's episode; entering the same one again does
+    nothing.
+    """
+    party, dash, _ = episode_id.rpartition("-")
+    if not dash or not party:
+        raise ContractError(f"episode id '{episode_id}' is not party-ULID")
+    given = {"world": world, "party": party, "city": city, "quantity": quantity}
+    known = conn.execute(select(episodes).where(episodes.c.id == episode_id)).one_or_none()
+    if known is not None:
+        if any(getattr(known, name) != value for name, value in given.items()):
+            raise ContractError(
+                f"episode {episode_id} is {known.city} {known.quantity} of world {known.world}"
+            )
+        return
+    conn.execute(insert(episodes).values(id=episode_id, opened_at=at, **given))
+    append_audit(conn, at=at, actor=party, action="episode.open", subject=episode_id, payload=given)
+
+
+def revise_episode(conn: Connection, episode_id: str, revision: EpisodeRevision, at: datetime) -> int:
+    """Append what a run says and return the revision's number; what is known already is not repeated."""
+    last = _newest(conn, episodes.c.id == episode_id)
+    said = (revision.state, revision.onset, revision.until, dict(revision.details))
+    if last and said == (last[0].state, last[0].onset, last[0].until, last[0].details):
+        return last[0].revision
+    number = last[0].revision + 1 if last else 1
+    conn.execute(
+        insert(episode_revisions).values(
+            episode_id=episode_id,
+            revision=number,
+            run_id=revision.run_id,
+            at=at,
+            state=revision.state,
+            onset=revision.onset,
+            until=revision.until,
+            details=dict(revision.details),
+        )
+    )
+    if last and last[0].state != revision.state:
+        payload = {"revision": number, "run": revision.run_id, "state": revision.state}
+        append_audit(conn, at=at, actor="run", action="episode.state", subject=episode_id, payload=payload)
+    return number
+
+
+def open_episodes(conn: Connection, world: str, as_of: datetime, quantity: str = "pm2p5") -> list[EpisodeRow]:
+    """Return the episodes that were open at an instant, by city and onset; later revisions do not count."""
+    where = and_(episodes.c.world == world, episodes.c.quantity == quantity, episode_revisions.c.at <= as_of)
+    return [row for row in _newest(conn, where) if row.state == "open"]
+
+
+def list_episodes(conn: Connection, world: str) -> list[EpisodeRow]:
+    """Return every episode of a world as it stands, by city and onset."""
+    return _newest(conn, episodes.c.world == world)
+
+
+def _newest(conn: Connection, where: Any) -> list[EpisodeRow]:
+    """Return the newest revision of every episode among the rows that satisfy a condition."""
+    joined = episode_revisions.join(episodes)
+    number = func.max(episode_revisions.c.revision).label("number")
+    newest = (
+        select(episode_revisions.c.episode_id, number)
+        .select_from(joined)
+        .where(where)
+        .group_by(episode_revisions.c.episode_id)
+        .subquery()
+    )
+    same = and_(
+        newest.c.episode_id == episode_revisions.c.episode_id, newest.c.number == episode_revisions.c.revision
+    )
+    query = (
+        select(episodes, episode_revisions)
+        .select_from(joined.join(newest, same))
+        .order_by(episodes.c.city, episode_revisions.c.onset, episodes.c.id)
+    )
+    return [_row(row) for row in conn.execute(query)]
+
+
+def _row(row: Row[Any]) -> EpisodeRow:
+    """Return one row without the columns that only join."""
+    values = {name: row._mapping[name] for name in EpisodeRow.__dataclass_fields__}
+    return EpisodeRow(**values)

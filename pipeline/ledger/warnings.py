@@ -1,0 +1,241 @@
+"""Rows of warnings: contents, states and signatures as facts; ``alerts`` decides what may follow what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, exists, func, insert, select
+
+from pipeline.errors import ReviewError
+from pipeline.exchange.canonical import canonical_json, digest
+from pipeline.ledger.warning_tables import (
+    signatures,
+    warning_episodes,
+    warning_events,
+    warning_versions,
+    warnings,
+)
+
+_CLOSED = ("ended", "cancelled")
+"""States of a version after which nothing more is said under the same warning."""
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """One version as its newest revision shows it; ``content`` is the text's data as stored."""
+
+    warning_id: str
+    version: int
+    revision: int
+    content: dict[str, Any]
+    content_text: str
+    content_digest: str
+    review_deadline: datetime
+    expires: datetime
+    written_by: str
+    at: datetime
+    state: str
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """One step in the life of a version."""
+
+    version: int
+    step: int
+    state: str
+    actor: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class SignatureRow:
+    """One person's decision about exactly one content."""
+
+    warning_id: str
+    version: int
+    content_digest: str
+    party: str
+    person: str
+    decision: str
+    reason: str
+    drill: bool
+    at: datetime
+    public_key: str
+    signature: str
+
+
+def insert_warning(
+    conn: Connection, warning_id: str, *, world: str, product: str, episode_ids: Iterable[str], at: datetime
+) -> None:
+    """Enter a warning if it is new, and the episodes it speaks of."""
+    if conn.execute(select(warnings.c.id).where(warnings.c.id == warning_id)).first() is None:
+        conn.execute(insert(warnings).values(id=warning_id, world=world, product=product, created_at=at))
+    query = select(warning_episodes.c.episode_id).where(warning_episodes.c.warning_id == warning_id)
+    known = set(conn.execute(query).scalars())
+    for episode_id in sorted(set(episode_ids) - known):
+        conn.execute(insert(warning_episodes).values(warning_id=warning_id, episode_id=episode_id))
+
+
+def find_open_warning(
+    conn: Connection, *, world: str, product: str, episode_ids: Iterable[str]
+) -> str | None:
+    """Return the newest warning of a product that spoke of any of the episodes and is not closed."""
+    over = exists().where(warning_events.c.warning_id == warnings.c.id, warning_events.c.state.in_(_CLOSED))
+    query = (
+        select(warnings.c.id)
+        .join(warning_episodes)
+        .where(warnings.c.world == world, warnings.c.product == product, ~over)
+        .where(warning_episodes.c.episode_id.in_(list(episode_ids)))
+        .order_by(warnings.c.created_at.desc(), warnings.c.id.desc())
+        .limit(1)
+    )
+    return conn.execute(query).scalar()
+
+
+def insert_revision(
+    conn: Connection,
+    content: Mapping[str, Any],
+    *,
+    review_deadline: datetime,
+    expires: datetime,
+    written_by: str,
+    at: datetime,
+) -> str:
+    """Append a revision of the version that the content names and return its digest."""
+    key = {"warning_id": content["warning_id"], "version": content["version"]}
+    c = warning_versions.c
+    last = conn.execute(
+        select(func.max(c.revision)).where(c.warning_id == key["warning_id"], c.version == key["version"])
+    ).scalar()
+    content_digest = digest(content)
+    conn.execute(
+        insert(warning_versions).values(
+            **key,
+            revision=(last or 0) + 1,
+            content=canonical_json(content).decode(),
+            content_digest=content_digest,
+            review_deadline=review_deadline,
+            expires=expires,
+            written_by=written_by,
+            at=at,
+        )
+    )
+    return content_digest
+
+
+def insert_event(
+    conn: Connection, warning_id: str, version: int, *, state: str, actor: str, reason: str, at: datetime
+) -> None:
+    """Append the state that a version has entered."""
+    c = warning_events.c
+    last = conn.execute(
+        select(func.max(c.step)).where(c.warning_id == warning_id, c.version == version)
+    ).scalar()
+    conn.execute(
+        insert(warning_events).values(
+            warning_id=warning_id,
+            version=version,
+            step=(last or 0) + 1,
+            state=state,
+            actor=actor,
+            reason=reason,
+            at=at,
+        )
+    )
+
+
+def insert_signature(conn: Connection, row: SignatureRow) -> None:
+    """Append a decision."""
+    conn.execute(insert(signatures).values(**asdict(row)))
+
+
+def read_signatures(conn: Connection, warning_id: str, version: int) -> list[SignatureRow]:
+    """Return every decision about a version, of whatever revision, in the order they were made."""
+    c = signatures.c
+    query = select(signatures).where(c.warning_id == warning_id, c.version == version).order_by(c.seq)
+    names = SignatureRow.__dataclass_fields__
+    return [SignatureRow(**{name: row._mapping[name] for name in names}) for row in conn.execute(query)]
+
+
+def read_events(conn: Connection, warning_id: str) -> list[EventRow]:
+    """Return the life of every version of a warning, in order."""
+    c = warning_events.c
+    query = select(warning_events).where(c.warning_id == warning_id).order_by(c.version, c.step)
+    names = EventRow.__dataclass_fields__
+    return [EventRow(**{name: row._mapping[name] for name in names}) for row in conn.execute(query)]
+
+
+def read_version(conn: Connection, warning_id: str, version: int) -> VersionRow:
+    """Return one version; raises ReviewError if there is none."""
+    found = _versions(
+        conn, warning_versions.c.warning_id == warning_id, warning_versions.c.version == version
+    )
+    if not found:
+        raise ReviewError(
+            f"there is no version {version} of warning {warning_id}; see `sameair warnings list`"
+        )
+    return found[0]
+
+
+def read_versions(conn: Connection, warning_id: str) -> list[VersionRow]:
+    """Return every version of a warning, oldest first; none for an unknown one."""
+    return _versions(conn, warning_versions.c.warning_id == warning_id)
+
+
+def read_in_state(conn: Connection, states: Iterable[str]) -> list[VersionRow]:
+    """Return every version that is in one of the states, oldest first."""
+    return _versions(conn, warning_events.c.state.in_(list(states)))
+
+
+def list_versions(conn: Connection, world: str | None = None, limit: int = 50) -> list[VersionRow]:
+    """Return the newest versions of all warnings, newest first."""
+    within = [] if world is None else [warnings.c.world == world]
+    return sorted(_versions(conn, *within), key=lambda row: (row.at, row.version), reverse=True)[:limit]
+
+
+def _versions(conn: Connection, *where: Any) -> list[VersionRow]:
+    """Return the newest revision of versions with the state they are in, oldest version first."""
+    v, e = warning_versions.c, warning_events.c
+    newest = (
+        select(v.warning_id, v.version, func.max(v.revision).label("revision"))
+        .group_by(v.warning_id, v.version)
+        .subquery()
+    )
+    last = (
+        select(e.warning_id, e.version, func.max(e.step).label("step"))
+        .group_by(e.warning_id, e.version)
+        .subquery()
+    )
+    joined = (
+        warning_versions.join(warnings)
+        .join(
+            newest,
+            and_(
+                newest.c.warning_id == v.warning_id,
+                newest.c.version == v.version,
+                newest.c.revision == v.revision,
+            ),
+        )
+        .join(last, and_(last.c.warning_id == v.warning_id, last.c.version == v.version))
+        .join(
+            warning_events,
+            and_(e.warning_id == v.warning_id, e.version == v.version, e.step == last.c.step),
+        )
+    )
+    query = (
+        select(warning_versions, e.state).select_from(joined).where(*where).order_by(v.warning_id, v.version)
+    )
+    return [_version(row) for row in conn.execute(query)]
+
+
+def _version(row: Row[Any]) -> VersionRow:
+    """Return one row with its content read."""
+    values = dict(row._mapping)
+    text = values.pop("content")
+    return VersionRow(content=json.loads(text), content_text=text, **values)
