@@ -1,0 +1,185 @@
+"""The bulletin page: one HTML file with everything inside, in three languages, with or without a warning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import pandas as pd
+import xarray as xr
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from alerts.areas import city_area
+from alerts.bulletin_data import SHOWN_THRESHOLDS, DayRow, Outlook, RunFacts, outlooks
+from alerts.bulletin_words import Texts, each, named, spans, texts
+from alerts.charts import plume_svg
+from alerts.content import WarningContent
+from alerts.fonts import font_face_css
+from alerts.plain_text import one_line
+from alerts.regional_map import map_svg
+from alerts.vocabulary import LANGUAGES
+from pipeline.cities import City
+
+NARROW = {"width": 390, "height": 230, "history_hours": 24}
+"""The plume on a telephone: fewer hours, so that letters stay readable."""
+
+
+def render_bulletin(
+    content: WarningContent | None,
+    forecast: xr.Dataset,
+    paths: xr.Dataset,
+    stations: pd.DataFrame,
+    cities: Sequence[City],
+    *,
+    run_facts: RunFacts,
+    wording: Mapping[str, str] | None = None,
+) -> str:
+    """Return the bulletin of one run as a single HTML file that asks no server for anything.
+
+    Parameters
+    ----------
+    content : the warning that goes with the run, or None in quiet times
+    forecast, paths : of the run, see ``pipeline.schema`` [ug m-3]
+    stations : columns of pipeline.schema.STATION_COLUMNS; drawn as dots and as the hull of each city
+    cities : in the order in which the page shows them
+    run_facts : what the page says about run, model and inputs
+    wording : one paragraph per language (ko, zh, en) under the headline; plain text
+
+    Examples
+    --------
+    >>> from alerts.bulletin_example import ISSUE, example_forecast, example_paths, example_stations
+    >>> from pipeline.cities import all_cities
+    >>> paths = example_paths()
+    >>> facts = RunFacts("r1", "simulated-7", ISSUE, ISSUE, "m1", "0.1.0")
+    >>> page = render_bulletin(None, example_forecast(paths), paths, example_stations(),
+    ...                        list(all_cities().values()), run_facts=facts)
+    >>> page.startswith("<!doctype html>"), "SIMULATED" in page
+    (True, True)
+    """
+    shown = outlooks(forecast, paths, cities, run_facts.issue_time)
+    areas = [city_area(o.city, stations) for o in shown]
+    return (
+        _environment()
+        .get_template("bulletin.html.j2")
+        .render(
+            css=Markup(_style()),  # noqa: S704 - our own style sheet and fonts
+            content=content,
+            facts=run_facts,
+            outlooks=shown,
+            wide={o.city.id: plume_svg(o) for o in shown},
+            narrow={o.city.id: plume_svg(o, **NARROW) for o in shown},
+            map=map_svg(shown, areas, stations, links=content.links if content else ()),
+            any_hull=any(area.is_hull for area in areas),
+            members=paths.sizes["realization"],
+            station_counts={o.city.id: int((stations["city"] == o.city.id).sum()) for o in shown},
+            wording=wording,
+            zones=sorted({o.city.timezone for o in shown}, reverse=True) or ["UTC"],
+            assessable=all(math.isfinite(row.mean) for o in shown for row in o.forecast_days),
+        )
+    )
+
+
+@cache
+def _style() -> str:
+    folder = Environment(loader=PackageLoader("alerts"), autoescape=False)  # noqa: S701 - CSS, not HTML
+    return font_face_css() + "\n" + folder.get_template("bulletin.css").render()
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("alerts"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        languages=LANGUAGES,
+        thresholds=SHOWN_THRESHOLDS,
+        t=lambda key, **values: spans(texts(key, **values)),
+        every=texts,
+        word=lambda table, key: spans(named(table, key)),
+        words=named,
+        city_name=lambda city_id: spans(each(lambda v: v.city(city_id))),
+        city_texts=lambda city_id: each(lambda v: v.city(city_id)),
+        day_name=lambda day: spans(each(lambda v: v.date(day))),
+        day_texts=lambda day: each(lambda v: v.date(day)),
+        say=spans,
+        phrase=lambda text: spans(each(lambda v: v.phrase(text))),
+        instant=lambda when, zones: spans(each(lambda v: v.instant(when, list(zones)))),
+        headline=headline,
+        heat=heat,
+        percent=percent,
+        number=number,
+        grade=grade,
+        valid=_valid,
+        plain=one_line,
+    )
+    return environment
+
+
+def headline(content: WarningContent | None) -> Texts:
+    """Return the page's headline in each language.
+
+    >>> headline(None)["en"]
+    'No warning in force'
+    """
+    if content is None:
+        return texts("none_headline")
+    return each(
+        lambda v: " · ".join(
+            part
+            for part in (
+                v.named("events", content.product),
+                v.named("levels", content.level) if content.level else "",
+                v.named("kinds", content.kind),
+            )
+            if part
+        )
+    )
+
+
+def heat(probability: float) -> str:
+    """Return the class of a probability's shade, 0 to 10; ``none`` where there is no probability.
+
+    >>> heat(0.04), heat(0.55), heat(1.0), heat(float("nan"))
+    ('heat-0', 'heat-5', 'heat-10', 'heat-none')
+    """
+    return f"heat-{math.floor(probability * 10)}" if math.isfinite(probability) else "heat-none"
+
+
+def percent(probability: float) -> str:
+    """Return a probability in per cent without sign, never 0 or 100 where something remains open.
+
+    >>> percent(0.0), percent(0.426), percent(0.999), percent(float("nan"))
+    ('<1', '43', '>99', '–')
+    """
+    if not math.isfinite(probability):
+        return "–"
+    share = round(100 * probability)
+    return "<1" if share < 1 else ">99" if share > 99 else str(share)
+
+
+def number(value: float) -> str:
+    """Return a concentration as a whole number [ug m-3], rounded half up.
+
+    >>> number(35.5), number(float("nan"))
+    ('36', '–')
+    """
+    return str(math.floor(value + 0.5)) if math.isfinite(value) else "–"
+
+
+def grade(outlook: Outlook, row: DayRow) -> Markup:
+    """Return the national grade of a day's mean, or a dash; with a swatch of the country's colour."""
+    band = outlook.scale.band_of(row.mean)
+    if band is None:
+        return Markup("–")
+    swatch = Markup('<i class="swatch tone-{}"></i>').format(band.tone)
+    return swatch + spans(named("bands", band.level))
+
+
+def _valid(content: WarningContent, zone: str) -> Markup:
+    return spans(texts("valid", period=each(lambda v: v.period(content.onset, content.expires, zone))))
