@@ -1,4 +1,4 @@
-"""National findings of a warning as the templates see them: one entry per city and rule, its days in order."""
+"""National findings of a warning as the templates see them: one entry per city and rule, days in order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FindingDay:
 
 @dataclass(frozen=True)
 class FindingView:
-    """What one national rule says about one city; ``mark`` is empty or says that the criterion is unverified."""
+    """What one national rule says about one city; ``mark`` warns of an unverified criterion."""
 
     city: str
     rule: str
@@ -75,7 +75,9 @@ def _day(rows: list[RuleFinding], words: Vocabulary) -> FindingDay:
     return FindingDay(
         dates=first if first == last else str(words["range"]).format(low=first, high=last),
         level=words.named("rule_levels", row.level) if row.level else str(words["not_assessable"]),
-        chance=words.chance(row.probability) if row.probability is not None and told else "",
+        chance=str(words["finding_chance"]).format(chance=words.chance(row.probability or 0.0))
+        if told
+        else "",
         basis=words.named("basis", row.basis) if row.basis else "",
         reached=_reached(row),
     )

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from alerts.plain_text import one_line
-from pipeline.cities import city
+from pipeline.cities import all_cities, city
 from pipeline.times import parse_instant
 
 Language = Literal["ko", "zh", "en"]
@@ -138,12 +138,27 @@ class Vocabulary:
         return str(self.table["punctuation"]["semicolon"]).join(self.phrases(text))
 
     def _statement(self, text: str) -> str:
-        """Return one statement, translated where it is listed."""
+        """Return one statement, translated where it is listed; ``<series or reason>: <why>`` part by part."""
         table = self.table["phrases"]
         head, colon, why = text.partition(": ")
-        if text not in table and colon and head in table and why in table:
-            return f"{table[head]}{self.table['punctuation']['colon']}{table[why]}"
-        return str(table.get(text, one_line(text)))
+        if text in table or not colon:
+            return str(table.get(text, self.series(text)))
+        shown = [str(table.get(part, self.series(part))) for part in (head, why)]
+        return str(self.table["punctuation"]["colon"]).join(shown)
+
+    def series(self, key: str) -> str:
+        """Return the name of an input series ``city.quantity.role``; other text as it is.
+
+        >>> vocabulary("en").series("seoul.air_temperature.weather")
+        'Seoul air temperature (weather)'
+        """
+        place, _, rest = key.partition(".")
+        quantity, _, role = rest.partition(".")
+        if place not in all_cities() or quantity not in self.table["quantities"]:
+            return one_line(key)
+        marks = self.table["punctuation"]
+        name = f"{self.city(place)} {self.table['quantities'][quantity]}"
+        return f"{name}{marks['open']}{self.named('roles', role)}{marks['close']}" if role else name
 
     def named(self, table: str, key: str) -> str:
         """Return a word of a table; an unlisted key is shown as it is, for no message is lost for a word."""
