@@ -1,0 +1,116 @@
+"""Merging small batches, and clearing away files that no list names; neither changes what is read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote
+
+import numpy as np
+
+from pipeline.batches import Selection, partition
+from pipeline.errors import StorageError
+from pipeline.ledger import Ledger
+from pipeline.ledger.batches import Batch, known_files, list_batches, listed_batches, newest_ids, supersede
+from pipeline.observation_reads import load_versions, received_of
+from pipeline.observation_rows import version_order
+from pipeline.observation_writes import Draft, discard, listing, write_drafts
+from pipeline.times import Clock
+from pipeline.world_lock import world_lock
+
+MERGE_BELOW_ROWS = 500_000
+"""A batch of this size is left as it is."""
+
+
+class _Store(Protocol):
+    """What compaction needs of an observation store."""
+
+    @property
+    def root(self) -> Path: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What a compaction did: batches taken off the list, batches listed for them, old files deleted."""
+
+    superseded: int
+    written: int
+    deleted: int
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What a repair found: files removed because no list names them, and listed files that are gone."""
+
+    removed: tuple[Path, ...]
+    missing: tuple[Path, ...]
+
+
+def compact(store: _Store, world: str, *, before: datetime, grace: timedelta) -> Compacted:
+    """Merge, month by month, the small batches listed before an instant; see ObservationStore.compact."""
+    with store.ledger.read() as conn:
+        listed = listed_batches(conn, world, listed_before=before)
+    months: dict[tuple[str, str], list[Batch]] = defaultdict(list)
+    for batch in listed:
+        if batch.rows < MERGE_BELOW_ROWS:
+            months[batch.source, batch.month].append(batch)
+    superseded = written = 0
+    for (source, month), small in sorted(months.items()):
+        if len(small) > 1:
+            with world_lock(store.root, world):
+                merged = _merge(store, world, (source, month), {b.id for b in small})
+            superseded, written = superseded + merged, written + (merged > 0)
+    return Compacted(superseded, written, len(repair(store, world, grace=grace).removed))
+
+
+def _merge(store: _Store, world: str, place: tuple[str, str], chosen: set[str]) -> int:
+    """Publish one batch in place of the chosen ones that are still listed; the world is locked."""
+    source, month = place
+    with store.ledger.read() as conn:
+        listed = listed_batches(conn, world, source=source, months=(month, month))
+        follows = newest_ids(conn, world, source)
+    old = [batch for batch in listed if batch.id in chosen]
+    if len(old) < 2:
+        return 0
+    rows = load_versions(store.root, old, Selection()).rows
+    rows = rows.take(version_order(rows.keys(), received_of(rows), np.zeros(len(rows), dtype=np.int32)))
+    written = write_drafts(store.root, world, source, [Draft(month, rows)], follows)
+    try:
+        with store.ledger.write() as conn:
+            at = store.clock()
+            list_batches(conn, [listing(world, source, written[0], None)], at)
+            if supersede(conn, [b.id for b in old], written[0].id, at) != len(old):
+                raise StorageError(f"the list of {source} {month} changed during compaction; repeat it")
+    except Exception:
+        discard(store.root, world, source, written)
+        raise
+    return len(old)
+
+
+def repair(store: _Store, world: str, *, grace: timedelta) -> Repaired:
+    """Remove files that no list names, under the world's lock; see ObservationStore.repair."""
+    with world_lock(store.root, world):
+        with store.ledger.read() as conn:
+            keep = known_files(conn, world, store.clock() - grace)
+            listed = listed_batches(conn, world)
+        folder = store.root / world
+        removed = [path for path in sorted(folder.glob("*/*/*")) if _identity(path) not in keep]
+        try:
+            for path in removed:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"cannot clear {folder}: {error}; free it, then repeat") from error
+        paths = (partition(store.root, world, b.source, b.month) / f"{b.id}.parquet" for b in listed)
+        return Repaired(tuple(removed), tuple(path for path in paths if not path.exists()))
+
+
+def _identity(path: Path) -> tuple[str, str, str]:
+    """Return source, month and id that the path of a file says; a temporary file has none that is listed."""
+    return unquote(path.parts[-3]), path.parts[-2], path.stem if path.suffix == ".parquet" else ""

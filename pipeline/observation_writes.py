@@ -1,0 +1,140 @@
+"""Deciding what of an append is new, and turning it into batch files that a listing makes visible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.batches import partition, sync_folders, write_batch
+from pipeline.ledger.batches import Batch
+from pipeline.observation_reads import ns, received_of
+from pipeline.observation_rows import NS, Integers, Rows, align
+from pipeline.times import from_ns
+
+MICROSECOND = 1_000
+WRITER_THREADS = 2
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Rows of one month that are to become a batch; rows with ``received`` were never known before it."""
+
+    month: str
+    rows: Rows
+    delay: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class WrittenDraft:
+    """A draft whose file is in place but not yet listed."""
+
+    draft: Draft
+    id: str
+    bytes: int
+
+
+def drafts_of(
+    month: str, given: Rows, stored: Rows | None, *, delay: timedelta | None, earliest: datetime
+) -> tuple[list[Draft], bool]:
+    """Compare given rows with the stored versions and keep what is new or changed.
+
+    An assumed receipt (``delay``) holds for first versions only: a correction was really received when it
+    came. A correction is never dated before the version that it corrects.
+
+    Parameters
+    ----------
+    earliest : an instant before which the coming listing cannot be dated
+
+    Returns
+    -------
+    the drafts, and whether stored values change or a value is withdrawn that was never there
+    """
+    there, old = align(given, stored) if stored is not None else (np.zeros(len(given), np.bool_), given)
+    missing = np.isnan(given.value)
+    same = there & (given.qc == old.qc) & ((given.value == old.value) | (missing & np.isnan(old.value)))
+    changed, new = there & ~same, ~there & ~missing
+    floor = received_of(old)[changed] + MICROSECOND if changed.any() else np.empty(0, dtype=np.int64)
+    late = floor[floor > ns(earliest)]
+    if delay is not None or len(late):
+        corrections = given.take(changed)
+        if len(late):
+            corrections = replace(corrections, received=floor)
+        found = [Draft(month, given.take(new), delay), Draft(month, corrections)]
+    else:
+        found = [Draft(month, given.take(new | changed))]
+    return [d for d in found if len(d.rows)], bool(changed.any() or (missing & ~there).any())
+
+
+def write_drafts(
+    root: Path, world: str, source: str, drafts: Iterable[Draft], follows: Mapping[str, str]
+) -> list[WrittenDraft]:
+    """Write the files of drafts, durably; a failed call leaves nothing behind but unlisted files.
+
+    Parameters
+    ----------
+    follows : id of the batch listed last in each month, so that a repeated content gets an id of its own
+    """
+
+    def write(draft: Draft) -> WrittenDraft:
+        notes = {
+            "world": world,
+            "source": source,
+            "month": draft.month,
+            "follows": follows.get(draft.month, ""),
+        }
+        folder = partition(root, world, source, draft.month)
+        return WrittenDraft(draft, *write_batch(folder, draft.rows.compressed(), notes))
+
+    with ThreadPoolExecutor(WRITER_THREADS) as pool:
+        written = list(pool.map(write, drafts))
+    sync_folders({partition(root, world, source, w.draft.month) for w in written}, root)
+    return written
+
+
+def discard(root: Path, world: str, source: str, written: Sequence[WrittenDraft]) -> None:
+    """Remove files that will not be listed."""
+    for w in written:
+        (partition(root, world, source, w.draft.month) / f"{w.id}.parquet").unlink(missing_ok=True)
+
+
+def listing(world: str, source: str, written: WrittenDraft, at: datetime | None) -> Batch:
+    """Return the entry of a written draft in the list, dated ``at`` (None: its rows say all)."""
+    rows, delay = written.draft.rows, written.draft.delay
+    received = _effective(rows, delay, at)
+    live = delay is None and at is not None
+    return Batch(
+        id=written.id,
+        world=world,
+        source=source,
+        month=written.draft.month,
+        rows=len(rows),
+        bytes=written.bytes,
+        first_time=_instant(rows.time.min()),
+        last_time=_instant(rows.time.max()),
+        quantities=rows.by_quantity(),
+        receipt="live" if live else "column" if delay is None else "assumed",
+        received_at=at if live else None,
+        delay_seconds=None if delay is None else round(delay.total_seconds()),
+        first_received=_instant(received.min()),
+        last_received=_instant(received.max()),
+    )
+
+
+def _effective(rows: Rows, delay: timedelta | None, at: datetime | None) -> Integers:
+    """Return when rows count as received: see :class:`pipeline.ledger.batches.Batch`."""
+    if delay is not None:
+        return rows.time + round(delay.total_seconds()) * NS
+    if at is None:
+        return received_of(rows)
+    stamp = np.full(len(rows), ns(at), dtype=np.int64)
+    return stamp if rows.received is None else np.maximum(stamp, rows.received)
+
+
+def _instant(when: np.int64) -> datetime:
+    """Return ns since 1970 as a datetime."""
+    return from_ns(np.datetime64(int(when), "ns"))
