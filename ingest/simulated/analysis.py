@@ -1,0 +1,69 @@
+"""The weather analysis of the simulated points, with the error and printed digits of a weather service."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from ingest.open_meteo import CONVERSIONS, POINTS, VARIABLE_MAP, wind_components
+from ingest.simulated.grid import Floats
+from ingest.simulated.synoptic import Climate, red_noise, winterness
+from ingest.simulated.transport import PointHistory
+
+DIGITS: Final = {
+    "temperature_2m": 1,
+    "relative_humidity_2m": 0,
+    "surface_pressure": 1,
+    "boundary_layer_height": 0,
+    "precipitation": 1,
+    "wind_speed_10m": 2,
+    "wind_direction_10m": 0,
+}
+"""Digits that the service prints, per field."""
+ALTITUDE_M: Final = {"seoul": 38.0, "beijing": 44.0, "jinan": 120.0, "bohai": 0.0, "yellow_sea": 0.0}
+SURFACE_SHARE: Final = 0.55
+"""Wind at 10 m over that of the mixed layer."""
+
+
+def printed_weather(rng: np.random.Generator, history: PointHistory, climate: Climate) -> dict[str, Floats]:
+    """Return what the service prints, field → (hours, points), in the service's units."""
+    hours, n = history.u.shape
+    error = [np.stack([red_noise(rng, hours, 12, 0.3) for _ in range(n)], 1) for _ in range(2)]
+    u, v = (SURFACE_SHARE * w + e for w, e in zip((history.u, history.v), error, strict=True))
+    winter = winterness(climate.day_of_year)[:, None]
+    inland = np.array([0.0 if p.id in ("bohai", "yellow_sea") else 1.0 for p in POINTS])
+    south = np.array(pd.DataFrame(history.v).ewm(com=24).mean())
+    sun = np.cos(2 * np.pi * (climate.local_hour - 14.5) / 24)[:, None]
+    latitude = np.array([p.latitude for p in POINTS])
+    temperature = (
+        13 - 0.8 * (latitude - 37.5) - (9 + 5 * inland) * winter + (1 + 3 * inland) * sun + 0.8 * south
+    )
+    altitude = np.array([ALTITUDE_M[p.id] for p in POINTS])
+    sea_level = 1014 + (5 + 3 * inland) * winter + history.anomaly
+    fields = {
+        "temperature_2m": temperature,
+        "relative_humidity_2m": np.clip(100 * history.humidity, 5, 100),
+        "surface_pressure": sea_level * np.exp(-altitude / 8200),
+        "boundary_layer_height": history.height * np.exp(rng.normal(0, 0.06, (hours, n))),
+        "precipitation": history.rain,
+        "wind_speed_10m": np.hypot(u, v),
+        "wind_direction_10m": np.degrees(np.arctan2(-u, -v)) % 360,
+    }
+    return {name: np.round(values, DIGITS[name]) for name, values in fields.items()}
+
+
+def weather_values(printed: dict[str, Floats]) -> dict[str, Floats]:
+    """Return the printed fields as our quantities in our units, (hours, points).
+
+    >>> one = {f: np.array([[10.0]]) for f in DIGITS}
+    >>> float(weather_values(one)["air_temperature"][0, 0])
+    283.15
+    """
+    units = {f: next(iter(CONVERSIONS[f].values())) for f in DIGITS}
+    values = {quantity: units[field](printed[field]) for field, quantity in VARIABLE_MAP.items()}
+    values["eastward_wind"], values["northward_wind"] = wind_components(
+        printed["wind_speed_10m"], printed["wind_direction_10m"]
+    )
+    return values

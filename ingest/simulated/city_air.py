@@ -1,0 +1,66 @@
+"""From the regional column to the air people breathe in a city: mixing height and its own emissions."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ingest.open_meteo import POINTS
+from ingest.simulated.grid import Floats
+from ingest.simulated.synoptic import Climate, winterness
+from ingest.simulated.transport import DUST, PRIMARY, SECONDARY, PointHistory
+
+
+class CityAir(NamedTuple):
+    """Hourly truth of one city, (hours,): PM2.5 and PM10 [ug m-3] as the mean over the hour that ends."""
+
+    pm2p5: Floats
+    pm10: Floats
+
+
+class OwnEmissions(NamedTuple):
+    """A city's own source [ug m-3 h-1 in 1000 m], width [km], share of heating and road dust [ug m-3]."""
+
+    strength: float
+    width: float
+    heating: float
+    road_dust: float
+
+
+OWN: Final = {"seoul": OwnEmissions(0.8, 30.0, 0.25, 9.0), "beijing": OwnEmissions(1.4, 35.0, 0.45, 16.0)}
+DUST_FINE_SHARE: Final = 0.12
+
+
+def city_air(history: PointHistory, climate: Climate, city: str) -> CityAir:
+    """Return the hourly mean concentrations of a city.
+
+    The regional part follows the day's mean mixing height more than the hour's (the residual layer keeps
+    it overnight); the city's own part fills the present mixed layer and is blown out by the wind.
+    """
+    at = [p.id for p in POINTS].index(city)
+    height, speed = history.height[:, at], np.hypot(history.u[:, at], history.v[:, at])
+    day_height = _smooth(height, 24)
+    squeeze = (560 / day_height) ** 1.15 * (day_height / height) ** 0.12
+    fine = (history.air[:, PRIMARY, at] + history.air[:, SECONDARY, at]) * squeeze
+    dust = history.air[:, DUST, at] * squeeze
+    own = OWN[city]
+    winter = winterness(climate.day_of_year)
+    rush = 1 + 0.35 * np.cos(2 * np.pi * (climate.local_hour - 8.5) / 12) * (climate.local_hour > 5)
+    source = own.strength * rush * (1 + own.heating * winter) * 1000 / height
+    local = _smooth(source / (0.12 + speed * 3.6 / own.width), 3)
+    road = own.road_dust * (1 - 0.8 * np.clip(history.rain[:, at], 0, 1)) * (700 / day_height) ** 0.4
+    pm2p5 = fine + local + DUST_FINE_SHARE * dust
+    pm10 = pm2p5 + 0.18 * fine + 0.5 * local + (1 - DUST_FINE_SHARE) * dust + road
+    return CityAir(_hour_means(pm2p5), _hour_means(pm10))
+
+
+def _smooth(values: Floats, hours: float) -> Floats:
+    """Return the exponentially weighted past mean with a memory [h]."""
+    return np.asarray(pd.Series(values).ewm(com=hours, adjust=True).mean(), dtype=float)
+
+
+def _hour_means(values: Floats) -> Floats:
+    """Return the mean over the hour that ends at each stamp from values at the stamps."""
+    return np.concatenate([values[:1], (values[1:] + values[:-1]) / 2])

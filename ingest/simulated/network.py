@@ -1,0 +1,93 @@
+"""The stations of a simulated world: the 25 districts of Seoul and the 12 old national stations of Beijing.
+
+Names are those of real stations so that pages look right; coordinates are approximate, values invented.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from ingest import open_meteo
+from ingest.wire import station_rows
+
+SEOUL: Final = {
+    "종로구": (37.57, 127.00),
+    "중구": (37.56, 126.97),
+    "용산구": (37.54, 127.00),
+    "성동구": (37.54, 127.05),
+    "광진구": (37.54, 127.09),
+    "동대문구": (37.58, 127.03),
+    "중랑구": (37.58, 127.09),
+    "성북구": (37.61, 127.03),
+    "강북구": (37.65, 127.01),
+    "도봉구": (37.65, 127.03),
+    "노원구": (37.66, 127.07),
+    "은평구": (37.61, 126.93),
+    "서대문구": (37.58, 126.94),
+    "마포구": (37.56, 126.91),
+    "양천구": (37.53, 126.86),
+    "강서구": (37.54, 126.84),
+    "구로구": (37.50, 126.89),
+    "금천구": (37.45, 126.91),
+    "영등포구": (37.53, 126.90),
+    "동작구": (37.48, 126.97),
+    "관악구": (37.49, 126.93),
+    "서초구": (37.50, 126.99),
+    "강남구": (37.52, 127.05),
+    "송파구": (37.52, 127.12),
+    "강동구": (37.55, 127.14),
+}
+BEIJING: Final = {
+    "1001A": ("万寿西宫", 39.88, 116.36),
+    "1002A": ("定陵(对照点)", 40.29, 116.22),
+    "1003A": ("东四", 39.93, 116.42),
+    "1004A": ("天坛", 39.89, 116.41),
+    "1005A": ("农展馆", 39.94, 116.46),
+    "1006A": ("官园", 39.93, 116.34),
+    "1007A": ("海淀万柳", 39.96, 116.29),
+    "1008A": ("顺义新城", 40.14, 116.66),
+    "1009A": ("怀柔镇", 40.33, 116.63),
+    "1010A": ("昌平镇", 40.22, 116.23),
+    "1011A": ("奥体中心", 39.98, 116.40),
+    "1012A": ("古城", 39.91, 116.18),
+}
+CLEANER: Final = {"1002A": 0.72, "1009A": 0.80, "1010A": 0.88, "1008A": 0.93}
+"""Share of the city's level at the stations outside the built-up area."""
+CONTROL: Final = "1002A"
+NOTE: Final = "simulated"
+
+
+def station_table() -> pd.DataFrame:
+    """Return the stations and weather points of every simulated world (STATION_COLUMNS).
+
+    >>> table = station_table()
+    >>> table.groupby("city").size().to_dict()
+    {'': 4, 'beijing': 12, 'seoul': 26}
+    """
+    rows: list[dict[str, object]] = []
+    for name, (latitude, longitude) in SEOUL.items():
+        rows.append(_row(f"airkorea:{name}", name, latitude, longitude, "seoul", NOTE))
+    for code, (name, latitude, longitude) in BEIJING.items():
+        control = code == CONTROL
+        note = f"{NOTE}; control site, not in the city mean" if control else NOTE
+        rows.append(_row(f"cnemc:{code}", name, latitude, longitude, "" if control else "beijing", note))
+    rows += [open_meteo.point_station(p, NOTE) for p in open_meteo.POINTS]
+    return station_rows(rows)
+
+
+def _row(
+    station: str, name: str, latitude: float, longitude: float, city: str, note: str
+) -> dict[str, object]:
+    return {
+        "station": station,
+        "name": name,
+        "latitude": latitude,
+        "longitude": longitude,
+        "altitude": np.nan,
+        "city": city,
+        "interval_hours": 1,
+        "note": note,
+    }

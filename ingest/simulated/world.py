@@ -1,0 +1,180 @@
+"""One simulated world: a seed gives three years of weather and air, instruments, and a present."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ingest.open_meteo import POINTS, SOURCE
+from ingest.quality import range_flags
+from ingest.simulated import services
+from ingest.simulated.analysis import printed_weather, weather_values
+from ingest.simulated.city_air import city_air
+from ingest.simulated.grid import Floats
+from ingest.simulated.instruments import Network, build_network
+from ingest.simulated.network import BEIJING, CLEANER, CONTROL, SEOUL, station_table
+from ingest.simulated.scenario import day_means, episode_present, quiet_present
+from ingest.simulated.synoptic import draw_climate
+from ingest.simulated.transport import PointHistory, simulate
+from pipeline.errors import UsageError
+from pipeline.schema import OBSERVATION_COLUMNS
+from pipeline.times import NS_HOUR, from_ns, to_ns
+
+FIRST_HOUR: Final = datetime(2022, 5, 15, tzinfo=UTC)
+HOURS: Final = 25_400
+"""Simulated hours: to early April 2025, three winters and two whole summers."""
+WINTER: Final = (datetime(2024, 12, 1, tzinfo=UTC), datetime(2025, 3, 15, tzinfo=UTC))
+SUMMER: Final = (datetime(2024, 6, 5, tzinfo=UTC), datetime(2024, 9, 5, tzinfo=UTC))
+"""Between these the present is chosen; two years of history lie before both."""
+HISTORY: Final = timedelta(days=730)
+
+
+@dataclass(frozen=True)
+class SimulatedWorld:
+    """A region that never was, with its services; see :func:`make_world`.
+
+    ``end`` is the present, a nominal cycle [UTC]; ``start`` is two years earlier. ``times`` (hours,) are the
+    interval ends of the whole simulation, which goes on after the present for verification only.
+    """
+
+    name: str
+    seed: int
+    start: datetime
+    end: datetime
+    times: npt.NDArray[np.datetime64] = field(repr=False)
+    cities: tuple[str, ...] = field(repr=False)
+    stations: pd.DataFrame = field(repr=False)
+    networks: Mapping[str, Network] = field(repr=False)
+    printed: Mapping[str, Floats] = field(repr=False)
+    history: PointHistory = field(repr=False)
+
+    def hour_at(self, when: np.datetime64) -> int:
+        """Return the newest hour that ended by an instant; outside the simulation it is a UsageError."""
+        hour = int((when - self.times[0]).astype("timedelta64[ns]").astype("int64") // NS_HOUR)
+        if not 0 <= hour < len(self.times):
+            raise UsageError(
+                f"{self.name} runs from {self.times[0]} to {self.times[-1]}, {when} lies outside"
+            )
+        return hour
+
+    def time_of(self, hour: int) -> datetime:
+        """Return the interval end of a simulated hour [UTC]."""
+        return from_ns(self.times[hour])
+
+    def observations(self, start: datetime, end: datetime) -> pd.DataFrame:
+        """Return what the instruments showed, start < time ≤ end (OBSERVATION_COLUMNS), sorted.
+
+        Every value that is ever published stands here, also those that come late; silent hours have no row.
+        """
+        hours = self._hours(start, end)
+        columns = {
+            (station, quantity): values[hours, at]
+            for net in self.networks.values()
+            for quantity, values in net.readings.items()
+            for at, station in enumerate(net.stations)
+        }
+        return long_rows(self.times[hours], columns)
+
+    def weather(self, start: datetime, end: datetime) -> pd.DataFrame:
+        """Return the weather analysis at the points, start < time ≤ end (OBSERVATION_COLUMNS), sorted."""
+        hours = self._hours(start, end)
+        values = weather_values({name: column[hours] for name, column in self.printed.items()})
+        columns = {
+            (f"{SOURCE}:{p.id}", quantity): column[:, at]
+            for quantity, column in values.items()
+            for at, p in enumerate(POINTS)
+        }
+        return long_rows(self.times[hours], columns)
+
+    def truth(self) -> pd.DataFrame:
+        """Return the air itself, no instrument between: ``time``, ``city.quantity`` [ug m-3], all hours."""
+        columns = {
+            f"{city}.{q}": net.truth[q]
+            for city, net in zip(self.cities, self.networks.values(), strict=True)
+            for q in net.truth
+        }
+        return pd.DataFrame({"time": self.times, **columns})
+
+    def answer(
+        self, source: str, operation: str, now: datetime, parameters: Mapping[str, str] | None = None
+    ) -> bytes:
+        """Return what a service would send at ``now``; see ``ingest.simulated.services.answer``."""
+        return services.answer(self, source, operation, now, parameters or {})
+
+    def _hours(self, start: datetime, end: datetime) -> slice:
+        low, high = np.searchsorted(self.times, [to_ns(start), to_ns(end)], side="right")
+        return slice(int(low), int(high))
+
+
+def make_world(seed: int, *, quiet_season: bool = False) -> SimulatedWorld:
+    """Simulate a world and choose its present; the same seed gives the same world, to the last digit.
+
+    Parameters
+    ----------
+    seed : any whole number from 0
+    quiet_season : the present is a summer cycle with clean air ahead, not the eve of an episode
+
+    Returns
+    -------
+    SimulatedWorld
+        named ``simulated-<seed>`` or ``simulated-<seed>-quiet``; takes about four seconds
+    """
+    rng = np.random.default_rng([seed, 20_250_101])
+    times = to_ns(FIRST_HOUR) + np.arange(HOURS) * np.timedelta64(1, "h").astype("timedelta64[ns]")
+    index = pd.DatetimeIndex(times)
+    climate = draw_climate(
+        rng, index.day_of_year.to_numpy(float), ((index.hour.to_numpy() + 8.5) % 24).astype(float)
+    )
+    history = simulate(climate, HOURS)
+    cities = ("seoul", "beijing")
+    shares = ({f"airkorea:{n}": 1.0 for n in SEOUL}, {f"cnemc:{c}": CLEANER.get(c, 1.04) for c in BEIJING})
+    networks = {}
+    for city, source, share in zip(cities, ("airkorea", "cnemc"), shares, strict=True):
+        core = np.array([s != f"cnemc:{CONTROL}" for s in share])
+        networks[source] = build_network(rng, source, city_air(history, climate, city), share, core)
+    printed = printed_weather(rng, history, climate)
+    end = _present(index, networks, quiet_season)
+    name = f"simulated-{seed}" + ("-quiet" if quiet_season else "")
+    return SimulatedWorld(
+        name, seed, end - HISTORY, end, times, cities, station_table(), networks, printed, history
+    )
+
+
+def _present(index: pd.DatetimeIndex, networks: Mapping[str, Network], quiet_season: bool) -> datetime:
+    days = day_means(index, networks["airkorea"].truth["pm2p5"], networks["cnemc"].truth["pm2p5"])
+    first, last = (when.replace(tzinfo=None) for when in (SUMMER if quiet_season else WINTER))
+    season = days.loc[first:last]
+    return quiet_present(season) if quiet_season else episode_present(season)
+
+
+def long_rows(times: npt.NDArray[np.datetime64], columns: Mapping[tuple[str, str], Floats]) -> pd.DataFrame:
+    """Return observation rows, sorted by station, quantity, time, from one column per (station, quantity).
+
+    ``station`` and ``quantity`` are categorical, which keeps millions of rows small; NaN gives no row.
+
+    >>> t = np.array(["2025-01-01T01", "2025-01-01T02"], "M8[ns]")
+    >>> long_rows(t, {("airkorea:x", "pm2p5"): np.array([12.0, np.nan])})["value"].tolist()
+    [12.0]
+    """
+    keys = sorted(columns)
+    there = [np.isfinite(columns[key]) for key in keys]
+    counts = [int(mask.sum()) for mask in there]
+    found = [columns[key][mask] for key, mask in zip(keys, there, strict=True)]
+    names = {part: sorted({key[part] for key in keys}) for part in (0, 1)}
+    numbers = {part: np.array([names[part].index(key[part]) for key in keys], np.int64) for part in (0, 1)}
+    codes = {part: np.repeat(numbers[part], counts) for part in (0, 1)}
+    return pd.DataFrame(
+        {
+            "station": pd.Categorical.from_codes(codes[0], categories=pd.Index(names[0])),
+            "quantity": pd.Categorical.from_codes(codes[1], categories=pd.Index(names[1])),
+            "time": np.concatenate([times[mask] for mask in there]),
+            "value": np.concatenate(found),
+            "qc": np.concatenate([range_flags(key[1], part) for key, part in zip(keys, found, strict=True)]),
+        }
+    )[list(OBSERVATION_COLUMNS)]

@@ -1,0 +1,161 @@
+"""What all parsers share: numbers from strings, JSON from bytes, rows from values, one timed request."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import requests
+
+from ingest.quality import range_flags
+from pipeline.errors import BadPayload, SourceUnavailable
+from pipeline.schema import OBSERVATION_COLUMNS, STATION_COLUMNS, check_observations
+
+TIMEOUT_S: Final = (10.0, 30.0)
+"""How long one request may take to connect and between bytes [s]."""
+REMEDY: Final = "compare the raw answer in quarantine with the documented shape"
+
+
+class Parsed(NamedTuple):
+    """What one answer holds: observation rows and station rows (either may be empty)."""
+
+    observations: pd.DataFrame
+    stations: pd.DataFrame
+
+
+class Reading(NamedTuple):
+    """One value of one station: quantity, interval end [UTC] and value in the quantity's unit."""
+
+    station: str
+    quantity: str
+    time: np.datetime64
+    value: float
+
+
+def to_number(text: object, source: str, field: str, missing: Collection[object]) -> float:
+    """Return a number that came as text; NaN for one of the source's missing marks.
+
+    Raises
+    ------
+    BadPayload
+        for anything else that is not a finite number
+
+    Examples
+    --------
+    >>> to_number("35", "cnemc", "PM2_5", {"NA"}), to_number("NA", "cnemc", "PM2_5", {"NA"})
+    (35.0, nan)
+    """
+    if isinstance(text, str):
+        text = text.strip()
+    if text is None or text in missing:
+        return math.nan
+    try:
+        number = (
+            float(text) if isinstance(text, str | int | float) and not isinstance(text, bool) else math.nan
+        )
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise BadPayload(source, f"{str(text)[:40]!r} is no number", field=field, remedy=REMEDY)
+    return number
+
+
+def load_json(payload: bytes, source: str) -> Any:
+    """Return the JSON of an answer; an HTML page or other text is a BadPayload."""
+    try:
+        return json.loads(payload.decode("utf-8-sig"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        start = payload[:40].decode("utf-8", "replace")
+        raise BadPayload(source, f"the answer is no JSON; it starts with {start!r}", remedy=REMEDY) from error
+
+
+def required(item: Mapping[str, Any], field: str, source: str) -> Any:
+    """Return a field that every item must have.
+
+    >>> required({"a": 1}, "a", "x")
+    1
+    """
+    if not isinstance(item, Mapping) or field not in item:
+        raise BadPayload(source, "an item lacks a field", field=field, remedy=REMEDY)
+    return item[field]
+
+
+def flags(quantity: Sequence[str], value: npt.NDArray[np.float64]) -> npt.NDArray[np.int8]:
+    """Return the range test of mixed quantities (see ``ingest.quality.range_flags``).
+
+    >>> flags(["pm2p5", "pm10"], np.array([35.0, -9999.0])).tolist()
+    [0, 2]
+    """
+    names = np.asarray(quantity, dtype=object)
+    out = np.zeros(len(value), dtype=np.int8)
+    for name in set(quantity):
+        out[names == name] = range_flags(name, value[names == name])
+    return out
+
+
+def observation_rows(readings: Sequence[Reading]) -> pd.DataFrame:
+    """Return readings as observation rows (OBSERVATION_COLUMNS), missing values left out, range-checked.
+
+    >>> r = Reading("cnemc:1001A", "pm2p5", np.datetime64("2022-01-04T08", "ns"), 54.0)
+    >>> observation_rows([r])[["value", "qc"]].to_dict("list")
+    {'value': [54.0], 'qc': [0]}
+    """
+    there = [r for r in readings if math.isfinite(r.value)]
+    value = np.array([r.value for r in there], dtype=float)
+    quantity = [r.quantity for r in there]
+    rows = pd.DataFrame(
+        {
+            "station": pd.Series([r.station for r in there], dtype="str"),
+            "quantity": pd.Series(quantity, dtype="str"),
+            "time": np.array([r.time for r in there], dtype="datetime64[ns]"),
+            "value": value,
+            "qc": flags(quantity, value),
+        }
+    )
+    return check_observations(rows[list(OBSERVATION_COLUMNS)])
+
+
+def station_rows(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """Return a table of stations (STATION_COLUMNS), one row per station; later mentions win.
+
+    >>> station_rows([]).columns.tolist() == list(STATION_COLUMNS)
+    True
+    """
+    table = pd.DataFrame(list(rows), columns=list(STATION_COLUMNS))
+    return table.drop_duplicates("station", keep="last", ignore_index=True)
+
+
+def nothing() -> Parsed:
+    """Return an answer without content.
+
+    >>> [len(part) for part in nothing()]
+    [0, 0]
+    """
+    return Parsed(observation_rows([]), station_rows([]))
+
+
+def ask(session: requests.Session, source: str, method: str, url: str, **request: Any) -> bytes:
+    """Make one request with a time limit and return the body.
+
+    The error says only what kind of failure it was: the text of ``requests`` would show the key in the
+    address. Bodies of 4xx answers are returned, because that is where the services put their reasons.
+
+    Raises
+    ------
+    SourceUnavailable
+        when the service cannot be reached, answers 429, or a server error
+    """
+    try:
+        response = session.request(method, url, timeout=TIMEOUT_S, **request)
+    except requests.RequestException as error:
+        raise SourceUnavailable(
+            source, f"no answer ({type(error).__name__})", remedy="try again later"
+        ) from None
+    if response.status_code == 429 or response.status_code >= 500:
+        raise SourceUnavailable(source, f"HTTP {response.status_code}", remedy="try again later")
+    return response.content
