@@ -1,0 +1,244 @@
+"""Issuing: in one transaction a version becomes issued and its messages stand in the outbox.
+
+The messages are rendered before and lie as files named by their digest; only then does the transaction check
+everything again (state, signatures, what is in force) and write state, outbox rows and audit row. A crash
+before it leaves some unused files, a crash after it loses nothing: ``alerts.delivery`` sends from the rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email import policy
+from email.message import EmailMessage
+from pathlib import Path
+from tempfile import mkstemp
+
+from sqlalchemy import Connection
+
+from alerts.content import WarningContent
+from alerts.fallback import take_over
+from alerts.identifiers import delivery_id, message_id
+from alerts.recipients import Recipient, select_recipients
+from alerts.signoff import verify_signatures
+from alerts.versions import IN_FORCE
+from alerts.warnings import State, advance
+from pipeline.errors import ReviewError, StorageError
+from pipeline.ledger import Ledger
+from pipeline.ledger.audit import append_audit
+from pipeline.ledger.deliveries import OutboxRow, earlier_messages, insert_outbox, read_outbox
+from pipeline.ledger.warnings import VersionRow, read_version, read_versions
+from pipeline.times import parse_instant
+
+MAIL_POLICY = policy.SMTP.clone(cte_type="7bit")
+"""How messages become bytes: CRLF, short lines and ASCII only, which any mail server takes."""
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What is needed to write one message: ``earlier`` are this recipient's Message-IDs, oldest first."""
+
+    content: WarningContent
+    recipient: Recipient
+    sent_at: datetime
+    message_id: str
+    earlier: tuple[str, ...]
+
+
+Render = Callable[[Letter], EmailMessage]
+"""Writes the message; must set Message-ID, To and Date from the letter and nothing from elsewhere."""
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """How versions leave: to whom, rendered how, payload files where, and whose keys are trusted (base64)."""
+
+    recipients: Sequence[Recipient]
+    render: Render
+    payloads: Path
+    trusted: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A version that is issued; ``is_new`` is False where that had happened before."""
+
+    warning_id: str
+    version: int
+    outbox_ids: tuple[str, ...]
+    is_new: bool
+
+
+def issue(
+    ledger: Ledger, warning_id: str, version: int, dispatch: Dispatch, at: datetime, actor: str = "run"
+) -> Issued:
+    """Issue a version that all its parties have signed; issuing it again changes nothing.
+
+    An all-clear ends the warning, a cancellation cancels it, anything else makes earlier versions
+    ``updated``; stand-ins of single parties end when their joint warning is issued.
+
+    Raises
+    ------
+    ReviewError
+        signatures are missing or wrong, the version cannot be issued, or what is in force has changed
+    StorageError
+        the messages cannot be stored
+    """
+    with ledger.read() as conn:
+        row = read_version(conn, warning_id, version)
+        if row.state not in ("draft", "in_review"):
+            return _already(conn, row)
+        _check(conn, row, dispatch)
+        letters = _letters(conn, row, dispatch.recipients, at)
+    rows = [_store(letter, dispatch, at) for letter in letters]
+    with ledger.write() as conn:
+        now = read_version(conn, warning_id, version)
+        if now.state not in ("draft", "in_review"):
+            return _already(conn, now)
+        if now.content_digest != row.content_digest:
+            raise ReviewError(f"version {version} of warning {warning_id} changed while it was being issued")
+        _check(conn, now, dispatch)
+        _commit(conn, now, rows, actor, at)
+    return Issued(warning_id, version, tuple(r.id for r in rows), is_new=True)
+
+
+def read_payload(folder: Path, digest: str) -> bytes:
+    """Return a stored message; raises StorageError if it is gone or not what its name says."""
+    path = payload_path(folder, digest)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"message {path} cannot be read: {error.strerror or error}") from error
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise StorageError(f"message {path} was altered; restore it from a backup")
+    return content
+
+
+def payload_path(folder: Path, digest: str) -> Path:
+    """Return where a message with a digest lies.
+
+    >>> payload_path(Path("payloads"), "ab12").as_posix()
+    'payloads/ab/ab12.eml'
+    """
+    return folder / digest[:2] / f"{digest}.eml"
+
+
+def _already(conn: Connection, row: VersionRow) -> Issued:
+    """Return what was issued before; raises ReviewError if the version never was."""
+    sent = read_outbox(conn, row.warning_id, row.version)
+    if row.state in ("rejected", "expired"):
+        raise ReviewError(
+            f"version {row.version} of warning {row.warning_id} is {row.state}; it cannot be issued"
+        )
+    return Issued(row.warning_id, row.version, tuple(r.id for r in sent), is_new=False)
+
+
+def _check(conn: Connection, row: VersionRow, dispatch: Dispatch) -> None:
+    """Refuse a version that its parties have not signed, or that speaks of what is no longer in force."""
+    name = f"version {row.version} of warning {row.warning_id}"
+    report = verify_signatures(conn, row.warning_id, row.version, dispatch.trusted)
+    if not report.ok:
+        faults = [f"approval of {party} is missing" for party in report.missing]
+        faults += [f"{party} objected" for party in report.objected]
+        raise ReviewError(f"{name} cannot be issued: {'; '.join([*report.problems, *faults])}")
+    in_force = [r.version for r in read_versions(conn, row.warning_id) if r.state in IN_FORCE]
+    referenced = [reference["version"] for reference in row.content["references"]]
+    if in_force != referenced:
+        raise ReviewError(
+            f"{name} references versions {referenced}, but in force are {in_force}; propose it anew"
+        )
+
+
+def _letters(
+    conn: Connection, row: VersionRow, recipients: Sequence[Recipient], at: datetime
+) -> list[Letter]:
+    """Return the letters that a version calls for, in the order of the list of recipients."""
+    content = WarningContent.from_dict(row.content)
+    earlier = earlier_messages(conn, row.warning_id, row.version)
+    return [
+        Letter(
+            content=content,
+            recipient=recipient,
+            sent_at=at,
+            message_id=message_id(row.warning_id, row.version, recipient.id),
+            earlier=tuple(earlier.get(recipient.id, ())),
+        )
+        for recipient in select_recipients(content, recipients, earlier)
+    ]
+
+
+def _store(letter: Letter, dispatch: Dispatch, at: datetime) -> OutboxRow:
+    """Render a letter, put its file into place and return the row that will send it."""
+    message = dispatch.render(letter)
+    if message["Message-ID"] != letter.message_id:
+        raise ReviewError(
+            f"the message to {letter.recipient.id} does not bear its Message-ID; mend the renderer"
+        )
+    payload = message.as_bytes(policy=MAIL_POLICY)
+    digest = hashlib.sha256(payload).hexdigest()
+    _place(payload_path(dispatch.payloads, digest), payload)
+    content = letter.content
+    return OutboxRow(
+        id=delivery_id(content.warning_id, content.version, letter.recipient.id),
+        warning_id=content.warning_id,
+        version=content.version,
+        recipient=letter.recipient.id,
+        address=letter.recipient.email,
+        message_id=letter.message_id,
+        payload_digest=digest,
+        expires=parse_instant(content.expires),
+        created_at=at,
+        next_attempt_at=at,
+    )
+
+
+def _commit(conn: Connection, row: VersionRow, rows: Sequence[OutboxRow], actor: str, at: datetime) -> None:
+    """Write state, outbox rows and audit row, and what follows for the versions before."""
+    content = WarningContent.from_dict(row.content)
+    advance(conn, row, "issued", actor=actor, reason="signed by all its parties", at=at)
+    insert_outbox(conn, rows)
+    payload = {
+        "version": row.version,
+        "digest": row.content_digest,
+        "messages": {r.id: r.payload_digest for r in rows},
+    }
+    append_audit(conn, at=at, actor=actor, action="outbox.fill", subject=row.warning_id, payload=payload)
+    take_over(conn, content, actor, at)
+    _follow(conn, row, content, actor, at)
+
+
+def _follow(conn: Connection, row: VersionRow, content: WarningContent, actor: str, at: datetime) -> None:
+    """End, cancel or update what was in force before this version."""
+    reason = f"version {row.version} was issued"
+    before = [r for r in read_versions(conn, row.warning_id) if r.version < row.version]
+    if content.kind in ("all_clear", "cancel"):
+        to: State = "ended" if content.kind == "all_clear" else "cancelled"
+        for version in (*before, row):
+            if version is row or version.state in IN_FORCE:
+                advance(conn, version, to, actor=actor, reason=reason, at=at)
+        return
+    for version in before:
+        if version.state == "issued":
+            advance(conn, version, "updated", actor=actor, reason=reason, at=at)
+
+
+def _place(path: Path, content: bytes) -> None:
+    """Write a file that appears whole, and only once."""
+    if path.exists():
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = mkstemp(dir=path.parent, prefix=".")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"message {path} cannot be stored: {error.strerror or error}") from error

@@ -1,0 +1,141 @@
+"""Rows of the outbox: one per version and recipient, moved on only by whoever holds the claim on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, exists, insert, select, update
+
+from pipeline.ledger.warning_tables import delivery_attempts, outbox
+
+
+@dataclass(frozen=True)
+class OutboxRow:
+    """One message on its way; ``state`` is pending, sending, sent, failed or unknown."""
+
+    id: str
+    warning_id: str
+    version: int
+    recipient: str
+    address: str
+    message_id: str
+    payload_digest: str
+    expires: datetime
+    created_at: datetime
+    next_attempt_at: datetime
+    state: str = "pending"
+    attempts: int = 0
+    claim: str | None = None
+    claimed_at: datetime | None = None
+    last_error: str = ""
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class AttemptRow:
+    """One thing that was tried for a message, and what came of it."""
+
+    outbox_id: str
+    attempt: int
+    at: datetime
+    channel: str
+    outcome: str
+    code: int | None
+    detail: str
+
+
+def insert_outbox(conn: Connection, rows: Iterable[OutboxRow]) -> None:
+    """Enter messages to be sent; a message that is there already is an integrity error."""
+    values = [asdict(row) for row in rows]
+    if values:
+        conn.execute(insert(outbox), values)
+
+
+def read_outbox(
+    conn: Connection, warning_id: str | None = None, version: int | None = None, state: str | None = None
+) -> list[OutboxRow]:
+    """Return messages in the order of sending, of one warning, version or state if given."""
+    c = outbox.c
+    given = ((c.warning_id, warning_id), (c.version, version), (c.state, state))
+    where = [column == value for column, value in given if value is not None]
+    query = select(outbox).where(*where).order_by(c.created_at, c.warning_id, c.version, c.recipient)
+    return [_row(row._mapping) for row in conn.execute(query)]
+
+
+def due_messages(conn: Connection, now: datetime) -> list[OutboxRow]:
+    """Return the messages to be tried now, oldest first."""
+    return [row for row in read_outbox(conn, state="pending") if row.next_attempt_at <= now]
+
+
+def is_overtaken(conn: Connection, row: OutboxRow) -> bool:
+    """Tell whether a later version is already on its way, or gone, to the same recipient."""
+    later = exists().where(
+        outbox.c.warning_id == row.warning_id,
+        outbox.c.recipient == row.recipient,
+        outbox.c.version > row.version,
+    )
+    return bool(conn.execute(select(later)).scalar())
+
+
+def claim_message(conn: Connection, outbox_id: str, claim: str, now: datetime) -> bool:
+    """Take a pending message for sending; False if somebody else has taken it (compare-and-swap)."""
+    c = outbox.c
+    taken = conn.execute(
+        update(outbox)
+        .where(c.id == outbox_id, c.state == "pending")
+        .values(state="sending", claim=claim, claimed_at=now, attempts=c.attempts + 1)
+    )
+    return taken.rowcount == 1
+
+
+def move_message(conn: Connection, row: OutboxRow, **values: Any) -> bool:
+    """Change a message that is still as ``row`` shows it; False if it has moved meanwhile.
+
+    A message that leaves the state ``sending`` loses its claim.
+    """
+    c = outbox.c
+    holder = c.claim.is_(None) if row.claim is None else c.claim == row.claim
+    moved = conn.execute(
+        update(outbox)
+        .where(c.id == row.id, c.state == row.state, holder, c.attempts == row.attempts)
+        .values(claim=None, claimed_at=None, **values)
+    )
+    return moved.rowcount == 1
+
+
+def read_message(conn: Connection, outbox_id: str) -> OutboxRow:
+    """Return one message as it stands."""
+    return _row(conn.execute(select(outbox).where(outbox.c.id == outbox_id)).one()._mapping)
+
+
+def insert_attempt(conn: Connection, attempt: AttemptRow) -> None:
+    """Append to the log of attempts."""
+    conn.execute(insert(delivery_attempts).values(**asdict(attempt)))
+
+
+def read_attempts(conn: Connection, outbox_id: str) -> list[AttemptRow]:
+    """Return everything that was tried for a message, in order."""
+    c = delivery_attempts.c
+    query = select(delivery_attempts).where(c.outbox_id == outbox_id).order_by(c.seq)
+    names = AttemptRow.__dataclass_fields__
+    return [AttemptRow(**{name: row._mapping[name] for name in names}) for row in conn.execute(query)]
+
+
+def earlier_messages(conn: Connection, warning_id: str, before: int) -> dict[str, list[str]]:
+    """Return the Message-IDs that each recipient was sent for versions before one, oldest first.
+
+    Messages that failed for good are left out; those still under way or of unknown fate count.
+    """
+    chain: dict[str, list[str]] = {}
+    for row in read_outbox(conn, warning_id):
+        if row.version < before and row.state != "failed":
+            chain.setdefault(row.recipient, []).append(row.message_id)
+    return chain
+
+
+def _row(values: Any) -> OutboxRow:
+    """Return one row of the table."""
+    return OutboxRow(**{name: values[name] for name in OutboxRow.__dataclass_fields__})
