@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 import pandas as pd
@@ -15,11 +15,13 @@ from alerts.areas import city_area
 from alerts.bulletin_data import SHOWN_THRESHOLDS, DayRow, Outlook, RunFacts, outlooks
 from alerts.bulletin_words import Texts, each, named, spans, texts
 from alerts.charts import plume_svg
-from alerts.content import WarningContent
+from alerts.content import RuleFinding, WarningContent
 from alerts.fonts import font_face_css
+from alerts.message_view import NO_BACKGROUND, Background
 from alerts.plain_text import one_line
 from alerts.regional_map import map_svg
 from alerts.vocabulary import LANGUAGES
+from alerts.wording import wording
 from pipeline.cities import City
 
 NARROW = {"width": 390, "height": 230, "history_hours": 24}
@@ -34,7 +36,7 @@ def render_bulletin(
     cities: Sequence[City],
     *,
     run_facts: RunFacts,
-    wording: Mapping[str, str] | None = None,
+    background: Background = NO_BACKGROUND,
 ) -> str:
     """Return the bulletin of one run as a single HTML file that asks no server for anything.
 
@@ -45,7 +47,7 @@ def render_bulletin(
     stations : columns of pipeline.schema.STATION_COLUMNS; drawn as dots and as the hull of each city
     cities : in the order in which the page shows them
     run_facts : what the page says about run, model and inputs
-    wording : one paragraph per language (ko, zh, en) under the headline; plain text
+    background : what the texts may add to the warning, see ``alerts.message_view``
 
     Examples
     --------
@@ -74,7 +76,7 @@ def render_bulletin(
             any_hull=any(area.is_hull for area in areas),
             members=paths.sizes["realization"],
             station_counts={o.city.id: int((stations["city"] == o.city.id).sum()) for o in shown},
-            wording=wording,
+            said=_said(content, background),
             zones=sorted({o.city.timezone for o in shown}, reverse=True) or ["UTC"],
             assessable=all(math.isfinite(row.mean) for o in shown for row in o.forecast_days),
         )
@@ -110,36 +112,26 @@ def _environment() -> Environment:
         say=spans,
         phrase=lambda text: spans(each(lambda v: v.phrase(text))),
         instant=lambda when, zones: spans(each(lambda v: v.instant(when, list(zones)))),
-        headline=headline,
         heat=heat,
         percent=percent,
         number=number,
         grade=grade,
         valid=_valid,
+        basis=_basis,
         plain=one_line,
     )
     return environment
 
 
-def headline(content: WarningContent | None) -> Texts:
-    """Return the page's headline in each language.
-
-    >>> headline(None)["en"]
-    'No warning in force'
-    """
+def _said(content: WarningContent | None, background: Background) -> dict[str, Texts]:
+    """Return headline and summary in each language, as the messages of the warning say them."""
     if content is None:
-        return texts("none_headline")
-    return each(
-        lambda v: " · ".join(
-            part
-            for part in (
-                v.named("events", content.product),
-                v.named("levels", content.level) if content.level else "",
-                v.named("kinds", content.kind),
-            )
-            if part
-        )
-    )
+        return {"headline": texts("none_headline"), "summary": texts("none_note")}
+    written = {str(language): wording(content, language, background) for language in LANGUAGES}
+    return {
+        "headline": {language: text.headline for language, text in written.items()},
+        "summary": {language: text.summary for language, text in written.items()},
+    }
 
 
 def heat(probability: float) -> str:
@@ -179,6 +171,16 @@ def grade(outlook: Outlook, row: DayRow) -> Markup:
         return Markup("–")
     swatch = Markup('<i class="swatch tone-{}"></i>').format(band.tone)
     return swatch + spans(named("bands", band.level))
+
+
+def _basis(finding: RuleFinding) -> Markup:
+    """Return on what a finding rests, what is doubtful about its criterion, and its note."""
+    parts = [
+        named("basis", finding.basis),
+        named("evidence", finding.evidence),
+        each(lambda v: v.phrase(finding.note)),
+    ]
+    return Markup(" · ").join(spans(part) for part in parts if any(part.values()))
 
 
 def _valid(content: WarningContent, zone: str) -> Markup:

@@ -17,8 +17,8 @@ from pipeline.paths import day_means
 from pipeline.schema import check_forecast, check_paths
 from pipeline.times import NS_HOUR, from_ns, local_date, local_day_bounds
 
-SHOWN_THRESHOLDS = (15, 35, 50, 75, 115, 150, 200, 250)
-"""Concentrations of the probability table [ug m-3]; 60 is left to the data file."""
+SHOWN_THRESHOLDS = (15, 35, 50, 60, 75, 115, 150, 250)
+"""Concentrations of the probability table [ug m-3]: every grade edge of both countries, and 50."""
 
 Floats = npt.NDArray[np.float64]
 Times = npt.NDArray[np.datetime64]

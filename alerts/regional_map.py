@@ -20,7 +20,9 @@ from alerts.svg import drawing, element, group, label, line_path
 
 SHADE_EDGES = (15, 35, 50, 75, 115, 150)
 """Edges of the shades of a city [ug m-3]; one hue, so that no country's colours are suggested."""
-MARGIN_EAST, MARGIN_NORTH = 3.4, 3.0
+MARGIN_EAST, MARGIN_NORTH = 2.4, 3.2
+TAG_HEIGHT = 16.0
+"""How far above its city a tag hangs [px]."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,8 @@ def map_svg(
     frame = box(view.west, view.south, view.east, view.north)
     parts = [element("rect", width=width, height=view.height, class_="sea")]
     parts += [_feature(view, frame, f) for f in region_features()]
+    parts += [_area(view, area, outlook) for area, outlook in zip(areas, outlooks, strict=True)]
     parts.append(_stations(view, stations))
-    parts += [_area(view, area) for area in areas]
     parts += [_wind(view, wind) for wind in winds]
     parts += [_link(view, outlooks, link) for link in links]
     parts += [_city(view, outlook) for outlook in outlooks]
@@ -138,25 +140,32 @@ def _stations(view: View, stations: pd.DataFrame) -> Markup:
     return group(dots, class_="stations")
 
 
-def _area(view: View, area: Area) -> Markup:
+def _area(view: View, area: Area, outlook: Outlook) -> Markup:
     data = line_path(view.place(a, o) for a, o in area.polygon) + "Z"
-    return element("path", d=data, class_="area hull" if area.is_hull else "area")
+    kind = "area hull" if area.is_hull else "area"
+    return element("path", d=data, class_=f"{kind} {_tone(outlook)}")
+
+
+def _tone(outlook: Outlook) -> str:
+    return f"shade-{shade(outlook.worst.mean)}" if outlook.worst else "shade-none"
 
 
 def _city(view: View, outlook: Outlook) -> Markup:
+    """Draw a tag above the city: its name and the highest expected day mean."""
     x, y = view.place(outlook.city.latitude, outlook.city.longitude)
-    worst = outlook.worst
-    mean = worst.mean if worst else math.nan
-    number = str(math.floor(mean + 0.5)) if worst else "?"
-    tone = f"shade-{shade(mean)}" if worst else "shade-none"
+    number = str(math.floor(outlook.worst.mean + 0.5)) if outlook.worst else "?"
+    tone = _tone(outlook)
     return group(
         [
-            element("circle", cx=x, cy=y, r=15, class_=f"city {tone}"),
-            label(number, x, y + 4.5, text_anchor="middle", class_=f"city-value on-{tone}"),
+            element("line", x1=x, x2=x, y1=y, y2=y - TAG_HEIGHT, class_="stem"),
+            element(
+                "rect", x=x - 17, y=y - TAG_HEIGHT - 18, width=34, height=18, rx=4, class_=f"city {tone}"
+            ),
+            label(number, x, y - TAG_HEIGHT - 4.5, text_anchor="middle", class_=f"city-value on-{tone}"),
             label(
                 each(lambda v: v.city(outlook.city.id)),
                 x,
-                y - 20,
+                y - TAG_HEIGHT - 23,
                 text_anchor="middle",
                 class_="city-name",
             ),
@@ -172,9 +181,9 @@ def _link(view: View, outlooks: Sequence[Outlook], link: LinkEvidence) -> Markup
     (x1, y1), (x2, y2) = places[link.upwind], places[link.downwind]
     length = math.hypot(x2 - x1, y2 - y1) or 1.0
     ux, uy = (x2 - x1) / length, (y2 - y1) / length
-    bend = 0.18 * length
-    mx, my = (x1 + x2) / 2 + uy * bend, (y1 + y2) / 2 - ux * bend
-    start, end = _towards((x1, y1), (mx, my), 18), _towards((x2, y2), (mx, my), 20)
+    bend = 0.16 * length
+    mx, my = (x1 + x2) / 2 - uy * bend, (y1 + y2) / 2 + ux * bend
+    start, end = _towards((x1, y1), (mx, my), 12), _towards((x2, y2), (mx, my), 14)
     ax, ay = _towards(end, (mx, my), -1)
     curve = f"M{start[0]:.1f} {start[1]:.1f}Q{mx:.1f} {my:.1f} {end[0]:.1f} {end[1]:.1f}"
     said = texts("lag", hours=f"{link.lag_hours:g}")
@@ -183,7 +192,7 @@ def _link(view: View, outlooks: Sequence[Outlook], link: LinkEvidence) -> Markup
         [
             element("path", d=curve, class_="link"),
             element("path", d=_head((mx, my), (ax, ay), 9), class_="link-head"),
-            label(said, lx, ly - 7, text_anchor="middle", class_="link-name"),
+            label(said, lx, ly + 16, text_anchor="middle", class_="link-name"),
         ]
     )
 

@@ -1,19 +1,16 @@
-"""The grades of each country for a day mean of PM2.5 as bands of concentration, read from the rule files."""
+"""The grades of each country for a day mean of PM2.5 as bands of concentration, from the rules in force."""
 
 from __future__ import annotations
 
 import math
-import tomllib
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from importlib import resources
-from typing import Any
 
+from alerts.aqi import round_half_even, round_half_up
+from alerts.rules import Rule, rule
 from pipeline.errors import PolicyError
 
-RULE_FOLDER = resources.files("alerts") / "rules"
-_SCALE_OF = {"kr": ("kr_grades.toml", "kr.grade"), "cn": ("cn_aqi.toml", "cn.aqi")}
+_RULE_OF = {"kr": "kr.grade", "cn": "cn.aqi"}
 _TONES = {
     "kr.grade": ("blue", "green", "yellow", "red"),
     "cn.aqi": ("green", "yellow", "orange", "red", "purple", "maroon"),
@@ -37,17 +34,18 @@ class Scale:
     rule: str
     version: str
     bands: tuple[Band, ...]
+    half_even: bool
 
     def band_of(self, mean: float) -> Band | None:
-        """Return the band of a mean [ug m-3], rounded half up to an integer as shown; None for NaN."""
+        """Return the band of a mean [ug m-3], rounded as the rule rounds; None for NaN."""
         if not math.isfinite(mean):
             return None
-        shown = math.floor(mean + 0.5)
-        return next(band for band in self.bands if shown <= band.upper)
+        rounded = float(round_half_even(mean) if self.half_even else round_half_up(mean))
+        return next(band for band in self.bands if rounded <= band.upper)
 
 
 def national_scale(rule_set: str, day: date) -> Scale:
-    """Return the scale of a rule set in force on a local day.
+    """Return the scale of a rule set in force on a local day; raises PolicyError where there is none.
 
     Examples
     --------
@@ -55,33 +53,23 @@ def national_scale(rule_set: str, day: date) -> Scale:
     [15.0, 35.0, 75.0, inf]
     >>> [b.upper for b in national_scale("cn", date(2026, 4, 1)).bands]
     [35.0, 60.0, 115.0, 150.0, 250.0, inf]
+    >>> national_scale("kr", date(2019, 3, 5)).band_of(75.5).level
+    'kr.grade.very_bad'
     """
-    if rule_set not in _SCALE_OF:
+    if rule_set not in _RULE_OF:
         raise PolicyError(f"no scale for the rule set '{rule_set}'; add it to alerts/scales.py")
-    file, rule = _SCALE_OF[rule_set]
-    for entry in _entries(file):
-        if entry["id"] == rule and entry["valid_from"] <= day <= entry.get("valid_to", date.max):
-            return _scale(entry)
-    raise PolicyError(f"{file} holds no {rule} for {day}; add the version that was in force")
-
-
-@cache
-def _entries(file: str) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = tomllib.loads((RULE_FOLDER / file).read_text("utf-8"))["rule"]
-    return entries
-
-
-def _scale(entry: dict[str, Any]) -> Scale:
-    rule = str(entry["id"])
-    edges = [float(e) for e in _edges(entry)]
+    held = rule(_RULE_OF[rule_set], day)
+    edges = [float(edge) for edge in _edges(held)]
     uppers, lowers = [*edges, math.inf], [0.0, *edges]
-    bands = zip(entry["levels"], lowers, uppers, _TONES[rule], strict=True)
-    return Scale(rule, str(entry["version"]), tuple(Band(*band) for band in bands))
+    bands = zip(held.levels, lowers, uppers, _TONES[held.id], strict=True)
+    half_even = str(held.parameters["rounding"]).startswith("half_even")
+    return Scale(held.id, held.version, tuple(Band(*band) for band in bands), half_even)
 
 
-def _edges(entry: dict[str, Any]) -> list[float]:
+def _edges(held: Rule) -> list[float]:
     """Return the upper edges of all bands but the last [ug m-3]."""
-    if "edges" in entry:
-        return list(entry["edges"]["pm2p5"])
-    index = dict(zip(entry["iaqi"], entry["breakpoints"]["pm2p5"], strict=True))
-    return [index[level] for level in entry["level_above"]]
+    table = held.parameters
+    if "edges" in table:
+        return list(table["edges"]["pm2p5"])
+    index = dict(zip(table["iaqi"], table["breakpoints"]["pm2p5"], strict=True))
+    return [index[level] for level in table["level_above"]]

@@ -74,7 +74,7 @@ def share_out(characters: Iterable[str]) -> dict[str, set[str]]:
     """Divide characters between the two faces; quotation marks go to both, as their width differs."""
     wanted = set(characters) | set(ALWAYS) | ks_x_1001()
     han = {c for c in wanted if is_han(c)}
-    return {"noto-sans-kr": wanted - han, "noto-sans-sc": han | set("“”‘’…—·")}
+    return {"noto-sans-kr": wanted - han, "noto-sans-sc": han | set("“”‘’…—")}
 
 
 def fetch(package: str, folder: Path) -> Path:
