@@ -14,7 +14,7 @@ from alerts.cap_check import CAP_NAMESPACE, check_cap
 from alerts.cap_grades import certainty, severity, urgency
 from alerts.content import CityOutlook, WarningContent
 from alerts.identifiers import alert_identifier
-from alerts.message_view import SHOWN_THRESHOLDS, check_labels
+from alerts.message_view import NO_BACKGROUND, SHOWN_THRESHOLDS, Background, check_labels
 from alerts.plain_text import one_line
 from alerts.vocabulary import LANGUAGES, Language, vocabulary
 from alerts.wording import Text, wording
@@ -55,7 +55,7 @@ def build_cap(
     content: WarningContent,
     header: CapHeader,
     areas: Mapping[str, Area],
-    previous: WarningContent | None = None,
+    background: Background = NO_BACKGROUND,
 ) -> bytes:
     """Return one version of a warning as a CAP 1.2 message that has passed ``alerts.cap_check.check_cap``.
 
@@ -69,7 +69,7 @@ def build_cap(
     content : what is said; concentrations [ug m-3]
     header : sender, time of sending, contact, recipients
     areas : area of each city id of the content, with (latitude, longitude) in degrees
-    previous : the version that an update replaces, to say what changed
+    background : the version that is replaced and the meaning of the joint level
 
     Raises
     ------
@@ -104,7 +104,7 @@ def build_cap(
     if content.references:
         _add(alert, "references", _references(content, header.sender))
     for language in LANGUAGES:
-        _add_info(alert, wording(content, language, previous), (content, header, areas))
+        _add_info(alert, wording(content, language, background), (content, header, areas))
     etree.indent(alert)
     return check_cap(bytes(etree.tostring(alert, xml_declaration=True, encoding="UTF-8")))
 

@@ -57,7 +57,7 @@ def cap_problems(message: bytes) -> list[str]:
     except etree.XMLSyntaxError as error:
         return [f"not well-formed XML ({error})"]
     information = root.getroottree().docinfo
-    if information is not None and information.doctype:
+    if getattr(information, "doctype", ""):
         return ["a document type declaration is not allowed"]
     try:
         _schema().assertValid(root)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from alerts.content import CityOutlook, DayOutlook, LinkEvidence, WarningContent
@@ -19,6 +20,20 @@ SHOWN_THRESHOLDS: Final = {"KR": (35, 50, 75, 150), "CN": (75, 115, 150, 250)}
 """Thresholds [ug m-3] whose probabilities a message shows: those at which a country's daily rules turn."""
 OTHER_THRESHOLDS: Final = (35, 75, 115, 150)
 """The same for a city of any other country [ug m-3]."""
+
+
+@dataclass(frozen=True)
+class Background:
+    """What a message may add to the signed content: the version it replaces, and what its joint level means.
+
+    ``thresholds`` are the day means [ug m-3] by city id at which the policy puts ``content.level``.
+    """
+
+    previous: WarningContent | None = None
+    thresholds: Mapping[str, int] = field(default_factory=dict)
+
+
+NO_BACKGROUND: Final = Background()
 
 
 @dataclass(frozen=True)
@@ -88,6 +103,7 @@ class MessageView:
     kind_name: str
     level: str
     level_name: str
+    level_meaning: str
     city_names: str
     cities: tuple[CityView, ...]
     findings: tuple[FindingView, ...]
@@ -131,9 +147,9 @@ def mark_of(content: WarningContent) -> str:
 
 
 def message_view(
-    content: WarningContent, language: Language, previous: WarningContent | None = None
+    content: WarningContent, language: Language, background: Background = NO_BACKGROUND
 ) -> MessageView:
-    """Return a warning as the templates of a language see it; ``previous`` is the version it replaces.
+    """Return a warning as the templates of a language see it.
 
     >>> from alerts.examples import example_content
     >>> view = message_view(example_content(), "en")
@@ -145,7 +161,7 @@ def message_view(
     mark = mark_of(content)
     zones = list(dict.fromkeys(city(c.city).timezone for c in content.cities))
     replaced = ", ".join(str(r.version) for r in content.references)
-    missing = ", ".join(words.phrase(name) for name in content.inputs_missing)
+    missing = words["punctuation"]["comma"].join(words.phrase(name) for name in content.inputs_missing)
     return MessageView(
         product=content.product,
         kind=content.kind,
@@ -163,7 +179,8 @@ def message_view(
         cities=tuple(_city(c, words) for c in content.cities),
         findings=findings_view(content.rules, words),
         links=tuple(_link(x, words) for x in content.links),
-        changes=changes(content, previous, words),
+        changes=changes(content, background.previous, words),
+        level_meaning=_meaning(background.thresholds, words),
         reason=words.phrase(content.reason),
         degraded=words.phrase(content.degraded),
         missing=missing,
@@ -176,6 +193,12 @@ def message_view(
         expires=words.instant(content.expires, zones),
         facts=_facts(content, words, zones),
     )
+
+
+def _meaning(thresholds: Mapping[str, int], words: Vocabulary) -> str:
+    """Return at which day means the joint level stands; empty where that is not given."""
+    parts = [f"{words.city(name)} {words.amount(value)}" for name, value in thresholds.items()]
+    return str(words["punctuation"]["comma"]).join(parts)
 
 
 def _facts(content: WarningContent, words: Vocabulary, zones: list[str]) -> tuple[tuple[str, str], ...]:

@@ -1,4 +1,4 @@
-"""A warning in Korean, Chinese and English: a pure function of its content, so a re-rendering is identical."""
+"""A warning in Korean, Chinese and English: a function of its content alone, so rendering can be repeated."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from alerts.content import WarningContent
-from alerts.message_view import MessageView, message_view
+from alerts.message_view import NO_BACKGROUND, Background, MessageView, message_view
 from alerts.vocabulary import Language, vocabulary
 
 PARTS = ("subject", "headline", "summary", "evidence", "instruction", "acknowledge")
@@ -42,20 +42,20 @@ def environment() -> Environment:
     return Environment(
         loader=PackageLoader("alerts", "templates"),
         undefined=StrictUndefined,
-        autoescape=lambda name: bool(name and name.endswith(".html.j2")),
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
         trim_blocks=True,
         lstrip_blocks=True,
     )
 
 
-def wording(content: WarningContent, language: Language, previous: WarningContent | None = None) -> Text:
+def wording(content: WarningContent, language: Language, background: Background = NO_BACKGROUND) -> Text:
     """Return a warning in one language.
 
     Parameters
     ----------
     content : what is said; concentrations [ug m-3]
     language : ``ko``, ``zh`` or ``en``
-    previous : the version that an update replaces, to say what changed
+    background : the version that is replaced and the meaning of the joint level
 
     Raises
     ------
@@ -70,7 +70,7 @@ def wording(content: WarningContent, language: Language, previous: WarningConten
     >>> wording(example_content(), "ko").headline
     '[모의훈련] 베이징·서울 초미세먼지(PM2.5) 공동 조기경보 발표(공동 단계 J2)'
     """
-    view = message_view(content, language, previous)
+    view = message_view(content, language, background)
     parts = {name: render(f"{language}/{name}.j2", language, view=view) for name in PARTS}
     description = render("description.txt.j2", language, view=view, parts=parts)
     return Text(language=language, banner=view.banner, description=description, view=view, **parts)
