@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.cities import City, SeriesSpec
-from pipeline.names import QC_FAIL, is_simulated
+from pipeline.names import QC_FAIL, QC_SUSPECT, is_simulated
 
 
 class VersionedStore(Protocol):
@@ -44,7 +44,8 @@ def load_panel(
 ) -> AsOfPanel:
     """Read the declared series of the cities from the store, with all versions received by ``as_of``.
 
-    Values that failed quality control are taken as withdrawn: they are in the store, not in the panel.
+    Values that failed quality control (and suspect ones, where a series does not accept them) are taken as
+    withdrawn: they are in the store, not in the panel.
 
     Returns
     -------
@@ -58,7 +59,6 @@ def load_panel(
     rows = store.versions(
         world=world, stations=stations, quantities=quantities, start=start, end=end, as_of=as_of
     )
-    rows.loc[rows["qc"] == QC_FAIL, "value"] = np.nan
     by_key = {
         (str(s), str(q)): part
         for (s, q), part in rows.groupby(["station", "quantity"], observed=True, sort=False)
@@ -67,7 +67,7 @@ def load_panel(
     for city, spec in wanted:
         key = f"{city.id}.{spec.quantity}.{spec.role}"
         group = members[key]
-        parts = [by_key[(s, spec.quantity)] for s in group if (s, spec.quantity) in by_key]
+        parts = [_accepted(by_key[(s, spec.quantity)], spec) for s in group if (s, spec.quantity) in by_key]
         if parts:
             series[key] = _single(parts[0], spec) if spec.stations else network_mean(parts, len(group), spec)
     return AsOfPanel(series, world)
@@ -132,6 +132,11 @@ def _versions_of_hour(hour: pd.DataFrame) -> pd.DataFrame:
             "count": known.notna().sum(axis=1).to_numpy(),
         }
     )
+
+
+def _accepted(part: pd.DataFrame, spec: SeriesSpec) -> pd.DataFrame:
+    refused = [QC_FAIL] if spec.accept_suspect else [QC_FAIL, QC_SUSPECT]
+    return part.assign(value=part["value"].where(~part["qc"].isin(refused)))
 
 
 def _members(stations: pd.DataFrame, wanted: Sequence[tuple[City, SeriesSpec]]) -> dict[str, list[str]]:

@@ -19,7 +19,8 @@ class SeriesSpec:
     """Which stored stations make one series of a city.
 
     Either ``stations`` (the first station that exists is taken as it is) or ``network`` (mean over the
-    city's stations of that network, where at least ``minimum_coverage`` of them report).
+    city's stations of that network, where at least ``minimum_coverage`` of them report). Values that failed
+    quality control never enter; suspect ones only where ``accept_suspect``.
     """
 
     quantity: str
@@ -29,6 +30,7 @@ class SeriesSpec:
     stations: tuple[str, ...] = ()
     network: str = ""
     minimum_coverage: float = 0.75
+    accept_suspect: bool = True
     note: str = ""
 
 
