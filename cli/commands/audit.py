@@ -1,0 +1,43 @@
+"""``sameair audit``: is the trail of decisions whole?"""
+
+from __future__ import annotations
+
+import typer
+
+from cli.options import AsJson, DataDir, make_settings
+from cli.output import print_json, print_lines
+
+app = typer.Typer(help="The hash-chained trail of everything that was decided.", no_args_is_help=True)
+
+
+@app.command("verify")
+def verify(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Check every row of the audit trail; exit code 6 and the first bad row if it is not whole."""
+    from pipeline.ledger import open_ledger
+    from pipeline.ledger.audit import verify_audit
+
+    with open_ledger(make_settings(data_dir).ledger).read() as conn:
+        found = verify_audit(conn)
+    if as_json:
+        print_json({"ok": found.ok, "rows": found.rows, "first_bad": found.first_bad_seq})
+    else:
+        state = "[green]whole[/]" if found.ok else "[red]BROKEN[/]"
+        print_lines([f"audit trail {state}: {found.rows} rows. {found.message}"])
+    if not found.ok:
+        raise typer.Exit(6)
+
+
+@app.command("list")
+def list_rows(data_dir: DataDir = None, as_json: AsJson = False, limit: int = 30) -> None:
+    """List the newest rows of the audit trail."""
+    from cli.output import print_table
+    from pipeline.ledger import open_ledger
+    from pipeline.ledger.audit import newest_rows
+
+    with open_ledger(make_settings(data_dir).ledger).read() as conn:
+        rows = newest_rows(conn, limit)
+    if as_json:
+        print_json(rows)
+    else:
+        columns = ("seq", "at", "actor", "action", "subject")
+        print_table("audit trail, newest first", columns, [[row[c] for c in columns] for row in rows])
