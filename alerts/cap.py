@@ -96,7 +96,7 @@ def build_cap(
     _add(alert, "sent", cap_time(header.sent))
     _add(alert, "status", content.cap_status)
     _add(alert, "msgType", _MESSAGE_TYPES[content.kind])
-    _add(alert, "source", f"sameair run {content.run_id}")
+    _add(alert, "source", one_line(f"sameair run {content.run_id}"))
     _add(alert, "scope", header.scope)
     if header.scope == "Restricted":
         _add(alert, "restriction", _restriction(content, header))

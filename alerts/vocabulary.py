@@ -111,15 +111,15 @@ class Vocabulary:
     def instant(self, instant: str | datetime, zones: list[str]) -> str:
         """Return one instant in each of several zones, the year named."""
         when = parse_instant(instant) if isinstance(instant, str) else instant.astimezone(UTC)
-        shown = []
+        shown: list[str] = []
+        marks = self.table["punctuation"]
         for zone in zones:
             local = when.astimezone(ZoneInfo(zone))
-            shown.append((f"{local:%Y-%m-%d}", f"{local:%H:%M}", self.zone(zone)))
-        texts = [
-            f"{time} ({name})" if i and day == shown[0][0] else f"{day} {time} ({name})"
-            for i, (day, time, name) in enumerate(shown)
-        ]
-        return " / ".join(texts)
+            date_shown = f"{local:%Y-%m-%d} "
+            repeated = bool(shown) and shown[0].startswith(date_shown)
+            name = f"{marks['open']}{self.zone(zone)}{marks['close']}"
+            shown.append(f"{'' if repeated else date_shown}{local:%H:%M}{name}")
+        return " / ".join(shown)
 
     def phrases(self, text: str) -> list[str]:
         """Return the statements of the program's own notes, each translated where its text is listed.
