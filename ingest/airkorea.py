@@ -123,10 +123,10 @@ def parse_items(payload: bytes) -> list[dict[str, Any]]:
     items = required(required(response, "body", SOURCE), "items", SOURCE)
     if isinstance(items, Mapping) and "item" in items:
         items = items["item"]
-    if isinstance(items, Mapping):
-        items = [dict(items)]
     if not items:
         return []
+    if isinstance(items, Mapping):
+        items = [dict(items)]
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise BadPayload(SOURCE, "items is neither a list nor an object", field="items", remedy=REMEDY)
     return items

@@ -52,7 +52,7 @@ def to_number(text: object, source: str, field: str, missing: Collection[object]
     """
     if isinstance(text, str):
         text = text.strip()
-    if text is None or text in missing:
+    if text is None or (isinstance(text, str) and text in missing):
         return math.nan
     try:
         number = (
