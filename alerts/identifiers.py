@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 _NAMESPACE = UUID("5a8b6f0e-3c1d-5e2a-9f47-7d0c2b9e4a61")
 """Name space of sameair's version 5 UUIDs (RFC 9562 §5.5); never to be changed."""
 
-MAIL_DOMAIN = "warnings.sameair.invalid"
+MAIL_DOMAIN = "sameair.invalid"
 """Right side of every Message-ID; a reserved domain (RFC 2606), for nobody receives mail there."""
 
 
@@ -36,7 +36,11 @@ def delivery_id(warning_id: str, version: int, recipient: str) -> str:
 def message_id(warning_id: str, version: int, recipient: str) -> str:
     """Return the Message-ID of one version to one recipient (RFC 5322 §3.6.4).
 
+    Short enough for its header never to be folded, which not every mail program survives.
+
     >>> message_id("01KEXAMP0E0000000000000001", 2, "seoul-met")
-    '<01KEXAMP0E0000000000000001.v2.seoul-met@warnings.sameair.invalid>'
+    '<5b228878-f86e-556b-8ad4-2c7cf1803c2f@sameair.invalid>'
+    >>> len("Message-ID: " + message_id("01KEXAMP0E0000000000000001", 2, "a" * 60)) <= 78
+    True
     """
-    return f"<{delivery_id(warning_id, version, recipient)}@{MAIL_DOMAIN}>"
+    return f"<{uuid5(_NAMESPACE, delivery_id(warning_id, version, recipient))}@{MAIL_DOMAIN}>"
