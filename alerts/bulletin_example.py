@@ -93,7 +93,7 @@ def _day_members(paths: xr.Dataset) -> xr.DataArray:
 
 
 def _quantiles(members: xr.DataArray) -> xr.DataArray:
-    return members.quantile(list(QUANTILE_LEVELS), dim="realization")
+    return members.quantile(list(QUANTILE_LEVELS), dim="realization", skipna=False)
 
 
 def _chances(members: xr.DataArray) -> xr.DataArray:

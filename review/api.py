@@ -1,0 +1,77 @@
+"""The read API: runs and warnings as JSON, every row with its world."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query, Request
+
+from pipeline.ledger import Ledger
+from pipeline.ledger.runs import list_runs
+from pipeline.times import iso
+from review.views import (
+    run_document,
+    version_document,
+    version_views,
+    warning_document,
+    warning_rows,
+    world_states,
+)
+
+World = Annotated[str | None, Query(description="only this world", max_length=64)]
+Limit = Annotated[int, Query(ge=1, le=500, description="at most so many rows, newest first")]
+
+
+def api_routes() -> APIRouter:
+    """Return the routes of the API."""
+    router = APIRouter(prefix="/api/v1", tags=["read"])
+    router.add_api_route("/health", health)
+    router.add_api_route("/runs", runs)
+    router.add_api_route("/warnings", warnings)
+    router.add_api_route("/warnings/{warning_id}", warning)
+    return router
+
+
+def health(request: Request) -> dict[str, Any]:
+    """Return, for each world, its newest current cycle and how it stands."""
+    with _ledger(request).read() as conn:
+        states = world_states(conn, request.app.state.clock())
+    return {
+        "worlds": [
+            {
+                "world": s.world,
+                "simulated": s.simulated,
+                "health": s.health,
+                "cycles_behind": s.cycles_behind,
+                "current_cycle": iso(s.current.cycle) if s.current else None,
+                "degraded": s.last.degraded,
+            }
+            for s in states
+        ]
+    }
+
+
+def runs(request: Request, world: World = None, limit: Limit = 50) -> dict[str, Any]:
+    """Return the newest runs."""
+    with _ledger(request).read() as conn:
+        return {"runs": [run_document(run) for run in list_runs(conn, world, limit)]}
+
+
+def warnings(request: Request, world: World = None, limit: Limit = 50) -> dict[str, Any]:
+    """Return the newest versions of warnings."""
+    with _ledger(request).read() as conn:
+        return {"warnings": [version_document(row) for row in warning_rows(conn, world, limit)]}
+
+
+def warning(request: Request, warning_id: str) -> dict[str, Any]:
+    """Return one warning with all versions, decisions and deliveries."""
+    with _ledger(request).read() as conn:
+        views = version_views(conn, warning_id)
+    if not views:
+        raise HTTPException(404, "no such warning")
+    return warning_document(views)
+
+
+def _ledger(request: Request) -> Ledger:
+    ledger: Ledger = request.app.state.ledger
+    return ledger

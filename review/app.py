@@ -1,0 +1,102 @@
+"""The review pages and the read API: what the forecasters look at before they decide on the command line.
+
+Everything here only reads. A decision is made with ``sameair warnings approve`` or ``object``; the pages show
+the exact command.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from alerts.fonts import FAMILIES, WEIGHTS, font_bytes
+from pipeline.errors import SameairError
+from pipeline.ledger import open_ledger
+from pipeline.settings import Settings
+from pipeline.times import Clock, system_clock
+from review.api import api_routes
+from review.pages import page_routes, show_error
+from review.security import LOOPBACK_HOSTS, add_headers
+
+STATIC: Final = Path(__file__).parent / "static"
+STORAGE_STATUS: Final = 503
+
+
+def create_app(
+    settings: Settings, *, clock: Clock = system_clock, allowed_hosts: tuple[str, ...] = LOOPBACK_HOSTS
+) -> FastAPI:
+    """Return the application for one installation.
+
+    Parameters
+    ----------
+    settings : where ledger and runs lie
+    clock : tells the time against which deadlines are shown
+    allowed_hosts : values of the Host header that are answered
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     app = create_app(Settings(data_dir=folder))
+    ...     app.state.ledger.close()
+    >>> "/api/v1/runs" in app.openapi()["paths"]
+    True
+    """
+    app = FastAPI(
+        title="sameair read API",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    app.state.settings, app.state.clock = settings, clock
+    app.state.ledger = open_ledger(settings.ledger)
+    app.middleware("http")(add_headers)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts))
+    app.include_router(api_routes())
+    app.include_router(page_routes())
+    app.add_api_route("/static/fonts/{name}", _font, include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_exception_handler(SameairError, _sameair_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    return app
+
+
+def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8060) -> None:
+    """Serve the pages until interrupted; on loopback unless another address is given."""
+    import uvicorn
+
+    hosts = LOOPBACK_HOSTS if host in LOOPBACK_HOSTS else (*LOOPBACK_HOSTS, host)
+    app = create_app(settings, allowed_hosts=hosts)
+    uvicorn.run(app, host=host, port=port, server_header=False, log_level="warning")
+
+
+def _font(name: str) -> Response:
+    """Return one of the subset fonts."""
+    for package in FAMILIES.values():
+        for weight in WEIGHTS:
+            if name == f"{package}-{weight}.woff2":
+                return Response(font_bytes(package, weight), media_type="font/woff2")
+    raise HTTPException(404, "no such font")
+
+
+def _sameair_error(request: Request, error: Exception) -> Response:
+    return _answer(request, STORAGE_STATUS, str(error))
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = error.detail if isinstance(error, HTTPException) else "error"
+    return _answer(request, status, detail)
+
+
+def _answer(request: Request, status: int, detail: str) -> Response:
+    if request.url.path.startswith("/api/"):
+        return JSONResponse({"detail": detail}, status_code=status)
+    return show_error(request, status, detail)

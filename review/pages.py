@@ -1,0 +1,122 @@
+"""The pages: desk, warning, list of warnings, list of runs, and the bulletin of a run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from alerts.content import WarningContent
+from alerts.plain_text import one_line
+from alerts.vocabulary import LANGUAGES
+from alerts.wording import Text, wording
+from pipeline.cities import all_cities
+from pipeline.ledger.runs import get_run, list_runs
+from pipeline.names import is_simulated
+from review.security import BULLETIN_POLICY, product_file
+from review.views import approve_command, version_views, waiting_versions, warning_rows, world_states
+
+ROWS = 60
+BULLETIN = "bulletin"
+
+
+def page_routes() -> APIRouter:
+    """Return the routes of the pages."""
+    router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+    router.add_api_route("/", desk)
+    router.add_api_route("/runs", runs)
+    router.add_api_route("/runs/{run_id}/bulletin", bulletin)
+    router.add_api_route("/warnings", warnings)
+    router.add_api_route("/warnings/{warning_id}", warning)
+    return router
+
+
+def desk(request: Request) -> Response:
+    """Show every world, what waits for a decision, and how the last cycle went."""
+    now = request.app.state.clock()
+    with request.app.state.ledger.read() as conn:
+        return _page(
+            request, "desk.html.j2", worlds=world_states(conn, now), waiting=waiting_versions(conn, now)
+        )
+
+
+def runs(request: Request, world: str | None = None) -> Response:
+    """Show the newest runs."""
+    with request.app.state.ledger.read() as conn:
+        return _page(request, "runs.html.j2", runs=list_runs(conn, world or None, ROWS), world=world)
+
+
+def warnings(request: Request, world: str | None = None) -> Response:
+    """Show the newest versions of warnings."""
+    with request.app.state.ledger.read() as conn:
+        return _page(request, "warnings.html.j2", rows=warning_rows(conn, world or None, ROWS), world=world)
+
+
+def warning(request: Request, warning_id: str) -> Response:
+    """Show one warning: versions, content in three languages, signatures, deliveries."""
+    with request.app.state.ledger.read() as conn:
+        views = version_views(conn, warning_id)
+    if not views:
+        raise HTTPException(404, "There is no such warning.")
+    return _page(request, "warning.html.j2", views=views, newest=views[0], said=_said(views[0].content))
+
+
+def bulletin(request: Request, run_id: str) -> Response:
+    """Return the bulletin page of a run as it was written."""
+    settings = request.app.state.settings
+    with request.app.state.ledger.read() as conn:
+        run = get_run(conn, run_id)
+    path = product_file(run, BULLETIN, settings.data_dir, settings.runs_dir) if run else None
+    if path is None:
+        raise HTTPException(404, "This run has no bulletin.")
+    return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": BULLETIN_POLICY})
+
+
+def show_error(request: Request, status: int, detail: str) -> Response:
+    """Show an error as a page."""
+    response = _page(request, "error.html.j2", status=status, detail=detail)
+    response.status_code = status
+    return response
+
+
+def _said(content: WarningContent) -> dict[str, Text]:
+    return {language: wording(content, language) for language in LANGUAGES}
+
+
+def _page(request: Request, template: str, **context: Any) -> HTMLResponse:
+    now = request.app.state.clock()
+    html = _ENVIRONMENT.get_template(template).render(now=now, path=request.url.path, **context)
+    return HTMLResponse(html)
+
+
+def _moment(when: datetime | None) -> str:
+    """Write an instant in UTC and in the time of each city."""
+    if when is None:
+        return "–"
+    zones = sorted({city.timezone for city in all_cities().values()}, reverse=True)
+    local = ", ".join(f"{when.astimezone(ZoneInfo(z)):%H:%M} {z.partition('/')[2]}" for z in zones)
+    return f"{when:%Y-%m-%d %H:%M} UTC ({local})"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("review"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        languages=LANGUAGES, is_simulated=is_simulated, has_bulletin=lambda run: BULLETIN in run.products
+    )
+    environment.filters.update(moment=_moment, plain=one_line, name=lambda path: Path(path).name)
+    environment.globals["approve_command"] = approve_command
+    return environment
+
+
+_ENVIRONMENT = _environment()

@@ -1,0 +1,57 @@
+"""What every answer of the review pages carries so that a browser does nothing but show it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from fastapi import Request, Response
+
+from pipeline.ledger.runs import RunRow
+
+PAGE_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+BULLETIN_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; font-src data:; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+)
+HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "[::1]")
+"""Names under which the pages answer; any other Host header is refused (DNS rebinding)."""
+
+
+async def add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Add the security headers; an answer may have set a policy of its own."""
+    response = await call_next(request)
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
+    if not request.url.path.startswith("/static/"):
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def product_file(run: RunRow, name: str, data_dir: Path, runs_dir: Path) -> Path | None:
+    """Return the file of a run's product if it is a plain file inside the folder of runs, else None.
+
+    The ledger names products by path; one that leads outside, also over a link, is not served.
+    """
+    if name not in run.products:
+        return None
+    stored = Path(run.products[name])
+    inside = runs_dir.resolve()
+    candidates = [stored] if stored.is_absolute() else [data_dir / stored, runs_dir / stored]
+    for path in (candidate.resolve() for candidate in candidates):
+        if path.is_relative_to(inside) and path.is_file():
+            return path
+    return None

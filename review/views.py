@@ -1,0 +1,226 @@
+"""What the review pages and the read API show: plain data read from the ledger in one consistent view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from alerts.content import WarningContent
+from alerts.plain_text import one_line
+from alerts.versions import OPEN, required_parties
+from pipeline.ledger.deliveries import OutboxRow, read_outbox
+from pipeline.ledger.runs import RunRow, list_runs, newest_current_run
+from pipeline.ledger.warnings import (
+    EventRow,
+    SignatureRow,
+    VersionRow,
+    list_versions,
+    read_events,
+    read_in_state,
+    read_signatures,
+    read_versions,
+)
+from pipeline.names import is_simulated
+from pipeline.times import iso, latest_cycle
+
+LATE_CYCLES = 2
+"""From this many missing cycles on, the desk says that a world stands still."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A version that waits for decisions: by when, and of whom."""
+
+    row: VersionRow
+    content: WarningContent
+    unsigned: tuple[str, ...]
+    hours_left: float
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """Return the command with which each missing party approves exactly what is shown."""
+        return tuple(approve_command(self.row, party) for party in self.unsigned)
+
+
+@dataclass(frozen=True)
+class WorldState:
+    """One world on the desk: its newest current run, its last attempt, and how many cycles it is behind."""
+
+    world: str
+    simulated: bool
+    current: RunRow | None
+    last: RunRow
+    cycles_behind: int
+
+    @property
+    def health(self) -> str:
+        """Return ``failed``, ``late``, ``degraded`` or ``good``; a simulated world is never late."""
+        if self.last.status == "failed":
+            return "failed"
+        if self.cycles_behind >= LATE_CYCLES and not self.simulated:
+            return "late"
+        return "degraded" if self.last.degraded else "good"
+
+
+@dataclass(frozen=True)
+class VersionView:
+    """One version with its life, its decisions and its messages."""
+
+    row: VersionRow
+    content: WarningContent
+    events: tuple[EventRow, ...]
+    signatures: tuple[SignatureRow, ...]
+    unsigned: tuple[str, ...]
+    messages: tuple[OutboxRow, ...]
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the version still waits for a decision."""
+        return self.row.state in OPEN
+
+
+def approve_command(row: VersionRow, party: str) -> str:
+    """Return the command with which a person of a party approves a version as shown."""
+    return (
+        f'sameair warnings approve {row.warning_id} --version {row.version} --party {party} --person "NAME"'
+    )
+
+
+def world_states(conn: Connection, now: datetime) -> list[WorldState]:
+    """Return every world that has runs, measured first."""
+    newest: dict[str, RunRow] = {}
+    for run in list_runs(conn, limit=500):
+        newest.setdefault(run.world, run)
+    states = []
+    for world, last in newest.items():
+        current = newest_current_run(conn, world)
+        done = current.cycle if current else last.cycle
+        behind = int((latest_cycle(now) - done).total_seconds() // (6 * 3600))
+        states.append(WorldState(world, is_simulated(world), current, last, max(behind, 0)))
+    return sorted(states, key=lambda state: (state.simulated, state.world))
+
+
+def waiting_versions(conn: Connection, now: datetime) -> list[Waiting]:
+    """Return what waits for decisions, the nearest deadline first."""
+    found = []
+    for row in read_in_state(conn, OPEN):
+        content = WarningContent.from_dict(row.content)
+        hours = (row.review_deadline - now).total_seconds() / 3600
+        found.append(Waiting(row, content, _unsigned(conn, row, content), hours))
+    return sorted(found, key=lambda waiting: waiting.row.review_deadline)
+
+
+def version_views(conn: Connection, warning_id: str) -> list[VersionView]:
+    """Return every version of a warning, newest first; an empty list for an unknown one."""
+    rows = read_versions(conn, warning_id)
+    events = read_events(conn, warning_id) if rows else []
+    messages = read_outbox(conn, warning_id) if rows else []
+    views = []
+    for row in rows:
+        content = WarningContent.from_dict(row.content)
+        views.append(
+            VersionView(
+                row,
+                content,
+                tuple(e for e in events if e.version == row.version),
+                tuple(read_signatures(conn, warning_id, row.version)),
+                _unsigned(conn, row, content),
+                tuple(m for m in messages if m.version == row.version),
+            )
+        )
+    return views[::-1]
+
+
+def warning_rows(conn: Connection, world: str | None, limit: int) -> list[VersionRow]:
+    """Return the newest versions of all warnings."""
+    return list_versions(conn, world, limit)
+
+
+def _unsigned(conn: Connection, row: VersionRow, content: WarningContent) -> tuple[str, ...]:
+    """Return the parties that have not yet decided about the text as it stands."""
+    decided = {
+        s.party
+        for s in read_signatures(conn, row.warning_id, row.version)
+        if s.content_digest == row.content_digest
+    }
+    return tuple(party for party in required_parties(content) if party not in decided)
+
+
+def run_document(run: RunRow) -> dict[str, Any]:
+    """Return a run as the read API gives it."""
+    return {
+        "id": run.id,
+        "world": run.world,
+        "simulated": is_simulated(run.world),
+        "cycle": iso(run.cycle),
+        "as_of": iso(run.as_of),
+        "status": run.status,
+        "is_current": run.is_current,
+        "model_id": run.model_id,
+        "degraded": run.degraded,
+        "error": one_line(run.error),
+        "code_version": run.code_version,
+        "begun_at": iso(run.begun_at),
+        "ended_at": iso(run.ended_at) if run.ended_at else None,
+        "products": sorted(run.products),
+    }
+
+
+def version_document(row: VersionRow) -> dict[str, Any]:
+    """Return one version in a list of the read API."""
+    return {
+        "warning_id": row.warning_id,
+        "version": row.version,
+        "state": row.state,
+        "world": row.content["world"],
+        "simulated": row.content["simulated"],
+        "cap_status": row.content["cap_status"],
+        "product": row.content["product"],
+        "kind": row.content["kind"],
+        "level": row.content["level"],
+        "content_digest": row.content_digest,
+        "review_deadline": iso(row.review_deadline),
+        "expires": iso(row.expires),
+    }
+
+
+def warning_document(views: list[VersionView]) -> dict[str, Any]:
+    """Return a whole warning as the read API gives it; addresses of recipients stay inside."""
+    return {
+        "warning_id": views[0].row.warning_id,
+        "world": views[0].content.world,
+        "simulated": views[0].content.simulated,
+        "versions": [
+            {
+                **version_document(view.row),
+                "content": view.row.content,
+                "unsigned": list(view.unsigned),
+                "events": [{"state": e.state, "actor": e.actor, "at": iso(e.at)} for e in view.events],
+                "signatures": [
+                    {
+                        "party": s.party,
+                        "person": s.person,
+                        "decision": s.decision,
+                        "reason": s.reason,
+                        "drill": s.drill,
+                        "content_digest": s.content_digest,
+                        "at": iso(s.at),
+                    }
+                    for s in view.signatures
+                ],
+                "deliveries": [
+                    {
+                        "recipient": m.recipient,
+                        "state": m.state,
+                        "attempts": m.attempts,
+                        "sent_at": iso(m.sent_at) if m.sent_at else None,
+                    }
+                    for m in view.messages
+                ],
+            }
+            for view in views
+        ],
+    }
