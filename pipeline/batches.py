@@ -114,7 +114,7 @@ def sync_folders(folders: Collection[Path], root: Path) -> None:
         ) from error
 
 
-def read_batch(path: Path, selection: Selection) -> pa.Table:
+def read_batch(path: str, selection: Selection) -> pa.Table:
     """Read the row groups of a batch file that can hold wanted rows; the caller drops the rest.
 
     Raises
@@ -125,7 +125,7 @@ def read_batch(path: Path, selection: Selection) -> pa.Table:
         the file is damaged
     """
     try:
-        with pq.ParquetFile(path, pre_buffer=False) as file:
+        with pa.OSFile(path) as source, pq.ParquetFile(source, pre_buffer=False) as file:
             if file.metadata.num_row_groups == 1:
                 return file.read(use_threads=False)
             return file.read_row_groups(_row_groups(file.metadata, selection), use_threads=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +26,9 @@ from pipeline.world_lock import world_lock
 MERGE_BELOW_ROWS = 500_000
 """A batch of this size is left as it is."""
 
+TAIL_BELOW_ROWS = 20_000
+"""Live batches below this size are merged when many have gathered in a month."""
+
 
 class _Store(Protocol):
     """What compaction needs of an observation store."""
@@ -34,6 +39,8 @@ class _Store(Protocol):
     def ledger(self) -> Ledger: ...
     @property
     def clock(self) -> Clock: ...
+    @property
+    def merge_after(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,24 @@ def compact(store: _Store, world: str, *, before: datetime, grace: timedelta) ->
                 merged = _merge(store, world, (source, month), {b.id for b in small})
             superseded, written = superseded + merged, written + (merged > 0)
     return Compacted(superseded, written, len(repair(store, world, grace=grace).removed))
+
+
+def merge_tail(store: _Store, world: str, source: str, months: Collection[str]) -> None:
+    """Merge the small batches of months once there are many; the caller holds the world's lock.
+
+    What it was called after is stored already, so a failure is only logged: the next call tries again.
+    """
+    with store.ledger.read() as conn:
+        listed = listed_batches(conn, world, source=source, months=sorted(months))
+    for month in sorted(months):
+        small = {b.id for b in listed if b.month == month and b.rows < TAIL_BELOW_ROWS}
+        if len(small) >= store.merge_after:
+            try:
+                _merge(store, world, (source, month), small)
+            except StorageError as error:
+                logging.getLogger(__name__).warning(
+                    "batches of %s %s stay unmerged: %s", source, month, error
+                )
 
 
 def _merge(store: _Store, world: str, place: tuple[str, str], chosen: set[str]) -> int:

@@ -75,9 +75,9 @@ def load_versions(
     ]
     sources = tuple(sorted({batch.source for batch in wanted}))
     tables, received, source = [], [], []
+    folders = {(b.source, b.month): str(partition(root, b.world, b.source, b.month)) for b in wanted}
     for batch in wanted:
-        folder = partition(root, batch.world, batch.source, batch.month)
-        table = read_batch(folder / f"{batch.id}.parquet", selection)
+        table = read_batch(f"{folders[batch.source, batch.month]}/{batch.id}.parquet", selection)
         received.append(_received(batch, table))
         source.append(np.full(len(table), sources.index(batch.source), dtype=np.int32))
         tables.append(table.select(_FILE_COLUMNS))
@@ -102,7 +102,7 @@ def ns(instant: Any) -> int:
 def _received(batch: Batch, table: pa.Table) -> Integers:
     """Return the effective receipt of each row: the latest of those that apply (see Batch)."""
     floor = ns(batch.received_at) if batch.received_at is not None else np.iinfo(np.int64).min
-    received = np.full(len(table), floor, dtype=np.int64)
+    received: Integers = np.full(len(table), floor, dtype=np.int64)
     if batch.delay_seconds is not None:
         received = np.maximum(received, _integers(table.column("time")) + batch.delay_seconds * NS)
     if "received_at" in table.column_names:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.batches import Selection, partition
-from pipeline.compaction import Compacted, Repaired, compact, repair
+from pipeline.compaction import Compacted, Repaired, compact, merge_tail, repair
 from pipeline.errors import StorageError
 from pipeline.ledger import Ledger
 from pipeline.ledger.batches import (
@@ -57,6 +57,7 @@ class ObservationStore:
     root : folder of the batches
     ledger : where they are listed
     clock : dates live batches; a batch is never dated before an earlier one of its world
+    merge_after : how many small live batches of a source and month may gather before an append merges them
 
     Examples
     --------
@@ -81,6 +82,7 @@ class ObservationStore:
     root: Path
     ledger: Ledger
     clock: Clock
+    merge_after: int = 48
 
     def append(
         self, rows: pd.DataFrame, *, source: str, world: str, assumed_delay: timedelta | None = None
@@ -110,6 +112,9 @@ class ObservationStore:
             return Appended(0, 0, ())
         with world_lock(self.root, world):
             written = self._append_parts(parts, source, world, assumed_delay)
+            tail = {b.month for b in written if b.receipt == "live"}
+            if tail:
+                merge_tail(self, world, source, tail)
         return Appended(len(rows), sum(b.rows for b in written), tuple(b.id for b in written))
 
     def _append_parts(
@@ -137,7 +142,8 @@ class ObservationStore:
         written = write_drafts(self.root, world, source, drafts, follows)
         try:
             with self.ledger.write() as conn:
-                at = next_receipt(conn, world, self.clock())
+                live = any(draft.delay is None for draft in drafts)
+                at = next_receipt(conn, world, self.clock()) if live else now
                 new = [listing(world, source, w, at) for w in written]
                 list_batches(conn, new, at)
                 for part_key, changed in records:
