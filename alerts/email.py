@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from alerts.content import WarningContent
 from alerts.message_view import NO_BACKGROUND, Background
 from alerts.outbox import Letter
-from alerts.plain_text import one_line
+from alerts.plain_text import header_text, one_line
 from alerts.vocabulary import LANGUAGES, Language, vocabulary
 from alerts.wording import Text, render, wording
 from pipeline.cities import city
@@ -114,8 +114,8 @@ def _set_headers(message: EmailMessage, letter: Letter, enclosure: Enclosure, su
     content, recipient = letter.content, letter.recipient
     agency = next((recipient.agency[k] for k in recipient.languages if k in recipient.agency), recipient.id)
     message["From"] = Address("sameair", addr_spec=enclosure.sender)
-    message["To"] = Address(one_line(agency, limit=80), addr_spec=recipient.email)
-    message["Subject"] = one_line(subject)
+    message["To"] = Address(header_text(agency, limit=80), addr_spec=recipient.email)
+    message["Subject"] = header_text(subject)
     message["Date"] = format_datetime(to_utc(letter.sent_at))
     message["Message-ID"] = letter.message_id
     if letter.earlier:
@@ -135,7 +135,7 @@ def _set_headers(message: EmailMessage, letter: Letter, enclosure: Enclosure, su
         "Recipient": recipient.id,
     }
     for name, value in facts.items():
-        message[f"X-Sameair-{name}"] = one_line(value, limit=200)
+        message[f"X-Sameair-{name}"] = header_text(value, limit=200)
 
 
 def _values(letter: Letter, enclosure: Enclosure, texts: list[Text]) -> dict[str, object]:

@@ -21,3 +21,15 @@ def one_line(text: str, limit: int = 300) -> str:
     shown = "".join(" " if unicodedata.category(c) in _INVISIBLE else c for c in text)
     flat = " ".join(shown.split())
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
+
+
+def header_text(text: str, limit: int = 300) -> str:
+    """Return foreign text for an e-mail header: on one line and without the mark of encoded words.
+
+    The standard library decodes ``=?utf-8?q?=0D=0A...?=`` in a value that is set, which could smuggle a line
+    break past :func:`one_line`.
+
+    >>> header_text("=?utf-8?q?=0D=0ABcc:_x?=")
+    '= ?utf-8?q?=0D=0ABcc:_x?='
+    """
+    return one_line(text, limit).replace("=?", "= ?")
