@@ -63,13 +63,14 @@ class DeliveryReport:
 
 @dataclass(frozen=True)
 class Sender:
-    """Everything a round of deliveries works with; ``clock`` is the clock of the warnings' world."""
+    """Everything a round of deliveries works with; ``clock`` is that of the warnings' world, None: of all."""
 
     ledger: Ledger
     channel: Channel
     payloads: Path
     clock: Clock
     policy: DeliveryPolicy = field(default_factory=DeliveryPolicy)
+    world: str | None = None
 
 
 def deliver_pending(sender: Sender) -> DeliveryReport:
@@ -131,7 +132,8 @@ def _claims(sender: Sender) -> Path:
 def _abandoned(sender: Sender, claim: str) -> list[OutboxRow]:
     """Return the messages whose sender is gone."""
     with sender.ledger.read() as conn:
-        rows = [row for row in read_outbox(conn, state="sending") if row.claim and row.claim != claim]
+        held = read_outbox(conn, state="sending", world=sender.world)
+        rows = [row for row in held if row.claim and row.claim != claim]
     now = sender.clock()
     return [
         row
@@ -156,7 +158,7 @@ def _recover(sender: Sender, row: OutboxRow, report: DeliveryReport) -> None:
 def _taken(sender: Sender, claim: str, report: DeliveryReport) -> Iterator[OutboxRow]:
     """Claim the due messages one by one; those not worth sending any more are closed on the way."""
     with sender.ledger.read() as conn:
-        due = due_messages(conn, sender.clock())
+        due = due_messages(conn, sender.clock(), sender.world)
     for row in due:
         now = sender.clock()
         with sender.ledger.write() as conn:

@@ -39,14 +39,14 @@ class Settled:
     ended: tuple[tuple[str, int], ...]
 
 
-def settle_overdue(conn: Connection, now: datetime, actor: str = "run") -> Settled:
+def settle_overdue(conn: Connection, now: datetime, actor: str = "run", world: str | None = None) -> Settled:
     """Draw the consequences of decisions and deadlines; what is ``ready`` is then to be issued.
 
     Ready is every version in review that all its parties approved. A joint version past its deadline, or
     decided by all but not unanimously, falls apart into the single-city warnings that were signed with it.
     """
     rejected = []
-    for row in read_in_state(conn, OPEN):
+    for row in read_in_state(conn, OPEN, world):
         decided = _decisions(conn, row)
         overdue = row.review_deadline < now
         divided = set(decided) == set(required_parties(WarningContent.from_dict(row.content)))
@@ -58,8 +58,8 @@ def settle_overdue(conn: Connection, now: datetime, actor: str = "run") -> Settl
             to: State = "rejected"
             advance(conn, row, to, actor=actor, reason="a party objected", at=now)
             rejected.append(_key(row))
-    changed = expire_overdue(conn, now, actor)
-    ready = [row for row in read_in_state(conn, ("in_review",)) if fully_approved(conn, row)]
+    changed = expire_overdue(conn, now, actor, world)
+    ready = [row for row in read_in_state(conn, ("in_review",), world) if fully_approved(conn, row)]
     return Settled(
         ready=tuple(_key(row) for row in ready),
         expired=tuple(_key(row) for row in changed if row.state == "expired"),

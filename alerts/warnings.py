@@ -178,18 +178,22 @@ def close(conn: Connection, warning_id: str, to: State, *, actor: str, reason: s
     return len(rows)
 
 
-def expire_overdue(conn: Connection, now: datetime, actor: str = "run") -> list[VersionRow]:
+def expire_overdue(
+    conn: Connection, now: datetime, actor: str = "run", world: str | None = None
+) -> list[VersionRow]:
     """Expire versions whose review deadline has passed and end warnings whose validity is over.
+
+    ``now`` is the present of ``world``; without a world it holds for all of them.
 
     What all its parties have approved stays, to be issued. Run ``alerts.fallback.settle_overdue`` rather
     than this alone: it first turns what one party approved into that party's own warning.
     """
     changed = []
-    for row in read_in_state(conn, OPEN):
+    for row in read_in_state(conn, OPEN, world):
         if row.review_deadline < now and not fully_approved(conn, row):
             reason = "not approved by all its parties in time"
             changed.append(advance(conn, row, "expired", actor=actor, reason=reason, at=now))
-    for row in read_in_state(conn, ("issued",)):
+    for row in read_in_state(conn, ("issued",), world):
         if row.expires < now:
             close(conn, row.warning_id, "ended", actor=actor, reason="validity over", at=now)
             changed.append(replace(row, state="ended"))

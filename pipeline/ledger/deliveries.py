@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, exists, insert, select, update
 
-from pipeline.ledger.warning_tables import delivery_attempts, outbox
+from pipeline.ledger.warning_tables import delivery_attempts, outbox, warnings
 
 
 @dataclass(frozen=True)
@@ -55,19 +55,25 @@ def insert_outbox(conn: Connection, rows: Iterable[OutboxRow]) -> None:
 
 
 def read_outbox(
-    conn: Connection, warning_id: str | None = None, version: int | None = None, state: str | None = None
+    conn: Connection,
+    warning_id: str | None = None,
+    version: int | None = None,
+    state: str | None = None,
+    world: str | None = None,
 ) -> list[OutboxRow]:
-    """Return messages in the order of sending, of one warning, version or state if given."""
+    """Return messages in the order of sending, of one warning, version, state or world if given."""
     c = outbox.c
     given = ((c.warning_id, warning_id), (c.version, version), (c.state, state))
     where = [column == value for column, value in given if value is not None]
+    if world is not None:
+        where.append(c.warning_id.in_(select(warnings.c.id).where(warnings.c.world == world)))
     query = select(outbox).where(*where).order_by(c.created_at, c.warning_id, c.version, c.recipient)
     return [_row(row._mapping) for row in conn.execute(query)]
 
 
-def due_messages(conn: Connection, now: datetime) -> list[OutboxRow]:
-    """Return the messages to be tried now, oldest first."""
-    return [row for row in read_outbox(conn, state="pending") if row.next_attempt_at <= now]
+def due_messages(conn: Connection, now: datetime, world: str | None = None) -> list[OutboxRow]:
+    """Return the messages of a world, or of all, to be tried now, oldest first."""
+    return [row for row in read_outbox(conn, state="pending", world=world) if row.next_attempt_at <= now]
 
 
 def is_overtaken(conn: Connection, row: OutboxRow) -> bool:

@@ -188,9 +188,12 @@ def read_versions(conn: Connection, warning_id: str) -> list[VersionRow]:
     return _versions(conn, warning_versions.c.warning_id == warning_id)
 
 
-def read_in_state(conn: Connection, states: Iterable[str]) -> list[VersionRow]:
-    """Return every version that is in one of the states, oldest first."""
-    return _versions(conn, warning_events.c.state.in_(list(states)))
+def read_in_state(conn: Connection, states: Iterable[str], world: str | None = None) -> list[VersionRow]:
+    """Return every version of a world, or of all, that is in one of the states, oldest first."""
+    where = [warning_events.c.state.in_(list(states))]
+    if world is not None:
+        where.append(warnings.c.world == world)
+    return _versions(conn, *where)
 
 
 def list_versions(conn: Connection, world: str | None = None, limit: int = 50) -> list[VersionRow]:
