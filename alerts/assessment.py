@@ -1,0 +1,167 @@
+"""What one run knows about each city, as plain numbers: days, probabilities, links and rule findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from alerts.aqi import settle
+from alerts.content import DayOutlook, RuleFinding
+from alerts.policy import Policy
+from alerts.rule_engine import findings
+from pipeline.cities import City
+from pipeline.names import PM_THRESHOLDS
+from pipeline.paths import day_means
+from pipeline.times import FORECAST_DAYS, HOUR, NS_HOUR, local_date, to_ns
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Which run speaks: every field goes into the warnings it proposes.
+
+    ``mode`` is live, replay or simulated; ``drill`` marks a live run that nobody shall act on.
+    """
+
+    run_id: str
+    world: str
+    mode: str
+    issue_time: datetime
+    as_of: datetime
+    model_id: str
+    degraded: str = ""
+    inputs_missing: tuple[str, ...] = ()
+    drill: bool = False
+
+
+@dataclass(frozen=True)
+class CityAssessment:
+    """One city's complete local days, observed and forecast, oldest first; or why it cannot be assessed."""
+
+    city: str
+    party: str
+    timezone: str
+    days: tuple[DayOutlook, ...]
+    missing_days: tuple[str, ...] = ()
+    not_assessable: str = ""
+
+    @property
+    def coming(self) -> tuple[DayOutlook, ...]:
+        """Return today and the days to come."""
+        return tuple(d for d in self.days if d.lead_day >= 0)
+
+
+@dataclass(frozen=True)
+class Link:
+    """Evidence that a downwind city exceeds after an upwind one (fields of forecasting.transport.links)."""
+
+    upwind: str
+    downwind: str
+    lag_hours: float
+    lift: float
+    p_value: float
+    sample_size: int
+    joint_probability: float
+    method: str
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Link:
+        """Take the fields of a link from plain data, leaving out what decisions do not need."""
+        return cls(**{name: data[name] for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Everything that decisions rest on; no data behind it is needed again."""
+
+    cities: tuple[CityAssessment, ...]
+    links: tuple[Link, ...] = ()
+    rules: tuple[RuleFinding, ...] = ()
+
+    def city(self, city_id: str) -> CityAssessment | None:
+        """Return one city's part, or None."""
+        return next((c for c in self.cities if c.city == city_id), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON-ready data."""
+        return asdict(self)
+
+
+def assess(
+    paths: xr.Dataset,
+    cities: Iterable[City],
+    policy: Policy,
+    issue_time: datetime,
+    links: Iterable[Link] = (),
+) -> Assessment:
+    """Assess every city of the paths: its days, and what its national rules say of today to D+3.
+
+    Parameters
+    ----------
+    paths : observations continued by samples [ug m-3], ``pipeline.schema.check_paths``
+    issue_time : instant from which lead days count, in each city's own calendar [UTC]
+    links : transport evidence for pairs of cities
+    """
+    chosen = list(cities)
+    found = tuple(assess_city(paths, city, policy, issue_time) for city in chosen)
+    rules = tuple(
+        finding
+        for city in chosen
+        for finding in findings(paths, [city], _coming_days(issue_time, city.timezone))
+    )
+    return Assessment(found, tuple(links), rules)
+
+
+def assess_city(paths: xr.Dataset, city: City, policy: Policy, issue_time: datetime) -> CityAssessment:
+    """Return one city's days; without enough recent observations it is not assessable."""
+    share = recent_share(paths, city, issue_time, policy.assessment.recent_hours)
+    means = day_means(paths, city)
+    today = local_date(issue_time, city.timezone)
+    days, missing = [], []
+    for at, stamp in enumerate(means["day"].values):
+        day = date.fromisoformat(str(stamp)[:10])
+        if not bool(means["complete"].values[at]):
+            missing.append(day.isoformat())
+            continue
+        values = settle(means["day_mean"].values[:, at])
+        days.append(_outlook(day, (day - today).days, values, float(means["observed_share"].values[at])))
+    reason = ""
+    if share < policy.assessment.minimum_share:
+        reason = f"{share:.0%} of the last {policy.assessment.recent_hours} h were received"
+    elif not any(d.lead_day >= 0 for d in days):
+        reason = "no day from today on has 75 % of its intervals"
+    return CityAssessment(city.id, city.party, city.timezone, tuple(days), tuple(missing), reason)
+
+
+def recent_share(paths: xr.Dataset, city: City, issue_time: datetime, hours: int) -> float:
+    """Return the share of a city's reference intervals that were received of the last hours [1]."""
+    spec = city.spec("pm2p5", "reference", str(paths.attrs.get("world", "measured")))
+    step = spec.interval_hours if spec else 1
+    times = paths["time"].values.astype("datetime64[ns]")
+    recent = (times > to_ns(issue_time - hours * HOUR)) & (times <= to_ns(issue_time))
+    recent &= times.astype("int64") % (step * NS_HOUR) == 0
+    if not recent.any():
+        return 0.0
+    return float(paths["is_observed"].sel(city=city.id).values[recent].mean())
+
+
+def _outlook(day: date, lead_day: int, values: np.ndarray[Any, Any], observed_share: float) -> DayOutlook:
+    q10, q90 = np.quantile(values, [0.1, 0.9])
+    return DayOutlook(
+        day=day.isoformat(),
+        lead_day=lead_day,
+        mean=round(float(values.mean()), 1),
+        q10=round(float(q10), 1),
+        q90=round(float(q90), 1),
+        probability={str(t): round(float((values > t).mean()), 4) for t in PM_THRESHOLDS},
+        observed_share=round(observed_share, 3),
+    )
+
+
+def _coming_days(issue_time: datetime, timezone: str) -> list[date]:
+    today = local_date(issue_time, timezone)
+    return [today + timedelta(days=lead) for lead in range(FORECAST_DAYS + 1)]

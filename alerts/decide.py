@@ -1,0 +1,143 @@
+"""Which warnings a run proposes: policy, episodes, links and what is out, in; contents, out. Pure.
+
+Nothing is sent here. A joint warning needs an open episode of both cities and an accepted link between them,
+so a purely local episode never becomes joint. What is out changes only when something that matters changed,
+and ends only when its episode ended in data that could be assessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from alerts.assessment import Assessment, RunFacts
+from alerts.content import Kind, WarningContent
+from alerts.draft import Frame, all_clear, draft
+from alerts.episodes import Episode, follow_episodes
+from alerts.material_change import material_changes
+from alerts.open_warnings import OpenWarning
+from alerts.pairs import Pair, accepted, downwind_at_risk, evidence, linked_pairs
+from alerts.policy import Policy
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a run proposes: episodes as they now stand, contents to draft, drafts that lost their ground.
+
+    ``withdrawn`` are warnings never issued whose episode is gone; ``superseded`` are warnings in force that
+    end when a proposed joint warning is issued; ``notes`` say what was decided and why.
+    """
+
+    episodes: tuple[Episode, ...]
+    warnings: tuple[WarningContent, ...]
+    withdrawn: tuple[str, ...] = ()
+    superseded: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def propose(
+    assessment: Assessment,
+    open_episodes: Iterable[Episode],
+    open_warnings: Iterable[OpenWarning],
+    policy: Policy,
+    *,
+    run: RunFacts,
+) -> Proposal:
+    """Return what a run proposes; the same arguments, or a repeat of the cycle, give the same proposal.
+
+    Parameters
+    ----------
+    assessment : what this run knows (see ``alerts.assessment.assess``)
+    open_episodes, open_warnings : what earlier cycles left; anything of this cycle itself is disregarded
+    policy : the agreement of the parties
+    run : the facts that every content states
+
+    Raises
+    ------
+    ContractError
+        when the times of a content would contradict each other
+    """
+    frame, held, earlier = Frame(assessment, policy, run), list(open_warnings), list(open_episodes)
+    episodes = tuple(e for c in assessment.cities for e in follow_episodes(c, earlier, policy, run))
+    live = [e for e in episodes if e.now.status == "open"]
+    pairs = linked_pairs(live, held, frame)
+    drafts = _drafts(live, pairs, held, frame)
+    changed = [w for w in (_if_changed(d, held, frame) for d in drafts) if w is not None]
+    unsaid = {d.warning_id for d in drafts}
+    gone = [w for w in held if not w.closed and w.warning_id not in unsaid]
+    joint = {e.id for pair in pairs for e in pair.episodes}
+    endings = [(w.warning_id, *_ending(w, episodes, joint, frame)) for w in gone]
+    warnings = (*changed, *(content for _, _, content in endings if content is not None))
+    return Proposal(
+        episodes=episodes,
+        warnings=warnings,
+        withdrawn=tuple(i for i, what, _ in endings if what == "withdrawn"),
+        superseded=tuple(i for i, what, _ in endings if what == "superseded"),
+        notes=_notes(assessment, episodes, warnings),
+    )
+
+
+def _drafts(
+    live: Sequence[Episode], pairs: Sequence[Pair], held: Sequence[OpenWarning], frame: Frame
+) -> list[WarningContent]:
+    """Return what would be said if nothing were out: joint warnings, single-city warnings and notices."""
+    closed = [w.warning_id for w in held if w.closed]
+    joint = {e.id for pair in pairs for e in pair.episodes}
+    drafts = [draft("joint_warning", p.episodes, [p.link], frame, closed) for p in pairs]
+    for episode in (e for e in live if e.id not in joint):
+        drafts.append(draft("single_city_warning", [episode], [], frame, closed))
+        links = [x for x in frame.assessment.links if x.upwind == episode.city]
+        for link in (x for x in links if accepted(x, frame.policy)):
+            notice = draft("notice", [episode], [evidence(link)], frame, closed)
+            is_out = any(w.warning_id == notice.warning_id for w in held)
+            if downwind_at_risk(link, is_out, frame):
+                drafts.append(notice)
+    return drafts
+
+
+def _if_changed(content: WarningContent, held: Sequence[OpenWarning], frame: Frame) -> WarningContent | None:
+    """Return the draft, as an update where it changes what is out; None where nothing that matters did."""
+    cities = [frame.assessment.city(c.city) for c in content.cities]
+    if any(c is None or c.not_assessable for c in cities):
+        return None
+    known = next((w for w in held if w.warning_id == content.warning_id), None)
+    latest = known.latest(frame.run.issue_time) if known else None
+    if known is None or latest is None:
+        return content
+    changes = material_changes(latest, content, frame.policy)
+    if latest.kind == "all_clear":
+        changes = ("the reason for the all-clear is gone",)
+    if not changes:
+        return None
+    kind: Kind = "update" if known.in_force(frame.run.issue_time) else "alert"
+    return replace(content, kind=kind, reason="; ".join(changes))
+
+
+def _ending(
+    warning: OpenWarning, episodes: Sequence[Episode], joint: set[str], frame: Frame
+) -> tuple[str, WarningContent | None]:
+    """Return what becomes of a warning that this run no longer supports, and its all-clear if one is due."""
+    latest, out = warning.latest(frame.run.issue_time), warning.in_force(frame.run.issue_time)
+    blind = {c.city for c in frame.assessment.cities if c.not_assessable}
+    if latest is None or any(c.city in blind for c in latest.cities):
+        return "kept", None
+    if out is None:
+        return "withdrawn", None
+    if out.product != "joint_warning" and all(c.episode_id in joint for c in out.cities):
+        return "superseded", None
+    if latest.kind == "all_clear":
+        return "kept", None
+    alive = {e.id for e in episodes if e.now.status == "open"}
+    over = [c.city for c in out.cities if c.episode_id not in alive]
+    left = [c.city for c in out.cities if c.episode_id in alive]
+    reason = f"episode over: {', '.join(over)}" if over else "the risk downwind has passed"
+    return "all_clear", all_clear(out, episodes, frame, reason + (f"; goes on: {left[0]}" if left else ""))
+
+
+def _notes(
+    assessment: Assessment, episodes: Sequence[Episode], warnings: Sequence[WarningContent]
+) -> tuple[str, ...]:
+    blind = [f"{c.city}: not assessable, {c.not_assessable}" for c in assessment.cities if c.not_assessable]
+    known = [f"{e.city}: episode {e.id} {e.now.turn}, {e.now.status}, level {e.now.level}" for e in episodes]
+    said = [f"{w.product} {w.warning_id}: {w.kind} {w.level} {w.reason}".strip() for w in warnings]
+    return (*blind, *known, *said)

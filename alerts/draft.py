@@ -1,0 +1,204 @@
+"""Building the content of a proposed warning; times that contradict each other are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from alerts.assessment import Assessment, RunFacts
+from alerts.content import CapStatus, CityOutlook, Kind, LinkEvidence, Product, RuleFinding, WarningContent
+from alerts.episodes import Episode, stable_ulid
+from alerts.policy import Policy
+from alerts.rules import rule
+from pipeline.errors import ContractError
+from pipeline.names import is_simulated
+from pipeline.times import iso, parse_instant
+
+UNDECIDED_LEAD_DAYS = 1
+"""An undecided rule is mentioned for today and tomorrow; beyond, most rules cannot be decided anyway."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What every draft of one run shares."""
+
+    assessment: Assessment
+    policy: Policy
+    run: RunFacts
+
+
+def cap_status(run: RunFacts, policy: Policy) -> CapStatus:
+    """Return the CAP status: Actual only for live runs on measurements that are no drill."""
+    if run.mode == "live" and not is_simulated(run.world) and not run.drill:
+        return "Actual"
+    return "Test" if policy.drill.cap_status == "Test" else "Exercise"
+
+
+def warning_id(product: Product, episodes: Sequence[Episode], closed: Iterable[str] = ()) -> str:
+    """Return the id of the warning of a product about these episodes; a further one if the first has ended.
+
+    The time of the ULID is that of the cycle that opened the youngest episode.
+    """
+    ids = sorted(e.id for e in episodes)
+    opened = parse_instant(max(e.revisions[0].issue_time for e in episodes))
+    ended, attempt = set(closed), 0
+    while (found := stable_ulid(opened, f"{episodes[0].world}|{product}|{ids}|{attempt}")) in ended:
+        attempt += 1
+    return found
+
+
+def outlook(episode: Episode, frame: Frame) -> CityOutlook:
+    """Return a city's part of a warning: the episode's extent and every day from today on."""
+    city = frame.assessment.city(episode.city)
+    return CityOutlook(
+        city=episode.city,
+        party=episode.party,
+        onset=episode.now.onset,
+        end=episode.now.end,
+        peak_day=episode.now.peak_day,
+        peak_mean=episode.now.peak_mean,
+        days=city.coming if city else (),
+        episode_id=episode.id,
+    )
+
+
+def draft(
+    product: Product,
+    episodes: Sequence[Episode],
+    links: Sequence[LinkEvidence],
+    frame: Frame,
+    closed: Iterable[str] = (),
+) -> WarningContent:
+    """Return the content of a first or changed statement; number and references are set when it is filed.
+
+    Raises
+    ------
+    ContractError
+        when its times contradict each other
+    """
+    cities = tuple(outlook(e, frame) for e in episodes)
+    policy = frame.policy
+    level = policy.level_id(min(e.now.level for e in episodes)) if product == "joint_warning" else ""
+    return _content(
+        frame,
+        warning_id=warning_id(product, episodes, closed),
+        product=product,
+        kind="alert",
+        level=level,
+        cities=cities,
+        links=tuple(links),
+        onset=min(c.onset for c in cities),
+        expires=_expires(cities, frame),
+    )
+
+
+def all_clear(held: WarningContent, episodes: Sequence[Episode], frame: Frame, reason: str) -> WarningContent:
+    """Return the content that ends a warning which is in force; the episodes appear as they ended."""
+    by_id = {e.id: e for e in episodes}
+    known = tuple(outlook(by_id[c.episode_id], frame) if c.episode_id in by_id else c for c in held.cities)
+    issue = frame.run.issue_time
+    return _content(
+        frame,
+        warning_id=held.warning_id,
+        product=held.product,
+        kind="all_clear",
+        level=held.level,
+        cities=known,
+        links=held.links,
+        onset=iso(issue),
+        expires=iso(issue + timedelta(hours=frame.policy.expiry.all_clear_hours)),
+        reason=reason,
+    )
+
+
+def check_times(content: WarningContent) -> WarningContent:
+    """Refuse a content whose times contradict each other; returns it otherwise.
+
+    >>> from alerts.examples import example_content
+    >>> check_times(example_content(expires="2026-01-14T04:00:00Z"))
+    Traceback (most recent call last):
+    ...
+    pipeline.errors.ContractError: warning 01KEXAMP0E0000000000000001: onset 2026-01-14T04:00:00Z is not ...
+    """
+    order = [
+        ("onset", content.onset, "expires", content.expires),
+        ("issue_time", content.issue_time, "expires", content.expires),
+        ("as_of", content.as_of, "review_deadline", content.review_deadline),
+        *((f"{c.city} onset", c.onset, "its end", c.end) for c in content.cities),
+    ]
+    for first, early, second, late in order:
+        if parse_instant(early) >= parse_instant(late):
+            raise ContractError(
+                f"warning {content.warning_id}: {first} {early} is not before {second} {late}"
+            )
+    if parse_instant(content.review_deadline) > parse_instant(content.expires):
+        raise ContractError(f"warning {content.warning_id}: it expires before its review deadline")
+    return content
+
+
+def _content(
+    frame: Frame,
+    *,
+    kind: Kind,
+    cities: tuple[CityOutlook, ...],
+    product: Product,
+    expires: str,
+    **rest: object,
+) -> WarningContent:
+    run = frame.run
+    return check_times(
+        WarningContent(
+            version=1,
+            kind=kind,
+            product=product,
+            cities=cities,
+            expires=expires,
+            cap_status=cap_status(run, frame.policy),
+            world=run.world,
+            simulated=is_simulated(run.world),
+            parties=tuple(dict.fromkeys(c.party for c in cities)),
+            rules=_findings(cities, frame),
+            run_id=run.run_id,
+            issue_time=iso(run.issue_time),
+            as_of=iso(run.as_of),
+            model_id=run.model_id,
+            degraded=run.degraded,
+            inputs_missing=run.inputs_missing,
+            review_deadline=_deadline(frame, expires),
+            policy_version=frame.policy.version,
+            **rest,  # type: ignore[arg-type]
+        )
+    )
+
+
+def _expires(cities: Sequence[CityOutlook], frame: Frame) -> str:
+    terms, issue = frame.policy.expiry, frame.run.issue_time
+    latest = max(parse_instant(c.end) for c in cities)
+    low, high = issue + timedelta(hours=terms.minimum_hours), issue + timedelta(hours=terms.maximum_hours)
+    return iso(min(max(latest, low), high))
+
+
+def _deadline(frame: Frame, expires: str) -> str:
+    """Return the policy's deadline, or as many hours after a snapshot that was taken too late for it."""
+    policy, run = frame.policy, frame.run
+    deadline = policy.review_deadline(run.issue_time)
+    if run.as_of >= deadline:
+        deadline = run.as_of + timedelta(hours=policy.review.hours_otherwise)
+    return iso(min(deadline, parse_instant(expires)))
+
+
+def _findings(cities: Sequence[CityOutlook], frame: Frame) -> tuple[RuleFinding, ...]:
+    here = {c.city: {d.day: d.lead_day for d in c.days} for c in cities}
+    return tuple(f for f in frame.assessment.rules if f.city in here and _matters(f, here[f.city], frame))
+
+
+def _matters(finding: RuleFinding, lead_days: dict[str, int], frame: Frame) -> bool:
+    lead = lead_days.get(finding.day)
+    if lead is None:
+        return False
+    if finding.probability is None:
+        return lead <= UNDECIDED_LEAD_DAYS
+    harmless = rule(finding.rule, date.fromisoformat(finding.day)).levels[0]
+    enough = finding.probability >= frame.policy.findings.minimum_probability
+    return finding.level != harmless and enough

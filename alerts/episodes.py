@@ -1,0 +1,251 @@
+"""Episodes: runs of exceeding days of one city, followed from one forecast run to the next; pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from ulid import ULID
+
+from alerts.assessment import CityAssessment, RunFacts
+from alerts.content import DayOutlook
+from alerts.policy import Policy
+from pipeline.times import iso, local_date, local_day_bounds, parse_instant, to_utc
+
+Status = Literal["candidate", "open", "ended", "withdrawn"]
+Turn = Literal["new", "continued", "missed", "not_assessed", "ended", "merged", "withdrawn"]
+
+
+@dataclass(frozen=True)
+class EpisodeRevision:
+    """What one run says of an episode; times are ISO in UTC, concentrations day means [ug m-3].
+
+    ``level`` is the number of the highest level of the policy that holds, ``probability`` that of its lowest
+    threshold on the likeliest day from today on. ``cycles_met`` and ``cycles_missed`` count cycles running.
+    """
+
+    run_id: str
+    issue_time: str
+    turn: Turn
+    status: Status
+    level: int
+    probability: float
+    onset: str
+    end: str
+    peak_day: str
+    peak_mean: float
+    cycles_met: int
+    cycles_missed: int
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One continuous exceedance of one city, owned by the city's party, with every revision, oldest first."""
+
+    id: str
+    world: str
+    party: str
+    city: str
+    quantity: str
+    revisions: tuple[EpisodeRevision, ...]
+
+    @property
+    def now(self) -> EpisodeRevision:
+        """Return the newest revision."""
+        return self.revisions[-1]
+
+    @property
+    def ledger_state(self) -> Literal["open", "ended", "withdrawn"]:
+        """Return the state under which the ledger files it; a candidate is open there, and waits."""
+        status = self.now.status
+        return "open" if status == "candidate" else status
+
+    def before(self, issue_time: datetime) -> Episode | None:
+        """Return the episode as it stood before a cycle, from which a repeated cycle starts again."""
+        limit = iso(issue_time)
+        known = tuple(r for r in self.revisions if r.issue_time < limit)
+        return replace(self, revisions=known) if known else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON-ready data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Episode:
+        """Rebuild an episode from :meth:`to_dict`, also after a trip through JSON."""
+        return cls(**{**data, "revisions": tuple(EpisodeRevision(**r) for r in data["revisions"])})
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Exceeding days of one city that belong together."""
+
+    days: tuple[DayOutlook, ...]
+    onset: datetime
+    end: datetime
+
+
+def follow_episodes(
+    city: CityAssessment, earlier: Iterable[Episode], policy: Policy, run: RunFacts
+) -> tuple[Episode, ...]:
+    """Return the city's episodes after this run: each earlier one revised, and the new ones, by onset.
+
+    A day belongs to an episode when it exceeds the lowest threshold with probability ``keep``; a new episode
+    needs a day with probability ``open``. Where a run of days lies less than ``merge_gap_hours`` from
+    an earlier episode, it continues that one. An open episode that is missed once lingers at the lowest
+    level. Without assessable data every episode stays as it was.
+    """
+    held = [e for e in (x.before(run.issue_time) for x in earlier) if e is not None and e.city == city.city]
+    held = sorted((e for e in held if e.ledger_state == "open"), key=lambda e: (e.now.onset, e.id))
+    if city.not_assessable:
+        return tuple(_revise(e, run, turn="not_assessed") for e in held)
+    found: list[Episode] = []
+    for days in exceeding_runs(city, policy):
+        if not any(d.lead_day >= 0 for d in days.days):
+            continue
+        matching = [e for e in held if _gap_hours(e, days) < policy.persistence.merge_gap_hours]
+        held = [e for e in held if e not in matching]
+        signal = _peak_probability(days, policy.thresholds(city.city)[0]) >= policy.probability.open
+        if matching or signal:
+            found.append(_continued(matching[0] if matching else None, days, city, policy, run))
+        found += [_revise(e, run, turn="merged", status="ended") for e in matching[1:]]
+    found += [_not_found(e, city, policy, run) for e in held]
+    return tuple(sorted(found, key=lambda e: (e.now.onset, e.id)))
+
+
+def exceeding_runs(city: CityAssessment, policy: Policy) -> list[_Run]:
+    """Return the runs of days that exceed the lowest threshold with probability ``keep``, gaps merged."""
+    lowest = str(policy.thresholds(city.city)[0])
+    days = [d for d in city.days if d.probability[lowest] >= policy.probability.keep]
+    runs: list[_Run] = []
+    for day in days:
+        start, end = local_day_bounds(date.fromisoformat(day.day), city.timezone)
+        gap = timedelta(hours=policy.persistence.merge_gap_hours)
+        if runs and start - runs[-1].end < gap:
+            runs[-1] = _Run((*runs[-1].days, day), runs[-1].onset, end)
+        else:
+            runs.append(_Run((day,), start, end))
+    return runs
+
+
+def level_reached(days: Sequence[DayOutlook], thresholds: Sequence[int], policy: Policy, held: int) -> int:
+    """Return the highest level number that holds: ``keep`` suffices up to level ``held``, else ``open``."""
+    level = 0
+    for number, threshold in enumerate(thresholds, start=1):
+        needed = policy.probability.keep if number <= held else policy.probability.open
+        if max((d.probability[str(threshold)] for d in days if d.lead_day >= 0), default=0.0) < needed:
+            break
+        level = number
+    return level
+
+
+def episode_id(city: CityAssessment, run: RunFacts, onset: datetime) -> str:
+    """Return the id of an episode that a cycle opens; the same cycle always gives the same id."""
+    key = f"{run.world}|{iso(run.issue_time)}|{city.city}|pm2p5|{iso(onset)}"
+    return f"{city.party}-{stable_ulid(run.issue_time, key)}"
+
+
+def stable_ulid(when: datetime, key: str) -> str:
+    """Return a ULID (48 bit of time, 80 bit random) whose random part is a digest of ``key``.
+
+    >>> stable_ulid(parse_instant("2026-01-14T08:00Z"), "a")
+    '01KEXR9J00...'
+    """
+    stamp = int(to_utc(when).timestamp() * 1000).to_bytes(6, "big")
+    return str(ULID(stamp + hashlib.sha256(key.encode()).digest()[:10]))
+
+
+def _continued(
+    before: Episode | None, days: _Run, city: CityAssessment, policy: Policy, run: RunFacts
+) -> Episode:
+    thresholds, last = policy.thresholds(city.city), before.now if before else None
+    probability = _peak_probability(days, thresholds[0])
+    signal = probability >= policy.probability.open
+    met = (last.cycles_met if last else 0) + 1 if signal else 0
+    is_open = (last is not None and last.status == "open") or (signal and _persists(days, met, city, policy))
+    status: Status = "open" if is_open else "candidate" if signal else "withdrawn"
+    peak = max(days.days, key=lambda d: d.mean)
+    now = EpisodeRevision(
+        run_id=run.run_id,
+        issue_time=iso(run.issue_time),
+        turn="withdrawn" if status == "withdrawn" else "continued" if before else "new",
+        status=status,
+        level=level_reached(days.days, thresholds, policy, last.level if last and is_open else 0),
+        probability=probability,
+        onset=iso(days.onset),
+        end=iso(days.end),
+        peak_day=peak.day,
+        peak_mean=peak.mean,
+        cycles_met=met,
+        cycles_missed=0,
+    )
+    if before is None or last is None:
+        fresh = episode_id(city, run, days.onset)
+        return Episode(fresh, run.world, city.party, city.city, "pm2p5", (now,))
+    return replace(before, revisions=(*before.revisions, _with_past(now, last, city)))
+
+
+def _with_past(now: EpisodeRevision, last: EpisodeRevision, city: CityAssessment) -> EpisodeRevision:
+    """Keep onset and peak of days that lie before the window of this run."""
+    window = local_day_bounds(date.fromisoformat(city.days[0].day), city.timezone)[0]
+    if parse_instant(last.onset) < window:
+        now = replace(now, onset=last.onset)
+    if last.peak_day < city.days[0].day and last.peak_mean > now.peak_mean:
+        now = replace(now, peak_day=last.peak_day, peak_mean=last.peak_mean)
+    return now
+
+
+def _persists(days: _Run, met: int, city: CityAssessment, policy: Policy) -> bool:
+    terms, lowest = policy.persistence, str(policy.thresholds(city.city)[0])
+    near = any(
+        d.probability[lowest] >= policy.probability.open and 0 <= d.lead_day <= terms.immediate_lead_days
+        for d in days.days
+    )
+    strong = _peak_probability(days, int(lowest)) >= terms.immediate_probability
+    return near or strong or met >= terms.cycles_to_open
+
+
+def _not_found(episode: Episode, city: CityAssessment, policy: Policy, run: RunFacts) -> Episode:
+    """Revise an episode of which this run sees no day from today on."""
+    last = episode.now
+    if last.status == "candidate":
+        return _revise(episode, run, turn="withdrawn", status="withdrawn")
+    today = local_day_bounds(local_date(run.issue_time, city.timezone), city.timezone)[0]
+    missed = last.cycles_missed + 1
+    if parse_instant(last.end) <= today or missed >= policy.persistence.cycles_to_end:
+        return _revise(episode, run, turn="ended", status="ended", missed=missed)
+    return _revise(episode, run, turn="missed", missed=missed, level=1)
+
+
+def _revise(
+    episode: Episode,
+    run: RunFacts,
+    *,
+    turn: Turn,
+    status: Status | None = None,
+    missed: int | None = None,
+    level: int | None = None,
+) -> Episode:
+    last = episode.now
+    now = replace(
+        last,
+        run_id=run.run_id,
+        issue_time=iso(run.issue_time),
+        turn=turn,
+        status=status or last.status,
+        level=last.level if level is None else level,
+        cycles_missed=last.cycles_missed if missed is None else missed,
+    )
+    return replace(episode, revisions=(*episode.revisions, now))
+
+
+def _peak_probability(days: _Run, threshold: int) -> float:
+    return max((d.probability[str(threshold)] for d in days.days if d.lead_day >= 0), default=0.0)
+
+
+def _gap_hours(episode: Episode, days: _Run) -> float:
+    onset, end = parse_instant(episode.now.onset), parse_instant(episode.now.end)
+    return max((days.onset - end).total_seconds(), (onset - days.end).total_seconds()) / 3600

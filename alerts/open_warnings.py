@@ -1,0 +1,47 @@
+"""Warnings that earlier cycles left, as decisions need them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from alerts.content import WarningContent
+from pipeline.ledger.warnings import VersionRow
+from pipeline.times import iso
+
+IN_FORCE: Final = ("issued", "updated")
+PENDING: Final = ("draft", "in_review")
+CLOSED: Final = ("ended", "cancelled")
+
+
+@dataclass(frozen=True)
+class OpenWarning:
+    """A warning as the ledger holds it: every version as (state, content), oldest first."""
+
+    warning_id: str
+    versions: tuple[tuple[str, WarningContent], ...]
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[VersionRow]) -> OpenWarning:
+        """Take the versions of one warning as the ledger returns them."""
+        versions = tuple((r.state, WarningContent.from_dict(r.content)) for r in rows)
+        return cls(rows[0].warning_id, versions)
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether nothing more is said under this id."""
+        return any(state in CLOSED for state, _ in self.versions)
+
+    def in_force(self, before: datetime) -> WarningContent | None:
+        """Return the newest issued version that a cycle before this instant wrote."""
+        return self._newest(IN_FORCE, before)
+
+    def latest(self, before: datetime) -> WarningContent | None:
+        """Return the newest statement of an earlier cycle: one still under review, else the one in force."""
+        return self._newest(PENDING, before) or self.in_force(before)
+
+    def _newest(self, states: Sequence[str], before: datetime) -> WarningContent | None:
+        found = [c for state, c in self.versions if state in states and c.issue_time < iso(before)]
+        return found[-1] if found else None

@@ -1,0 +1,236 @@
+"""What the parties agreed beyond the law: read from one reviewed file, refused when it contradicts itself."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, time, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Any, get_type_hints
+from zoneinfo import ZoneInfo
+
+from alerts.policy_checks import faults
+from pipeline.errors import PolicyError
+from pipeline.times import to_utc
+
+PACKAGED_POLICY = resources.files("alerts") / "policy.toml"
+
+
+@dataclass(frozen=True)
+class Level:
+    """One joint level: the day mean of PM2.5 that each city must exceed [ug m-3]."""
+
+    id: str
+    threshold: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Probability:
+    """Probability that opens a level, that keeps it, and the classes whose change is worth an update."""
+
+    open: float
+    keep: float
+    classes: tuple[float, ...]
+    class_margin: float
+
+
+@dataclass(frozen=True)
+class Persistence:
+    """Over how many cycles a signal must stand, or be missing, before an episode opens or ends."""
+
+    immediate_lead_days: int
+    immediate_probability: float
+    cycles_to_open: int
+    cycles_to_end: int
+    merge_gap_hours: int
+
+
+@dataclass(frozen=True)
+class AssessmentTerms:
+    """Share of the last hours [h, 1] that must have been received for a city to be assessed."""
+
+    recent_hours: int
+    minimum_share: float
+
+
+@dataclass(frozen=True)
+class LinkTerms:
+    """What evidence makes an upwind and a downwind episode linked."""
+
+    maximum_lag_days: int
+    minimum_lift: float
+    maximum_p_value: float
+    minimum_sample: int
+    minimum_joint_probability: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """Shift of onset or end [h] that is worth an update."""
+
+    onset_hours: int
+    end_hours: int
+
+
+@dataclass(frozen=True)
+class Review:
+    """Deadlines of review: by local hour of the cycle (``deadline``), else hours after the issue."""
+
+    timezone: str
+    decision: str
+    deadline: Mapping[str, str]
+    hours_otherwise: int
+    silence: str
+
+
+@dataclass(frozen=True)
+class Products:
+    """Which product is proposed when, and what one party's approval alone issues."""
+
+    joint_needs_link: bool
+    single_party_approval: str
+    notice_probability: float
+
+
+@dataclass(frozen=True)
+class Expiry:
+    """Bounds of a version's validity [h after the issue]."""
+
+    minimum_hours: int
+    maximum_hours: int
+    all_clear_hours: int
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Which findings of national rules go into a warning."""
+
+    minimum_probability: float
+
+
+@dataclass(frozen=True)
+class Drill:
+    """How a drill differs from earnest."""
+
+    approves_for_all: bool
+    cap_status: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The whole agreement; ``level`` runs from the lowest to the highest joint level."""
+
+    version: str
+    agreed_by: tuple[str, ...]
+    level: tuple[Level, ...]
+    probability: Probability
+    persistence: Persistence
+    assessment: AssessmentTerms
+    link: LinkTerms
+    change: Change
+    review: Review
+    products: Products
+    expiry: Expiry
+    findings: Findings
+    drill: Drill
+
+    def thresholds(self, city_id: str) -> tuple[int, ...]:
+        """Return a city's thresholds from the lowest level to the highest [ug m-3].
+
+        >>> load_policy().thresholds("seoul")
+        (50, 75, 115)
+        """
+        return tuple(level.threshold[city_id] for level in self.level)
+
+    def level_id(self, number: int) -> str:
+        """Return the id of a level number; 0 is no level and an empty string."""
+        return self.level[number - 1].id if number else ""
+
+    def review_deadline(self, issue_time: datetime) -> datetime:
+        """Return until when the draft of a cycle can be approved [UTC].
+
+        >>> from pipeline.times import iso, parse_instant
+        >>> policy = load_policy()
+        >>> iso(policy.review_deadline(parse_instant("2026-01-14T02:00Z")))
+        '2026-01-14T07:30:00Z'
+        >>> iso(policy.review_deadline(parse_instant("2026-01-14T08:00Z")))
+        '2026-01-14T12:00:00Z'
+        """
+        local = to_utc(issue_time).astimezone(ZoneInfo(self.review.timezone))
+        named = self.review.deadline.get(str(local.hour))
+        if named is None:
+            return to_utc(issue_time) + timedelta(hours=self.review.hours_otherwise)
+        at = time.fromisoformat(named)
+        return to_utc(local.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0))
+
+
+def load_policy(path: Path | None = None) -> Policy:
+    """Read a policy file, or the packaged one; raises PolicyError naming line and field of a fault."""
+    text = (path or PACKAGED_POLICY).read_text("utf-8")
+    return parse_policy(text, path.name if path else "policy.toml")
+
+
+def parse_policy(text: str, name: str = "policy.toml") -> Policy:
+    """Read a policy from its text.
+
+    >>> parse_policy(PACKAGED_POLICY.read_text("utf-8").replace("keep = 0.35", "keep = 0.6"))
+    Traceback (most recent call last):
+    ...
+    pipeline.errors.PolicyError: policy.toml line 29: probability.keep must be above 0 and at most ...open
+    """
+    try:
+        policy: Policy = _build(Policy, tomllib.loads(text), "")
+        for field, complaint in faults(policy):
+            raise _Fault(field, complaint)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(f"{name}: {error}") from None
+    except _Fault as fault:
+        raise PolicyError(f"{name} line {_line_of(text, fault.field)}: {fault}") from None
+    return policy
+
+
+class _Fault(Exception):
+    def __init__(self, field: str, complaint: str) -> None:
+        super().__init__(f"{field} {complaint}")
+        self.field = field
+
+
+def _build(kind: Any, table: Mapping[str, Any], where: str) -> Any:
+    hints = get_type_hints(kind)
+    names = [f.name for f in fields(kind)]
+    for key in [*table, *names]:
+        if key not in names:
+            raise _Fault(f"{where}{key}", "is not known; remove it or correct its name")
+        if key not in table:
+            raise _Fault(f"{where}{key}", "is missing")
+    return kind(**{n: _value(hints[n], table[n], f"{where}{n}") for n in names})
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    if hint == tuple[Level, ...]:
+        return tuple(_build(Level, row, f"{where}.") for row in value)
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(hint, type) and hint.__module__ == __name__:
+        if not isinstance(value, dict):
+            raise _Fault(where, "must be a table")
+        return _build(hint, value, f"{where}.")
+    allowed = {float: (int, float), int: (int,), str: (str,), bool: (bool,)}.get(hint)
+    if allowed and (not isinstance(value, allowed) or (hint is not bool and isinstance(value, bool))):
+        raise _Fault(where, f"is {value!r}, not {hint.__name__}")
+    return value
+
+
+def _line_of(text: str, field: str) -> int:
+    section, _, key = field.rpartition(".")
+    here, line_of_section = "", 1
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\[+([\w.]+)\]+", line):
+            here = header[1]
+            line_of_section = number if here == section else line_of_section
+        if here == section and re.match(rf"{re.escape(key)}\s*=", line):
+            return number
+    return line_of_section

@@ -1,0 +1,318 @@
+"""What a run proposes, cycle by cycle: products, updates, all-clears, and silence where nothing changed."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.assessment import Assessment
+from alerts.content import RuleFinding, WarningContent
+from alerts.decide import propose
+from alerts.draft import check_times
+from alerts.open_warnings import OpenWarning
+from alerts.warnings import check_content
+from pipeline.errors import ContractError
+from pipeline.times import iso, parse_instant
+from tests.alerts.decision_cases import LINK, POLICY, WEAK, assessed, both, facts
+
+HIGH, NONE = (0.1, 0.9, 0.9, 0.1), (0.0, 0.0, 0.0, 0.0)
+
+
+class Desk:
+    """A ledger in memory: proposals of each cycle are filed, and issued unless told otherwise."""
+
+    def __init__(self):
+        self.cycle, self.episodes, self.warnings = 0, (), {}
+
+    def run(self, beijing, seoul, links=(LINK,), state="issued", blind=()):
+        run = facts(self.cycle)
+        cities = (assessed("beijing", run, beijing), assessed("seoul", run, seoul))
+        cities = tuple(replace(c, not_assessable="no data" if c.city in blind else "") for c in cities)
+        proposal = propose(Assessment(cities, links), self.episodes, self.held(), POLICY, run=run)
+        again = propose(Assessment(cities, links), proposal.episodes, self.held(), POLICY, run=run)
+        assert again == proposal
+        self.episodes = tuple(e for e in proposal.episodes if e.ledger_state == "open")
+        for content in proposal.warnings:
+            check_content(content)
+            check_times(content)
+            filed = "ended" if content.kind == "all_clear" and state == "issued" else state
+            self.warnings.setdefault(content.warning_id, []).append((filed, content))
+        self.cycle += 1
+        return proposal
+
+    def held(self):
+        return [OpenWarning(i, tuple(versions)) for i, versions in self.warnings.items()]
+
+
+def said(proposal):
+    return [(w.product, w.kind, w.level) for w in proposal.warnings]
+
+
+def test_two_linked_episodes_make_one_joint_warning():
+    proposal = Desk().run(HIGH, HIGH)
+    assert said(proposal) == [("joint_warning", "alert", "J3")]
+    (warning,) = proposal.warnings
+    assert warning.parties == ("beijing", "seoul")
+    assert [c.city for c in warning.cities] == ["beijing", "seoul"]
+    assert warning.links[0].lift == LINK.lift
+    assert (warning.cap_status, warning.simulated) == ("Exercise", True)
+    assert warning.review_deadline == "2026-01-14T07:30:00Z"
+    assert WarningContent.from_dict(warning.to_dict()) == warning
+
+
+def test_the_joint_level_is_the_one_that_both_cities_reach():
+    seoul = (0.0, (0.9, 0.6, 0.1), 0.0, 0.0)
+    assert said(Desk().run(HIGH, seoul)) == [("joint_warning", "alert", "J2")]
+
+
+@pytest.mark.parametrize(
+    "link", [(), (WEAK,), (replace(LINK, joint_probability=0.1),), (replace(LINK, sample_size=9),)]
+)
+def test_without_an_accepted_link_each_city_warns_for_itself(link):
+    proposal = Desk().run(HIGH, HIGH, links=link)
+    assert said(proposal) == [("single_city_warning", "alert", ""), ("single_city_warning", "alert", "")]
+    assert [w.parties for w in proposal.warnings] == [("beijing",), ("seoul",)]
+
+
+def test_a_local_episode_is_never_joint():
+    assert said(Desk().run(NONE, HIGH)) == [("single_city_warning", "alert", "")]
+    assert said(Desk().run(HIGH, NONE)) == [("single_city_warning", "alert", "")]
+
+
+def test_the_downwind_party_is_told_of_an_upwind_episode_when_it_may_arrive():
+    proposal = Desk().run(HIGH, (0, 0, 0.2, 0))
+    assert said(proposal) == [("single_city_warning", "alert", ""), ("notice", "alert", "")]
+    assert proposal.warnings[1].parties == ("beijing",)
+    assert [p for p, _, _ in said(Desk().run(HIGH, (0, 0, 0.19, 0)))] == ["single_city_warning"]
+
+
+def test_nothing_changed_nothing_said():
+    desk = Desk()
+    desk.run(HIGH, HIGH)
+    assert [said(desk.run(HIGH, HIGH)) for _ in range(2)] == [[], []]
+
+
+def test_a_quiet_day_says_nothing_at_all():
+    proposal = Desk().run(NONE, NONE)
+    assert (proposal.warnings, proposal.episodes, proposal.withdrawn) == ((), (), ())
+
+
+def test_a_higher_level_is_an_update():
+    desk = Desk()
+    desk.run(HIGH, (0, (0.9, 0.1, 0.0), 0, 0))
+    proposal = desk.run(HIGH, (0, (0.9, 0.8, 0.0), 0, 0))
+    assert said(proposal) == [("joint_warning", "update", "J2")]
+    assert "level J1 to J2" in proposal.warnings[0].reason
+
+
+def test_a_longer_episode_is_an_update_and_a_small_change_of_probability_is_not():
+    desk = Desk()
+    desk.run(HIGH, (0, 0.9, 0, 0))
+    assert said(desk.run(HIGH, (0, 0.87, 0, 0))) == []  # within the margin of the class edge 0.9
+    longer = desk.run(HIGH, (0, 0.9, 0.9, 0))
+    assert said(longer) == [("joint_warning", "update", "J3")]
+    assert "seoul: end +24 h" in longer.warnings[0].reason
+
+
+def test_a_probability_class_is_an_update():
+    desk = Desk()
+    desk.run(HIGH, (0, 0.6, 0, 0))
+    proposal = desk.run(HIGH, (0, 0.76, 0, 0))
+    assert proposal.warnings[0].reason == "seoul: probability higher"
+
+
+def test_an_unissued_draft_is_rewritten_as_an_alert_not_an_update():
+    desk = Desk()
+    desk.run(HIGH, (0, (0.9, 0.1, 0.0), 0, 0), state="draft")
+    assert said(desk.run(HIGH, HIGH)) == [("joint_warning", "alert", "J3")]
+
+
+def test_an_expired_draft_is_proposed_again():
+    desk = Desk()
+    first = desk.run(HIGH, HIGH, state="expired")
+    second = desk.run(HIGH, HIGH)
+    assert said(second) == [("joint_warning", "alert", "J3")]
+    assert second.warnings[0].warning_id == first.warnings[0].warning_id
+
+
+def test_the_end_of_both_episodes_is_an_all_clear():
+    desk = Desk()
+    desk.run(HIGH, HIGH)
+    assert said(desk.run(NONE, NONE)) == [
+        ("joint_warning", "update", "J1")
+    ]  # missed once: still open, lowest level
+    proposal = desk.run(NONE, NONE)
+    assert said(proposal) == [("joint_warning", "all_clear", "J1")]
+    assert proposal.warnings[0].reason == "episode over: beijing, seoul"
+    assert said(desk.run(NONE, NONE)) == []
+
+
+def test_a_draft_whose_episode_is_gone_is_withdrawn_without_an_all_clear():
+    desk = Desk()
+    first = desk.run(HIGH, HIGH, state="draft")
+    desk.run(NONE, NONE, state="draft")
+    proposal = desk.run(NONE, NONE)
+    assert said(proposal) == []
+    assert proposal.withdrawn == (first.warnings[0].warning_id,)
+
+
+def test_when_one_city_is_over_the_other_goes_on_alone():
+    desk = Desk()
+    desk.run(HIGH, HIGH)
+    desk.run(HIGH, NONE)
+    proposal = desk.run(HIGH, NONE)
+    assert said(proposal) == [("single_city_warning", "alert", ""), ("joint_warning", "all_clear", "J1")]
+    assert "goes on: beijing" in proposal.warnings[1].reason
+
+
+def test_a_single_city_warning_that_becomes_joint_is_superseded_not_cleared():
+    desk = Desk()
+    first = desk.run(HIGH, NONE)
+    second = desk.run(HIGH, HIGH)
+    assert said(second) == [("joint_warning", "alert", "J3")]
+    assert second.superseded == (first.warnings[0].warning_id,)
+
+
+def test_a_joint_warning_stays_joint_when_the_evidence_weakens_or_is_missing():
+    desk = Desk()
+    desk.run(HIGH, HIGH)
+    assert said(desk.run(HIGH, HIGH, links=(WEAK,))) == []
+    assert said(desk.run(HIGH, HIGH, links=())) == []
+
+
+def test_a_city_without_data_is_never_clear():
+    desk = Desk()
+    desk.run(HIGH, HIGH)
+    for _ in range(4):
+        proposal = desk.run(NONE, NONE, blind=("seoul", "beijing"))
+        assert (said(proposal), proposal.withdrawn) == ([], ())
+    assert "seoul: not assessable, no data" in proposal.notes
+    one = desk.run(HIGH, NONE, blind=("seoul",))
+    assert said(one) == []
+
+
+def test_a_city_without_data_opens_nothing():
+    proposal = Desk().run(HIGH, HIGH, blind=("seoul",))
+    assert said(proposal) == [("single_city_warning", "alert", "")]
+    assert proposal.warnings[0].parties == ("beijing",)
+
+
+def test_an_ended_warning_is_followed_by_one_of_another_id():
+    desk = Desk()
+    first = desk.run(HIGH, HIGH)
+    joint = first.warnings[0].warning_id
+    desk.warnings[joint] = [("ended", c) for _, c in desk.warnings[joint]]
+    second = desk.run(HIGH, HIGH)
+    assert said(second) == [("joint_warning", "alert", "J3")]
+    assert second.warnings[0].warning_id != joint
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({"world": "measured", "mode": "live"}, "Actual"),
+        ({"world": "measured", "mode": "live", "drill": True}, "Exercise"),
+        ({"world": "measured", "mode": "replay"}, "Exercise"),
+        ({"world": "simulated-7", "mode": "live"}, "Exercise"),
+        ({"world": "simulated-7", "mode": "simulated"}, "Exercise"),
+    ],
+)
+def test_only_live_measurements_are_actual(more, status):
+    run = facts(**more)
+    (warning,) = propose(both(run, HIGH, HIGH), (), (), POLICY, run=run).warnings
+    assert warning.cap_status == status
+    assert warning.simulated is (run.world != "measured")
+
+
+def test_a_late_run_gets_a_deadline_after_its_snapshot():
+    run = facts(as_of=parse_instant("2026-01-14T09:00Z"))
+    (warning,) = propose(both(run, HIGH, HIGH), (), (), POLICY, run=run).warnings
+    assert warning.review_deadline == "2026-01-14T13:00:00Z"  # 09:00 + 4 h, the 07:30 deadline had passed
+
+
+def test_validity_ends_with_the_episode_within_bounds():
+    run = facts()
+    (warning,) = propose(both(run, HIGH, (0, 0.9, 0.9, 0.9)), (), (), POLICY, run=run).warnings
+    assert warning.expires == warning.cities[1].end == "2026-01-17T15:00:00Z"
+    (short,) = propose(both(run, (0.9, 0, 0, 0), (0.9, 0, 0, 0)), (), (), POLICY, run=run).warnings
+    assert short.expires == "2026-01-14T16:00:00Z"  # the end of Beijing's day, 14 h after the issue
+
+
+def test_contradicting_times_are_refused():
+    run = facts()
+    (warning,) = propose(both(run, HIGH, HIGH), (), (), POLICY, run=run).warnings
+    for change in (
+        {"expires": warning.issue_time},
+        {"review_deadline": warning.as_of},
+        {"review_deadline": iso(parse_instant(warning.expires) + timedelta(hours=1))},
+        {"onset": warning.expires},
+    ):
+        with pytest.raises(ContractError, match="before"):
+            check_times(replace(warning, **change))
+
+
+def test_findings_that_matter_are_carried_with_their_evidence():
+    run = facts()
+
+    def finding(level, probability, when="2026-01-15", evidence="unverified"):
+        return RuleFinding("kr.grade", "2018-03-27", "seoul", when, level, probability, "forecast", evidence)
+
+    rules = (
+        finding("kr.grade.bad", 0.6),
+        finding("kr.grade.bad", 0.29),
+        finding("kr.grade.good", 0.9),
+        finding("", None),
+        finding("", None, "2026-01-16"),
+        finding("kr.grade.bad", 0.9, "2026-01-01"),
+    )
+    (warning,) = propose(replace(both(run, HIGH, HIGH), rules=rules), (), (), POLICY, run=run).warnings
+    assert warning.rules == (rules[0], rules[3])
+    assert warning.rules[0].evidence == "unverified"
+
+
+four = st.lists(st.floats(0, 1), min_size=4, max_size=4).map(tuple)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.tuples(four, four, st.booleans()), min_size=1, max_size=6))
+def test_over_any_course_of_forecasts_the_rules_hold(course):
+    desk = Desk()  # every step also checks times, contents and that a repeat gives the same proposal
+    for beijing, seoul, linked in course:
+        proposal = desk.run(beijing, seoul, links=(LINK,) if linked else (WEAK,))
+        for warning in proposal.warnings:
+            if warning.product == "joint_warning" and warning.kind != "all_clear":
+                alive = {e.city for e in proposal.episodes if e.now.status == "open"}
+                assert alive == {"beijing", "seoul"}
+        ids = [w.warning_id for w in proposal.warnings]
+        assert len(ids) == len(set(ids))
+
+
+@settings(max_examples=80, deadline=None)
+@given(four, st.floats(0, 0.49))
+def test_a_clean_neighbour_never_makes_a_joint_warning(probabilities, low):
+    for beijing, seoul in (((low,) * 4, probabilities), (probabilities, (low,) * 4)):
+        run = facts()
+        proposal = propose(both(run, beijing, seoul), (), (), POLICY, run=run)
+        assert "joint_warning" not in {w.product for w in proposal.warnings}
+
+
+@settings(max_examples=80, deadline=None)
+@given(four, four, st.floats(0, 0.5))
+def test_higher_probability_never_lowers_the_joint_level(beijing, seoul, more):
+    def level(given_seoul):
+        run = facts()
+        warnings = propose(both(run, beijing, given_seoul), (), (), POLICY, run=run).warnings
+        return max((w.level for w in warnings), default="")
+
+    assert level(tuple(min(1.0, p + more) for p in seoul)) >= level(seoul)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(0.451, 0.499), min_size=2, max_size=2))
+def test_a_forecast_that_wavers_near_the_edge_brings_no_second_message(wavering):
+    desk = Desk()  # three cycles of one local day, so that the horizon does not move
+    assert len(desk.run((0.6,) * 4, (0.6,) * 4).warnings) == 1
+    for p in wavering:
+        assert desk.run((p,) * 4, (p,) * 4).warnings == ()

@@ -1,0 +1,101 @@
+"""The packaged policy, its deadlines, and every contradiction that must keep it from loading."""
+
+from dataclasses import FrozenInstanceError, fields, is_dataclass
+from itertools import pairwise
+
+import pytest
+
+from alerts.policy import PACKAGED_POLICY, load_policy, parse_policy
+from pipeline.errors import PolicyError
+from pipeline.names import PM_THRESHOLDS
+from pipeline.times import iso, parse_instant
+
+TEXT = PACKAGED_POLICY.read_text("utf-8")
+
+
+def test_the_packaged_policy_is_consistent_and_frozen():
+    policy = load_policy()
+    for city in ("seoul", "beijing"):
+        thresholds = policy.thresholds(city)
+        assert all(a < b for a, b in pairwise(thresholds))
+        assert set(thresholds) <= set(PM_THRESHOLDS)
+    with pytest.raises(FrozenInstanceError):
+        policy.version = "x"
+    assert [policy.level_id(n) for n in range(4)] == ["", "J1", "J2", "J3"]
+
+
+@pytest.mark.parametrize(
+    ("issue", "deadline"),
+    [
+        ("2026-01-14T02:00Z", "2026-01-14T07:30:00Z"),  # 11 KST: 16:30 KST
+        ("2026-01-14T08:00Z", "2026-01-14T12:00:00Z"),  # 17 KST: four hours
+        ("2026-01-14T14:00Z", "2026-01-14T18:00:00Z"),
+        ("2026-01-14T20:00Z", "2026-01-15T00:00:00Z"),
+    ],
+)
+def test_review_deadlines(issue, deadline):
+    assert iso(load_policy().review_deadline(parse_instant(issue))) == deadline
+
+
+FAULTS = [
+    ("keep = 0.35", "keep = 0.51", "probability.keep"),
+    ("open = 0.5", "open = 0.0", "probability.open"),
+    ("classes = [0.5, 0.7, 0.9]", "classes = [0.5, 0.9, 0.7]", "probability.classes"),
+    ("class_margin = 0.05", "class_margin = 0.5", "probability.class_margin"),
+    ("immediate_lead_days = 2", "immediate_lead_days = 4", "persistence.immediate_lead_days"),
+    ("immediate_probability = 0.7", "immediate_probability = 0.4", "persistence.immediate_probability"),
+    ("cycles_to_open = 2", "cycles_to_open = 0", "persistence.cycles_to_open"),
+    ("cycles_to_end = 2", "cycles_to_end = 0", "persistence.cycles_to_end"),
+    ("merge_gap_hours = 36", "merge_gap_hours = 0", "persistence.merge_gap_hours"),
+    ("minimum_share = 0.5", "minimum_share = 0.0", "assessment.minimum_share"),
+    ("minimum_lift = 1.2", "minimum_lift = 0.9", "link.minimum_lift"),
+    ("maximum_p_value = 0.1", "maximum_p_value = 0.5", "link.maximum_p_value"),
+    ("maximum_lag_days = 3", "maximum_lag_days = 9", "link.maximum_lag_days"),
+    ('silence = "expires"', 'silence = "issues"', "review.silence"),
+    ("hours_otherwise = 4", "hours_otherwise = 7", "review.hours_otherwise"),
+    ('{ "11" = "16:30" }', '{ "11" = "17:11" }', "review.deadline"),
+    ('{ "11" = "16:30" }', '{ "11" = "10:59" }', "review.deadline"),
+    ('{ "11" = "16:30" }', '{ "12" = "16:30" }', "review.deadline"),
+    ('{ "11" = "16:30" }', '{ "11" = "late" }', "review.deadline"),
+    ("joint_needs_link = true", "joint_needs_link = false", "products.joint_needs_link"),
+    ("notice_probability = 0.2", "notice_probability = 0.6", "products.notice_probability"),
+    ("minimum_hours = 6", "minimum_hours = 97", "expiry.minimum_hours"),
+    ("all_clear_hours = 24", "all_clear_hours = 97", "expiry.all_clear_hours"),
+    ('cap_status = "Exercise"', 'cap_status = "Actual"', "drill.cap_status"),
+    ("{ seoul = 75, beijing = 115 }", "{ seoul = 50, beijing = 115 }", "level.threshold"),
+    ("{ seoul = 75, beijing = 115 }", "{ seoul = 76, beijing = 115 }", "level.threshold"),
+    ("{ seoul = 75, beijing = 115 }", "{ seoul = 75 }", "level.threshold"),
+    ("{ seoul = 50, beijing = 75 }", "{ seoul = 50, beijing = 75, atlantis = 75 }", "level.threshold"),
+    ('id = "J2"', 'id = "J1"', "level.id"),
+    ("open = 0.5", "open = true", "probability.open"),
+    ("open = 0.5", 'open = "half"', "probability.open"),
+    ("open = 0.5\n", "", "probability.open is missing"),
+    ("open = 0.5\n", "open = 0.5\nopened = 1\n", "probability.opened is not known"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "field"), FAULTS, ids=[f"{f} {n}" for _, n, f in FAULTS])
+def test_a_contradiction_is_refused_by_line_and_field(old, new, field):
+    assert TEXT.count(old) >= 1
+    changed = TEXT.replace(old, new, 1)
+    with pytest.raises(PolicyError, match=field) as refused:
+        parse_policy(changed)
+    line = int(str(refused.value).split("line ")[1].split(":")[0])
+    section, key = field.split(" ")[0].split(".")
+    assert changed.splitlines()[line - 1].startswith((key, f"[{section}", f"[[{section}"))
+
+
+def test_broken_toml_and_a_file_elsewhere(tmp_path):
+    with pytest.raises(PolicyError, match=r"policy\.toml"):
+        parse_policy("version = ")
+    path = tmp_path / "ours.toml"
+    path.write_text(TEXT.replace('"2026-1"', '"2026-2"'), "utf-8")
+    assert load_policy(path).version == "2026-2"
+
+
+def test_every_number_of_the_policy_is_explained():
+    policy = load_policy()
+    sections = [f.name for f in fields(policy) if is_dataclass(getattr(policy, f.name))]
+    for section in sections:
+        before = TEXT.split(f"[{section}]")[0].rstrip("\n").splitlines()[-1]
+        assert before.startswith("#"), section
