@@ -37,7 +37,7 @@ SHA512 = {
 TEXT_FOLDERS = ("alerts", "pipeline", "ingest", "forecasting", "flows", "review", "cli")
 TEXT_SUFFIXES = {".py", ".toml", ".j2", ".txt", ".html", ".css", ".md", ".json", ".csv"}
 LATIN = "".join(map(chr, [*range(0x20, 0x7F), *range(0xA0, 0x100)]))
-ALWAYS = LATIN + "–—‘’“”…′″→←↑↓↗↘·•×±≤≥≠≈−µμ²³₁₂₃₄▲▼◆■□●○△▽◇★☆℃№"
+ALWAYS = LATIN + "–—‘’“”…′″→←↑↓↗↘·•×±≤≥≠≈−µμ²³※▲▼◆■□●○△▽◇★☆℃№"
 
 
 def ks_x_1001() -> set[str]:
@@ -96,9 +96,10 @@ def slices(package_dir: Path, package: str, weight: int, wanted: set[str]) -> li
     pattern = re.compile(rf"files/({package}-[\w-]+?-{weight}-normal\.woff2).*?unicode-range:([^;}}]+)", re.S)
     found, left = [], set(wanted)
     for name, ranges in sorted(pattern.findall(css), key=lambda pair: "-latin-" not in pair[0]):
-        codes = {chr(c) for part in ranges.split(",") for c in _code_range(part.strip())}
-        if here := left & codes:
-            found.append((package_dir / "files" / name, here))
+        claimed = {chr(c) for part in ranges.split(",") for c in _code_range(part.strip())}
+        path = package_dir / "files" / name
+        if left & claimed and (here := left & {chr(c) for c in TTFont(path).getBestCmap()}):
+            found.append((path, here))
             left -= here
     return found
 
