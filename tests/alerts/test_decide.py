@@ -4,50 +4,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from alerts.assessment import Assessment
 from alerts.content import RuleFinding, WarningContent
 from alerts.decide import propose
 from alerts.draft import check_times
-from alerts.open_warnings import OpenWarning
-from alerts.warnings import check_content
 from pipeline.errors import ContractError
 from pipeline.times import iso, parse_instant
-from tests.alerts.decision_cases import LINK, POLICY, WEAK, assessed, both, facts
+from tests.alerts.decision_cases import LINK, POLICY, WEAK, both, facts
+from tests.alerts.decision_desk import Desk, said
 
 HIGH, NONE = (0.1, 0.9, 0.9, 0.1), (0.0, 0.0, 0.0, 0.0)
-
-
-class Desk:
-    """A ledger in memory: proposals of each cycle are filed, and issued unless told otherwise."""
-
-    def __init__(self):
-        self.cycle, self.episodes, self.warnings = 0, (), {}
-
-    def run(self, beijing, seoul, links=(LINK,), state="issued", blind=()):
-        run = facts(self.cycle)
-        cities = (assessed("beijing", run, beijing), assessed("seoul", run, seoul))
-        cities = tuple(replace(c, not_assessable="no data" if c.city in blind else "") for c in cities)
-        proposal = propose(Assessment(cities, links), self.episodes, self.held(), POLICY, run=run)
-        again = propose(Assessment(cities, links), proposal.episodes, self.held(), POLICY, run=run)
-        assert again == proposal
-        self.episodes = tuple(e for e in proposal.episodes if e.ledger_state == "open")
-        for content in proposal.warnings:
-            check_content(content)
-            check_times(content)
-            filed = "ended" if content.kind == "all_clear" and state == "issued" else state
-            self.warnings.setdefault(content.warning_id, []).append((filed, content))
-        self.cycle += 1
-        return proposal
-
-    def held(self):
-        return [OpenWarning(i, tuple(versions)) for i, versions in self.warnings.items()]
-
-
-def said(proposal):
-    return [(w.product, w.kind, w.level) for w in proposal.warnings]
 
 
 def test_two_linked_episodes_make_one_joint_warning():
@@ -270,49 +236,3 @@ def test_findings_that_matter_are_carried_with_their_evidence():
     (warning,) = propose(replace(both(run, HIGH, HIGH), rules=rules), (), (), POLICY, run=run).warnings
     assert warning.rules == (rules[0], rules[3])
     assert warning.rules[0].evidence == "unverified"
-
-
-four = st.lists(st.floats(0, 1), min_size=4, max_size=4).map(tuple)
-
-
-@settings(max_examples=80, deadline=None)
-@given(st.lists(st.tuples(four, four, st.booleans()), min_size=1, max_size=6))
-def test_over_any_course_of_forecasts_the_rules_hold(course):
-    desk = Desk()  # every step also checks times, contents and that a repeat gives the same proposal
-    for beijing, seoul, linked in course:
-        proposal = desk.run(beijing, seoul, links=(LINK,) if linked else (WEAK,))
-        for warning in proposal.warnings:
-            if warning.product == "joint_warning" and warning.kind != "all_clear":
-                alive = {e.city for e in proposal.episodes if e.now.status == "open"}
-                assert alive == {"beijing", "seoul"}
-        ids = [w.warning_id for w in proposal.warnings]
-        assert len(ids) == len(set(ids))
-
-
-@settings(max_examples=80, deadline=None)
-@given(four, st.floats(0, 0.49))
-def test_a_clean_neighbour_never_makes_a_joint_warning(probabilities, low):
-    for beijing, seoul in (((low,) * 4, probabilities), (probabilities, (low,) * 4)):
-        run = facts()
-        proposal = propose(both(run, beijing, seoul), (), (), POLICY, run=run)
-        assert "joint_warning" not in {w.product for w in proposal.warnings}
-
-
-@settings(max_examples=80, deadline=None)
-@given(four, four, st.floats(0, 0.5))
-def test_higher_probability_never_lowers_the_joint_level(beijing, seoul, more):
-    def level(given_seoul):
-        run = facts()
-        warnings = propose(both(run, beijing, given_seoul), (), (), POLICY, run=run).warnings
-        return max((w.level for w in warnings), default="")
-
-    assert level(tuple(min(1.0, p + more) for p in seoul)) >= level(seoul)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.floats(0.451, 0.499), min_size=2, max_size=2))
-def test_a_forecast_that_wavers_near_the_edge_brings_no_second_message(wavering):
-    desk = Desk()  # three cycles of one local day, so that the horizon does not move
-    assert len(desk.run((0.6,) * 4, (0.6,) * 4).warnings) == 1
-    for p in wavering:
-        assert desk.run((p,) * 4, (p,) * 4).warnings == ()
