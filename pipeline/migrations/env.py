@@ -1,19 +1,16 @@
-"""How alembic runs the migrations: on the connection, and in the transaction, that it was handed."""
+"""How alembic runs the migrations: on the connection, and in the transaction, that it was handed.
+
+Names of constraints are written out in the migrations, so no metadata with a naming convention is passed.
+"""
 
 from __future__ import annotations
 
 from alembic import context
 
-from pipeline.ledger import tables, warning_tables
-from pipeline.ledger.metadata import metadata
-
-_ = (tables, warning_tables)
-
 
 def run() -> None:
     """Run them on ``config.attributes["connection"]``."""
-    connection = context.config.attributes["connection"]
-    context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
+    context.configure(connection=context.config.attributes["connection"], transactional_ddl=True)
     with context.begin_transaction():
         context.run_migrations()
 
