@@ -1,0 +1,293 @@
+"""The review pages on a real server: what they show, and what they never do."""
+
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+import uvicorn
+from lxml import html
+
+from alerts.examples import example_content
+from alerts.signoff import Signer, approve
+from alerts.warnings import propose_version
+from pipeline.exchange.keys import load_or_create_key
+from pipeline.ledger.deliveries import OutboxRow, insert_outbox
+from pipeline.ledger.runs import begin_run, fail_run, finish_run, make_current
+from pipeline.settings import Settings
+from pipeline.times import parse_instant
+from review.app import create_app
+
+NOW = parse_instant("2026-01-14T08:20Z")
+CYCLE = parse_instant("2026-01-14T08:00Z")
+EVIL = "<script>alert(1)</script>\"'<img src=x onerror=alert(2)>"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+class Desk:
+    """A running server over a fresh installation, with the ledger to write into."""
+
+    def __init__(self, folder):
+        self.settings = Settings(data_dir=folder)
+        self.now = NOW
+        self.app = create_app(self.settings, clock=lambda: self.now)
+        self.ledger = self.app.state.ledger
+        config = uvicorn.Config(self.app, host="127.0.0.1", port=0, log_level="error", lifespan="off")
+        self.server = uvicorn.Server(config)
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.base = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]}, daemon=True)
+        self.thread.start()
+        until = time.monotonic() + 20
+        while not self.server.started and time.monotonic() < until:
+            time.sleep(0.02)
+
+    def close(self):
+        self.server.should_exit = True
+        self.thread.join(20)
+        self.socket.close()
+        self.ledger.close()
+
+    def get(self, path, **kwargs):
+        return requests.get(self.base + path, timeout=20, allow_redirects=False, **kwargs)
+
+    def text(self, path):
+        answer = self.get(path)
+        assert answer.status_code == 200, answer.text
+        return " ".join(html.fromstring(answer.text).text_content().split())
+
+    def run(self, *, world="simulated-7", current=True, degraded="", products=None, error=""):
+        with self.ledger.write() as conn:
+            run = begin_run(conn, world=world, cycle=CYCLE, as_of=CYCLE, code_version="0.1", at=CYCLE)
+            if error:
+                fail_run(conn, run, at=CYCLE, error=error)
+                return run
+            finish_run(
+                conn, run, at=CYCLE, model_id="m1", inputs={}, degraded=degraded, products=products or {}
+            )
+            if current:
+                make_current(conn, run, expected=None)
+        return run
+
+    def propose(self, **changes):
+        with self.ledger.write() as conn:
+            propose_version(conn, example_content(**changes), NOW)
+
+    def approve(self, party):
+        signer = Signer(party, "kim", load_or_create_key(self.settings.keys_dir, party))
+        with self.ledger.write() as conn:
+            approve(conn, example_content().warning_id, 1, signer, NOW)
+
+
+@pytest.fixture
+def desk(tmp_path):
+    running = Desk(tmp_path)
+    yield running
+    running.close()
+
+
+def test_an_empty_installation_says_so(desk):
+    said = desk.text("/")
+    assert "Nothing waits for a decision." in said
+    assert "No run yet" in said
+    assert "No runs." in desk.text("/runs")
+    assert "No warnings." in desk.text("/warnings")
+
+
+def test_the_desk_says_what_waits_until_when_and_for_whom(desk):
+    desk.propose()
+    said = desk.text("/")
+    # deadline 10:00, now 08:20
+    assert f"{(10 * 60 - (8 * 60 + 20)) / 60:.1f} h left" in said
+    command = (
+        f'sameair warnings approve {example_content().warning_id} --version 1 --party seoul --person "NAME"'
+    )
+    assert command in said
+    assert "SIMULATED" in said
+    desk.approve("seoul")
+    said = desk.text("/")
+    assert command not in said
+    assert "--party beijing" in said
+
+
+def test_a_deadline_that_is_over_is_said(desk):
+    desk.propose()
+    desk.now = NOW + timedelta(hours=3)
+    assert "over since 1.3 h" in desk.text("/")
+
+
+def test_the_warning_page_shows_content_life_signatures_and_deliveries(desk):
+    desk.propose()
+    desk.approve("beijing")
+    identity = example_content().warning_id
+    row = OutboxRow(
+        id="o1", warning_id=identity, version=1, recipient="seoul-met", address="secret@example.org",
+        message_id="<1@x>", payload_digest="d", expires=NOW, created_at=NOW, next_attempt_at=NOW,
+    )  # fmt: skip
+    with desk.ledger.write() as conn:
+        insert_outbox(conn, [row])
+    said = desk.text(f"/warnings/{identity}")
+    for part in (
+        "공동 조기경보",
+        "联合预警",
+        "joint early warning",
+        "approve for beijing",
+        "kim",
+        "seoul-met",
+    ):
+        assert part in said
+    assert "in review" in said
+    assert "secret@example.org" not in said
+    assert identity in desk.text("/warnings")
+
+
+def test_health_of_a_world(desk):
+    desk.run(world="measured", degraded="seoul is late")
+    desk.run(world="simulated-7", error="disk full")
+    said = desk.text("/")
+    assert "seoul is late" in said
+    assert "disk full" in said
+    found = {w["world"]: w for w in desk.get("/api/v1/health").json()["worlds"]}
+    assert found["measured"]["health"] == "degraded"
+    assert found["simulated-7"]["health"] == "failed"
+    desk.now = CYCLE + timedelta(hours=12)
+    assert {w["world"]: w["health"] for w in desk.get("/api/v1/health").json()["worlds"]}[
+        "measured"
+    ] == "late"
+
+
+def test_the_api_gives_runs_and_warnings_with_their_world(desk):
+    run = desk.run()
+    desk.propose()
+    rows = desk.get("/api/v1/runs", params={"world": "simulated-7"}).json()["runs"]
+    assert [(r["id"], r["is_current"], r["simulated"]) for r in rows] == [(run, True, True)]
+    assert desk.get("/api/v1/runs", params={"world": "measured"}).json()["runs"] == []
+    (row,) = desk.get("/api/v1/warnings").json()["warnings"]
+    assert (row["state"], row["world"], row["cap_status"]) == ("draft", "simulated-7", "Exercise")
+    whole = desk.get(f"/api/v1/warnings/{row['warning_id']}").json()
+    assert whole["versions"][0]["content"]["level"] == "J2"
+    assert whole["versions"][0]["unsigned"] == ["beijing", "seoul"]
+    assert desk.get("/api/v1/warnings/nothing").status_code == 404
+    assert desk.get("/api/v1/runs", params={"limit": 0}).status_code == 422
+
+
+def test_pages_only_read(desk):
+    for path in ("/", "/runs", "/warnings", "/api/v1/runs"):
+        for method in ("post", "put", "delete", "patch"):
+            assert getattr(requests, method)(desk.base + path, timeout=20).status_code == 405
+
+
+def test_a_bulletin_is_served_from_the_folder_of_runs_only(desk, tmp_path):
+    folder = desk.settings.runs_dir / "r"
+    folder.mkdir(parents=True)
+    (folder / "bulletin.html").write_text("<!doctype html><p>bulletin", "utf-8")
+    (tmp_path / "secret.html").write_text("secret", "utf-8")
+    (folder / "link.html").symlink_to(tmp_path / "secret.html")
+    good = desk.run(products={"bulletin": str(folder / "bulletin.html")})
+    answer = desk.get(f"/runs/{good}/bulletin")
+    assert "bulletin" in answer.text
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    relative = desk.run(current=False, products={"bulletin": "runs/r/bulletin.html"})
+    assert desk.get(f"/runs/{relative}/bulletin").status_code == 200
+    for path in (
+        tmp_path / "secret.html",
+        folder / "link.html",
+        "runs/../secret.html",
+        "/etc/passwd",
+        folder,
+    ):
+        bad = desk.run(current=False, products={"bulletin": str(path)})
+        answer = desk.get(f"/runs/{bad}/bulletin")
+        assert answer.status_code == 404, path
+        assert "secret" not in answer.text.replace("secret.html", "")
+    assert desk.get("/runs/unknown/bulletin").status_code == 404
+    assert desk.get("/static/..%2f..%2fapp.py").status_code == 404
+
+
+def test_security_headers_are_on_every_answer(desk):
+    for path in (
+        "/",
+        "/api/v1/runs",
+        "/static/review.css",
+        "/nothing",
+        "/static/fonts/noto-sans-kr-400.woff2",
+    ):
+        headers = desk.get(path).headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe-inline" not in policy
+        assert "script-src" not in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_another_host_name_is_refused(desk):
+    assert desk.get("/", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_foreign_text_is_escaped_everywhere(desk):
+    desk.run(world="simulated-7", degraded=EVIL)
+    desk.run(world="simulated-7", error=EVIL)
+    desk.propose(model_id=EVIL, degraded=EVIL, policy_version=EVIL)
+    with desk.ledger.write() as conn:
+        key = load_or_create_key(desk.settings.keys_dir, "seoul")
+        approve(conn, example_content().warning_id, 1, Signer("seoul", EVIL, key), NOW)
+    for path in ("/", "/runs", "/warnings", f"/warnings/{example_content().warning_id}", f"/warnings/{EVIL}"):
+        text = desk.get(path).text
+        assert "<script" not in text
+        assert "<img" not in text
+    assert EVIL.split("<img")[0] in desk.text(f"/warnings/{example_content().warning_id}")
+
+
+def test_fonts_are_served_from_here(desk):
+    assert desk.get("/static/fonts/noto-sans-sc-600.woff2").content[:4] == b"wOF2"
+    assert desk.get("/static/fonts/other.woff2").status_code == 404
+
+
+def test_a_damaged_ledger_is_said_without_a_trace(desk):
+    desk.ledger.engine.dispose()
+    path = desk.settings.data_dir / "ledger.sqlite"
+    for file in path.parent.glob("ledger.sqlite*"):
+        file.write_bytes(b"not a database" * 400)
+    answer = desk.get("/")
+    assert answer.status_code == 503
+    assert "Traceback" not in answer.text
+
+
+def test_a_browser_asks_nobody_else_and_complains_about_nothing(desk, tmp_path):
+    if CHROMIUM is None:
+        pytest.skip("needs the program chromium")
+    desk.run()
+    desk.propose()
+    log = tmp_path / "net.json"
+    flags = """
+    --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+    --disable-component-update --disable-sync --virtual-time-budget=4000 --enable-logging=stderr --dump-dom
+    --disable-features=NetworkTimeServiceQuerying,OptimizationHints,MediaRouter
+    """.split()  # noqa: SIM905
+    command = [CHROMIUM, *flags, f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={log}"]
+    url = f"{desk.base}/warnings/{example_content().warning_id}"
+    done = subprocess.run([*command, url], capture_output=True, text=True, timeout=120, check=False)
+    assert "联合预警" in done.stdout
+    assert "CONSOLE" not in done.stderr
+    asked = {urlsplit(u).netloc for u in re.findall(r'"url":"(https?://[^"]+)"', log.read_text("utf-8"))}
+    own = {"clients2.google.com", "update.googleapis.com", "accounts.google.com"}
+    assert asked - own == {urlsplit(desk.base).netloc}
+
+
+def test_a_content_of_a_later_version_keeps_the_earlier_one_on_the_page(desk):
+    desk.propose()
+    with desk.ledger.write() as conn:
+        later = replace(example_content(), issue_time="2026-01-14T14:00:00Z", level="J3")
+        propose_version(conn, replace(later, as_of=NOW.strftime("%Y-%m-%dT%H:%M:%SZ")), NOW)
+    said = desk.text(f"/warnings/{example_content().warning_id}")
+    assert "revision 2" in said
+    assert "J3" in said
