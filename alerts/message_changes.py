@@ -19,7 +19,7 @@ def changes(content: WarningContent, previous: WarningContent | None, words: Voc
     lines: list[str] = []
     if previous is not None and content.kind == "update":
         lines = _differences(content, previous, words) or [words["change_lines"]["none"]]
-    if content.reason and content.kind in ("update", "all_clear"):
+    if content.reason and content.kind == "update":
         lines.append(words["change_lines"]["reason"].format(reason=words.phrase(content.reason)))
     return tuple(lines)
 

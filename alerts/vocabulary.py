@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -138,13 +139,29 @@ class Vocabulary:
         return str(self.table["punctuation"]["semicolon"]).join(self.phrases(text))
 
     def _statement(self, text: str) -> str:
-        """Return one statement, translated where it is listed; ``<series or reason>: <why>`` part by part."""
-        table = self.table["phrases"]
+        """Return one statement, translated where its text or its pattern is listed; else part by part."""
+        known = self._listed(text)
         head, colon, why = text.partition(": ")
-        if text in table or not colon:
-            return str(table.get(text, self.series(text)))
-        shown = [str(table.get(part, self.series(part))) for part in (head, why)]
-        return str(self.table["punctuation"]["colon"]).join(shown)
+        if known is not None or not colon:
+            return known if known is not None else self.series(text)
+        return str(self.table["punctuation"]["colon"]).join([self._statement(head), self._statement(why)])
+
+    def _listed(self, text: str) -> str | None:
+        """Return the translation of a listed statement; names in braces stand for any text."""
+        if text in self.table["phrases"]:
+            return str(self.table["phrases"][text])
+        for pattern, said in _patterns(self.language):
+            found = pattern.fullmatch(text)
+            if found:
+                return said.format(**{name: self._names(value) for name, value in found.groupdict().items()})
+        return None
+
+    def _names(self, text: str) -> str:
+        """Return a list of city ids as their names; other text as it is, but *none* in this language."""
+        parts = text.split(", ")
+        if all(part in all_cities() for part in parts):
+            return self.join([self.city(part) for part in parts])
+        return str(self.table["phrases"]["none"]) if text == "none" else text
 
     def series(self, key: str) -> str:
         """Return the name of an input series ``city.quantity.role``; other text as it is.
@@ -152,6 +169,8 @@ class Vocabulary:
         >>> vocabulary("en").series("seoul.air_temperature.weather")
         'Seoul air temperature (weather)'
         """
+        if key in all_cities():
+            return self.city(key)
         place, _, rest = key.partition(".")
         quantity, _, role = rest.partition(".")
         if place not in all_cities() or quantity not in self.table["quantities"]:
@@ -170,3 +189,14 @@ def vocabulary(language: Language) -> Vocabulary:
     """Return the words of one language."""
     text = (TEMPLATE_FOLDER / language / "words.toml").read_text("utf-8")
     return Vocabulary(language, tomllib.loads(text))
+
+
+@cache
+def _patterns(language: Language) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return the listed statements that hold names in braces, as expressions that find the names."""
+    table = vocabulary(language)["phrases"]
+    return tuple(
+        (re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(key))), str(said))
+        for key, said in table.items()
+        if "{" in key
+    )

@@ -269,3 +269,33 @@ def test_foreign_text_never_opens_a_line_of_its_own(text):
     described = described_with(text)
     assert described.count("\n") == described_with("x").count("\n")
     assert not set("\r\x00\x1b\u202e\u2028\x85") & set(described)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "level J1 to J2; seoul: onset +6 h; beijing: end -12 h; seoul: probability higher; other cities",
+        "the reason for the all-clear is gone",
+        "episode over: beijing; goes on: seoul",
+        "the risk downwind has passed",
+        "stands in for joint warning 01K version 2",
+        "lagged exceedance of day means, 75 then 50 ug m-3 within 3 d (within 45 d of the date); "
+        "association, not origin",
+        "seoul.pm2p5.reference: nothing known of the last 72 h; beijing.pm10.reference: climatology",
+        "not decidable: there is no hourly PM10 series of seoul",
+    ],
+)
+def test_statements_of_the_program_are_translated_whole(statement):
+    for language in ("ko", "zh"):
+        said = vocabulary(language).phrase(statement)
+        assert not re.search(r"[a-z]{3,}", said), said
+    assert vocabulary("en").phrase("episode over: beijing, seoul") == "episode over in Beijing and Seoul"
+
+
+def test_an_all_clear_says_why_and_that_another_city_goes_on():
+    content = example_update(
+        example_content(), kind="all_clear", reason="episode over: beijing; goes on: seoul"
+    )
+    assert "the episode goes on in Seoul" in wording(content, "en").summary
+    assert "서울 고농도는 계속" in wording(content, "ko").summary
+    assert "首尔污染过程仍在持续" in wording(content, "zh").summary
