@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingRegressor
 
+from forecasting.features import Layout
+from forecasting.linear import fit_linear
+from forecasting.model import Member, spread_columns
 from forecasting.targets import Floats
+from forecasting.threads import side_by_side, single_threaded
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
@@ -20,22 +24,29 @@ PURGE = np.timedelta64(5, "D").astype("timedelta64[ns]")
 
 @dataclass(frozen=True)
 class Effort:
-    """How much work a training is: issues and rows drawn, parts held out in turn, size of the trees."""
+    """How much work a training is: issues and rows drawn, parts held out in turn, boosting steps."""
 
     issues: int
     rows_per_target: int
     bank_issues: int
     folds: int
     iterations: int
-    learning_rate: float
-    leaves: int
-    columns: float
 
 
-EFFORTS = {
-    "quick": Effort(700, 16, 260, 3, 100, 0.08, 16, 0.3),
-    "full": Effort(3600, 14, 900, 5, 250, 0.05, 24, 0.2),
-}
+EFFORTS = {"quick": Effort(700, 16, 260, 3, 80), "full": Effort(3000, 12, 900, 5, 120)}
+"""The boosting is small on purpose: with some hundred independent weather spells, more of it fits noise."""
+
+SMALLEST_ERROR = 0.02
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Training rows: features, truth as anomaly on the modelling scale, and where they come from."""
+
+    x: npt.NDArray[np.float32]
+    y: Floats
+    target: npt.NDArray[np.int64]
+    issue: npt.NDArray[np.datetime64]
 
 
 def fold_of(issue: npt.NDArray[np.datetime64], start: np.datetime64, folds: int) -> npt.NDArray[np.int64]:
@@ -45,45 +56,82 @@ def fold_of(issue: npt.NDArray[np.datetime64], start: np.datetime64, folds: int)
 
 
 def booster_of(size: Effort, seed: int, spread: bool = False) -> HistGradientBoostingRegressor:
-    """Return an unfitted booster of the given effort, smaller and stiffer for the spread."""
+    """Return an unfitted booster of the given effort, smaller for the spread."""
     return HistGradientBoostingRegressor(
-        max_iter=size.iterations // 3 if spread else size.iterations,
-        learning_rate=size.learning_rate,
-        max_leaf_nodes=8 if spread else size.leaves,
-        min_samples_leaf=100 if spread else 40,
-        l2_regularization=20.0,
-        max_features=size.columns,
+        max_iter=size.iterations // 2 if spread else size.iterations,
+        learning_rate=0.05,
+        max_leaf_nodes=6,
+        min_samples_leaf=200,
+        l2_regularization=50.0,
+        max_features=0.2,
         early_stopping=False,
         random_state=seed,
     )
 
 
-def cross_fit(
+@dataclass(frozen=True)
+class CrossFit:
+    """Members and what each said about the part of the past it had not seen.
+
+    Parameters
+    ----------
+    members : one per fold
+    centre, log_spread : (row,) held-out predictions
+    """
+
+    members: list[Member]
+    centre: Floats
+    log_spread: Floats
+
+
+def cross_fit(rows: Rows, layout: Layout, fold: npt.NDArray[np.int64], size: Effort, seed: int) -> CrossFit:
+    """Fit the linear part, the boosting of its held-out errors and the spread, each fold held out in turn."""
+    trains = [~(fold == k) & ~_near(rows.issue, fold == k) for k in range(int(fold.max()) + 1)]
+    linears = side_by_side(
+        fit_linear, [(rows.x[t], rows.y[t], rows.target[t], len(layout.targets)) for t in trains]
+    )
+    first = np.zeros(len(rows.y))
+    for k, linear in enumerate(linears):
+        first[fold == k] = single_threaded(linear.predict, rows.x[fold == k], rows.target[fold == k])
+    with_first = np.column_stack([rows.x, first.astype(np.float32)])
+    boosts, more = _boosted(booster_of(size, seed), with_first, rows.y - first, trains, fold)
+    share = float(np.clip(np.dot(rows.y - first, more) / (np.dot(more, more) + 1e-9), 0.0, 1.0))
+    centre = first + share * more
+    inputs = np.column_stack([rows.x[:, spread_columns(layout)], centre.astype(np.float32)])
+    error = np.log(np.abs(rows.y - centre) + SMALLEST_ERROR)
+    spreads, log_spread = _boosted(booster_of(size, seed, spread=True), inputs, error, trains, fold)
+    parts = zip(linears, boosts, spreads, strict=True)
+    return CrossFit([Member(a, b, c, share) for a, b, c in parts], centre, log_spread)
+
+
+def _boosted(
+    booster: HistGradientBoostingRegressor,
     x: npt.NDArray[np.float32],
     y: Floats,
-    issue: npt.NDArray[np.datetime64],
+    trains: Sequence[npt.NDArray[np.bool_]],
     fold: npt.NDArray[np.int64],
-    booster: HistGradientBoostingRegressor,
-    tell: Progress,
 ) -> tuple[list[HistGradientBoostingRegressor], Floats]:
-    """Fit one model per fold on the other folds, purged around its blocks; also predict what was held out."""
-    models, held_out = [], np.zeros(len(y))
-    folds = int(fold.max()) + 1
-    for k in range(folds):
-        tell("boosting", k, folds)
-        out = fold == k
-        edges = np.sort(np.unique(issue[out]))
-        near = _within(issue, edges, PURGE)
-        learned = x[~out & ~near]
-        learned[:, ~np.isfinite(learned).any(axis=0)] = 0.0  # a column without values cannot be binned
-        models.append(_clone(booster).fit(learned, y[~out & ~near]))
-        if out.any():
-            held_out[out] = models[-1].predict(x[out])
-    return models, held_out
+    """Fit one booster per fold; let each predict the rows that it was not fitted on."""
+    models = side_by_side(_fit, [(booster, x[t], y[t]) for t in trains])
+    out = np.zeros(len(y))
+    for k, model in enumerate(models):
+        if (fold == k).any():
+            out[fold == k] = single_threaded(model.predict, x[fold == k])
+    return models, out
 
 
-def _clone(booster: HistGradientBoostingRegressor) -> HistGradientBoostingRegressor:
-    return HistGradientBoostingRegressor(**booster.get_params())
+def _fit(
+    booster: HistGradientBoostingRegressor, x: npt.NDArray[np.float32], y: Floats
+) -> HistGradientBoostingRegressor:
+    """Fit on a copy in which a column without any value, which cannot be binned, is zero."""
+    learned = x.copy()
+    learned[:, ~np.isfinite(learned).any(axis=0)] = 0.0
+    return HistGradientBoostingRegressor(**booster.get_params()).fit(learned, y)
+
+
+def _near(issue: npt.NDArray[np.datetime64], out: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Tell which issues lie within PURGE of a held-out one."""
+    return _within(issue, np.unique(issue[out]), PURGE)
 
 
 def _within(

@@ -1,4 +1,4 @@
-"""The model: pooled gradient boosting of centre and spread, with the lead as a feature."""
+"""The model: a linear part, pooled gradient boosting with the lead as a feature, and a boosted spread."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from forecasting.calibrate import Residuals
 from forecasting.features import ROW, FeatureTable, Layout
+from forecasting.linear import LEAD_COLUMN, Linear
 from forecasting.targets import Floats, History, to_level
+from forecasting.threads import single_threaded
 
-LEAD_COLUMN = ROW.index("lead")
 LEVEL_COLUMN = ROW.index("seasonal level")
 SMALLEST_SCALE = 0.02
+SPREAD_GROUPS = ("time", "own", "own newest", "other city")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,32 @@ class ErrorBank:
     issue_times: npt.NDArray[np.datetime64]
     first_period: int
     errors: npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Member:
+    """What was learned with one part of the past held out.
+
+    Parameters
+    ----------
+    linear : expected anomaly of ln(c + 5)
+    boost : what the linear part misses, from the features and its answer; taken with ``share``
+    spread : logarithm of the expected size of the error, from SPREAD_GROUPS and the centre
+    share : weight of ``boost``, the best one on held-out errors, in [0, 1]
+    """
+
+    linear: Linear
+    boost: HistGradientBoostingRegressor
+    spread: HistGradientBoostingRegressor
+    share: float
+
+    def predict(self, table: FeatureTable, columns: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Return the expected anomaly and the logarithm of the spread of every row."""
+        first = self.linear.predict(table.values, table.target)
+        more = self.boost.predict(np.column_stack([table.values, first.astype(np.float32)]))
+        centre = first + self.share * more
+        inputs = np.column_stack([table.values[:, columns], centre.astype(np.float32)])
+        return centre, self.spread.predict(inputs)
 
 
 @dataclass(frozen=True)
@@ -54,9 +82,9 @@ class Prediction:
 class Model:
     """Everything that was learned, from values received by ``data_until`` only.
 
-    The centre of ln(c + 5) is the seasonal mean plus the mean of boosted models, each blind to one part of
-    the past; the spread is boosted on the errors that each made in the part it had not seen; quantiles are
-    tabulated from those errors, so they cannot cross.
+    Every member was blind to one part of the past; errors are those that each made in the part it had not
+    seen, and quantiles are tabulated from them, so they cannot cross. The forecast's centre and spread are
+    the means of the members'.
     """
 
     model_id: str
@@ -65,8 +93,7 @@ class Model:
     data_until: datetime
     leave_out_years: tuple[int, ...]
     layout: Layout
-    centres: tuple[HistGradientBoostingRegressor, ...]
-    scales: tuple[HistGradientBoostingRegressor, ...]
+    members: tuple[Member, ...]
     residuals: Residuals
     bank: ErrorBank
     history: History
@@ -75,7 +102,7 @@ class Model:
 
     def predict(self, table: FeatureTable) -> Prediction:
         """Return centre and spread for every row of a feature table."""
-        return ensemble_predict(self.centres, self.scales, table.values)
+        return ensemble_predict(self.members, self.layout, table)
 
     def marginals(self, table: FeatureTable, levels: Floats) -> Floats:
         """Return concentrations [ug m-3] (row, level), rising along the level."""
@@ -87,15 +114,18 @@ class Model:
         return to_level(said.centre[:, None] + said.scale[:, None] * z)
 
 
-def ensemble_predict(
-    centres: Sequence[HistGradientBoostingRegressor],
-    scales: Sequence[HistGradientBoostingRegressor],
-    values: npt.NDArray[np.float32],
-) -> Prediction:
-    """Return the mean of the given centre and scale models for feature rows."""
-    anomaly = np.mean([m.predict(values) for m in centres], axis=0)
-    with_centre = np.column_stack([values, anomaly.astype(np.float32)])
-    spread = np.exp(np.mean([m.predict(with_centre) for m in scales], axis=0))
-    lead = values[:, LEAD_COLUMN].astype(np.float64)
-    centre = values[:, LEVEL_COLUMN].astype(np.float64) + anomaly
-    return Prediction(centre, np.maximum(spread, SMALLEST_SCALE), lead)
+def spread_columns(layout: Layout) -> npt.NDArray[np.int64]:
+    """Return the columns from which the spread is predicted."""
+    groups = tuple(f"{g}:" for g in SPREAD_GROUPS)
+    return np.array([i for i, n in enumerate(layout.names) if n.startswith(groups)], np.int64)
+
+
+def ensemble_predict(members: Sequence[Member], layout: Layout, table: FeatureTable) -> Prediction:
+    """Return the mean of the members' centres and log spreads for a feature table."""
+    columns = spread_columns(layout)
+    said = [single_threaded(m.predict, table, columns) for m in members]
+    anomaly = np.mean([s[0] for s in said], axis=0)
+    spread = np.exp(np.mean([s[1] for s in said], axis=0))
+    level = table.values[:, LEVEL_COLUMN].astype(np.float64)
+    lead = table.values[:, LEAD_COLUMN].astype(np.float64)
+    return Prediction(level + anomaly, np.maximum(spread, SMALLEST_SCALE), lead)

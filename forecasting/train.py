@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import HistGradientBoostingRegressor
 
 from forecasting.calibrate import fit_residuals
-from forecasting.crossfit import EFFORTS, Effort, Progress, booster_of, cross_fit, fold_of
+from forecasting.crossfit import EFFORTS, Effort, Progress, Rows, cross_fit, fold_of
 from forecasting.features import WEATHER, Layout, feature_table
-from forecasting.model import LEAD_COLUMN, LEVEL_COLUMN, ErrorBank, Model, ensemble_predict
+from forecasting.linear import LEAD_COLUMN
+from forecasting.model import LEVEL_COLUMN, ErrorBank, Member, Model, ensemble_predict
 from forecasting.targets import (
     HOUR_NS,
     Floats,
@@ -33,16 +32,6 @@ from pipeline.times import cycles_between, from_ns, to_ns, to_utc
 FIRST_PERIOD, LAST_PERIOD = -24, 92
 WARM_UP = timedelta(days=31)
 FEWEST_ROWS = 2000
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Training rows: features, truth as anomaly on the modelling scale, and where they come from."""
-
-    x: npt.NDArray[np.float32]
-    y: Floats
-    target: npt.NDArray[np.int64]
-    issue: npt.NDArray[np.datetime64]
 
 
 def train(  # noqa: PLR0913
@@ -84,23 +73,32 @@ def train(  # noqa: PLR0913
             f"{len(rows.y)} training rows of {quantity} until {data_until:%Y-%m-%d}; need {FEWEST_ROWS}"
         )
     fold = fold_of(rows.issue, history.start, size.folds)
-    centres, held_out = cross_fit(rows.x, rows.y, rows.issue, fold, booster_of(size, seed), tell)
-    error = rows.y - held_out
-    with_centre = np.column_stack([rows.x, held_out.astype(np.float32)])
-    scales, log_scale = cross_fit(
-        with_centre, np.log(np.abs(error) + 0.02), rows.issue, fold, booster_of(size, seed, spread=True), tell
-    )
+    tell("fitting", 0, 1)
+    fitted = cross_fit(rows, layout, fold, size, seed)
+    z = (rows.y - fitted.centre) / np.exp(fitted.log_spread)
     age = (to_ns(data_until) - rows.issue) / np.timedelta64(1, "D")
-    residuals = fit_residuals(
-        error / np.exp(log_scale), rows.target, rows.x[:, LEAD_COLUMN], age, len(targets)
-    )
-    bank = _error_bank(panel, layout, history, _thin(issues, size.bank_issues), (centres, scales), tell)
+    residuals = fit_residuals(z, rows.target, rows.x[:, LEAD_COLUMN], age, len(targets))
+    bank = _error_bank(panel, layout, history, _thin(issues, size.bank_issues), fitted.members, tell)
     model = Model(
-        "", panel.world, quantity, to_utc(data_until), tuple(sorted(leave_out_years)), layout,
-        tuple(centres), tuple(scales), residuals, bank, history,
-        np.nanmedian(np.where(np.isfinite(rows.x).any(axis=0), rows.x, 0), axis=0).astype(np.float32),
-    )  # fmt: skip
-    return _named(model, held_out)
+        model_id="",
+        world=panel.world,
+        quantity=quantity,
+        data_until=to_utc(data_until),
+        leave_out_years=tuple(sorted(leave_out_years)),
+        layout=layout,
+        members=tuple(fitted.members),
+        residuals=residuals,
+        bank=bank,
+        history=history,
+        typical=_typical(rows.x),
+    )
+    return _named(model, fitted.centre)
+
+
+def _typical(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the median of every column; zero for a column without values."""
+    empty = ~np.isfinite(x).any(axis=0)
+    return np.nanmedian(np.where(empty, 0.0, x), axis=0).astype(np.float32)
 
 
 def weather_keys(panel: AsOfPanel, targets: Sequence[Target]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -155,7 +153,7 @@ def _training_rows(
     size: Effort,
     rng: np.random.Generator,
     tell: Progress,
-) -> _Rows:
+) -> Rows:
     """Draw rows: for every issue some periods of every target that was known to be unknown then."""
     parts = []
     for n, issue in enumerate(issues):
@@ -170,7 +168,7 @@ def _training_rows(
         parts.append((x[good], y[good], table.target[good], np.full(good.sum(), to_ns(issue))))
     if not parts:
         raise NoUsableModel("no past issue to learn from")
-    return _Rows(*(np.concatenate(p) for p in zip(*parts, strict=True)))
+    return Rows(*(np.concatenate(p) for p in zip(*parts, strict=True)))
 
 
 DROPOUT = 0.04
@@ -192,18 +190,18 @@ def _error_bank(
     layout: Layout,
     history: History,
     issues: Sequence[datetime],
-    models: tuple[list[HistGradientBoostingRegressor], list[HistGradientBoostingRegressor]],
+    members: Sequence[Member],
     tell: Progress,
 ) -> ErrorBank:
     """Collect standardised held-out errors of whole forecasts, gaps filled along the lead."""
     kept, errors = [], []
     hours = np.arange(FIRST_PERIOD, LAST_PERIOD + 1)
-    folds = len(models[0])
+    folds = len(members)
     for n, issue in enumerate(issues):
         tell("error trajectories", n, len(issues))
         k = int(fold_of(np.array([to_ns(issue)]), history.start, folds)[0])
         table = feature_table(panel, layout, issue, issue, _periods(layout, issue, 1, LAST_PERIOD))
-        said = ensemble_predict(models[0][k : k + 1], models[1][k : k + 1], table.values)
+        said = ensemble_predict(members[k : k + 1], layout, table)
         truth = _truth(history, table.target, to_ns(issue) + table.period * HOUR_NS)
         z = (truth - said.centre) / said.scale
         filled = [
