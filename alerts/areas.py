@@ -62,9 +62,7 @@ def city_area(city: City, stations: pd.DataFrame) -> Area:
     points = sorted({(float(a), float(o)) for a, o in zip(own["latitude"], own["longitude"], strict=True)})
     if len(points) < 3:
         ring = Point(0.0, 0.0).buffer(CIRCLE_M, quad_segs=12)
-        source = (
-            f"circle of {CIRCLE_M / 1000:.0f} km round the city's centre; fewer than 3 stations known"
-        )
+        source = f"circle of {CIRCLE_M / 1000:.0f} km round the city's centre; fewer than 3 stations known"
         return Area(_to_degrees(ring, (city.latitude, city.longitude)), source, "own construction", "circle")
     centre = (sum(p[0] for p in points) / len(points), sum(p[1] for p in points) / len(points))
     hull = _few_vertices(MultiPoint(_to_metres(points, centre)).convex_hull.buffer(BUFFER_M, quad_segs=8))
