@@ -72,7 +72,7 @@ def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8060) -> N
     """Serve the pages until interrupted; on loopback unless another address is given."""
     import uvicorn
 
-    hosts = LOOPBACK_HOSTS if host in LOOPBACK_HOSTS else (*LOOPBACK_HOSTS, host)
+    hosts = LOOPBACK_HOSTS if host in LOOPBACK_HOSTS else ("*",)
     app = create_app(settings, allowed_hosts=hosts)
     uvicorn.run(app, host=host, port=port, server_header=False, log_level="warning")
 

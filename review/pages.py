@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,11 +17,10 @@ from alerts.wording import Text, wording
 from pipeline.cities import all_cities
 from pipeline.ledger.runs import get_run, list_runs
 from pipeline.names import is_simulated
-from review.security import BULLETIN_POLICY, product_file
+from review.security import BULLETIN_POLICY, bulletin_file
 from review.views import approve_command, version_views, waiting_versions, warning_rows, world_states
 
 ROWS = 60
-BULLETIN = "bulletin"
 
 
 def page_routes() -> APIRouter:
@@ -68,10 +66,9 @@ def warning(request: Request, warning_id: str) -> Response:
 
 def bulletin(request: Request, run_id: str) -> Response:
     """Return the bulletin page of a run as it was written."""
-    settings = request.app.state.settings
     with request.app.state.ledger.read() as conn:
         run = get_run(conn, run_id)
-    path = product_file(run, BULLETIN, settings.data_dir, settings.runs_dir) if run else None
+    path = bulletin_file(run, request.app.state.settings) if run else None
     if path is None:
         raise HTTPException(404, "This run has no bulletin.")
     return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": BULLETIN_POLICY})
@@ -89,8 +86,14 @@ def _said(content: WarningContent) -> dict[str, Text]:
 
 
 def _page(request: Request, template: str, **context: Any) -> HTMLResponse:
-    now = request.app.state.clock()
-    html = _ENVIRONMENT.get_template(template).render(now=now, path=request.url.path, **context)
+    settings = request.app.state.settings
+    html = _ENVIRONMENT.get_template(template).render(
+        now=request.app.state.clock(),
+        path=request.url.path,
+        has_bulletin=lambda run: bulletin_file(run, settings) is not None,
+        command=lambda row, party: approve_command(row, party, settings.data_dir),
+        **context,
+    )
     return HTMLResponse(html)
 
 
@@ -111,11 +114,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(
-        languages=LANGUAGES, is_simulated=is_simulated, has_bulletin=lambda run: BULLETIN in run.products
-    )
-    environment.filters.update(moment=_moment, plain=one_line, name=lambda path: Path(path).name)
-    environment.globals["approve_command"] = approve_command
+    environment.globals.update(languages=LANGUAGES, is_simulated=is_simulated)
+    environment.filters.update(moment=_moment, plain=one_line)
     return environment
 
 

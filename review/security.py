@@ -9,6 +9,7 @@ from typing import Final
 from fastapi import Request, Response
 
 from pipeline.ledger.runs import RunRow
+from pipeline.settings import Settings
 
 PAGE_POLICY: Final = (
     "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
@@ -41,17 +42,17 @@ async def add_headers(request: Request, call_next: Callable[[Request], Awaitable
     return response
 
 
-def product_file(run: RunRow, name: str, data_dir: Path, runs_dir: Path) -> Path | None:
-    """Return the file of a run's product if it is a plain file inside the folder of runs, else None.
+def bulletin_file(run: RunRow, settings: Settings) -> Path | None:
+    """Return the bulletin page of a run if it is a plain file inside the folder of runs, else None.
 
-    The ledger names products by path; one that leads outside, also over a link, is not served.
+    It is the product ``bulletin``, or lies beside the forecast under the run's name. The ledger names
+    products by path; one that leads outside the folder, also over a link, is not served.
     """
-    if name not in run.products:
-        return None
-    stored = Path(run.products[name])
-    inside = runs_dir.resolve()
-    candidates = [stored] if stored.is_absolute() else [data_dir / stored, runs_dir / stored]
-    for path in (candidate.resolve() for candidate in candidates):
+    named = [Path(run.products["bulletin"])] if "bulletin" in run.products else []
+    if "forecast" in run.products:
+        named.append(Path(run.products["forecast"]).parent / f"bulletin-{run.id}.html")
+    inside = settings.runs_dir.resolve()
+    for path in ((settings.data_dir / name).resolve() for name in named):
         if path.is_relative_to(inside) and path.is_file():
             return path
     return None

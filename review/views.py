@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
@@ -26,6 +28,9 @@ from pipeline.ledger.warnings import (
 from pipeline.names import is_simulated
 from pipeline.times import iso, latest_cycle
 
+DEFAULT_DATA_DIR = Path("var")
+"""The folder that commands use when none is named."""
+
 LATE_CYCLES = 2
 """From this many missing cycles on, the desk says that a world stands still."""
 
@@ -40,9 +45,9 @@ class Waiting:
     hours_left: float
 
     @property
-    def commands(self) -> tuple[str, ...]:
-        """Return the command with which each missing party approves exactly what is shown."""
-        return tuple(approve_command(self.row, party) for party in self.unsigned)
+    def is_over(self) -> bool:
+        """Tell whether the deadline has passed; an exercise is decided in its own time."""
+        return self.hours_left < 0 and self.content.cap_status == "Actual"
 
 
 @dataclass(frozen=True)
@@ -82,11 +87,13 @@ class VersionView:
         return self.row.state in OPEN
 
 
-def approve_command(row: VersionRow, party: str) -> str:
+def approve_command(row: VersionRow, party: str, data_dir: Path = DEFAULT_DATA_DIR) -> str:
     """Return the command with which a person of a party approves a version as shown."""
-    return (
-        f'sameair warnings approve {row.warning_id} --version {row.version} --party {party} --person "NAME"'
-    )
+    words = ["sameair", "warnings", "approve", row.warning_id, "--version", str(row.version)]
+    words += ["--party", party]
+    if data_dir != DEFAULT_DATA_DIR:
+        words += ["--data-dir", str(data_dir.resolve())]
+    return shlex.join(words) + ' --person "NAME"'
 
 
 def world_states(conn: Connection, now: datetime) -> list[WorldState]:

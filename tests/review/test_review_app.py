@@ -1,6 +1,7 @@
 """The review pages on a real server: what they show, and what they never do."""
 
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -107,9 +108,9 @@ def test_the_desk_says_what_waits_until_when_and_for_whom(desk):
     said = desk.text("/")
     # deadline 10:00, now 08:20
     assert f"{(10 * 60 - (8 * 60 + 20)) / 60:.1f} h left" in said
-    command = (
-        f'sameair warnings approve {example_content().warning_id} --version 1 --party seoul --person "NAME"'
-    )
+    where = shlex.quote(str(desk.settings.data_dir.resolve()))
+    given = f"{example_content().warning_id} --version 1 --party seoul --data-dir {where}"
+    command = f'sameair warnings approve {given} --person "NAME"'
     assert command in said
     assert "SIMULATED" in said
     desk.approve("seoul")
@@ -119,9 +120,17 @@ def test_the_desk_says_what_waits_until_when_and_for_whom(desk):
 
 
 def test_a_deadline_that_is_over_is_said(desk):
-    desk.propose()
+    desk.propose(simulated=False, world="measured", cap_status="Actual")
     desk.now = NOW + timedelta(hours=3)
     assert "over since 1.3 h" in desk.text("/")
+
+
+def test_an_exercise_is_never_overdue(desk):
+    desk.propose()
+    desk.now = NOW + timedelta(days=900)
+    said = desk.text("/")
+    assert "decided in its own time" in said
+    assert "over since" not in said
 
 
 def test_the_warning_page_shows_content_life_signatures_and_deliveries(desk):
@@ -195,6 +204,10 @@ def test_a_bulletin_is_served_from_the_folder_of_runs_only(desk, tmp_path):
     answer = desk.get(f"/runs/{good}/bulletin")
     assert "bulletin" in answer.text
     assert "sandbox" in answer.headers["Content-Security-Policy"]
+    beside = desk.run(current=False, products={"forecast": "runs/r/forecast.nc"})
+    assert desk.get(f"/runs/{beside}/bulletin").status_code == 404
+    (folder / f"bulletin-{beside}.html").write_text("<!doctype html><p>beside", "utf-8")
+    assert "beside" in desk.get(f"/runs/{beside}/bulletin").text
     relative = desk.run(current=False, products={"bulletin": "runs/r/bulletin.html"})
     assert desk.get(f"/runs/{relative}/bulletin").status_code == 200
     for path in (
