@@ -100,7 +100,7 @@ def _merge(store: _Store, world: str, place: tuple[str, str], chosen: set[str]) 
     source, month = place
     with store.ledger.read() as conn:
         listed = listed_batches(conn, world, source=source, months=(month, month))
-        follows = newest_ids(conn, world, source)
+        follows = newest_ids(conn, world, source, (month,))
     old = [batch for batch in listed if batch.id in chosen]
     if len(old) < 2:
         return 0

@@ -38,9 +38,25 @@ class WrittenDraft:
     bytes: int
 
 
-def drafts_of(
+@dataclass(frozen=True)
+class Comparison:
+    """What came of comparing given rows with stored ones.
+
+    Parameters
+    ----------
+    drafts : what must be written
+    changes : whether a stored value changes
+    complete : whether every given row is then stored; a withdrawal of nothing is not
+    """
+
+    drafts: tuple[Draft, ...]
+    changes: bool
+    complete: bool
+
+
+def compare(
     month: str, given: Rows, stored: Rows | None, *, delay: timedelta | None, earliest: datetime
-) -> tuple[list[Draft], bool]:
+) -> Comparison:
     """Compare given rows with the stored versions and keep what is new or changed.
 
     An assumed receipt (``delay``) holds for first versions only: a correction was really received when it
@@ -49,10 +65,6 @@ def drafts_of(
     Parameters
     ----------
     earliest : an instant before which the coming listing cannot be dated
-
-    Returns
-    -------
-    the drafts, and whether stored values change or a value is withdrawn that was never there
     """
     there, old = align(given, stored) if stored is not None else (np.zeros(len(given), np.bool_), given)
     missing = np.isnan(given.value)
@@ -67,7 +79,8 @@ def drafts_of(
         found = [Draft(month, given.take(new), delay), Draft(month, corrections)]
     else:
         found = [Draft(month, given.take(new | changed))]
-    return [d for d in found if len(d.rows)], bool(changed.any() or (missing & ~there).any())
+    drafts = tuple(draft for draft in found if len(draft.rows))
+    return Comparison(drafts, bool(changed.any()), not bool((missing & ~there).any()))
 
 
 def write_drafts(

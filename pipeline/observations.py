@@ -20,6 +20,7 @@ from pipeline.errors import StorageError
 from pipeline.ledger import Ledger
 from pipeline.ledger.batches import (
     Batch,
+    forget_parts,
     known_parts,
     last_receipt,
     list_batches,
@@ -30,7 +31,7 @@ from pipeline.ledger.batches import (
 )
 from pipeline.observation_reads import Versions, load_versions, ns
 from pipeline.observation_rows import Rows, split_by_month
-from pipeline.observation_writes import Draft, discard, drafts_of, listing, write_drafts
+from pipeline.observation_writes import Comparison, compare, discard, listing, write_drafts
 from pipeline.schema import check_observations
 from pipeline.stations import append_stations, read_stations
 from pipeline.times import Clock
@@ -121,24 +122,23 @@ class ObservationStore:
         self, parts: list[tuple[str, Rows, str]], source: str, world: str, delay: timedelta | None
     ) -> list[Batch]:
         """Compare, write and list the parts of an append, one month each; the world is locked."""
+        months = (parts[0][0], parts[-1][0])
         with self.ledger.read() as conn:
-            known = known_parts(conn, world, source)
-            follows = newest_ids(conn, world, source)
-            listed = listed_batches(conn, world, source=source, months=(parts[0][0], parts[-1][0]))
+            known = known_parts(conn, world, source, months)
+            follows = newest_ids(conn, world, source, months)
+            listed = listed_batches(conn, world, source=source, months=months)
             last = last_receipt(conn, world)
         now = self.clock()
         earliest = now if last is None else max(now, last)
-        drafts: list[Draft] = []
-        records: list[tuple[tuple[str, str, str, str], bool]] = []
+        compared: list[tuple[str, str, Comparison]] = []
         for month, part, digest in parts:
-            if (month, digest) in known:
-                continue
-            stored = self._stored(part, [b for b in listed if b.month == month])
-            found, changed = drafts_of(month, part, stored, delay=delay, earliest=earliest)
-            drafts += found
-            records.append(((world, source, month, digest), changed))
-        if not records:
+            if (month, digest) not in known:
+                stored = self._stored(part, [b for b in listed if b.month == month])
+                found = compare(month, part, stored, delay=delay, earliest=earliest)
+                compared.append((month, digest, found))
+        if not compared:
             return []
+        drafts = [draft for *_, found in compared for draft in found.drafts]
         written = write_drafts(self.root, world, source, drafts, follows)
         try:
             with self.ledger.write() as conn:
@@ -146,8 +146,11 @@ class ObservationStore:
                 at = next_receipt(conn, world, self.clock()) if live else now
                 new = [listing(world, source, w, at) for w in written]
                 list_batches(conn, new, at)
-                for part_key, changed in records:
-                    record_part(conn, part=part_key, changed=changed, at=at)
+                for month, digest, found in compared:
+                    if found.changes:
+                        forget_parts(conn, world, source, month)
+                    if found.complete:
+                        record_part(conn, part=(world, source, month, digest), at=at)
         except Exception:
             discard(self.root, world, source, written)
             raise

@@ -77,13 +77,11 @@ def listed_batches(
     return [Batch(*row) for row in conn.execute(query.order_by(batches.c.seq))]
 
 
-def newest_ids(conn: Connection, world: str, source: str) -> dict[str, str]:
-    """Return the id of the batch listed last in each month of a source, replaced or not."""
-    last = (
-        select(func.max(batches.c.seq))
-        .where(batches.c.world == world, batches.c.source == source)
-        .group_by(batches.c.month)
-    )
+def newest_ids(conn: Connection, world: str, source: str, months: Sequence[str]) -> dict[str, str]:
+    """Return the id of the batch listed last in each month (first to last) of a source, replaced or not."""
+    place = (batches.c.world == world, batches.c.source == source)
+    months_wanted = batches.c.month.between(months[0], months[-1])
+    last = select(func.max(batches.c.seq)).where(*place, months_wanted).group_by(batches.c.month)
     query = select(batches.c.month, batches.c.id).where(batches.c.seq.in_(last))
     return {month: batch_id for month, batch_id in conn.execute(query)}
 
@@ -125,23 +123,21 @@ def last_receipt(conn: Connection, world: str) -> datetime | None:
     return conn.execute(select(receipts.c.last_received).where(receipts.c.world == world)).scalar()
 
 
-def known_parts(conn: Connection, world: str, source: str) -> set[tuple[str, str]]:
-    """Return (month, digest) of the contents known to equal the newest stored versions."""
-    query = select(batch_parts.c.month, batch_parts.c.digest)
-    found = conn.execute(query.where(batch_parts.c.world == world, batch_parts.c.source == source))
-    return {(month, digest) for month, digest in found}
+def known_parts(conn: Connection, world: str, source: str, months: Sequence[str]) -> set[tuple[str, str]]:
+    """Return (month, digest) of contents that equal the newest stored versions, first to last month."""
+    c = batch_parts.c
+    scope = (c.world == world, c.source == source, c.month.between(months[0], months[-1]))
+    return {(month, digest) for month, digest in conn.execute(select(c.month, c.digest).where(*scope))}
 
 
-def record_part(conn: Connection, *, part: tuple[str, str, str, str], changed: bool, at: datetime) -> None:
-    """Remember that the content (world, source, month, digest) equals the newest stored versions.
+def forget_parts(conn: Connection, world: str, source: str, month: str) -> None:
+    """Forget the contents known of a month: stored values change, so they may no longer be the newest."""
+    c = batch_parts.c
+    conn.execute(delete(batch_parts).where(c.world == world, c.source == source, c.month == month))
 
-    Parameters
-    ----------
-    changed : it corrected stored values, so earlier contents of the month may no longer be the newest
-    """
-    names = ("world", "source", "month", "digest")
-    values: dict[str, Any] = dict(zip(names, part, strict=True))
-    scope = [batch_parts.c[n] == values[n] for n in names[:3]]
-    same = batch_parts.c.digest == values["digest"]
-    conn.execute(delete(batch_parts).where(*scope, *([] if changed else [same])))
+
+def record_part(conn: Connection, *, part: tuple[str, str, str, str], at: datetime) -> None:
+    """Remember that a content (world, source, month, digest) equals the newest stored versions."""
+    values: dict[str, Any] = dict(zip(("world", "source", "month", "digest"), part, strict=True))
+    conn.execute(delete(batch_parts).where(*(batch_parts.c[name] == held for name, held in values.items())))
     conn.execute(insert(batch_parts).values(**values, recorded_at=at))
