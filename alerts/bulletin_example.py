@@ -1,4 +1,4 @@
-"""An invented forecast, paths and stations to go with ``alerts.examples``: for previews and tests of pages."""
+"""An invented forecast, paths and stations to go with ``alerts.examples``: for previews and tests."""
 
 from __future__ import annotations
 

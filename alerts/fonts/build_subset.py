@@ -125,6 +125,8 @@ def build_face(parts: list[tuple[Path, set[str]]], folder: Path) -> bytes:
         files.append(folder / f"part{number}.ttf")
         font.save(files[-1])
     whole = merge.Merger().merge([str(f) for f in files])
+    whole.recalcTimestamp = False
+    whole["head"].created = whole["head"].modified = 0
     whole.flavor = "woff2"
     out = io.BytesIO()
     whole.save(out)
