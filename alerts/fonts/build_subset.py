@@ -34,6 +34,8 @@ SHA512 = {
     "noto-sans-sc": "HeqIlGm0+ohOKxZLuHj1qW6r6avHH0OWdKERAcSDI0RQ+MXrteuLKA+M"
     "+5eOA8rYy0MFvOR5AT0fQo2rUkye0Q==",
 }
+TIMESTAMP = 1_767_225_600 + 2_082_844_800
+"""2026-01-01 in seconds since 1904, so that the same texts give the same bytes."""
 TEXT_FOLDERS = ("alerts", "pipeline", "ingest", "forecasting", "flows", "review", "cli")
 TEXT_SUFFIXES = {".py", ".toml", ".j2", ".txt", ".html", ".css", ".md", ".json", ".csv"}
 LATIN = "".join(map(chr, [*range(0x20, 0x7F), *range(0xA0, 0x100)]))
@@ -126,7 +128,7 @@ def build_face(parts: list[tuple[Path, set[str]]], folder: Path) -> bytes:
         font.save(files[-1])
     whole = merge.Merger().merge([str(f) for f in files])
     whole.recalcTimestamp = False
-    whole["head"].created = whole["head"].modified = 0
+    whole["head"].created = whole["head"].modified = TIMESTAMP
     whole.flavor = "woff2"
     out = io.BytesIO()
     whole.save(out)
