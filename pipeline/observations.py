@@ -19,6 +19,7 @@ from pipeline.compaction import Compacted, Repaired, compact, merge_tail, repair
 from pipeline.errors import StorageError
 from pipeline.ledger import Ledger
 from pipeline.ledger.batches import (
+    TICK,
     Batch,
     forget_parts,
     known_parts,
@@ -129,7 +130,7 @@ class ObservationStore:
             listed = listed_batches(conn, world, source=source, months=months)
             last = last_receipt(conn, world)
         now = self.clock()
-        earliest = now if last is None else max(now, last)
+        earliest = now if last is None else max(now, last + TICK)
         compared: list[tuple[str, str, Comparison]] = []
         for month, part, digest in parts:
             if (month, digest) not in known:

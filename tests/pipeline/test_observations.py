@@ -98,8 +98,10 @@ def test_a_changed_flag_is_a_correction_too(store):
     assert store.read(world=WORLD, as_of=NOW + HOUR)["qc"].tolist() == [2]
 
 
-def test_a_value_that_returns_to_what_it_was_is_a_third_version(store):
+@pytest.mark.parametrize("step", [timedelta(0), HOUR])
+def test_a_value_that_returns_to_what_it_was_is_a_third_version(store, clock, step):
     for value in (1.0, 2.0, 1.0, 1.0):
+        clock[0] += step
         store.append(rows(("2020-05-31T21", value)), source="airkorea", world=WORLD)
     found = store.versions(world=WORLD)
     assert found["value"].tolist() == [1.0, 2.0, 1.0]
@@ -141,6 +143,8 @@ def test_a_correction_is_never_dated_before_what_it_corrects(store, clock):
     store.append(future.assign(value=2.0).head(1), source="archive", world=WORLD, assumed_delay=HOUR)
     store.append(future.assign(value=3.0).tail(1), source="archive", world=WORLD)
     assert values(store) == [2.0, 3.0]
+    found = store.versions(world=WORLD)
+    assert (found.groupby("time")["received_at"].nunique() == 2).all()
 
 
 def test_receipts_never_go_backwards_even_when_the_clock_does(store, clock):
