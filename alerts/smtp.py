@@ -105,6 +105,7 @@ class SmtpChannel:
             self._smtp.ehlo_or_helo_if_needed()
             if self._context is not None:
                 self._smtp.starttls(context=self._context)
+                self._smtp.ehlo_or_helo_if_needed()
             if server.user:
                 self._smtp.login(server.user, server.password.get_secret_value())
         except smtplib.SMTPAuthenticationError as error:
@@ -132,7 +133,11 @@ class SmtpChannel:
         """End the message and wait for the server's word on it."""
         smtp.send(b".\r\n")
         code, reply = smtp.getreply()
-        return Outcome("sent", self._say(reply), code) if code == 250 else self._refused(code, reply)
+        if code == 250:
+            return Outcome("sent", self._say(reply), code)
+        if code // 100 not in (4, 5):
+            raise smtplib.SMTPServerDisconnected(f"the answer was {code} {self._say(reply)}")
+        return self._refused(code, reply)
 
     def _refused(self, code: int, reply: bytes) -> Outcome:
         """Return a refusal for now (4xx) or for good (5xx), RFC 5321 §4.2.1; 421 means the server leaves."""
