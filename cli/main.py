@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from cli.commands import archive, audit, cycle, hindcast, pages, status, warnings
+from cli.commands import archive, audit, cycle, pages, status, warnings
 
 app = typer.Typer(
     name="sameair",
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (cycle, archive, hindcast, status, pages):
+for group in (cycle, archive, status, pages):
     group.register(app)
 app.add_typer(warnings.app, name="warnings")
 app.add_typer(audit.app, name="audit")

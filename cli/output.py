@@ -31,13 +31,12 @@ def print_json(document: Mapping[str, Any] | Sequence[Any]) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
 
 
-def print_lines(lines: Sequence[str]) -> None:
-    """Print plain lines on standard output."""
-    from rich.text import Text
-
+def print_lines(lines: Sequence[str], *, styles: Mapping[str, str] | None = None) -> None:
+    """Print lines on standard output; one that begins with a key of ``styles`` is coloured on a terminal."""
     out = console()
     for line in lines:
-        out.print(Text.from_markup(line))
+        style = next((v for k, v in (styles or {}).items() if line.startswith(k)), None)
+        out.print(line, style=style, markup=False)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
+from prefect.schedules import Cron
 
 from flows.cycle import scheduled_cycle
 
@@ -15,13 +15,16 @@ CYCLE_CRON: Final = "20 5,11,17,23 * * *"
 
 def cycle_deployment(data_dir: str) -> RunnerDeployment:
     """Return the deployment that runs every cycle of the measured world; one at a time, in KST."""
-    return scheduled_cycle.to_deployment(
+    deployment = scheduled_cycle.to_deployment(
         name="cycle",
-        schedule=CronSchedule(cron=CYCLE_CRON, timezone="Asia/Seoul"),
+        schedule=Cron(CYCLE_CRON, timezone="Asia/Seoul"),
         parameters={"data_dir": data_dir},
         concurrency_limit=1,
         description="ingest, forecast, assess and propose; what a person approved is delivered",
     )
+    if not isinstance(deployment, RunnerDeployment):
+        raise TypeError("to_deployment was called from a running event loop")
+    return deployment
 
 
 def serve(data_dir: str) -> None:

@@ -13,8 +13,10 @@ from ingest.archives import ImportReport, import_archive
 from ingest.simulated.loading import ingest_history, simulated_sources, store_collected
 from ingest.simulated.world import SimulatedWorld, make_world
 from ingest.sources import collect_all
+from pipeline.observations import ObservationStore
 
-HISTORY = timedelta(days=730)
+SNAPSHOT_AFTER = timedelta(minutes=1)
+"""How long after the sources were asked the snapshot of a simulated cycle is taken."""
 
 
 @dataclass(frozen=True)
@@ -42,20 +44,20 @@ def ingest(ws: Workspace, plan: CyclePlan) -> list[SourceReport]:
 
     A simulated world is loaded with two years of history and then asked for its last day through the
     services' wire formats. The measured world has no automatic source in this version: its archives come
-    in by `sameair import-archive`, and the report says so.
+    in by `sameair import-archive`. The store of a simulated world keeps that world's time.
     """
     if plan.mode != "simulated":
         return []
     world = simulated_world(plan.seed, plan.quiet_season)
     tell = reporter.get()
-    if ws.store.summary(plan.world).empty:
+    asked_at = plan.as_of - SNAPSHOT_AFTER
+    store = ObservationStore(ws.settings.observations_dir, ws.ledger, clock=lambda: asked_at)
+    if store.summary(plan.world).empty:
         done = iter(range(1, 4))
-        ingest_history(
-            world, ws.store, progress=lambda _: tell("loading two years of history", next(done), 3)
-        )
-    found = collect_all(simulated_sources(world), plan.as_of, ws.settings.quarantine_dir)
+        ingest_history(world, store, progress=lambda _: tell("loading two years of history", next(done), 3))
+    found = collect_all(simulated_sources(world), asked_at, ws.settings.quarantine_dir)
     for collected in found:
-        store_collected(collected, ws.store, plan.world)
+        store_collected(collected, store, plan.world)
     return [
         SourceReport(c.source, len(c.observations), c.answers, tuple(str(e) for e in c.errors)) for c in found
     ]

@@ -34,14 +34,17 @@ def import_archive(
     if as_json:
         print_json(found.as_dict())
     else:
-        columns = ("file", "values", "new", "outside range or suspect")
+        columns = ("file", "values", "new", "failed QC", "suspect")
         print_table(
             f"imported {folder}",
             columns,
-            [(f.name, f"{f.values:,}", f"{f.written:,}", f"{f.flagged:,}") for f in found.files],
+            [
+                (f.file, f"{f.values:,}", f"{f.written:,}", f"{f.failed:,}", f"{f.suspect:,}")
+                for f in found.files
+            ],
         )
         for skipped in found.skipped:
-            print_lines([f"[yellow]skipped[/] {skipped.name}: {skipped.reason}"])
+            print_lines([f"skipped {skipped.file}: {skipped.reason}"], styles={"skipped": "yellow"})
         print_lines(
             [f"{found.cells:,} cells, {found.values:,} values, {found.written:,} new, {found.seconds:.0f} s"]
         )

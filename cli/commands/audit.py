@@ -1,4 +1,4 @@
-"""``sameair audit``: is the trail of decisions whole?"""
+"""Tell whether the trail of decisions is whole: ``sameair audit``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def verify(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"ok": found.ok, "rows": found.rows, "first_bad": found.first_bad_seq})
     else:
-        state = "[green]whole[/]" if found.ok else "[red]BROKEN[/]"
+        state = "whole" if found.ok else "BROKEN"
         print_lines([f"audit trail {state}: {found.rows} rows. {found.message}"])
     if not found.ok:
         raise typer.Exit(6)

@@ -1,0 +1,196 @@
+"""The cycle and its steps: run, ingest, forecast, propose, issue, deliver, serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.options import AsJson, DataDir, Instant, Quiet, Seed, World, make_settings
+from cli.output import print_json, print_lines, print_table, progress_bars
+
+if TYPE_CHECKING:
+    from flows.plan import CyclePlan
+    from flows.workspace import Workspace
+
+Drill = Annotated[
+    bool | None,
+    typer.Option("--drill/--no-drill", help="Approve drafts as a drill [default: only in simulated worlds]."),
+]
+Again = Annotated[bool, typer.Option("--again", help="Make another run of a cycle that is done.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    for command in (run, ingest, forecast, propose, issue, deliver, serve):
+        app.command()(command)
+
+
+@contextmanager
+def opened(data_dir: Any, as_json: bool) -> Iterator[Workspace]:
+    """Open the workspace and tell progress on standard error while the step runs."""
+    from flows.workspace import open_workspace, reporter
+
+    workspace = open_workspace(make_settings(data_dir))
+    with progress_bars(enabled=not as_json) as report:
+        token = reporter.set(report)
+        try:
+            yield workspace
+        finally:
+            reporter.reset(token)
+
+
+def make_plan(
+    ws: Workspace, at: str | None, world: str | None, seed: int, quiet: bool, drill: bool | None
+) -> CyclePlan:
+    """Decide which cycle of which world is meant: ``--at`` means measurements, else the simulated world."""
+    from flows.plan import plan_measured
+    from flows.simulated import plan_simulated
+    from pipeline.names import MEASURED
+    from pipeline.times import system_clock
+
+    if at is not None or world == MEASURED:
+        return plan_measured(at, system_clock(), drill=bool(drill))
+    return plan_simulated(ws, seed, quiet, drill=drill is not False)
+
+
+def run(  # noqa: PLR0913 - one argument per option
+    at: Instant = None,
+    world: World = None,
+    seed: Seed = 1,
+    quiet_season: Quiet = False,
+    drill: Drill = None,
+    again: Again = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run one whole cycle: ingest, forecast, assess, propose, issue what is approved, deliver.
+
+    Without options it runs the demonstration: a simulated world whose warning both parties approve as a
+    drill. With --at it replays a past cycle on imported measurements, as it would have been run then; its
+    drafts wait for `sameair warnings approve`. A cycle that is done is not run again, unless --again.
+    """
+    from flows.run import run_cycle
+    from flows.summary import summary_lines, summary_of
+
+    with opened(data_dir, as_json) as ws:
+        plan = make_plan(ws, at, world, seed, quiet_season, drill)
+        done_before = run_cycle(ws, plan, again=again)
+        found = summary_of(ws, plan)
+    if as_json:
+        print_json({**found, "done_before": done_before})
+    else:
+        print_lines(summary_lines(found))
+    if found["degraded"]:
+        raise typer.Exit(3)
+
+
+def ingest(
+    at: Instant = None,
+    world: World = None,
+    seed: Seed = 1,
+    quiet_season: Quiet = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask every source once (step 1); one that fails does not stop the others (exit code 5)."""
+    from flows.ingest import ingest as take_in
+
+    with opened(data_dir, as_json) as ws:
+        found = take_in(ws, make_plan(ws, at, world, seed, quiet_season, None))
+    rows = [(r.source, r.rows, r.answers, "; ".join(r.errors)) for r in found]
+    if as_json:
+        print_json([{"source": r.source, "rows": r.rows, "errors": list(r.errors)} for r in found])
+    else:
+        print_table("sources", ("source", "rows read", "answers", "errors"), rows)
+    if any(r.errors for r in found):
+        raise typer.Exit(5)
+
+
+def forecast(
+    at: Instant = None,
+    world: World = None,
+    seed: Seed = 1,
+    quiet_season: Quiet = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Forecast a cycle (steps 2 and 3): makes a new run of it and prints its id."""
+    from flows.forecast import forecast_cycle
+
+    with opened(data_dir, as_json) as ws:
+        plan = make_plan(ws, at, world, seed, quiet_season, None)
+        run_id = forecast_cycle(ws, plan)
+    if as_json:
+        print_json({"run": run_id, **plan.to_dict()})
+    else:
+        print_lines([f"run {run_id}; next: sameair propose {run_id}"])
+
+
+def propose(
+    run_id: Annotated[str, typer.Argument(help="A finished run, see `sameair status`.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a run by the rules and draft warnings (steps 4 and 5); repeating changes nothing."""
+    from flows.assess import propose_warnings
+    from flows.bulletin import write_bulletin
+
+    with opened(data_dir, as_json) as ws:
+        proposal, filed = propose_warnings(ws, run_id)
+        page = write_bulletin(ws, run_id)
+    drafts = [{"warning": p.warning_id, "version": p.version, "outcome": p.outcome} for p in filed]
+    if as_json:
+        print_json({"notes": list(proposal.notes), "warnings": drafts, "bulletin": str(page)})
+    else:
+        print_lines([*proposal.notes, f"bulletin: {page}"])
+
+
+def issue(data_dir: DataDir = None, world: World = None, as_json: AsJson = False) -> None:
+    """Issue every warning that all its parties have approved (step 7), one transaction each."""
+    from flows.run import issue_everywhere
+
+    with opened(data_dir, as_json) as ws:
+        done = issue_everywhere(ws, world)
+    rows = [{"warning": d.warning_id, "version": d.version, "messages": len(d.outbox_ids)} for d in done]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table("issued", ("warning", "version", "messages"), [list(r.values()) for r in rows])
+
+
+def deliver(data_dir: DataDir = None, world: World = None, as_json: AsJson = False) -> None:
+    """Send what stands in the outbox (step 7); exit code 3 if something could not be sent yet."""
+    from flows.run import deliver_everywhere
+
+    with opened(data_dir, as_json) as ws:
+        report = deliver_everywhere(ws, world)
+    counts = {
+        "sent": len(report.sent),
+        "deferred": len(report.deferred),
+        "failed": len(report.failed),
+        "unknown": len(report.unknown),
+        "down": report.down,
+    }
+    if as_json:
+        print_json(counts)
+    else:
+        print_lines(
+            [", ".join(f"{name} {value}" for name, value in counts.items() if name != "down" or value)]
+        )
+    if report.deferred or report.failed or report.unknown or report.down:
+        raise typer.Exit(3)
+
+
+def serve(data_dir: DataDir = None) -> None:
+    """Run the schedule (05, 11, 17, 23 KST) on measurements until stopped."""
+    from flows.runtime import prepare_prefect
+
+    settings = make_settings(data_dir)
+    prepare_prefect(settings.data_dir)
+    from flows.deployments import serve as serve_flows
+
+    print_lines(["serving the cycle at 05:20, 11:20, 17:20 and 23:20 KST; stop with Ctrl-C"])
+    serve_flows(str(settings.data_dir.resolve()))

@@ -1,0 +1,30 @@
+"""``sameair review``: the forecasters' pages in a browser."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.options import DataDir, make_settings
+from cli.output import print_lines
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(review)
+
+
+def review(
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port to listen on.")] = 8765,
+    data_dir: DataDir = None,
+) -> None:
+    """Serve the review pages and the read API until stopped; decisions are made with `sameair warnings`."""
+    import uvicorn
+
+    from review.app import create_app
+
+    app = create_app(make_settings(data_dir))
+    print_lines([f"review pages at http://{host}:{port}/ ; stop with Ctrl-C"])
+    uvicorn.run(app, host=host, port=port, log_level="warning")

@@ -1,0 +1,142 @@
+"""``sameair warnings``: what waits for a decision, and the decisions of the parties' forecasters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import AsJson, DataDir, Instant, World, make_settings
+from cli.output import print_json, print_lines, print_table
+
+if TYPE_CHECKING:
+    from flows.workspace import Workspace
+
+app = typer.Typer(help="Review, approve, object to, end or cancel warnings.", no_args_is_help=True)
+
+WarningId = Annotated[str, typer.Argument(help="Id of the warning, or the end of it.")]
+Party = Annotated[str, typer.Option("--party", help="The party for which you decide.")]
+Person = Annotated[str, typer.Option("--person", help="Your name; it stands in the record.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the record.")]
+Version = Annotated[int | None, typer.Option("--version", help="Version [default: the newest].")]
+Deliver = Annotated[bool, typer.Option("--deliver/--no-deliver", help="Send at once what became complete.")]
+
+
+def opened(data_dir: object) -> Workspace:
+    """Open the workspace of the options."""
+    from flows.workspace import open_workspace
+
+    return open_workspace(make_settings(data_dir))  # type: ignore[arg-type]
+
+
+@app.command("list")
+def list_(data_dir: DataDir = None, world: World = None, as_json: AsJson = False) -> None:
+    """List warnings, newest first: state, level, cities, and until when to decide."""
+    from flows.desk import listed
+
+    rows = listed(opened(data_dir), world)
+    if as_json:
+        print_json(rows)
+    else:
+        print_table("warnings", list(rows[0]) if rows else [], [list(r.values()) for r in rows])
+
+
+@app.command()
+def show(
+    warning_id: WarningId,
+    version: Version = None,
+    language: Annotated[str, typer.Option("--language", help="ko, zh or en.")] = "en",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a version as its recipients would read it, who has signed, and what became of its messages."""
+    from flows.desk import shown
+
+    found = shown(opened(data_dir), warning_id, version, language)
+    if as_json:
+        print_json(found)
+    else:
+        print_lines([found["text"], ""])
+        print_lines([f"state      {found['state']}; digest {found['digest'][:16]}"])
+        print_lines([f"signed     {line}" for line in found["signatures"]] or ["signed     by nobody"])
+        print_lines([f"message    {line}" for line in found["messages"]])
+
+
+@app.command()
+def approve(  # noqa: PLR0913 - one argument per option
+    warning_id: WarningId,
+    party: Party,
+    person: Person,
+    version: Version = None,
+    at: Instant = None,
+    deliver: Deliver = True,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Approve a version for your party; when all its parties have, it is issued and sent.
+
+    In an exercise (a replay, a simulated world) the decision is dated in the exercise's own time, one
+    hour after its snapshot, unless --at says otherwise; a real warning is always decided now.
+    """
+    from flows.desk import approve_version
+
+    ws = opened(data_dir)
+    found = approve_version(ws, warning_id, version, party, person, at, deliver=deliver)
+    report(found, as_json)
+
+
+@app.command("object")
+def object_(  # noqa: PLR0913 - one argument per option
+    warning_id: WarningId,
+    party: Party,
+    person: Person,
+    reason: Reason,
+    version: Version = None,
+    at: Instant = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Object to a version for your party, with a reason; it can then not become joint."""
+    from flows.desk import object_to_version
+
+    report(object_to_version(opened(data_dir), warning_id, version, party, person, reason, at), as_json)
+
+
+@app.command()
+def end(
+    warning_id: WarningId,
+    party: Party,
+    person: Person,
+    reason: Reason,
+    at: Instant = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draft the all-clear of a warning in force; it is signed and sent like any other version."""
+    from flows.desk import draft_ending
+
+    report(draft_ending(opened(data_dir), warning_id, "all_clear", party, person, reason, at), as_json)
+
+
+@app.command()
+def cancel(
+    warning_id: WarningId,
+    party: Party,
+    person: Person,
+    reason: Reason,
+    at: Instant = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draft the cancellation of a warning that was issued in error; it is signed and sent like any other."""
+    from flows.desk import draft_ending
+
+    report(draft_ending(opened(data_dir), warning_id, "cancel", party, person, reason, at), as_json)
+
+
+def report(found: dict[str, object], as_json: bool) -> None:
+    """Print what a decision led to."""
+    if as_json:
+        print_json(found)
+    else:
+        print_lines([f"{name:<10} {value}" for name, value in found.items() if value not in ("", [], None)])

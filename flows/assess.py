@@ -1,0 +1,131 @@
+"""Steps 4 and 5 of a cycle: rules, episodes and proposed warnings of one run; nothing is sent."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from sqlalchemy import Connection
+
+from alerts.assessment import Assessment, Link, RunFacts, assess
+from alerts.decide import Proposal, propose
+from alerts.episodes import Episode
+from alerts.fallback import settle_overdue
+from alerts.open_warnings import OpenWarning
+from alerts.policy import Policy, load_policy
+from alerts.warnings import Proposed, advance, propose_version
+from flows.forecast import RunView, read_run
+from flows.plan import CyclePlan
+from flows.workspace import Workspace
+from forecasting.transport.links import Terms, transport_link
+from pipeline.cities import all_cities
+from pipeline.ledger.episodes import EpisodeRevision, list_episodes, open_episode, revise_episode
+from pipeline.ledger.warnings import list_versions, read_version
+from pipeline.times import parse_instant
+
+UPWIND = (("beijing", "seoul"),)
+"""Pairs of cities whose link is examined, upwind first."""
+
+
+def plan_of(view: RunView) -> CyclePlan:
+    """Return the plan with which a run was made."""
+    return CyclePlan.from_dict(dict(view.run.inputs["plan"]))
+
+
+def policy_of(ws: Workspace) -> Policy:
+    """Return the policy in force: the installation's, or the packaged one."""
+    return load_policy(ws.settings.policy_file)
+
+
+def facts_of(view: RunView) -> RunFacts:
+    """Return the facts of a run that every warning states."""
+    plan = plan_of(view)
+    return RunFacts(
+        run_id=view.run.id,
+        world=plan.world,
+        mode=plan.mode,
+        issue_time=plan.cycle,
+        as_of=plan.as_of,
+        model_id=view.run.model_id or "none",
+        degraded=view.run.degraded,
+        inputs_missing=tuple(view.run.inputs["missing"]),
+        drill=plan.drill,
+    )
+
+
+def assess_run(view: RunView, policy: Policy) -> Assessment:
+    """Judge a run's joint paths by every rule in force and by the policy's thresholds."""
+    cities = all_cities()
+    plan = plan_of(view)
+    links = []
+    for upwind, downwind in UPWIND:
+        terms = Terms(
+            policy.thresholds(upwind)[0], policy.thresholds(downwind)[0], policy.link.maximum_lag_days
+        )
+        found = transport_link(
+            view.panel,
+            view.paths,
+            cities[upwind],
+            cities[downwind],
+            terms,
+            issue_time=plan.cycle,
+            as_of=plan.as_of,
+        )
+        links.append(Link.from_dict(found.to_dict()))
+    return assess(view.paths, cities.values(), policy, plan.cycle, links)
+
+
+def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Proposed]]:
+    """Revise the episodes and draft the warnings that a run supports; repeating it changes nothing.
+
+    One transaction holds the episodes, the drafts and their audit rows.
+    """
+    view = read_run(ws, run_id)
+    policy = policy_of(ws)
+    assessment = assess_run(view, policy)
+    at = plan_of(view).as_of
+    with ws.ledger.write() as conn:
+        settle_overdue(conn, at, world=view.run.world)
+        found = propose(
+            assessment,
+            _episodes(conn, view.run.world),
+            _open_warnings(conn, view.run.world),
+            policy,
+            run=facts_of(view),
+        )
+        for episode in found.episodes:
+            _file_episode(conn, episode, view)
+        filed = [propose_version(conn, content, at) for content in found.warnings]
+        for warning_id in found.withdrawn:
+            _withdraw(conn, warning_id, view)
+    return found, filed
+
+
+def _episodes(conn: Connection, world: str) -> list[Episode]:
+    return [Episode.from_dict(row.details) for row in list_episodes(conn, world)]
+
+
+def _open_warnings(conn: Connection, world: str) -> list[OpenWarning]:
+    rows = sorted(list_versions(conn, world, limit=500), key=lambda r: (r.warning_id, r.version))
+    return [OpenWarning.from_rows(list(group)) for _, group in groupby(rows, key=lambda r: r.warning_id)]
+
+
+def _file_episode(conn: Connection, episode: Episode, view: RunView) -> None:
+    at = plan_of(view).as_of
+    open_episode(conn, episode.id, world=episode.world, city=episode.city, quantity=episode.quantity, at=at)
+    revision = EpisodeRevision(
+        run_id=view.run.id,
+        state=episode.ledger_state,
+        onset=parse_instant(episode.now.onset),
+        until=parse_instant(episode.now.end),
+        details=episode.to_dict(),
+    )
+    revise_episode(conn, episode.id, revision, at)
+
+
+def _withdraw(conn: Connection, warning_id: str, view: RunView) -> None:
+    versions = [v for v in list_versions(conn, view.run.world, limit=500) if v.warning_id == warning_id]
+    for row in versions:
+        now = read_version(conn, warning_id, row.version)
+        if now.state in ("draft", "in_review"):
+            reason = f"run {view.run.id} no longer supports it"
+            advance(conn, now, "rejected", actor="run", reason=reason, at=plan_of(view).as_of)

@@ -1,0 +1,64 @@
+"""The page of a run: forecast, thresholds, map and, where there is one, the warning that goes with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alerts.bulletin import render_bulletin
+from alerts.bulletin_data import RunFacts
+from alerts.content import WarningContent
+from alerts.message_view import NO_BACKGROUND
+from flows.assess import plan_of, policy_of
+from flows.forecast import read_run
+from flows.issue import background_of
+from flows.workspace import Workspace
+from pipeline.cities import all_cities
+from pipeline.files import write_atomic
+from pipeline.ledger.runs import RunRow
+from pipeline.ledger.warnings import VersionRow, list_versions
+
+PRODUCTS = ("joint_warning", "single_city_warning", "notice")
+"""Which warning the page of a run shows when there are several: the widest first."""
+
+
+def warning_of_run(ws: Workspace, world: str, run_id: str) -> VersionRow | None:
+    """Return the widest warning that a run proposed and nobody rejected, or None."""
+    with ws.ledger.read() as conn:
+        rows = [r for r in list_versions(conn, world, limit=500) if r.content["run_id"] == run_id]
+    alive = [r for r in rows if r.state not in ("rejected", "expired")]
+    return min(alive, key=lambda r: PRODUCTS.index(r.content["product"]), default=None)
+
+
+def write_bulletin(ws: Workspace, run_id: str) -> Path:
+    """Write the bulletin of a run as one self-contained HTML file; writing it again replaces it."""
+    view = read_run(ws, run_id)
+    plan = plan_of(view)
+    row = warning_of_run(ws, plan.world, run_id)
+    content = WarningContent.from_dict(row.content) if row else None
+    facts = RunFacts(
+        run_id=run_id,
+        world=plan.world,
+        issue_time=plan.cycle,
+        as_of=plan.as_of,
+        model_id=view.run.model_id or "none",
+        code_version=view.run.code_version,
+        degraded=view.run.degraded,
+        inputs_used=tuple(view.run.inputs["used"]),
+        inputs_missing=tuple(view.run.inputs["missing"]),
+        exercise=plan.mode == "replay" or plan.drill,
+    )
+    page = render_bulletin(
+        content,
+        view.forecast,
+        view.paths,
+        ws.store.stations(plan.world),
+        list(all_cities().values()),
+        run_facts=facts,
+        background=background_of(ws, content, policy_of(ws)) if content else NO_BACKGROUND,
+    )
+    return write_atomic(bulletin_path(ws, view.run), page.encode("utf-8"))
+
+
+def bulletin_path(ws: Workspace, run: RunRow) -> Path:
+    """Return where the page of a run lies."""
+    return ws.settings.data_dir / Path(run.products["forecast"]).parent / f"bulletin-{run.id}.html"

@@ -1,0 +1,110 @@
+"""One cycle as a Prefect flow: each task wraps one tested function and can be repeated alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+
+from flows.assess import propose_warnings
+from flows.bulletin import write_bulletin
+from flows.forecast import forecast_cycle
+from flows.ingest import ingest
+from flows.issue import deliver, issue_approved
+from flows.plan import CyclePlan, plan_measured
+from flows.signing import approve_drill
+from flows.workspace import Workspace, open_workspace
+from pipeline.settings import Settings
+from pipeline.times import iso, system_clock
+
+Plain = dict[str, Any]
+
+
+def workspace_at(data_dir: str) -> Workspace:
+    """Open the workspace of a data folder; every other setting comes from the environment."""
+    return open_workspace(Settings(data_dir=Path(data_dir)))
+
+
+@task(name="ingest", retries=2, retry_delay_seconds=5)
+def ingest_task(plan: Plain, data_dir: str) -> list[Plain]:
+    """Take in every source; returns what each gave."""
+    found = ingest(workspace_at(data_dir), CyclePlan.from_dict(plan))
+    for report in found:
+        for error in report.errors:
+            get_run_logger().warning("source failed: %s", error)
+    return [{"source": r.source, "rows": r.rows, "errors": list(r.errors)} for r in found]
+
+
+@task(name="forecast")
+def forecast_task(plan: Plain, data_dir: str) -> str:
+    """Snapshot and forecast; returns the run's id."""
+    return forecast_cycle(workspace_at(data_dir), CyclePlan.from_dict(plan))
+
+
+@task(name="propose")
+def propose_task(run_id: str, data_dir: str) -> list[str]:
+    """Assess and propose; returns what was decided, in words."""
+    proposal, _ = propose_warnings(workspace_at(data_dir), run_id)
+    return list(proposal.notes)
+
+
+@task(name="drill")
+def drill_task(plan: Plain, data_dir: str) -> int:
+    """Approve the drafts of a drill for both parties; returns how many."""
+    wanted = CyclePlan.from_dict(plan)
+    return len(approve_drill(workspace_at(data_dir), wanted.world, wanted.as_of))
+
+
+@task(name="issue")
+def issue_task(plan: Plain, data_dir: str) -> int:
+    """Issue what is fully approved; returns how many versions are new."""
+    wanted = CyclePlan.from_dict(plan)
+    done = issue_approved(workspace_at(data_dir), wanted.world, wanted.as_of)
+    return sum(1 for one in done if one.is_new)
+
+
+@task(name="bulletin")
+def bulletin_task(run_id: str, data_dir: str) -> str:
+    """Write the run's page; returns its path."""
+    return str(write_bulletin(workspace_at(data_dir), run_id))
+
+
+@task(name="deliver", retries=3, retry_delay_seconds=20)
+def deliver_task(plan: Plain, data_dir: str) -> Plain:
+    """Send what stands in the outbox; returns counts."""
+    wanted = CyclePlan.from_dict(plan)
+    ws = workspace_at(data_dir)
+    clock = system_clock if wanted.mode == "live" and not wanted.drill else lambda: wanted.as_of
+    report = deliver(ws, wanted.world, clock)
+    return {"sent": len(report.sent), "deferred": len(report.deferred), "failed": len(report.failed)}
+
+
+@flow(name="sameair-cycle", retries=0, log_prints=False)
+def cycle_flow(plan: Plain, data_dir: str) -> Plain:
+    """Run one cycle from sources to outbox; a drill is approved here, anything else waits for people."""
+    sources = ingest_task(plan, data_dir)
+    if plan["mode"] == "live":
+        plan = {**plan, "as_of": iso(system_clock())}
+    run_id = forecast_task(plan, data_dir)
+    notes = propose_task(run_id, data_dir)
+    if plan["drill"]:
+        drill_task(plan, data_dir)
+    issued = issue_task(plan, data_dir)
+    bulletin = bulletin_task(run_id, data_dir)
+    delivered = deliver_task(plan, data_dir)
+    return {
+        "run": run_id,
+        "sources": sources,
+        "notes": notes,
+        "issued": issued,
+        "bulletin": bulletin,
+        "delivered": delivered,
+    }
+
+
+@flow(name="sameair-scheduled-cycle", log_prints=False)
+def scheduled_cycle(data_dir: str) -> Plain:
+    """Run the newest cycle of the measured world; what the schedule calls."""
+    plan = plan_measured(None, system_clock(), drill=False)
+    return cycle_flow(plan.to_dict(), data_dir)

@@ -1,0 +1,205 @@
+"""The forecasters' decisions at a workspace: list, show, approve, object, end, cancel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Literal, get_args
+
+from alerts.content import WarningContent
+from alerts.signoff import Signer, approve, object_, verify_signatures
+from alerts.versions import IN_FORCE, required_parties
+from alerts.vocabulary import Language
+from alerts.warnings import propose_version
+from alerts.wording import wording
+from flows.assess import policy_of
+from flows.issue import background_of, deliver, issue_version
+from flows.run import present_of
+from flows.signing import parties, signer, trusted, world_time
+from flows.workspace import Workspace
+from pipeline.errors import ReviewError, UsageError
+from pipeline.ledger.deliveries import read_outbox
+from pipeline.ledger.warnings import VersionRow, list_versions, read_signatures, read_versions
+from pipeline.times import HOUR, iso, parse_instant
+
+Plain = dict[str, Any]
+ENDING_DEADLINE = timedelta(hours=4)
+ENDING_VALIDITY = timedelta(hours=24)
+
+
+def listed(ws: Workspace, world: str | None = None) -> list[Plain]:
+    """Return warnings as table rows, newest first, with whose approval is still missing."""
+    keys = trusted(ws)
+    with ws.ledger.read() as conn:
+        rows = list_versions(conn, world)
+        reports = {
+            (r.warning_id, r.version): verify_signatures(conn, r.warning_id, r.version, keys) for r in rows
+        }
+    return [
+        {
+            "warning": r.warning_id,
+            "v": r.version,
+            "state": r.state,
+            "product": r.content["product"],
+            "level": r.content["level"],
+            "status": r.content["cap_status"],
+            "cities": ", ".join(c["city"] for c in r.content["cities"]),
+            "onset": r.content["onset"],
+            "decide by": iso(r.review_deadline),
+            "still to sign": ", ".join(reports[(r.warning_id, r.version)].missing),
+        }
+        for r in rows
+    ]
+
+
+def find_version(ws: Workspace, warning_id: str, version: int | None) -> VersionRow:
+    """Return a version by id, or by the end of its id; the newest unless another is named."""
+    with ws.ledger.read() as conn:
+        known = sorted({v.warning_id for v in list_versions(conn, limit=10_000)})
+        matching = [k for k in known if k.endswith(warning_id)]
+        if len(matching) != 1:
+            what = "is not unique" if matching else "is unknown"
+            raise UsageError(f"warning {warning_id} {what}; see `sameair warnings list`")
+        versions = read_versions(conn, matching[0])
+    chosen = [v for v in versions if version in (None, v.version)]
+    if not chosen:
+        raise UsageError(f"warning {matching[0]} has no version {version}")
+    return chosen[-1]
+
+
+def shown(ws: Workspace, warning_id: str, version: int | None, language: str) -> Plain:
+    """Return a version as its recipients would read it, with signatures and messages."""
+    if language not in get_args(Language):
+        raise UsageError(f"--language {language}: choose one of {', '.join(get_args(Language))}")
+    row = find_version(ws, warning_id, version)
+    content = WarningContent.from_dict(row.content)
+    text = wording(content, language, background_of(ws, content, policy_of(ws)))  # type: ignore[arg-type]
+    with ws.ledger.read() as conn:
+        signatures = read_signatures(conn, row.warning_id, row.version)
+        messages = read_outbox(conn, row.warning_id, row.version)
+    return {
+        "warning": row.warning_id,
+        "version": row.version,
+        "state": row.state,
+        "digest": row.content_digest,
+        "text": f"{text.subject}\n\n{text.description}\n\n{text.instruction}",
+        "content": row.content,
+        "signatures": [
+            f"{s.decision} by {s.person} for {s.party} at {iso(s.at)}"
+            + ("" if s.content_digest == row.content_digest else " (of an earlier text)")
+            for s in signatures
+        ],
+        "messages": [f"{m.recipient}: {m.state} {m.last_error}".strip() for m in messages],
+    }
+
+
+def approve_version(
+    ws: Workspace,
+    warning_id: str,
+    version: int | None,
+    party: str,
+    person: str,
+    at: str | None,
+    *,
+    deliver: bool = True,
+) -> Plain:
+    """Record a party's approval; what is then complete is issued, and sent unless told otherwise."""
+    row = find_version(ws, warning_id, version)
+    content = WarningContent.from_dict(row.content)
+    when = decision_time(ws, content, at)
+    with ws.ledger.write() as conn:
+        digest = approve(conn, row.warning_id, row.version, person_of(ws, party, person), when)
+        report = verify_signatures(conn, row.warning_id, row.version, trusted(ws))
+    found: Plain = {
+        "warning": row.warning_id,
+        "version": row.version,
+        "approved": f"{digest[:16]} for {party} by {person} at {iso(when)}",
+        "missing": ", ".join(report.missing),
+        "objected": ", ".join(report.objected),
+    }
+    if report.ok:
+        done = issue_version(ws, row.warning_id, row.version, when)
+        found["issued"] = f"{len(done.outbox_ids)} messages"
+        if deliver:
+            found["sent"] = _deliver(ws, content, when)
+    return found
+
+
+def object_to_version(
+    ws: Workspace, warning_id: str, version: int | None, party: str, person: str, reason: str, at: str | None
+) -> Plain:
+    """Record a party's objection with its reason."""
+    row = find_version(ws, warning_id, version)
+    when = decision_time(ws, WarningContent.from_dict(row.content), at)
+    with ws.ledger.write() as conn:
+        digest = object_(conn, row.warning_id, row.version, person_of(ws, party, person), reason, when)
+    return {
+        "warning": row.warning_id,
+        "version": row.version,
+        "objected": f"{digest[:16]} for {party} by {person} at {iso(when)}",
+        "reason": reason,
+    }
+
+
+def draft_ending(
+    ws: Workspace,
+    warning_id: str,
+    kind: Literal["all_clear", "cancel"],
+    party: str,
+    person: str,
+    reason: str,
+    at: str | None,
+) -> Plain:
+    """Draft the version that ends or cancels a warning in force; it needs the same signatures as issuing."""
+    row = find_version(ws, warning_id, None)
+    with ws.ledger.read() as conn:
+        forced = [v for v in read_versions(conn, row.warning_id) if v.state in IN_FORCE]
+    if not forced:
+        raise ReviewError(f"warning {row.warning_id} is not in force; there is nothing to end or cancel")
+    if not reason.strip():
+        raise ReviewError("say why with --reason; recipients will read it")
+    before = WarningContent.from_dict(forced[-1].content)
+    if party not in required_parties(before):
+        raise ReviewError(f"{party} is not a party of warning {row.warning_id}")
+    when = decision_time(ws, before, at)
+    content = replace(
+        before,
+        kind=kind,
+        reason=reason,
+        onset=iso(when),
+        expires=iso(when + ENDING_VALIDITY),
+        review_deadline=iso(when + ENDING_DEADLINE),
+    )
+    with ws.ledger.write() as conn:
+        filed = propose_version(conn, content, when, actor=person)
+    return {
+        "warning": filed.warning_id,
+        "version": filed.version,
+        "draft": kind,
+        "outcome": filed.outcome,
+        "next": f"sameair warnings approve {filed.warning_id} --party {party} --person NAME",
+    }
+
+
+def person_of(ws: Workspace, party: str, person: str) -> Signer:
+    """Return the signer of a known party; raises UsageError for any other."""
+    if party not in parties():
+        raise UsageError(f"--party {party}: there are {', '.join(parties())}")
+    return signer(ws, party, person)
+
+
+def decision_time(ws: Workspace, content: WarningContent, at: str | None) -> datetime:
+    """Return when a decision counts as made: now for Actual warnings, in the exercise's time otherwise."""
+    now = ws.clock()
+    if content.cap_status == "Actual":
+        if at is not None:
+            raise UsageError("--at is for exercises; a real warning is decided now")
+        return now
+    return parse_instant(at) if at else world_time(content, now) + HOUR
+
+
+def _deliver(ws: Workspace, content: WarningContent, when: datetime) -> str:
+    later = max(when, present_of(ws, content.world))
+    report = deliver(ws, content.world, lambda: later if content.cap_status != "Actual" else ws.clock())
+    trouble = f", {len(report.deferred)} deferred, {len(report.failed)} failed" if report.deferred else ""
+    return f"{len(report.sent)} messages{trouble}"

@@ -1,0 +1,168 @@
+"""Steps 2 and 3 of a cycle: the snapshot of what is known, and the forecast made from it alone."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from flows.models import models_for
+from flows.plan import CyclePlan
+from flows.workspace import Workspace, reporter
+from forecasting.exceedance import summarise
+from forecasting.issue import IssueForecast, forecast_issue
+from pipeline.asof import AsOfPanel
+from pipeline.cities import City, all_cities
+from pipeline.fields import read_netcdf, write_netcdf
+from pipeline.files import write_with
+from pipeline.ledger.runs import RunRow, begin_run, current_run, fail_run, finish_run, get_run, make_current
+from pipeline.paths import join_paths
+from pipeline.series import load_panel
+from pipeline.times import iso
+
+RECENT = timedelta(days=50)
+"""How far back a forecast of a trained model looks; features reach back 31 days."""
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A finished run read back from disk: what assessing and showing it need."""
+
+    run: RunRow
+    forecast: xr.Dataset
+    samples: xr.Dataset
+    paths: xr.Dataset
+    panel: AsOfPanel
+
+
+def code_version() -> str:
+    """Return the version of the installed program, for provenance."""
+    try:
+        return f"{version('sameair')} (python {platform.python_version()})"
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def forecast_cycle(ws: Workspace, plan: CyclePlan) -> str:
+    """Forecast a cycle from what had been received by its snapshot, and return the run's id.
+
+    A run is never overwritten: calling this again makes another run of the cycle, which becomes current.
+    Products: ``forecast.nc`` (CF), ``samples.nc``, ``predictions.parquet``, ``predictions_pm10.parquet``.
+
+    Raises
+    ------
+    StorageError
+        the products cannot be written; the run is then recorded as failed
+    """
+    with ws.ledger.write() as conn:
+        run_id = begin_run(
+            conn,
+            world=plan.world,
+            cycle=plan.cycle,
+            as_of=plan.as_of,
+            code_version=code_version(),
+            at=ws.clock(),
+        )
+    try:
+        _forecast(ws, plan, run_id)
+    except Exception as error:
+        with ws.ledger.write() as conn:
+            fail_run(conn, run_id, at=ws.clock(), error=f"{type(error).__name__}: {error}")
+        raise
+    return run_id
+
+
+def _forecast(ws: Workspace, plan: CyclePlan, run_id: str) -> None:
+    cities = list(all_cities().values())
+    models = models_for(ws, plan.world, plan.as_of)
+    panel = recent_panel(ws, plan, cities)
+    tell = reporter.get()
+    tell("forecasting 200 joint futures", 0, 1)
+    made = forecast_issue(panel, models, cities, issue_time=plan.cycle, as_of=plan.as_of)
+    tell("forecasting 200 joint futures", 1, 1)
+    products = write_products(ws.run_folder(plan.world, iso(plan.cycle), run_id), made, cities)
+    samples = made.samples["pm2p5"]
+    inputs = {
+        "batches": ws.store.batch_ids(
+            world=plan.world, start=plan.as_of - RECENT, end=plan.as_of, as_of=plan.as_of
+        ),
+        "used": str(samples.attrs["inputs_used"]).split(","),
+        "missing": [name for name in str(samples.attrs["inputs_missing"]).split(",") if name],
+        "models": {q: m.model_id if m else None for q, m in models.items()},
+        "plan": plan.to_dict(),
+    }
+    with ws.ledger.write() as conn:
+        before = current_run(conn, plan.world, plan.cycle)
+        finish_run(
+            conn,
+            run_id,
+            at=ws.clock(),
+            model_id=str(samples.attrs["model_id"]),
+            inputs=inputs,
+            degraded=degradation(str(samples.attrs["degraded"]), inputs["missing"]),
+            products={name: str(path.relative_to(ws.settings.data_dir)) for name, path in products.items()},
+        )
+        make_current(conn, run_id, expected=before.id if before else None)
+
+
+def degradation(said: str, missing: Iterable[str]) -> str:
+    """Return why a forecast is degraded: what the forecast itself said, and references silent for a day.
+
+    >>> degradation("", ["seoul.pm2p5.reference", "seoul.air_temperature.weather"])
+    'seoul.pm2p5.reference: nothing received of the last 24 h'
+    """
+    silent = [n for n in missing if n.endswith(".reference") and n not in said]
+    return "; ".join([said] * bool(said) + [f"{n}: nothing received of the last 24 h" for n in silent])
+
+
+def recent_panel(ws: Workspace, plan: CyclePlan, cities: list[City]) -> AsOfPanel:
+    """Return the series of the last weeks as known at the snapshot; nothing received later is loaded."""
+    return load_panel(
+        ws.store, cities, plan.world, start=plan.as_of - RECENT, end=plan.as_of, as_of=plan.as_of
+    )
+
+
+def write_products(folder: Path, made: IssueForecast, cities: list[City]) -> dict[str, Path]:
+    """Write what a run made, each file whole or not at all, and return the paths by name."""
+    forecast = summarise(made.samples["pm2p5"], made.paths["pm2p5"], cities)
+    products = {
+        "forecast": write_netcdf(forecast, folder / "forecast.nc"),
+        "samples": write_netcdf(made.samples["pm2p5"], folder / "samples.nc", exact=True),
+    }
+    names = {"pm2p5": "predictions", "pm10": "predictions_pm10"}
+    for quantity, rows in made.rows.items():
+        products[names[quantity]] = write_table(rows, folder / f"{names[quantity]}.parquet")
+    return products
+
+
+def write_table(rows: pd.DataFrame, path: Path) -> Path:
+    """Write a table as Parquet, atomically."""
+    return write_with(path, lambda beside: rows.to_parquet(beside, index=False, compression="zstd"))
+
+
+def read_run(ws: Workspace, run_id: str) -> RunView:
+    """Read a finished run back, with the panel as it was known at its snapshot."""
+    with ws.ledger.read() as conn:
+        run = get_run(conn, run_id)
+    if run is None or run.status != "finished":
+        from pipeline.errors import UsageError
+
+        raise UsageError(f"run {run_id} is {run.status if run else 'unknown'}; see `sameair status`")
+    plan = CyclePlan.from_dict(dict[str, Any](run.inputs["plan"]))
+    cities = list(all_cities().values())
+    samples = read_netcdf(ws.settings.data_dir / run.products["samples"])
+    panel = load_panel(ws.store, cities, plan.world, end=plan.as_of, as_of=plan.as_of)
+    return RunView(
+        run=run,
+        forecast=read_netcdf(ws.settings.data_dir / run.products["forecast"]),
+        samples=samples,
+        paths=join_paths(panel, samples, cities),
+        panel=panel,
+    )

@@ -1,0 +1,159 @@
+"""Step 7: what is fully approved is issued, written as e-mail and CAP, and delivered; each exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from alerts.areas import Area, city_area
+from alerts.cap import CapHeader, build_cap
+from alerts.channels import Channel, FolderChannel
+from alerts.content import WarningContent
+from alerts.delivery import DeliveryReport, Sender, deliver_pending
+from alerts.email import Enclosure, build_email
+from alerts.fallback import settle_overdue
+from alerts.message_view import Background
+from alerts.outbox import Dispatch, Issued, Letter, issue
+from alerts.policy import Policy
+from alerts.recipients import load_recipients, select_recipients
+from alerts.smtp import SmtpChannel, SmtpServer
+from alerts.warnings import close
+from flows.assess import policy_of
+from flows.signing import trusted
+from flows.workspace import Workspace
+from pipeline.cities import all_cities
+from pipeline.files import write_atomic
+from pipeline.ledger.warnings import list_versions, read_version, read_versions
+from pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class IssueReport:
+    """What was issued in this round, and what became of the messages."""
+
+    issued: tuple[Issued, ...]
+    delivery: DeliveryReport
+
+
+def channel_of(settings: Settings) -> Channel:
+    """Return the channel that the settings name: the outbox folder, or a mail server."""
+    if settings.channel == "folder":
+        return FolderChannel(settings.outbox_dir)
+    return SmtpChannel(
+        SmtpServer(
+            settings.smtp_host,
+            settings.smtp_port,
+            settings.mail_from,
+            user=settings.smtp_user,
+            password=settings.smtp_password,
+            starttls=settings.smtp_starttls,
+            ca_file=settings.smtp_ca_file,
+            timeout=settings.smtp_timeout,
+        )
+    )
+
+
+def issue_approved(ws: Workspace, world: str, at: datetime) -> tuple[Issued, ...]:
+    """Issue every version of a world whose parties have all approved it; overdue ones are settled first."""
+    with ws.ledger.write() as conn:
+        ready = settle_overdue(conn, at, world=world).ready
+    done = tuple(issue_version(ws, warning_id, version, at) for warning_id, version in ready)
+    with ws.ledger.write() as conn:
+        end_superseded(conn, world, at)
+    return done
+
+
+def end_superseded(conn: Connection, world: str, at: datetime) -> list[str]:
+    """End single-city warnings whose episodes a joint warning in force now speaks of; returns their ids."""
+    rows = [r for r in list_versions(conn, world, limit=500) if r.state == "issued"]
+    episodes = {r.warning_id: {c["episode_id"] for c in r.content["cities"]} for r in rows}
+    joint = [r for r in rows if r.content["product"] == "joint_warning"]
+    ended = []
+    for row in rows:
+        holder = next((j for j in joint if episodes[row.warning_id] <= episodes[j.warning_id]), None)
+        if holder is not None and row.content["product"] != "joint_warning":
+            reason = f"continued in joint warning {holder.warning_id}"
+            close(conn, row.warning_id, "ended", actor="run", reason=reason, at=at)
+            ended.append(row.warning_id)
+    return ended
+
+
+def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) -> Issued:
+    """Issue one version: state, outbox and audit in one transaction, then its CAP file beside the ledger.
+
+    Raises
+    ------
+    ReviewError
+        a signature is missing or wrong, or the version cannot be issued any more
+    """
+    with ws.ledger.read() as conn:
+        row = read_version(conn, warning_id, version)
+        content = WarningContent.from_dict(row.content)
+        background = background_of(ws, content, policy_of(ws))
+    recipients = load_recipients(ws.settings.recipients_file)
+    agencies = tuple(r.agency["en"] for r in select_recipients(content, recipients))
+    header = CapHeader(ws.settings.mail_from, at, ws.settings.contact, agencies)
+    xml = build_cap(content, header, areas_of(ws, content.world), background)
+    dispatch = Dispatch(
+        recipients=recipients,
+        render=lambda letter: render_letter(ws.settings, letter, xml, background),
+        payloads=messages_dir(ws),
+        trusted=trusted(ws),
+    )
+    done = issue(ws.ledger, warning_id, version, dispatch, at)
+    path = cap_path(ws, warning_id, version)
+    if done.is_new or not path.exists():
+        write_atomic(path, xml)
+    return done
+
+
+def messages_dir(ws: Workspace) -> Path:
+    """Return the folder of rendered e-mails, named by their digest."""
+    return ws.settings.data_dir / "messages"
+
+
+def cap_path(ws: Workspace, warning_id: str, version: int) -> Path:
+    """Return where the CAP message of an issued version lies."""
+    return ws.warnings_dir / f"{warning_id}-v{version}.cap.xml"
+
+
+def areas_of(ws: Workspace, world: str) -> dict[str, Area]:
+    """Return the area of every city: the buffered hull of its stations, so marked."""
+    stations = ws.store.stations(world)
+    return {c.id: city_area(c, stations) for c in all_cities().values()}
+
+
+def render_letter(settings: Settings, letter: Letter, xml: bytes, background: Background) -> EmailMessage:
+    """Write one recipient's e-mail; the CAP message attached is the same for all, as its identifier is."""
+    enclosure = Enclosure(
+        sender=settings.mail_from,
+        contact=settings.contact,
+        cap_xml=xml,
+        bulletin=f"bulletin-{letter.content.run_id}.html",
+        background=background,
+    )
+    return build_email(letter, enclosure)
+
+
+def background_of(ws: Workspace, content: WarningContent, policy: Policy) -> Background:
+    """Return what messages add to the signed content: the version replaced, and the level's thresholds."""
+    with ws.ledger.read() as conn:
+        earlier = [
+            v
+            for v in read_versions(conn, content.warning_id)
+            if v.version < content.version and v.state in ("issued", "updated")
+        ]
+    previous = WarningContent.from_dict(earlier[-1].content) if earlier else None
+    level = next((x for x in policy.level if x.id == content.level), None)
+    return Background(previous, dict(level.threshold) if level else {})
+
+
+def deliver(ws: Workspace, world: str, clock: Callable[[], datetime]) -> DeliveryReport:
+    """Send what stands in the outbox for a world; what was sent before is not sent again."""
+    channel = channel_of(ws.settings)
+    return deliver_pending(Sender(ws.ledger, channel, ws.settings.data_dir / "messages", clock, world=world))

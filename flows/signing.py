@@ -1,0 +1,63 @@
+"""Step 6: the parties' decisions; in a drill both parties' keys sign, and say that nobody decided."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from alerts.content import WarningContent
+from alerts.signoff import DRILL_PERSON, Signer, approve
+from alerts.versions import required_parties
+from flows.workspace import Workspace
+from pipeline.cities import all_cities
+from pipeline.exchange.keys import load_or_create_key, trusted_keys
+from pipeline.ledger.warnings import VersionRow, list_versions
+from pipeline.times import parse_instant
+
+OPEN = ("draft", "in_review")
+
+
+def parties() -> list[str]:
+    """Return the parties of the exchange: the owners of the cities.
+
+    >>> parties()
+    ['beijing', 'seoul']
+    """
+    return sorted({c.party for c in all_cities().values()})
+
+
+def signer(ws: Workspace, party: str, person: str, *, drill: bool = False) -> Signer:
+    """Return a person of a party with the party's key, which is made at first use (mode 0600)."""
+    return Signer(party, person, load_or_create_key(ws.settings.keys_dir, party), drill)
+
+
+def trusted(ws: Workspace) -> dict[str, str]:
+    """Return the public keys of all parties [base64]; a node that holds all their keys makes missing ones."""
+    for party in parties():
+        if not (ws.settings.keys_dir / f"{party}.pub").exists():
+            load_or_create_key(ws.settings.keys_dir, party)
+    return trusted_keys(ws.settings.keys_dir, parties())
+
+
+def open_drafts(ws: Workspace, world: str) -> list[VersionRow]:
+    """Return the versions of a world that wait for a decision."""
+    with ws.ledger.read() as conn:
+        return [row for row in list_versions(conn, world, limit=500) if row.state in OPEN]
+
+
+def approve_drill(ws: Workspace, world: str, at: datetime) -> list[VersionRow]:
+    """Approve every open draft of a world for all its parties, as a drill; refused for anything Actual."""
+    rows = open_drafts(ws, world)
+    with ws.ledger.write() as conn:
+        for row in rows:
+            for party in required_parties(WarningContent.from_dict(row.content)):
+                who = signer(ws, party, DRILL_PERSON, drill=True)
+                approve(conn, row.warning_id, row.version, who, at)
+    return rows
+
+
+def world_time(content: WarningContent, now: datetime) -> datetime:
+    """Return the present of a warning's world: the clock for Actual ones, else the instant of its snapshot.
+
+    An exercise plays in its own time: a replay of 2019 is decided, issued and delivered in 2019.
+    """
+    return now if content.cap_status == "Actual" else parse_instant(content.as_of)

@@ -1,0 +1,25 @@
+"""Planning a cycle of a simulated world: its present is part of the world, not of the clock."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flows.ingest import simulated_world
+from flows.plan import CyclePlan, world_name
+from flows.workspace import Workspace
+from pipeline.ledger.runs import newest_current_run
+
+SNAPSHOT = timedelta(minutes=20)
+"""When a simulated cycle takes its snapshot, after the issue; the services have then published the hour."""
+
+
+def plan_simulated(ws: Workspace, seed: int, quiet_season: bool, *, drill: bool) -> CyclePlan:
+    """Plan the cycle at which a simulated world stands; one that ran already is found in the ledger.
+
+    Two worlds of different seeds stand at different instants, chosen when they are made.
+    """
+    name = world_name(seed, quiet_season)
+    with ws.ledger.read() as conn:
+        before = newest_current_run(conn, name)
+    cycle = before.cycle if before is not None else simulated_world(seed, quiet_season).end
+    return CyclePlan(name, cycle, cycle + SNAPSHOT, "simulated", drill, seed, quiet_season)

@@ -1,0 +1,172 @@
+"""A cycle in a dozen lines: what was found, what was said to whom, where to look; from the ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from alerts.content import WarningContent
+from alerts.recipients import load_recipients
+from flows.bulletin import bulletin_path, warning_of_run
+from flows.issue import cap_path
+from flows.plan import CyclePlan
+from flows.workspace import Workspace
+from pipeline.cities import all_cities
+from pipeline.errors import UsageError
+from pipeline.ledger.audit import verify_audit
+from pipeline.ledger.deliveries import read_outbox
+from pipeline.ledger.episodes import list_episodes
+from pipeline.ledger.runs import RunRow, current_run
+from pipeline.ledger.warnings import read_signatures
+from pipeline.names import is_simulated
+from pipeline.times import iso
+
+Plain = dict[str, Any]
+
+
+def summary_of(ws: Workspace, plan: CyclePlan) -> Plain:
+    """Return the facts of a cycle's current run as plain data; the same until something new happens."""
+    with ws.ledger.read() as conn:
+        run = current_run(conn, plan.world, plan.cycle)
+        if run is None:
+            raise UsageError(f"cycle {iso(plan.cycle)} of {plan.world} has not run; run it first")
+        audit = verify_audit(conn)
+        episodes = [e for e in list_episodes(conn, plan.world) if e.run_id == run.id]
+    return {
+        "world": plan.world,
+        "simulated": is_simulated(plan.world),
+        "mode": plan.mode,
+        "cycle": iso(plan.cycle),
+        "as_of": iso(run.as_of),
+        "run": run.id,
+        "model": run.model_id,
+        "degraded": run.degraded,
+        "inputs": run.inputs["used"],
+        "missing": run.inputs["missing"],
+        "batches": len(run.inputs["batches"]),
+        "forecast": _outlook(ws, run),
+        "episodes": [
+            {"id": e.id, "city": e.city, "onset": iso(e.onset), "until": iso(e.until), "state": e.state}
+            for e in episodes
+        ],
+        "warning": _warning(ws, plan, run),
+        "audit": {"ok": audit.ok, "rows": audit.rows},
+        "products": {
+            "bulletin": str(bulletin_path(ws, run)),
+            "forecast": str(ws.settings.data_dir / run.products["forecast"]),
+            "predictions": str(ws.settings.data_dir / run.products["predictions"]),
+            "outbox": str(ws.settings.outbox_dir),
+        },
+    }
+
+
+def summary_lines(found: Plain) -> list[str]:
+    """Write the facts of a cycle as lines for a person."""
+    label = {
+        "simulated": f"SIMULATED world {found['world']}: an exercise, nothing of this happened",
+        "replay": "REPLAY of measurements: an exercise, run as it would have been run then",
+        "live": "live cycle on measurements",
+    }[found["mode"]]
+    lines = [
+        label,
+        f"cycle      {_kst(found['cycle'])}; run {found['run']}",
+        f"inputs     {len(found['inputs'])} series known at {found['as_of']}, {found['batches']} batches"
+        + (f"; missing {', '.join(found['missing'])}" if found["missing"] else "; none missing"),
+        f"model      {found['model']}" + (f"; DEGRADED: {found['degraded']}" if found["degraded"] else ""),
+    ]
+    lines += [f"forecast   {line}" for line in found["forecast"]]
+    lines += _episode_lines(found) + _warning_lines(found["warning"])
+    audit = found["audit"]
+    lines.append(f"audit      {'whole' if audit['ok'] else 'BROKEN'}, {audit['rows']} rows")
+    lines += [f"look at    {path}" for path in _places(found)]
+    return lines
+
+
+def _places(found: Plain) -> list[str]:
+    places = [found["products"]["bulletin"], found["products"]["forecast"]]
+    if found["warning"]:
+        places += [found["warning"]["cap"], found["products"]["outbox"]]
+    return [p for p in places if p]
+
+
+def _outlook(ws: Workspace, run: RunRow) -> list[str]:
+    rows = pd.read_parquet(ws.settings.data_dir / run.products["predictions"])
+    rows = rows[(rows["model"] == "sameair") & (rows["target"] == "daily")]
+    lines = []
+    for city in all_cities().values():
+        own = rows[rows["city"] == city.id].sort_values("lead_day")
+        days = [
+            f"D+{day} {mean:.0f} ({low:.0f}-{high:.0f})"
+            for day, mean, low, high in own[["lead_day", "mean", "q10", "q90"]].to_numpy().tolist()
+        ]
+        threshold = 50 if city.country == "KR" else 75
+        peak = own[f"p_gt_{threshold}"].max()
+        lines.append(f"{city.name['en']:<8}{', '.join(days)} ug/m3; highest P(>{threshold}) {peak:.0%}")
+    return lines
+
+
+def _warning(ws: Workspace, plan: CyclePlan, run: RunRow) -> Plain | None:
+    row = warning_of_run(ws, plan.world, run.id)
+    if row is None:
+        return None
+    content = WarningContent.from_dict(row.content)
+    with ws.ledger.read() as conn:
+        signatures = read_signatures(conn, row.warning_id, row.version)
+        messages = read_outbox(conn, row.warning_id, row.version)
+    agencies = {r.id: r.agency["en"] for r in load_recipients(ws.settings.recipients_file)}
+    path = cap_path(ws, row.warning_id, row.version)
+    return {
+        "id": row.warning_id,
+        "version": row.version,
+        "state": row.state,
+        "product": content.product,
+        "level": content.level,
+        "cap_status": content.cap_status,
+        "cities": [c.city for c in content.cities],
+        "onset": content.onset,
+        "expires": content.expires,
+        "review_deadline": content.review_deadline,
+        "links": [
+            f"{x.upwind} to {x.downwind}, lift {x.lift:.1f}, lag {x.lag_hours:.0f} h" for x in content.links
+        ],
+        "signed": [
+            f"{s.party}: {s.decision} by {s.person}"
+            for s in signatures
+            if s.content_digest == row.content_digest
+        ],
+        "sent": [agencies.get(m.recipient, m.recipient) for m in messages if m.state == "sent"],
+        "not_sent": [f"{m.recipient} {m.state}: {m.last_error}" for m in messages if m.state != "sent"],
+        "cap": str(path) if path.exists() else "",
+    }
+
+
+def _episode_lines(found: Plain) -> list[str]:
+    if not found["episodes"]:
+        return ["episodes   none: no day exceeds the policy's thresholds with enough probability"]
+    return [
+        f"episode    {e['city']} {e['onset']} to {e['until']}, {e['state']} ({e['id']})"
+        for e in found["episodes"]
+    ]
+
+
+def _warning_lines(warning: Plain | None) -> list[str]:
+    if warning is None:
+        return ["warning    none was proposed; nothing was sent to anybody"]
+    name = f"{warning['product'].replace('_', ' ')} {warning['level']}".strip()
+    where, which = " and ".join(warning["cities"]), f"({warning['id']} v{warning['version']})"
+    nobody = f"by nobody yet: sameair warnings approve {warning['id']}, until {warning['review_deadline']}"
+    lines = [f"warning    {name}, {warning['cap_status']}, {where}: {warning['state']} {which}"]
+    lines += [f"link       {link}" for link in warning["links"]]
+    lines.append(f"signed     {'; '.join(warning['signed']) or nobody}")
+    if warning["sent"]:
+        lines.append(f"sent to    {len(warning['sent'])} agencies: {', '.join(warning['sent'])}")
+    lines += [f"NOT SENT   {line}" for line in warning["not_sent"]]
+    return lines
+
+
+def _kst(cycle: str) -> str:
+    when = pd.Timestamp(cycle).to_pydatetime()
+    local = when.astimezone(ZoneInfo("Asia/Seoul"))
+    return f"{local:%Y-%m-%d %H} KST ({cycle})"
