@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 export UV_SYSTEM_CERTS = 1
 export UV_COMPILE_BYTECODE = 1
 
-.PHONY: run test test-all check setup setup-dev lock clean
+.PHONY: run test test-all check setup setup-dev lock fonts map docs clean
 
 run: setup
 	$(VENV)/bin/sameair run $(if $(DATA_DIR),--data-dir $(DATA_DIR))
@@ -47,6 +47,16 @@ lock: setup-dev
 	$(PY) -m uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate --generate-hashes requirements-uv.in -o requirements-uv.lock
 	$(PY) -m uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate --generate-hashes requirements.in -o requirements.lock
 	$(PY) -m uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate --generate-hashes requirements-dev.in -o requirements-dev.lock
+
+# Committed files that are made from the code or from pinned packages; tests compare them.
+fonts: setup-dev
+	$(PY) -m alerts.fonts.build_subset
+
+map: setup-dev
+	$(PY) -m alerts.map.build_map
+
+docs: setup-dev
+	PYTHONPATH=. $(PY) docs/make_contracts.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

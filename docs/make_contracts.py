@@ -1,4 +1,4 @@
-"""Write docs/data-contracts.md from the code that enforces the contracts; `make docs` runs it, a test compares."""
+"""Write docs/data-contracts.md from the code that enforces the contracts; run by `make docs`."""
 
 from __future__ import annotations
 

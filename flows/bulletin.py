@@ -21,20 +21,20 @@ PRODUCTS = ("joint_warning", "single_city_warning", "notice")
 """Which warning the page of a run shows when there are several: the widest first."""
 
 
-def warning_of_run(ws: Workspace, world: str, run_id: str) -> VersionRow | None:
-    """Return the widest warning that a run proposed and nobody rejected, or None."""
+def warnings_of_run(ws: Workspace, world: str, run_id: str) -> list[VersionRow]:
+    """Return the versions that a run proposed and nobody rejected, the widest product first."""
     with ws.ledger.read() as conn:
         rows = [r for r in list_versions(conn, world, limit=500) if r.content["run_id"] == run_id]
     alive = [r for r in rows if r.state not in ("rejected", "expired")]
-    return min(alive, key=lambda r: PRODUCTS.index(r.content["product"]), default=None)
+    return sorted(alive, key=lambda r: (PRODUCTS.index(r.content["product"]), r.warning_id))
 
 
 def write_bulletin(ws: Workspace, run_id: str) -> Path:
     """Write the bulletin of a run as one self-contained HTML file; writing it again replaces it."""
     view = read_run(ws, run_id)
     plan = plan_of(view)
-    row = warning_of_run(ws, plan.world, run_id)
-    content = WarningContent.from_dict(row.content) if row else None
+    proposed = warnings_of_run(ws, plan.world, run_id)
+    content = WarningContent.from_dict(proposed[0].content) if proposed else None
     facts = RunFacts(
         run_id=run_id,
         world=plan.world,

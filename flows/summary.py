@@ -9,7 +9,7 @@ import pandas as pd
 
 from alerts.content import WarningContent
 from alerts.recipients import load_recipients
-from flows.bulletin import bulletin_path, warning_of_run
+from flows.bulletin import bulletin_path, warnings_of_run
 from flows.issue import cap_path
 from flows.plan import CyclePlan
 from flows.workspace import Workspace
@@ -19,7 +19,7 @@ from pipeline.ledger.audit import verify_audit
 from pipeline.ledger.deliveries import read_outbox
 from pipeline.ledger.episodes import list_episodes
 from pipeline.ledger.runs import RunRow, current_run
-from pipeline.ledger.warnings import read_signatures
+from pipeline.ledger.warnings import VersionRow, read_signatures
 from pipeline.names import is_simulated
 from pipeline.times import iso
 
@@ -51,7 +51,7 @@ def summary_of(ws: Workspace, plan: CyclePlan) -> Plain:
             {"id": e.id, "city": e.city, "onset": iso(e.onset), "until": iso(e.until), "state": e.state}
             for e in episodes
         ],
-        "warning": _warning(ws, plan, run),
+        "warnings": [_warning(ws, row) for row in warnings_of_run(ws, plan.world, run.id)],
         "audit": {"ok": audit.ok, "rows": audit.rows},
         "products": {
             "bulletin": str(bulletin_path(ws, run)),
@@ -77,7 +77,10 @@ def summary_lines(found: Plain) -> list[str]:
         f"model      {found['model']}" + (f"; DEGRADED: {found['degraded']}" if found["degraded"] else ""),
     ]
     lines += [f"forecast   {line}" for line in found["forecast"]]
-    lines += _episode_lines(found) + _warning_lines(found["warning"])
+    lines += _episode_lines(found)
+    lines += [line for warning in found["warnings"] for line in _warning_lines(warning)]
+    if not found["warnings"]:
+        lines.append("warning    none was proposed; nothing was sent to anybody")
     audit = found["audit"]
     lines.append(f"audit      {'whole' if audit['ok'] else 'BROKEN'}, {audit['rows']} rows")
     lines += [f"look at    {path}" for path in _places(found)]
@@ -86,8 +89,8 @@ def summary_lines(found: Plain) -> list[str]:
 
 def _places(found: Plain) -> list[str]:
     places = [found["products"]["bulletin"], found["products"]["forecast"]]
-    if found["warning"]:
-        places += [found["warning"]["cap"], found["products"]["outbox"]]
+    if found["warnings"]:
+        places += [*(w["cap"] for w in found["warnings"]), found["products"]["outbox"]]
     return [p for p in places if p]
 
 
@@ -107,10 +110,7 @@ def _outlook(ws: Workspace, run: RunRow) -> list[str]:
     return lines
 
 
-def _warning(ws: Workspace, plan: CyclePlan, run: RunRow) -> Plain | None:
-    row = warning_of_run(ws, plan.world, run.id)
-    if row is None:
-        return None
+def _warning(ws: Workspace, row: VersionRow) -> Plain:
     content = WarningContent.from_dict(row.content)
     with ws.ledger.read() as conn:
         signatures = read_signatures(conn, row.warning_id, row.version)
@@ -151,9 +151,7 @@ def _episode_lines(found: Plain) -> list[str]:
     ]
 
 
-def _warning_lines(warning: Plain | None) -> list[str]:
-    if warning is None:
-        return ["warning    none was proposed; nothing was sent to anybody"]
+def _warning_lines(warning: Plain) -> list[str]:
     name = f"{warning['product'].replace('_', ' ')} {warning['level']}".strip()
     where, which = " and ".join(warning["cities"]), f"({warning['id']} v{warning['version']})"
     nobody = f"by nobody yet: sameair warnings approve {warning['id']}, until {warning['review_deadline']}"

@@ -21,10 +21,7 @@ def review(
     data_dir: DataDir = None,
 ) -> None:
     """Serve the review pages and the read API until stopped; decisions are made with `sameair warnings`."""
-    import uvicorn
+    from review.app import serve
 
-    from review.app import create_app
-
-    app = create_app(make_settings(data_dir))
     print_lines([f"review pages at http://{host}:{port}/ ; stop with Ctrl-C"])
-    uvicorn.run(app, host=host, port=port, log_level="warning")
+    serve(make_settings(data_dir), host=host, port=port)
