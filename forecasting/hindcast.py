@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 
@@ -16,11 +20,14 @@ from pipeline.times import cycles_between, to_ns
 
 Progress = Callable[[str, int, int], None]
 Models = Mapping[str, Model | None]
-ModelChoice = Callable[[datetime], Models]
-"""Returns the models to use at an issue; never one that learned from later values."""
+Tables = dict[str, pd.DataFrame]
+Scene = tuple[AsOfPanel, Sequence[City], Models, Sequence[str]]
 
 MARGIN_DAYS = 5
 """Days after a left-out year that are left out with it, for forecasts reach over the turn of the year."""
+
+CHUNK = 8
+"""Issues that a worker replays before it reports."""
 
 
 def issues_between(first: date, last: date) -> list[datetime]:
@@ -30,7 +37,7 @@ def issues_between(first: date, last: date) -> list[datetime]:
     8
     """
     start = datetime(first.year, first.month, first.day, tzinfo=UTC)
-    return cycles_between(start, datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1))
+    return cycles_between(start, end_of_day(last))
 
 
 def end_of_day(day: date) -> datetime:
@@ -46,35 +53,37 @@ def hindcast(
     panel: AsOfPanel,
     cities: Sequence[City],
     issues: Sequence[datetime],
-    models_at: ModelChoice,
+    models: Models,
     *,
     quantities: Sequence[str] = QUANTITIES,
+    workers: int = 1,
     progress: Progress | None = None,
-) -> dict[str, pd.DataFrame]:
-    """Replay issues one by one; what an issue gives does not depend on which others are replayed.
+) -> Tables:
+    """Replay issues one by one; what an issue gives depends neither on the others nor on the workers.
 
     Parameters
     ----------
     panel : series with all versions
     cities : cities to forecast
     issues : nominal issue times [UTC]; each is its own snapshot instant
-    models_at : which models to use at an issue
+    models : the model of every quantity, which learned nothing that it should not know
+    workers : processes to share the work between
 
     Returns
     -------
     for every quantity the table of ``forecasting.predictions``, one row per city, model, issue and target,
     for every issue whatever was missing
     """
-    tables: dict[str, list[pd.DataFrame]] = {q: [] for q in quantities}
-    for done, issue in enumerate(issues):
-        rows = forecast_issue(
-            panel, models_at(issue), cities, issue_time=issue, as_of=issue, quantities=quantities
-        ).rows
-        for quantity in quantities:
-            tables[quantity].append(rows[quantity])
+    scene: Scene = (panel, cities, models, quantities)
+    chunks = [list(issues[i : i + CHUNK]) for i in range(0, len(issues), CHUNK)]
+    parts: list[Tables] = []
+    done = 0
+    for chunk, tables in zip(chunks, _replayed(scene, chunks, workers), strict=True):
+        parts.append(tables)
+        done += len(chunk)
         if progress:
-            progress("hindcast", done + 1, len(issues))
-    return {q: pd.concat(parts, ignore_index=True) for q, parts in tables.items() if parts}
+            progress("replaying cycles", done, len(issues))
+    return {q: pd.concat([part[q] for part in parts], ignore_index=True) for q in quantities if parts}
 
 
 def without_year(panel: AsOfPanel, year: int) -> AsOfPanel:
@@ -97,3 +106,34 @@ def without_year(panel: AsOfPanel, year: int) -> AsOfPanel:
         values = np.where(hidden, np.nan, series.values)
         kept[key] = AsOfSeries(series.times, series.received, values, series.interval_hours)
     return AsOfPanel(kept, panel.world, panel.batches)
+
+
+def _replayed(scene: Scene, chunks: Sequence[list[datetime]], workers: int) -> Iterable[Tables]:
+    """Yield the tables of every chunk in order, from this process or from several."""
+    if workers <= 1 or len(chunks) <= 1:
+        yield from (_replay(scene, chunk) for chunk in chunks)
+        return
+    with tempfile.TemporaryDirectory(prefix="sameair-") as folder:
+        file = Path(folder) / "scene.joblib"
+        joblib.dump(scene, file)
+        run = joblib.Parallel(n_jobs=min(workers, len(chunks)), return_as="generator")
+        yield from run(joblib.delayed(_replay_from)(file, chunk) for chunk in chunks)
+
+
+@lru_cache(maxsize=1)
+def _read_scene(file: Path) -> Scene:
+    scene: Scene = joblib.load(file)
+    return scene
+
+
+def _replay_from(file: Path, issues: Sequence[datetime]) -> Tables:
+    return _replay(_read_scene(file), issues)
+
+
+def _replay(scene: Scene, issues: Sequence[datetime]) -> Tables:
+    panel, cities, models, quantities = scene
+    made = [
+        forecast_issue(panel, models, cities, issue_time=i, as_of=i, quantities=quantities).rows
+        for i in issues
+    ]
+    return {q: pd.concat([rows[q] for rows in made], ignore_index=True) for q in quantities}

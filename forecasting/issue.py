@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 import pandas as pd
 import xarray as xr
+from threadpoolctl import ThreadpoolController
 
 from forecasting.baselines import Baseline
 from forecasting.model import Model
@@ -54,7 +56,27 @@ def forecast_issue(
     Returns
     -------
     samples and paths of the operational forecast, and rows of it and of both baselines
+
+    Numerical libraries run on one thread here: an issue is too small for more, and the order of their sums,
+    so the last digit, then depends on no machine and no number of workers.
     """
+    with _controller().limit(limits=1):
+        return _forecast(panel, models, cities, issue_time, as_of, quantities)
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _forecast(
+    panel: AsOfPanel,
+    models: Mapping[str, Model | None],
+    cities: Sequence[City],
+    issue_time: datetime,
+    as_of: datetime,
+    quantities: Sequence[str],
+) -> IssueForecast:
     samples, paths, rows = {}, {}, {}
     for quantity in quantities:
         model = models.get(quantity)

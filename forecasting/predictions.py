@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,7 @@ COLUMNS: Final = (*KEY_COLUMNS, "mean", *QUANTILE_COLUMNS, *PROBABILITY_COLUMNS,
 
 Floats = npt.NDArray[np.float64]
 Times = npt.NDArray[np.datetime64]
+Part = dict[str, npt.NDArray[Any]]
 
 
 def prediction_rows(
@@ -54,22 +55,26 @@ def prediction_rows(
     hours observed by then. Times are UTC; the mean is over (valid_start, valid_end]; probabilities are
     those of the unrounded mean exceeding the number.
     """
-    facts = {
-        "model": model,
-        "issue_time": pd.Timestamp(instant_of(paths, "issue_time")),
-        "model_id": str(paths.attrs.get("model_id", "")),
-        "degraded": str(paths.attrs.get("degraded", "")),
-    }
     parts = [
-        pd.DataFrame({**facts, "city": city.id, **part})
+        {"city": np.full(len(part["mean"]), city.id, object), **part}
         for city in cities
         if city.id in paths["city"].values
         for part in (_hourly(paths, city, quantity), _daily(paths, city, quantity))
     ]
-    return pd.concat(parts, ignore_index=True)[list(COLUMNS)].astype({"lead_day": "Int64"})
+    rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    table = pd.DataFrame(rows).assign(
+        model=model,
+        issue_time=pd.Timestamp(instant_of(paths, "issue_time")).as_unit("ns"),
+        model_id=str(paths.attrs.get("model_id", "")),
+        degraded=str(paths.attrs.get("degraded", "")),
+        lead_day=pd.array(rows["lead_day"], "Float64").astype("Int64"),
+        valid_start=pd.DatetimeIndex(rows["valid_start"]).tz_localize("UTC"),
+        valid_end=pd.DatetimeIndex(rows["valid_end"]).tz_localize("UTC"),
+    )
+    return table.astype({"city": "str", "target": "str"})[list(COLUMNS)]
 
 
-def _hourly(paths: xr.Dataset, city: City, quantity: str) -> dict[str, object]:
+def _hourly(paths: xr.Dataset, city: City, quantity: str) -> Part:
     issue = instant_of(paths, "issue_time")
     spec = city.spec(quantity, "reference", str(paths.attrs.get("world", "measured")))
     step = np.timedelta64((spec.interval_hours if spec else 1) * NS_HOUR, "ns")
@@ -78,31 +83,33 @@ def _hourly(paths: xr.Dataset, city: City, quantity: str) -> dict[str, object]:
     on_cadence = ends.astype("int64") % step.astype("int64") == 0
     wanted = on_cadence & (ends - step >= start) & (ends <= last)
     members = paths[quantity].sel(city=city.id).transpose("realization", "time").values[:, wanted]
-    times = _times(ends[wanted] - step, ends[wanted], issue)
-    return {"target": "hourly", "lead_day": pd.NA, "observed_share": 0.0, **times, **_statistics(members)}
+    return _part("hourly", ends[wanted] - step, ends[wanted], issue, members)
 
 
-def _daily(paths: xr.Dataset, city: City, quantity: str) -> dict[str, object]:
+def _daily(paths: xr.Dataset, city: City, quantity: str) -> Part:
     issue = instant_of(paths, "issue_time")
     today = np.datetime64(local_date(issue, city.timezone), "ns")
     days = day_means(paths, city, quantity)
     lead_day = ((days["day"].values - today) / np.timedelta64(1, "D")).astype(int)
     wanted = (lead_day >= 0) & (lead_day <= FORECAST_DAYS)
     members = days["day_mean"].transpose("realization", "day").values[:, wanted]
+    start, end = days["valid_start"].values[wanted], days["valid_end"].values[wanted]
+    part = _part("daily", start, end, issue, members)
+    part["lead_day"] = lead_day[wanted].astype(float)
+    part["observed_share"] = days["observed_share"].values[wanted]
+    return part
+
+
+def _part(target: str, start: Times, end: Times, issue: datetime, members: Floats) -> Part:
+    """Return the columns of rows of one city and target; ``lead_day`` and ``observed_share`` as for hours."""
     return {
-        "target": "daily",
-        "lead_day": lead_day[wanted],
-        "observed_share": days["observed_share"].values[wanted],
-        **_times(days["valid_start"].values[wanted], days["valid_end"].values[wanted], issue),
+        "target": np.full(len(end), target, object),
+        "valid_start": start,
+        "valid_end": end,
+        "lead_hours": ((end - to_ns(issue)) // np.timedelta64(NS_HOUR, "ns")).astype("int64"),
+        "lead_day": np.full(len(end), np.nan),
+        "observed_share": np.zeros(len(end)),
         **_statistics(members),
-    }
-
-
-def _times(start: Times, end: Times, issue: datetime) -> dict[str, object]:
-    return {
-        "valid_start": pd.DatetimeIndex(start).tz_localize("UTC"),
-        "valid_end": pd.DatetimeIndex(end).tz_localize("UTC"),
-        "lead_hours": ((end - to_ns(issue)) / np.timedelta64(NS_HOUR, "ns")).astype("int64"),
     }
 
 

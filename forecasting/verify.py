@@ -16,12 +16,14 @@ from pipeline.asof import AsOfPanel
 from pipeline.cities import City
 from pipeline.names import PM_THRESHOLDS, QUANTILE_LEVELS
 from pipeline.paths import day_means, observed_paths
-from pipeline.scores import block_interval, brier, contingency_scores, mean_quantile_score, roc_area, skill
+from pipeline.scores import brier, contingency_scores, mean_quantile_score, roc_area, skill, skill_interval
 from pipeline.times import from_ns
 
 Floats = npt.NDArray[np.float64]
 DECISION_PROBABILITY = 0.5
 """A yes/no forecast says yes at this probability; used for POD, FAR and CSI."""
+
+REFERENCES = ("climatology", "persistence")
 
 LEAD_BANDS = ((0, 24), (24, 48), (48, 72), (72, 96))
 """Hourly rows are scored over these ranges of ``lead_hours``, (low, high] [h]."""
@@ -61,8 +63,8 @@ def observed_truth(
 
 
 def score_predictions(
-    predictions: pd.DataFrame, truth: pd.DataFrame, *, seed: int = 0, draws: int = 200
-) -> dict[str, Any]:
+    predictions: pd.DataFrame, truth: pd.DataFrame, *, seed: int = 0, draws: int = 1000
+) -> dict[str, list[dict[str, Any]]]:
     """Score a table of predictions; every model on the same rows, with counts and bootstrap intervals.
 
     Parameters
@@ -75,14 +77,18 @@ def score_predictions(
     -------
     ``exceedance``: one entry per city, model, target, lead and threshold with n, events, Brier score, Brier
     skill score against climatology and persistence, ROC area, POD, FAR and CSI at probability 0.5;
-    ``continuous``: RMSE, MAE, bias, mean quantile score, and the coverage of the central 80 % and 90 %
+    ``continuous``: RMSE, MAE, bias, mean quantile score, and the coverage of the central 80 % and 90 %.
+    What is undefined is None. Rows without a measured value are left out.
     """
     rows = predictions.merge(truth, on=["city", "target", "valid_end"], how="inner")
     rows = _on_common_rows(rows.dropna(subset=["mean"]))
     rng = np.random.default_rng(seed)
     exceedance, continuous = [], []
     for (city, target, lead), group in rows.groupby(["city", "target", _lead_label(rows)], sort=True):
-        models = {str(name): part.reset_index(drop=True) for name, part in group.groupby("model")}
+        models = {
+            str(name): part.sort_values(["issue_time", "valid_end"], ignore_index=True)
+            for name, part in group.groupby("model")
+        }
         for name, part in models.items():
             key = {"city": city, "model": name, "target": target, "lead": lead, "n": len(part)}
             continuous.append({**key, **_continuous(part)})
@@ -121,33 +127,18 @@ def _exceedance(
     part = models[name]
     event: Floats = np.asarray(part["observed"] > threshold, dtype=np.float64)
     p = part[column].to_numpy(float)
-    scores: dict[str, float] = {"events": float(event.sum()), "brier_score": brier(p, event)}
-    for reference in ("climatology", "persistence"):
+    scores: dict[str, float] = {"events": int(event.sum()), "brier_score": brier(p, event)}
+    for reference in REFERENCES:
         if reference in models and name != reference:
             other = models[reference][column].to_numpy(float)
             label = f"brier_skill_score_{reference}"
             scores[label] = skill(scores["brier_score"], brier(other, event))
-            if reference == "climatology" and event.sum() > 0:
-                scores |= _skill_interval(label, p, other, event, part, rng, draws)
+            if reference == "climatology":
+                days = part["valid_end"].to_numpy("datetime64[D]").astype(np.int64)
+                interval = skill_interval((p - event) ** 2, (other - event) ** 2, days, rng, draws=draws)
+                scores |= dict(zip((f"{label}_low", f"{label}_high"), interval, strict=True))
     decided = contingency_scores((p >= DECISION_PROBABILITY).astype(float), event)
     return {**scores, "roc_area": roc_area(p, event), **decided}
-
-
-def _skill_interval(
-    label: str,
-    p: Floats,
-    other: Floats,
-    event: Floats,
-    part: pd.DataFrame,
-    rng: np.random.Generator,
-    draws: int,
-) -> dict[str, float]:
-    ours, theirs = (p - event) ** 2, (other - event) ** 2
-    days = part["valid_end"].to_numpy("datetime64[D]").astype(np.int64)
-    low, high = block_interval(
-        lambda at: skill(float(ours[at].mean()), float(theirs[at].mean())), days, rng, draws=draws
-    )
-    return {f"{label}_low": low, f"{label}_high": high}
 
 
 def _continuous(part: pd.DataFrame) -> dict[str, float]:

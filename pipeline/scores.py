@@ -6,7 +6,6 @@ a clean month, gives NaN and never 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -111,45 +110,50 @@ def mean_quantile_score(quantiles: Floats, levels: Floats, observed: Floats) -> 
     return float(np.mean(parts))
 
 
-def block_interval(
-    statistic: Callable[[npt.NDArray[np.int64]], float],
+def skill_interval(
+    losses: Floats,
+    reference_losses: Floats,
     days: npt.NDArray[np.int64],
     rng: np.random.Generator,
     *,
-    draws: int = 200,
+    draws: int = 1000,
     level: float = 0.9,
 ) -> tuple[float, float]:
-    """Return a bootstrap interval of a statistic, drawing whole blocks of days with replacement.
+    """Return a bootstrap interval of 1 − mean loss / mean reference loss, drawing whole blocks of days.
 
-    Episodes last for days, so single rows are not independent; blocks of BLOCK_DAYS days nearly are.
+    Episodes last for days, so single rows are not independent; blocks of BLOCK_DAYS days nearly are. NaN
+    with fewer than two blocks, or when the skill is undefined in more than half of the draws.
 
     Parameters
     ----------
-    statistic : called with row positions, returns the statistic of those rows
+    losses, reference_losses : (n,) such as squared errors, of the same rows
     days : (n,) day number of every row
     rng : source of randomness
     draws, level : number of resamples, and coverage of the interval
 
+    References
+    ----------
+    Künsch (1989), https://doi.org/10.1214/aos/1176347265
+
     Examples
     --------
-    >>> x = np.arange(70.0)
-    >>> low, high = block_interval(lambda at: float(x[at].mean()), np.arange(70), np.random.default_rng(1))
-    >>> bool(low < x.mean() < high)
+    >>> ours, theirs = np.linspace(0, 1, 70), np.ones(70)
+    >>> low, high = skill_interval(ours, theirs, np.arange(70), np.random.default_rng(1))
+    >>> bool(low < 1 - ours.mean() < high)
     True
     """
-    blocks = days // BLOCK_DAYS
-    names, position = np.unique(blocks, return_inverse=True)
-    members = [np.flatnonzero(position == i) for i in range(len(names))]
-    if len(members) < 2:
+    _, block = np.unique(days // BLOCK_DAYS, return_inverse=True)
+    blocks = int(block.max()) + 1 if len(block) else 0
+    if blocks < 2:
         return float("nan"), float("nan")
-    found = []
-    for _ in range(draws):
-        chosen = rng.integers(0, len(members), len(members))
-        found.append(statistic(np.concatenate([members[i] for i in chosen])))
-    known = np.array(found)[np.isfinite(found)]
-    if len(known) < draws / 2:
+    times_drawn = rng.multinomial(blocks, np.full(blocks, 1 / blocks), size=draws)
+    ours = times_drawn @ np.bincount(block, losses, blocks)
+    theirs = times_drawn @ np.bincount(block, reference_losses, blocks)
+    defined = theirs > 0
+    if defined.sum() < draws / 2:
         return float("nan"), float("nan")
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    found = 1 - ours[defined] / theirs[defined]
+    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 

@@ -99,15 +99,27 @@ def get_model(conn: Connection, model_id: str) -> ModelRow | None:
 
 
 def newest_model(conn: Connection, *, world: str, quantity: str, known_at: datetime) -> ModelRow | None:
-    """Return the operational model with the newest data that had been received by an instant, or None."""
+    """Return the operational model with the newest data that had been received by an instant, or None.
+
+    Of several with data until the same instant the one trained last is taken.
+    """
     usable = select(models).where(
         models.c.world == world,
         models.c.quantity == quantity,
         models.c.purpose == "operational",
         models.c.data_until <= known_at,
     )
-    row = conn.execute(usable.order_by(models.c.data_until.desc(), models.c.id.desc()).limit(1)).one_or_none()
+    order = (models.c.data_until.desc(), models.c.trained_at.desc(), models.c.id.desc())
+    row = conn.execute(usable.order_by(*order).limit(1)).one_or_none()
     return _model_row(row) if row is not None else None
+
+
+def list_models(conn: Connection, world: str | None = None, limit: int = 20) -> list[ModelRow]:
+    """Return the models trained last, of one world or of all."""
+    query = select(models).order_by(models.c.trained_at.desc(), models.c.id.desc()).limit(limit)
+    if world is not None:
+        query = query.where(models.c.world == world)
+    return [_model_row(row) for row in conn.execute(query)]
 
 
 def _model_row(row: Row[Any]) -> ModelRow:

@@ -1,0 +1,222 @@
+"""A hindcast as one job: models, every issue of a period, scores, and the files that hold them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flows.models import Models, train_until
+from flows.workspace import Workspace, reporter
+from forecasting.hindcast import Tables, end_of_day, hindcast, issues_between
+from forecasting.issue import QUANTITIES
+from forecasting.verify import as_of_everything, observed_truth, score_predictions
+from pipeline.asof import AsOfPanel
+from pipeline.cities import all_cities, city
+from pipeline.errors import UsageError
+from pipeline.files import write_atomic, write_with
+from pipeline.names import MEASURED
+from pipeline.series import load_panel
+from pipeline.times import iso
+
+FILES = {"pm2p5": "predictions.parquet", "pm10": "predictions_pm10.parquet"}
+
+
+@dataclass(frozen=True)
+class HindcastPlan:
+    """What to replay, with models that learned what.
+
+    Parameters
+    ----------
+    first, last : UTC days; every issue with ``first`` 00 UTC ≤ issue < ``last`` + 1 day
+    cities : ids of the cities whose rows are written; models always pool all cities
+    train_until : UTC day by whose end everything learned from had been received; None: no such limit
+    leave_out_years : learn anew for every scored year, without that year
+    """
+
+    first: date
+    last: date
+    cities: tuple[str, ...]
+    train_until: date | None
+    leave_out_years: bool = False
+    world: str = MEASURED
+    workers: int = 1
+
+    def caveats(self) -> list[str]:
+        """Say in which way the replay knows more than a forecaster could have known."""
+        found = []
+        if self.train_until is None or self.train_until >= self.first:
+            found.append("not honest: trained on values after the first issue")
+        if self.leave_out_years:
+            found.append(
+                "every scored year is left out of training, later years are not: skill, not a replay"
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class Hindcast:
+    """What a hindcast found, and the files that it wrote."""
+
+    tables: Tables
+    document: dict[str, Any]
+    files: dict[str, Path]
+
+
+def plan_hindcast(
+    first: str,
+    last: str,
+    cities: str,
+    train_until: str | None,
+    *,
+    leave_out_years: bool = False,
+    world: str = MEASURED,
+    workers: int = 1,
+) -> HindcastPlan:
+    """Check what was asked for on the command line.
+
+    Raises
+    ------
+    UsageError
+        a date that is none, dates reversed, an unknown city, or nothing said about training
+
+    Examples
+    --------
+    >>> plan_hindcast("2019-12-01", "2019-11-30", "seoul", "2019-11-30")
+    Traceback (most recent call last):
+    ...
+    pipeline.errors.UsageError: --to 2019-11-30 lies before --from 2019-12-01
+    """
+    begin, end = _day("--from", first), _day("--to", last)
+    if end < begin:
+        raise UsageError(f"--to {last} lies before --from {first}")
+    if train_until is None and not leave_out_years:
+        raise UsageError("say what may be learned from: --train-until DATE, or --leave-out-years")
+    ids = tuple(dict.fromkeys(city(part.strip()).id for part in cities.split(",") if part.strip()))
+    if not ids:
+        raise UsageError(f"--cities names none; there are {', '.join(sorted(all_cities()))}")
+    until = None if train_until is None else _day("--train-until", train_until)
+    return HindcastPlan(begin, end, ids, until, leave_out_years, world, max(1, workers))
+
+
+def run_hindcast(ws: Workspace, plan: HindcastPlan, out: Path) -> Hindcast:
+    """Replay a period and write ``predictions.parquet``, ``predictions_pm10.parquet`` and ``scores.json``.
+
+    Raises
+    ------
+    UsageError
+        the world holds no measurements of the cities
+    StorageError
+        a file cannot be written
+    """
+    panel = whole_panel(ws, plan.world)
+    tables, used = replay_issues(ws, plan, panel)
+    document = {"hindcast": facts_of(plan, used, tables), **scores_of(panel, tables)}
+    files = {}
+    for quantity, rows in tables.items():
+        files[FILES[quantity]] = _write_table(rows, out / FILES[quantity])
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    files["scores.json"] = write_atomic(out / "scores.json", text.encode())
+    return Hindcast(tables, document, files)
+
+
+def whole_panel(ws: Workspace, world: str) -> AsOfPanel:
+    """Return every version of all series of a world; UsageError when there are none."""
+    tell = reporter.get()
+    tell("reading measurements", 0, 1)
+    panel = load_panel(ws.store, all_cities().values(), world)
+    tell("reading measurements", 1, 1)
+    if not len(panel):
+        raise UsageError(
+            f"no series of world '{world}' are stored; run `sameair import-archive FOLDER` first"
+        )
+    return panel
+
+
+def replay_issues(ws: Workspace, plan: HindcastPlan, panel: AsOfPanel) -> tuple[Tables, list[Models]]:
+    """Replay a plan's issues; return the tables of its cities, and the models used."""
+    every = list(all_cities().values())
+    parts: list[Tables] = []
+    used: list[Models] = []
+    for issues, models in _trained_for(ws, plan, panel):
+        used.append(models)
+        parts.append(hindcast(panel, every, issues, models, workers=plan.workers, progress=reporter.get()))
+    tables = {q: pd.concat([part[q] for part in parts], ignore_index=True) for q in QUANTITIES}
+    return {q: t[t["city"].isin(plan.cities)].reset_index(drop=True) for q, t in tables.items()}, used
+
+
+def _trained_for(ws: Workspace, plan: HindcastPlan, panel: AsOfPanel) -> list[tuple[list[datetime], Models]]:
+    """Return the issues in groups that share models."""
+    issues = issues_between(plan.first, plan.last)
+    until = as_of_everything(panel)
+    if plan.train_until is not None:
+        until = min(until, end_of_day(plan.train_until))
+    if not plan.leave_out_years:
+        return [(issues, train_until(ws, panel, until))]
+    return [
+        (list(group), train_until(ws, panel, until, leave_out_year=year))
+        for year, group in groupby(issues, key=lambda issue: issue.year)
+    ]
+
+
+def facts_of(plan: HindcastPlan, used: Sequence[Models], tables: Tables) -> dict[str, Any]:
+    """Return what a reader of scores must know of how they were made."""
+    return {
+        "world": plan.world,
+        "from": plan.first.isoformat(),
+        "to": plan.last.isoformat(),
+        "cities": list(plan.cities),
+        "issues": len(issues_between(plan.first, plan.last)),
+        "train_until": plan.train_until.isoformat() if plan.train_until else None,
+        "leave_out_years": plan.leave_out_years,
+        "caveats": plan.caveats(),
+        "models": [
+            {
+                q: None if m is None else {"id": m.model_id, "data_until": iso(m.data_until)}
+                for q, m in one.items()
+            }
+            for one in used
+        ],
+        "rows": {FILES[q]: len(rows) for q, rows in tables.items()},
+    }
+
+
+def scores_of(panel: AsOfPanel, tables: Tables) -> dict[str, list[dict[str, Any]]]:
+    """Score the tables of every quantity against the newest known values; entries name their quantity."""
+    tell = reporter.get()
+    scores: dict[str, list[dict[str, Any]]] = {"exceedance": [], "continuous": []}
+    for done, (quantity, rows) in enumerate(tables.items()):
+        tell("scoring", done, len(tables))
+        for kind, entries in score_predictions(rows, truth_of(panel, rows, quantity)).items():
+            scores[kind] += [{"quantity": quantity, **entry} for entry in entries]
+    tell("scoring", len(tables), len(tables))
+    return scores
+
+
+def truth_of(panel: AsOfPanel, rows: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    """Return what was measured over the span of a table of predictions, as known now."""
+    return observed_truth(
+        panel,
+        list(all_cities().values()),
+        start=pd.Timestamp(rows["valid_start"].min()).to_pydatetime(),
+        end=pd.Timestamp(rows["valid_end"].max()).to_pydatetime(),
+        as_of=as_of_everything(panel),
+        quantity=quantity,
+    )
+
+
+def _write_table(rows: pd.DataFrame, path: Path) -> Path:
+    return write_with(path, lambda beside: rows.to_parquet(beside, index=False, compression="zstd"))
+
+
+def _day(option: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} {text} is no date; write it like 2019-12-01") from None

@@ -1,0 +1,211 @@
+"""Which model a forecast may use: the newest that learned nothing too late, else one trained now."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from filelock import FileLock, Timeout
+
+from flows.workspace import Workspace, reporter
+from forecasting.hindcast import without_year
+from forecasting.issue import QUANTITIES
+from forecasting.model import Model
+from forecasting.registry import load_model, save_model
+from forecasting.train import train
+from pipeline.asof import AsOfPanel
+from pipeline.cities import all_cities
+from pipeline.errors import NoUsableModel, StorageError
+from pipeline.ledger.models import ModelRow, Purpose, get_model, newest_model, register_model
+from pipeline.names import is_simulated
+from pipeline.series import load_panel
+from pipeline.times import to_ns, to_utc
+
+Models = dict[str, Model | None]
+log = logging.getLogger(__name__)
+
+LONGEST_TRAINING = 1800
+"""How long to wait for another process that trains the same model [s]."""
+
+
+def models_for(
+    ws: Workspace,
+    world: str,
+    known_at: datetime,
+    *,
+    panel: AsOfPanel | None = None,
+    quantities: Sequence[str] = QUANTITIES,
+) -> Models:
+    """Return, per quantity, the newest operational model that learned only what was known at an instant.
+
+    Where there is none, one is trained on what had been received by the beginning of that UTC day and
+    registered, so that all cycles of a day share it. None where the past is too short to learn from.
+
+    Parameters
+    ----------
+    panel : the world's whole series, if at hand; else they are read when training is needed
+    """
+    found: Models = {}
+    for quantity in quantities:
+        with ws.ledger.read() as conn:
+            row = newest_model(conn, world=world, quantity=quantity, known_at=known_at)
+        found[quantity] = _loaded(ws, row) if row is not None else None
+        if found[quantity] is None:
+            panel = panel or load_panel(ws.store, all_cities().values(), world, as_of=known_at)
+            found |= train_until(ws, panel, day_start(known_at), quantities=[quantity])
+    return found
+
+
+def train_until(
+    ws: Workspace,
+    panel: AsOfPanel,
+    data_until: datetime,
+    *,
+    quantities: Sequence[str] = QUANTITIES,
+    leave_out_year: int | None = None,
+    effort: str | None = None,
+) -> Models:
+    """Return models that learned from what was received by ``data_until``, trained unless they exist.
+
+    All cities are pooled. A model is taken from the registry only when it was trained on just these data;
+    two processes that want the same model train it once. A model that leaves out a year is registered, but
+    never used operationally.
+
+    Parameters
+    ----------
+    effort : see ``forecasting.train``; default "full" for measurements, "quick" for simulated worlds
+    """
+    chosen = effort or ("quick" if is_simulated(panel.world) else "full")
+    seen = panel if leave_out_year is None else without_year(panel, leave_out_year)
+    found: Models = {}
+    for quantity in quantities:
+        details: dict[str, object] = {
+            "effort": chosen,
+            "data": fingerprint(seen, data_until),
+            "leave_out_year": leave_out_year,
+        }
+        name = f"{panel.world}-{quantity}-{data_until:%Y%m%dT%H%M}-{leave_out_year or 'all'}"
+        with _training_lock(ws, name):
+            found[quantity] = _existing(ws, panel.world, quantity, data_until, details)
+            if found[quantity] is None:
+                found[quantity] = _trained(ws, seen, quantity, data_until, details)
+    return found
+
+
+def day_start(when: datetime) -> datetime:
+    """Return the beginning of an instant's UTC day.
+
+    >>> from pipeline.times import iso, parse_instant
+    >>> iso(day_start(parse_instant("2019-03-03T08:00Z")))
+    '2019-03-03T00:00:00Z'
+    """
+    return to_utc(when).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def fingerprint(panel: AsOfPanel, known_at: datetime) -> str:
+    """Return a digest of every version in a panel that had been received by an instant."""
+    digest = hashlib.sha256()
+    limit = to_ns(known_at)
+    for key in sorted(panel):
+        series = panel[key]
+        known = series.received <= limit
+        if known.any():
+            digest.update(key.encode())
+            for part in (series.times, series.received, series.values):
+                digest.update(part[known].tobytes())
+    return digest.hexdigest()
+
+
+def _existing(
+    ws: Workspace, world: str, quantity: str, data_until: datetime, details: dict[str, object]
+) -> Model | None:
+    if details["leave_out_year"] is not None:
+        return None
+    with ws.ledger.read() as conn:
+        row = newest_model(conn, world=world, quantity=quantity, known_at=data_until)
+    same = row is not None and row.data_until == data_until and details.items() <= row.details.items()
+    return _loaded(ws, row) if row is not None and same else None
+
+
+def _loaded(ws: Workspace, row: ModelRow) -> Model | None:
+    """Load a registered model; one that cannot be read is named in the log, and the cycle goes on."""
+    try:
+        return load_model(ws.settings.data_dir / row.path, row.digest)
+    except (NoUsableModel, StorageError) as error:
+        log.warning("model %s cannot be used: %s", row.id, error)
+        return None
+
+
+def _trained(
+    ws: Workspace, panel: AsOfPanel, quantity: str, data_until: datetime, details: dict[str, object]
+) -> Model | None:
+    year = details["leave_out_year"]
+    purpose: Purpose = "operational" if year is None else "leave_out"
+    try:
+        with _progress(quantity) as tell:
+            model = train(
+                panel,
+                list(all_cities().values()),
+                quantity,
+                data_until=data_until,
+                leave_out_years=() if year is None else (int(str(year)),),
+                effort=str(details["effort"]),
+                progress=tell,
+            )
+    except NoUsableModel as error:
+        log.warning("no model of %s: %s", quantity, error)
+        return None
+    _register(ws, model, purpose, details)
+    return model
+
+
+def _register(ws: Workspace, model: Model, purpose: Purpose, details: dict[str, object]) -> None:
+    """File a model, unless the same one lies there whole."""
+    with ws.ledger.read() as conn:
+        row = get_model(conn, model.model_id)
+    if row is not None and _loaded(ws, row) is not None:
+        return
+    saved = save_model(model, ws.settings.models_dir)
+    with ws.ledger.write() as conn:
+        register_model(
+            conn,
+            model_id=model.model_id,
+            world=model.world,
+            quantity=model.quantity,
+            data_until=model.data_until,
+            trained_at=ws.clock(),
+            purpose=purpose,
+            path=str(saved.path.relative_to(ws.settings.data_dir)),
+            digest=saved.digest,
+            details=details,
+        )
+
+
+@contextmanager
+def _training_lock(ws: Workspace, name: str) -> Iterator[None]:
+    """Let one process at a time train a model; the system frees the lock when its holder dies."""
+    folder = ws.settings.models_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / f".{name}.lock", timeout=LONGEST_TRAINING):
+            yield
+    except Timeout:
+        raise StorageError(f"another process has long been training {name}; wait for it or end it") from None
+
+
+@contextmanager
+def _progress(quantity: str) -> Iterator[Callable[[str, int, int], None]]:
+    """Pass the progress of a training on to the reporter, and finish every bar that it began."""
+    tell, sizes = reporter.get(), dict[str, int]()
+
+    def step(what: str, done: int, total: int) -> None:
+        label = f"training {quantity}: {what}"
+        sizes[label] = total
+        tell(label, done, total)
+
+    yield step
+    for label, total in sizes.items():
+        tell(label, total, total)
