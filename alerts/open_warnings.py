@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from alerts.content import WarningContent
+from alerts.versions import CLOSED, IN_FORCE, OPEN
 from pipeline.ledger.warnings import VersionRow
 from pipeline.times import iso
-
-IN_FORCE: Final = ("issued", "updated")
-PENDING: Final = ("draft", "in_review")
-CLOSED: Final = ("ended", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class OpenWarning:
 
     def latest(self, before: datetime) -> WarningContent | None:
         """Return the newest statement of an earlier cycle: one still under review, else the one in force."""
-        return self._newest(PENDING, before) or self.in_force(before)
+        return self._newest(OPEN, before) or self.in_force(before)
 
     def _newest(self, states: Sequence[str], before: datetime) -> WarningContent | None:
         found = [c for state, c in self.versions if state in states and c.issue_time < iso(before)]

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+WIDTH_OF_FILES = 200
+"""Columns of a table that goes to a file or another program."""
+
+
 class Report(Protocol):
     """Tells how far a long step has come: label, steps done, steps in all (0: unknown)."""
 
@@ -23,7 +27,9 @@ def console(*, stderr: bool = False) -> Console:
     """Return a console that colours on a terminal only."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else WIDTH_OF_FILES
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width)
 
 
 def print_json(document: Mapping[str, Any] | Sequence[Any]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -22,22 +22,17 @@ from alerts.outbox import Dispatch, Issued, Letter, issue
 from alerts.policy import Policy
 from alerts.recipients import load_recipients, select_recipients
 from alerts.smtp import SmtpChannel, SmtpServer
-from alerts.warnings import close
+from alerts.warnings import close, issue_times
 from flows.assess import policy_of
 from flows.signing import trusted
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
+from pipeline.errors import ReviewError
 from pipeline.files import write_atomic
 from pipeline.ledger.warnings import list_versions, read_version, read_versions
 from pipeline.settings import Settings
 
-
-@dataclass(frozen=True)
-class IssueReport:
-    """What was issued in this round, and what became of the messages."""
-
-    issued: tuple[Issued, ...]
-    delivery: DeliveryReport
+log = logging.getLogger(__name__)
 
 
 def channel_of(settings: Settings) -> Channel:
@@ -59,13 +54,21 @@ def channel_of(settings: Settings) -> Channel:
 
 
 def issue_approved(ws: Workspace, world: str, at: datetime) -> tuple[Issued, ...]:
-    """Issue every version of a world whose parties have all approved it; overdue ones are settled first."""
+    """Issue every version of a world whose parties have all approved it; overdue ones are settled first.
+
+    One that may not be issued is logged and left as it is; it never holds up another.
+    """
     with ws.ledger.write() as conn:
         ready = settle_overdue(conn, at, world=world).ready
-    done = tuple(issue_version(ws, warning_id, version, at) for warning_id, version in ready)
+    done = []
+    for warning_id, version in ready:
+        try:
+            done.append(issue_version(ws, warning_id, version, at))
+        except ReviewError as error:
+            log.error("not issued: %s", error)
     with ws.ledger.write() as conn:
         end_superseded(conn, world, at)
-    return done
+    return tuple(done)
 
 
 def end_superseded(conn: Connection, world: str, at: datetime) -> list[str]:
@@ -94,6 +97,7 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
     with ws.ledger.read() as conn:
         row = read_version(conn, warning_id, version)
         content = WarningContent.from_dict(row.content)
+        at = issue_times(conn, warning_id).get(version, at)
         background = background_of(ws, content, policy_of(ws))
     recipients = load_recipients(ws.settings.recipients_file)
     agencies = tuple(r.agency["en"] for r in select_recipients(content, recipients))

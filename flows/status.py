@@ -22,7 +22,7 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
     worlds = [world] if world else ws.store.worlds()
     return {
         "observations": [
-            {"world": name, **{k: str(v) for k, v in row.items()}}
+            {"world": name, **{str(k): str(v) for k, v in row.items()}}
             for name in worlds
             for row in ws.store.summary(name).to_dict("records")
         ],

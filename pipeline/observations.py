@@ -29,6 +29,7 @@ from pipeline.ledger.batches import (
     newest_ids,
     next_receipt,
     record_part,
+    worlds_listed,
 )
 from pipeline.observation_reads import Versions, load_versions, ns
 from pipeline.observation_rows import Rows, split_by_month
@@ -248,6 +249,11 @@ class ObservationStore:
         for column in ("first", "last"):
             found[column] = pd.to_datetime(found[column].astype("int64"), unit="s").astype("datetime64[ns]")
         return found
+
+    def worlds(self) -> list[str]:
+        """Return the names of the worlds that have observations."""
+        with self.ledger.read() as conn:
+            return worlds_listed(conn)
 
     def snapshot(self, world: str) -> datetime:
         """Return the present instant, such that nothing listed from now on is dated at or before it."""

@@ -102,6 +102,12 @@ def verify_audit(conn: Connection) -> AuditReport:
     return _verify_end(conn, expected - 1, previous)
 
 
+def newest_rows(conn: Connection, limit: int = 30) -> list[dict[str, Any]]:
+    """Return the last rows of the trail, newest first, as plain data."""
+    query = select(audit).order_by(audit.c.seq.desc()).limit(limit)
+    return [dict(row._mapping) for row in conn.execute(query)]
+
+
 def _problem(row: Row[Any], expected: int, previous: str) -> str:
     """Return what is wrong with one row, or nothing."""
     if row.seq != expected:

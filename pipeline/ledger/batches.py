@@ -77,6 +77,14 @@ def listed_batches(
     return [Batch(*row) for row in conn.execute(query.order_by(batches.c.seq))]
 
 
+def worlds_listed(conn: Connection) -> list[str]:
+    """Return the names of the worlds that have batches, sorted."""
+    return [
+        str(name)
+        for name in conn.execute(select(batches.c.world).distinct().order_by(batches.c.world)).scalars()
+    ]
+
+
 def newest_ids(conn: Connection, world: str, source: str, months: Sequence[str]) -> dict[str, str]:
     """Return the id of the batch listed last in each month (first to last) of a source, replaced or not."""
     place = (batches.c.world == world, batches.c.source == source)

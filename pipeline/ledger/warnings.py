@@ -190,7 +190,7 @@ def read_versions(conn: Connection, warning_id: str) -> list[VersionRow]:
 
 def read_in_state(conn: Connection, states: Iterable[str], world: str | None = None) -> list[VersionRow]:
     """Return every version of a world, or of all, that is in one of the states, oldest first."""
-    where = [warning_events.c.state.in_(list(states))]
+    where: list[Any] = [warning_events.c.state.in_(list(states))]
     if world is not None:
         where.append(warnings.c.world == world)
     return _versions(conn, *where)
