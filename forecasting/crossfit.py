@@ -19,6 +19,7 @@ Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
 
 BLOCK_DAYS = 91
+
 PURGE = np.timedelta64(5, "D").astype("timedelta64[ns]")
 
 
@@ -49,10 +50,36 @@ class Rows:
     issue: npt.NDArray[np.datetime64]
 
 
-def fold_of(issue: npt.NDArray[np.datetime64], start: np.datetime64, folds: int) -> npt.NDArray[np.int64]:
-    """Deal blocks of BLOCK_DAYS to the folds in turn."""
-    block = (issue - start) // np.timedelta64(BLOCK_DAYS, "D")
-    return (block.astype(np.int64) % folds).astype(np.int64)
+@dataclass(frozen=True)
+class Folds:
+    """Blocks of days, dealt to the folds in turn.
+
+    Parameters
+    ----------
+    days : distinct days of the training issues, ascending
+    length : days in a block
+    count : how many folds there are
+    """
+
+    days: npt.NDArray[np.datetime64]
+    length: int
+    count: int
+
+    def of(self, issue: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
+        """Return the fold of every issue.
+
+        >>> Folds(np.arange("2020-01-01", "2020-01-07", dtype="M8[D]"), 2, 2).of(
+        ...     np.array(["2020-01-02T08", "2020-01-03T02", "2020-01-06T20"], "M8[ns]")).tolist()
+        [0, 1, 0]
+        """
+        block = np.searchsorted(self.days, issue.astype("M8[D]")) // self.length
+        return (block % self.count).astype(np.int64)
+
+
+def deal_folds(issue: npt.NDArray[np.datetime64], count: int) -> Folds:
+    """Deal the days of the issues to folds: blocks of a season, or shorter so that every fold gets two."""
+    days = np.unique(issue.astype("M8[D]"))
+    return Folds(days, max(1, min(BLOCK_DAYS, len(days) // (2 * count))), count)
 
 
 def booster_of(size: Effort, seed: int, spread: bool = False) -> HistGradientBoostingRegressor:
@@ -86,7 +113,7 @@ class CrossFit:
 
 def cross_fit(rows: Rows, layout: Layout, fold: npt.NDArray[np.int64], size: Effort, seed: int) -> CrossFit:
     """Fit the linear part, the boosting of its held-out errors and the spread, each fold held out in turn."""
-    trains = [~(fold == k) & ~_near(rows.issue, fold == k) for k in range(int(fold.max()) + 1)]
+    trains = [~(fold == k) & ~_near(rows.issue, fold == k) for k in range(size.folds)]
     linears = side_by_side(
         fit_linear, [(rows.x[t], rows.y[t], rows.target[t], len(layout.targets)) for t in trains]
     )

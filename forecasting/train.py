@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.calibrate import fit_residuals
-from forecasting.crossfit import EFFORTS, Effort, Progress, Rows, cross_fit, fold_of
+from forecasting.crossfit import EFFORTS, Effort, Folds, Progress, Rows, cross_fit, deal_folds
 from forecasting.features import WEATHER, Layout, feature_table
 from forecasting.linear import LEAD_COLUMN
 from forecasting.model import LEVEL_COLUMN, ErrorBank, Member, Model, ensemble_predict
@@ -72,13 +72,14 @@ def train(  # noqa: PLR0913
         raise NoUsableModel(
             f"{len(rows.y)} training rows of {quantity} until {data_until:%Y-%m-%d}; need {FEWEST_ROWS}"
         )
-    fold = fold_of(rows.issue, history.start, size.folds)
+    folds = deal_folds(rows.issue, size.folds)
     tell("fitting", 0, 1)
-    fitted = cross_fit(rows, layout, fold, size, seed)
+    fitted = cross_fit(rows, layout, folds.of(rows.issue), size, seed)
     z = (rows.y - fitted.centre) / np.exp(fitted.log_spread)
     age = (to_ns(data_until) - rows.issue) / np.timedelta64(1, "D")
     residuals = fit_residuals(z, rows.target, rows.x[:, LEAD_COLUMN], age, len(targets))
-    bank = _error_bank(panel, layout, history, _thin(issues, size.bank_issues), fitted.members, tell)
+    past = _thin(issues, size.bank_issues)
+    bank = _error_bank(panel, layout, history, past, (folds, fitted.members), tell)
     model = Model(
         model_id="",
         world=panel.world,
@@ -190,16 +191,16 @@ def _error_bank(
     layout: Layout,
     history: History,
     issues: Sequence[datetime],
-    members: Sequence[Member],
+    fitted: tuple[Folds, Sequence[Member]],
     tell: Progress,
 ) -> ErrorBank:
     """Collect standardised held-out errors of whole forecasts, gaps filled along the lead."""
     kept, errors = [], []
     hours = np.arange(FIRST_PERIOD, LAST_PERIOD + 1)
-    folds = len(members)
+    folds, members = fitted
     for n, issue in enumerate(issues):
         tell("error trajectories", n, len(issues))
-        k = int(fold_of(np.array([to_ns(issue)]), history.start, folds)[0])
+        k = int(folds.of(np.array([to_ns(issue)]))[0])
         table = feature_table(panel, layout, issue, issue, _periods(layout, issue, 1, LAST_PERIOD))
         said = ensemble_predict(members[k : k + 1], layout, table)
         truth = _truth(history, table.target, to_ns(issue) + table.period * HOUR_NS)

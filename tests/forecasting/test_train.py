@@ -1,0 +1,112 @@
+"""Training on a world whose truth is known: coverage, skill, left-out years, explanation, storage."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from forecasting.calibrate import TABLE_LEVELS, fit_residuals
+from forecasting.explain import explain
+from forecasting.registry import load_model, save_model
+from forecasting.samples import baseline_samples, forecast_samples
+from pipeline.errors import NoUsableModel, StorageError
+from pipeline.times import cycles_between, to_ns
+
+
+@pytest.fixture(scope="module")
+def held_out(panel, model, cities, learned):
+    """(members, truth) of both cities for cycles after the end of training."""
+    pairs = []
+    for issue in cycles_between(learned, learned + timedelta(days=64))[::3]:
+        samples = forecast_samples(panel, model, cities, "pm2p5", issue, issue)
+        usual = baseline_samples("climatology", panel, model.history, cities, issue, issue)
+        ahead = {"forecast_period": slice(1, 72)}
+        valid = to_ns(issue) + np.arange(1, 73) * np.timedelta64(3_600_000_000_000, "ns")
+        truth = [
+            np.interp(valid.astype("int64"), s.times.astype("int64"), s.values)
+            for s in (panel[f"{c.id}.pm2p5.reference"] for c in cities)
+        ]
+        pairs.append((samples["pm2p5"].sel(ahead).values, usual["pm2p5"].sel(ahead).values, np.array(truth)))
+    return [np.array(p) for p in zip(*pairs, strict=True)]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.05, 0.95), (0.1, 0.9), (0.25, 0.75)])
+def test_intervals_cover_as_often_as_they_say(held_out, low, high):
+    members, _, truth = held_out
+    bounds = np.quantile(members, [low, high], axis=1)
+    covered = ((truth >= bounds[0]) & (truth <= bounds[1])).mean()
+    assert covered == pytest.approx(high - low, abs=0.1)
+
+
+def test_the_forecast_beats_climatology_at_every_lead_that_can_be_known(held_out):
+    members, usual, truth = held_out
+    error, usual_error = (np.abs(np.median(m, axis=1) - truth).mean(axis=(0,)) for m in (members, usual))
+    for city in (0, 1):
+        assert error[city, :24].mean() < 0.8 * usual_error[city, :24].mean()
+    # what reaches Seoul tomorrow was seen in Beijing today
+    assert error[0, 12:23].mean() < 0.85 * usual_error[0, 12:23].mean()
+
+
+def test_day_means_spread_as_dependent_hours_do(held_out):
+    members, _, truth = held_out
+    days = members[:, :, :, 24:48].mean(axis=-1)
+    inside = (truth[..., 24:48].mean(axis=-1) >= np.quantile(days, 0.1, axis=1)) & (
+        truth[..., 24:48].mean(axis=-1) <= np.quantile(days, 0.9, axis=1)
+    )
+    assert 0.6 <= inside.mean() <= 0.97
+
+
+def test_a_left_out_year_is_unknown_to_the_model(panel, cities, model, train_small):
+    left = train_small(panel, cities, leave_out_years=[2018])
+    assert left.leave_out_years == (2018,)
+    assert left.model_id != model.model_id
+    years = left.history.times.astype("M8[Y]").astype(int) + 1970
+    assert np.isnan(left.history.values[:, years == 2018]).all()
+    assert np.isfinite(left.history.values[:, years == 2019]).any()
+    assert (left.bank.issue_times > np.datetime64("2018-12-28")).all()
+
+
+def test_too_short_a_past_gives_no_model(panel, cities, learned, train_small):
+    with pytest.raises(NoUsableModel):
+        train_small(panel, cities, data_until=learned - timedelta(days=394))
+
+
+def test_sparse_residuals_are_taken_from_all_leads():
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal(1000)
+    lead = np.where(np.arange(1000) < 990, 4.0, 90.0)
+    got = fit_residuals(z, np.zeros(1000, int), lead, np.full(1000, 900.0), 2)
+    np.testing.assert_array_equal(got.table[0, -1], np.quantile(z, TABLE_LEVELS))
+    np.testing.assert_array_equal(got.table[1], np.broadcast_to(got.table[0, -1], got.table[1].shape))
+    assert got.widening.tolist() == [1.0, 1.0]
+
+
+def test_a_recent_year_that_scatters_more_widens_the_quantiles():
+    rng = np.random.default_rng(0)
+    age = np.repeat([900.0, 10.0], 4000)
+    z = rng.standard_normal(8000) * np.where(age < 365, 1.5, 1.0)
+    got = fit_residuals(z, np.zeros(8000, int), np.full(8000, 4.0), age, 1)
+    assert 1.05 < got.widening[0] <= 1.3
+
+
+def test_the_reasons_name_what_drives_the_forecast(panel, model, cities, learned):
+    issue = learned + timedelta(hours=2)
+    table = explain(panel, model, cities, issue, issue)
+    assert list(table.columns) == ["city", "group", "median", "effect"]
+    assert set(table["city"]) == {"seoul", "beijing"}
+    assert "upwind stations" not in set(table["group"])
+    assert np.isfinite(table["effect"]).all()
+
+
+def test_a_stored_model_forecasts_the_same_and_an_altered_one_is_refused(
+    panel, model, cities, learned, tmp_path
+):
+    stored = save_model(model, tmp_path)
+    again = load_model(stored.path, stored.digest)
+    said, repeated = (forecast_samples(panel, m, cities, "pm2p5", learned, learned) for m in (model, again))
+    assert said.identical(repeated)
+    stored.path.write_bytes(stored.path.read_bytes() + b"x")
+    with pytest.raises(StorageError, match="not the file that was registered"):
+        load_model(stored.path, stored.digest)
