@@ -82,20 +82,18 @@ def hindcast(  # noqa: PLR0913 - one argument per option
 
 def _show_scores(document: dict[str, Any]) -> None:
     facts = document["hindcast"]
-    columns = ("city", "lead", "model", "n", "events", "BSS climatology", "BSS persistence", "AUC", "RMSE")
-    rows = [
-        _score_row(document, city, threshold, lead, model)
-        for city, threshold in HEADLINES
-        if city in facts["cities"]
-        for lead in LEADS
-        for model in MODELS
-    ]
-    title = f"PM2.5 day means {facts['from']} to {facts['to']}, {facts['issues']} issues ({facts['world']})"
-    print_table(title, columns, [row for row in rows if row])
+    columns = ("lead", "model", "events/n", "BSS clim.", "90 %", "BSS pers.", "AUC", "RMSE")
+    for city, threshold in HEADLINES:
+        if city in facts["cities"]:
+            found = [_score_row(document, city, threshold, lead, model) for lead in LEADS for model in MODELS]
+            title = (
+                f"{city} > {threshold} µg/m³, day means, {facts['from']} to {facts['to']}, {facts['world']}"
+            )
+            print_table(title, columns, [row for row in found if row])
     print_lines(
         [
-            "BSS: Brier skill score against that reference, with 90 % interval; AUC: area under the ROC; "
-            "RMSE in µg/m³."
+            f"{facts['issues']} issues. BSS: Brier skill score against climatology (with interval) and "
+            "persistence; AUC: area under the ROC; RMSE in µg/m³."
         ]
     )
     print_lines([f"[yellow]{caveat}[/]" for caveat in facts["caveats"]])
@@ -110,15 +108,13 @@ def _score_row(
     if skill is None or error is None:
         return None
     label = "brier_skill_score_climatology"
-    low, high = _number(skill.get(f"{label}_low")), _number(skill.get(f"{label}_high"))
-    interval = f" [{low}, {high}]" if low and high else ""
+    low, high = _number(skill.get(f"{label}_low"), 2), _number(skill.get(f"{label}_high"), 2)
     return (
-        f"{city} > {threshold}",
         lead,
         model,
-        skill["n"],
-        skill["events"],
-        _number(skill.get(label)) + interval,
+        f"{skill['events']}/{skill['n']}",
+        _number(skill.get(label)),
+        f"{low}…{high}" if low and high else "",
         _number(skill.get("brier_skill_score_persistence")),
         _number(skill["roc_area"]),
         _number(error["rmse"], 1),
