@@ -54,7 +54,8 @@ def fit_residuals(
 
     Bins with fewer than MINIMUM_RESIDUALS take the target's residuals at all leads, a target with too few
     those of all targets. The widening compares the 80 % half-width of the newest RECENT_DAYS with that of
-    all days (split conformal prediction on the newest block, Vovk et al. 2005), within WIDENING.
+    all days (split conformal prediction on the newest block, Vovk et al. 2005); half of the difference is
+    believed, within WIDENING.
 
     Parameters
     ----------
@@ -72,6 +73,6 @@ def fit_residuals(
             table[i, b] = np.quantile(part if len(part) >= MINIMUM_RESIDUALS else own, TABLE_LEVELS)
         recent = z[(target == i) & (age_days <= RECENT_DAYS)]
         if len(recent) >= MINIMUM_RESIDUALS:
-            factor = np.quantile(np.abs(recent), 0.8) / np.quantile(np.abs(own), 0.8)
+            factor = np.sqrt(np.quantile(np.abs(recent), 0.8) / np.quantile(np.abs(own), 0.8))
             widening[i] = np.clip(factor, *WIDENING)
     return Residuals(table, widening)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.inputs import read_row
 from forecasting.targets import HOUR_NS, Floats, Target, Times, day_of_year, hour_of_day, to_log
 from pipeline.asof import AsOfPanel
 from pipeline.times import from_ns, to_ns
@@ -30,7 +31,11 @@ WEATHER = (
     "northward_wind",
     "air_pressure_at_mean_sea_level",
     "surface_air_pressure",
+    "precipitation_amount",
+    "atmosphere_boundary_layer_thickness",
 )
+"""Quantities of the role ``weather``; winds may also be stored as speed and direction."""
+
 WEATHER_WINDOWS = ((0, 6), (0, 24), (24, 48))
 
 OWN = (*(f"mean of {a}-{b} h before" for a, b in WINDOWS), "highest of 24 h", "lowest of 24 h", "rise")
@@ -59,19 +64,14 @@ class Layout:
     ----------
     targets : forecast series, in the order of ``season``
     season : (target, 366, 24) mean course on the modelling scale, see ``season_table``
-    weather : panel keys of the cities' own weather that were there in training
-    upwind : panel keys of further series of interest, such as weather stations upwind
+    inputs : panel keys of every series that is read
+    upwind : keys of further series of interest, such as stations upwind; winds as components
     """
 
     targets: tuple[Target, ...]
     season: npt.NDArray[np.float32]
-    weather: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
     upwind: tuple[str, ...] = ()
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Return the keys of every series that the features read."""
-        return (*(t.key for t in self.targets), *self.weather, *self.upwind)
 
     @property
     def cities(self) -> tuple[str, ...]:
@@ -182,7 +182,7 @@ def _weather(panel: AsOfPanel, keys: Sequence[str], as_of: datetime) -> Floats:
     grid = end + np.arange(-71, 1) * HOUR_NS
     if not keys:
         return np.empty((0, len(WEATHER_WINDOWS)))
-    rows = np.stack([panel.on_grid(k, grid, as_of) for k in keys])
+    rows = np.stack([read_row(panel, k, grid, as_of) for k in keys])
     return window_means(rows, _newest(rows, len(grid) - 24), WEATHER_WINDOWS)
 
 

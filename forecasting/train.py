@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 from forecasting.calibrate import fit_residuals
 from forecasting.crossfit import EFFORTS, Effort, Folds, Progress, Rows, cross_fit, deal_folds
-from forecasting.features import WEATHER, Layout, feature_table
+from forecasting.features import Layout, feature_table
+from forecasting.inputs import input_keys, upwind_keys
 from forecasting.linear import LEAD_COLUMN
 from forecasting.model import LEVEL_COLUMN, ErrorBank, Member, Model, ensemble_predict
 from forecasting.targets import (
     HOUR_NS,
     Floats,
     History,
-    Target,
     read_history,
     season_table,
     targets_of,
@@ -65,7 +65,7 @@ def train(  # noqa: PLR0913
     tell: Progress = progress or (lambda _what, _done, _all: None)
     targets = targets_of(panel, cities, quantity)
     history = read_history(panel, targets, data_until, leave_out_years)
-    layout = Layout(targets, season_table(history), *weather_keys(panel, targets))
+    layout = Layout(targets, season_table(history), input_keys(panel, targets), upwind_keys(panel))
     issues = _issues(history, data_until, issue_times)
     rows = _training_rows(panel, layout, history, _thin(issues, size.issues), size, rng, tell)
     if len(rows.y) < FEWEST_ROWS:
@@ -100,13 +100,6 @@ def _typical(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return the median of every column; zero for a column without values."""
     empty = ~np.isfinite(x).any(axis=0)
     return np.nanmedian(np.where(empty, 0.0, x), axis=0).astype(np.float32)
-
-
-def weather_keys(panel: AsOfPanel, targets: Sequence[Target]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the panel's keys of the cities' own weather, and those whose role begins with ``upwind``."""
-    own = [f"{c}.{q}.weather" for c in dict.fromkeys(t.city for t in targets) for q in WEATHER]
-    upwind = sorted(k for k in panel if k.split(".")[2].startswith("upwind"))
-    return tuple(k for k in own if k in panel), tuple(upwind)
 
 
 def _named(model: Model, held_out: Floats) -> Model:

@@ -66,10 +66,13 @@ class City:
 
 
 def parse_city(table: dict[str, Any]) -> City:
-    """Read one city table; raises PolicyError naming what is wrong."""
+    """Read one city table, ``quantities`` being a row for each; raises PolicyError naming what is wrong."""
     try:
         series = tuple(
-            SeriesSpec(**{**row, "stations": tuple(row.get("stations", ()))}) for row in table["series"]
+            SeriesSpec(**{**shared, "quantity": quantity, "stations": tuple(row.get("stations", ()))})
+            for row in table["series"]
+            for shared in [{name: value for name, value in row.items() if name != "quantities"}]
+            for quantity in row.get("quantities") or [row["quantity"]]
         )
         return City(**{**table, "series": series})
     except (KeyError, TypeError) as error:
