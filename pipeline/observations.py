@@ -218,17 +218,14 @@ class ObservationStore:
         start, end = (None if t is None else ns(t) for t in times)
         selection = Selection.of(stations, quantities, start, end)
         until = None if as_of is None else ns(as_of)
-        for attempt in range(READ_ATTEMPTS):
+        for _ in range(READ_ATTEMPTS):
             with self.ledger.read() as conn:
                 listed = listed_batches(conn, world, times=times, as_of=as_of)
             try:
                 return load_versions(self.root, listed, selection, until)
             except FileNotFoundError as error:
-                if attempt == READ_ATTEMPTS - 1:
-                    raise StorageError(
-                        f"a listed batch is gone ({error}); restore it from a backup"
-                    ) from error
-        raise AssertionError("unreachable")
+                gone = error
+        raise StorageError(f"a listed batch is gone ({gone}); restore it from a backup") from gone
 
     def batch_ids(
         self, *, world: str, start: datetime | None, end: datetime | None, as_of: datetime

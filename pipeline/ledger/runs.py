@@ -133,6 +133,10 @@ def make_current(conn: Connection, run_id: str, *, expected: str | None) -> bool
         raise StorageError(
             f"run {run_id} is {run.status if run else 'unknown'}; only a finished one is current"
         )
+    present = current_run(conn, run.world, run.cycle)
+    if (present.id if present else None) != expected:
+        return False
+    # Where the database lets two writers come this far, its unique index lets one of them through.
     try:
         with conn.begin_nested():
             if expected is not None:

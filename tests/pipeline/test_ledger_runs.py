@@ -85,6 +85,7 @@ def test_a_second_run_becomes_current_only_against_the_first(conn):
     assert not make_current(conn, second, expected=None)
     assert make_current(conn, second, expected=first)
     assert not make_current(conn, third, expected=first)
+    assert not make_current(conn, second, expected=None)
     assert current_run(conn, "measured", CYCLE).id == second
     assert not get_run(conn, first).is_current
 
