@@ -29,25 +29,26 @@ SURFACE_SHARE: Final = 0.55
 
 def printed_weather(rng: np.random.Generator, history: PointHistory, climate: Climate) -> dict[str, Floats]:
     """Return what the service prints, field → (hours, points), in the service's units."""
-    hours, n = history.u.shape
+    n = len(POINTS)
+    hours = len(history.u)
     error = [np.stack([red_noise(rng, hours, 12, 0.3) for _ in range(n)], 1) for _ in range(2)]
-    u, v = (SURFACE_SHARE * w + e for w, e in zip((history.u, history.v), error, strict=True))
+    u, v = (SURFACE_SHARE * w + e for w, e in zip((history.u[:, :n], history.v[:, :n]), error, strict=True))
     winter = winterness(climate.day_of_year)[:, None]
     inland = np.array([0.0 if p.id in ("bohai", "yellow_sea") else 1.0 for p in POINTS])
-    south = np.array(pd.DataFrame(history.v).ewm(com=24).mean())
+    south = np.array(pd.DataFrame(history.v[:, :n]).ewm(com=24).mean())
     sun = np.cos(2 * np.pi * (climate.local_hour - 14.5) / 24)[:, None]
     latitude = np.array([p.latitude for p in POINTS])
     temperature = (
         13 - 0.8 * (latitude - 37.5) - (9 + 5 * inland) * winter + (1 + 3 * inland) * sun + 0.8 * south
     )
     altitude = np.array([ALTITUDE_M[p.id] for p in POINTS])
-    sea_level = 1014 + (5 + 3 * inland) * winter + history.anomaly
+    sea_level = 1014 + (5 + 3 * inland) * winter + history.anomaly[:, :n]
     fields = {
         "temperature_2m": temperature,
-        "relative_humidity_2m": np.clip(100 * history.humidity, 5, 100),
+        "relative_humidity_2m": np.clip(100 * history.humidity[:, :n], 5, 100),
         "surface_pressure": sea_level * np.exp(-altitude / 8200),
-        "boundary_layer_height": history.height * np.exp(rng.normal(0, 0.06, (hours, n))),
-        "precipitation": history.rain,
+        "boundary_layer_height": history.height[:, :n] * np.exp(rng.normal(0, 0.06, (hours, n))),
+        "precipitation": history.rain[:, :n],
         "wind_speed_10m": np.hypot(u, v),
         "wind_direction_10m": np.degrees(np.arctan2(-u, -v)) % 360,
     }

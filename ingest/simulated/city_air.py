@@ -7,8 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ingest.open_meteo import POINTS
-from ingest.simulated.grid import Floats
+from ingest.simulated.grid import PLACES, Floats
 from ingest.simulated.synoptic import Climate, winterness
 from ingest.simulated.transport import DUST, PRIMARY, SECONDARY, PointHistory
 
@@ -29,7 +28,15 @@ class OwnEmissions(NamedTuple):
     road_dust: float
 
 
-OWN: Final = {"seoul": OwnEmissions(0.8, 30.0, 0.25, 9.0), "beijing": OwnEmissions(1.4, 35.0, 0.45, 16.0)}
+OWN: Final = {
+    "seoul": OwnEmissions(0.8, 30.0, 0.25, 9.0),
+    "beijing": OwnEmissions(1.4, 35.0, 0.45, 16.0),
+    "shijiazhuang": OwnEmissions(1.4, 30.0, 0.55, 18.0),
+    "jinan": OwnEmissions(1.2, 30.0, 0.45, 16.0),
+    "dalian": OwnEmissions(0.6, 25.0, 0.35, 9.0),
+    "weihai": OwnEmissions(0.3, 20.0, 0.25, 7.0),
+    "baengnyeong": OwnEmissions(0.05, 10.0, 0.0, 4.0),
+}
 DUST_FINE_SHARE: Final = 0.12
 
 
@@ -39,7 +46,7 @@ def city_air(history: PointHistory, climate: Climate, city: str) -> CityAir:
     The regional part follows the day's mean mixing height more than the hour's (the residual layer keeps
     it overnight); the city's own part fills the present mixed layer and is blown out by the wind.
     """
-    at = [p.id for p in POINTS].index(city)
+    at = [p.id for p in PLACES].index(city)
     height, speed = history.height[:, at], np.hypot(history.u[:, at], history.v[:, at])
     day_height = _smooth(height, 24)
     squeeze = (560 / day_height) ** 1.15 * (day_height / height) ** 0.12

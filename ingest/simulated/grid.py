@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ingest.open_meteo import POINTS
+from ingest.open_meteo import POINTS, WeatherPoint
+from ingest.simulated.network import SENTINELS
 
 Floats = npt.NDArray[np.float64]
 
@@ -18,6 +19,17 @@ CELLS = NX * NY
 CELL_LONGITUDE: Final[Floats] = np.tile(LONGITUDES, NY)
 CELL_LATITUDE: Final[Floats] = np.repeat(LATITUDES, NX)
 METRES_PER_DEGREE = 111_195.0
+
+
+PLACES: Final = (
+    *POINTS,
+    *(
+        WeatherPoint(s.place, s.name, s.latitude, s.longitude)
+        for s in SENTINELS
+        if s.place not in {p.id for p in POINTS}
+    ),
+)
+"""Where weather and air are written down: the weather points first, then the other upwind stations."""
 
 
 class Emitter(NamedTuple):
@@ -60,13 +72,13 @@ def patch(emitter: Emitter) -> Floats:
 
 
 def sampling_weights() -> Floats:
-    """Return the bilinear weights that read the points from the grid, (cells, points).
+    """Return the bilinear weights that read the points from the grid, (cells, places).
 
     >>> sampling_weights().sum(axis=0).round(9).tolist()
-    [1.0, 1.0, 1.0, 1.0, 1.0]
+    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
-    weights = np.zeros((CELLS, len(POINTS)))
-    for at, point in enumerate(POINTS):
+    weights = np.zeros((CELLS, len(PLACES)))
+    for at, point in enumerate(PLACES):
         x, y = point.longitude - LONGITUDES[0], point.latitude - LATITUDES[0]
         column, row = int(x), int(y)
         fx, fy = x - column, y - row

@@ -62,6 +62,17 @@ def build_network(
     return Network(tuple(stations), readings, silent, _delays(rng, name, hours, n), truth)
 
 
+def join_networks(parts: list[Network]) -> Network:
+    """Return one network of the stations of all parts; its truth is that of the first."""
+    return Network(
+        tuple(s for part in parts for s in part.stations),
+        {q: np.concatenate([part.readings[q] for part in parts], axis=1) for q in QUANTITIES},
+        np.concatenate([part.silent for part in parts], axis=1),
+        np.concatenate([part.delay_minutes for part in parts], axis=1),
+        parts[0].truth,
+    )
+
+
 def _wander(rng: np.random.Generator, hours: int, n: int, memory_h: float, spread: float) -> Floats:
     """Return red noise per station, (hours, n): neighbourhoods differ for some hours."""
     keep = float(np.exp(-1 / memory_h))

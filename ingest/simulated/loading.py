@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import pandas as pd
 
 from ingest import cnemc
-from ingest.simulated.network import NOTE, SEOUL
+from ingest.simulated.network import NOTE
 from ingest.simulated.services import WINDOW_HOURS
 from ingest.simulated.world import SimulatedWorld
 from ingest.sources import STATION_LIST, Collected, HttpSource, RawAnswer, Source, collect_all, parse_answer
@@ -69,7 +69,7 @@ def simulated_sources(world: SimulatedWorld) -> list[Source]:
     def korea(now: datetime) -> list[RawAnswer]:
         listed = world.answer("airkorea", "getMsrstnList", now)
         found = [RawAnswer("airkorea", listed, STATION_LIST, now, {"note": NOTE})]
-        for name in SEOUL:
+        for name in (s.split(":")[1] for s in world.networks["airkorea"].stations):
             payload = world.answer("airkorea", "getMsrstnAcctoRltmMesureDnsty", now, {"stationName": name})
             found.append(RawAnswer("airkorea", payload, f"last day of {name}", now, {"station": name}))
         return found

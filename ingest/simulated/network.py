@@ -1,11 +1,11 @@
-"""The stations of a simulated world: the 25 districts of Seoul and the 12 old national stations of Beijing.
+"""The stations of a simulated world: 25 districts of Seoul, 12 stations of Beijing, 5 upwind of them.
 
 Names are those of real stations so that pages look right; coordinates are approximate, values invented.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -60,12 +60,39 @@ CONTROL: Final = "1002A"
 NOTE: Final = "simulated"
 
 
+class Sentinel(NamedTuple):
+    """One station upwind of a city: id, place, name and area as its service writes them, and where it is."""
+
+    station: str
+    place: str
+    name: str
+    area: str
+    latitude: float
+    longitude: float
+
+
+SENTINELS: Final = (
+    Sentinel("airkorea:백령도", "baengnyeong", "백령도", "인천", 37.97, 124.63),
+    Sentinel("cnemc:9101A", "shijiazhuang", "石家庄", "石家庄市", 38.04, 114.51),
+    Sentinel("cnemc:9102A", "jinan", "济南", "济南市", 36.65, 117.00),
+    Sentinel("cnemc:9103A", "dalian", "大连", "大连市", 38.91, 121.61),
+    Sentinel("cnemc:9104A", "weihai", "威海", "威海市", 37.51, 122.12),
+)
+"""Both services show such stations too; the Chinese codes are invented."""
+AREA: Final = {
+    **dict.fromkeys((f"airkorea:{n}" for n in SEOUL), "서울"),
+    **dict.fromkeys((f"cnemc:{c}" for c in BEIJING), "北京市"),
+    **{s.station: s.area for s in SENTINELS},
+}
+"""Province (AirKorea) or city (CNEMC) of every station, as its service writes it."""
+
+
 def station_table() -> pd.DataFrame:
     """Return the stations and weather points of every simulated world (STATION_COLUMNS).
 
     >>> table = station_table()
     >>> table.groupby("city").size().to_dict()
-    {'': 4, 'beijing': 12, 'seoul': 26}
+    {'': 9, 'beijing': 12, 'seoul': 26}
     """
     rows: list[dict[str, object]] = []
     for name, (latitude, longitude) in SEOUL.items():
@@ -74,6 +101,7 @@ def station_table() -> pd.DataFrame:
         control = code == CONTROL
         note = f"{NOTE}; control site, not in the city mean" if control else NOTE
         rows.append(_row(f"cnemc:{code}", name, latitude, longitude, "" if control else "beijing", note))
+    rows += [_row(s.station, s.name, s.latitude, s.longitude, "", NOTE) for s in SENTINELS]
     rows += [open_meteo.point_station(p, NOTE) for p in open_meteo.POINTS]
     return station_rows(rows)
 

@@ -2,31 +2,41 @@
 
 The choice looks at the truth after that moment, as a teacher picks an exercise; that is all the truth is
 used for. Readings after the present are never handed out, so forecasts and warnings do not know the choice.
+It asks for signs before the moment, too: with the air of Beijing bad for a day and that of Seoul turning, a
+forecaster without weather forecasts has a fair chance, as he has not on the day before any sign.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pipeline.errors import ContractError
-from pipeline.times import local_day_bounds
+from pipeline.times import CYCLE_HOURS_UTC
 
 BEIJING_LEVEL, SEOUL_LEVEL = 75.0, 50.0
-"""Day means [ug m-3] that make a transboundary episode when Seoul follows Beijing."""
-FOLLOWS_DAYS: Final = 2
-"""Seoul's first day above its level is Beijing's first, or at most this many days later."""
-CYCLE_HOUR: Final = 8
-"""The present is the 08 UTC cycle of the day before Seoul's first day, 31 hours before it begins."""
-LEAD_DAYS: Final = 2
+"""Day means [ug m-3] above which the two cities make a transboundary episode."""
+SIGN: Final = 0.75
+"""Seoul's air turns when its last six hours reach this share of its level …"""
+SIGN_HOURS, BEIJING_HOURS = 6, 24
+"""… while Beijing's mean of this many hours is above its own."""
+CLEAN_DAYS: Final = 2
+"""Seoul's days before the present, none of which may be above its level."""
+AHEAD_DAYS: Final = 2
+"""The episode is strong by the days from the present's own on."""
 CALM_BEIJING, CALM_SEOUL = 50.0, 30.0
-"""In a quiet season no day mean of the outlook comes above these [ug m-3]."""
+"""In a quiet season no day mean comes above these [ug m-3] from two days before to five days after."""
+QUIET_BEFORE, QUIET_AFTER = 2, 5
+QUIET_CYCLE_HOUR: Final = 8
+
+Floats = npt.NDArray[np.float64]
 
 
-def day_means(times: pd.DatetimeIndex, seoul: np.ndarray, beijing: np.ndarray) -> pd.DataFrame:
+def day_means(times: pd.DatetimeIndex, seoul: Floats, beijing: Floats) -> pd.DataFrame:
     """Return local day means of both cities by calendar date; hours are interval ends [UTC]."""
     columns = {}
     for name, values, offset in (("seoul", seoul, 9), ("beijing", beijing, 8)):
@@ -35,52 +45,71 @@ def day_means(times: pd.DatetimeIndex, seoul: np.ndarray, beijing: np.ndarray) -
     return pd.DataFrame(columns)
 
 
-def onsets(days: pd.DataFrame) -> pd.DataFrame:
-    """Return transboundary episodes, strongest first: Seoul's first day, the lag and the strength.
+def eves(times: pd.DatetimeIndex, seoul: Floats, beijing: Floats) -> pd.DataFrame:
+    """Return the cycles at which a transboundary episode is about to reach Seoul, strongest first.
 
-    Beijing is above its level on a day not after Seoul's first; Seoul was below its level the two days
-    before. The strength is the smaller of both cities' means over their levels.
+    Columns ``cycle`` (naive UTC) and ``strength``, the smaller of both cities' highest day means of the
+    AHEAD_DAYS over their levels; only cycles with a strength above one and the signs of this module, of
+    which the hours that ended before the cycle's own are used. Equal strengths: the later cycle first.
 
-    >>> calm = pd.date_range("2025-01-01", periods=9)
-    >>> quiet = pd.DataFrame({"seoul": [20.0] * 9, "beijing": [40.0] * 9}, index=calm)
-    >>> len(onsets(quiet))
+    >>> hours = pd.date_range("2025-01-01", periods=240, freq="h")
+    >>> len(eves(hours, np.full(240, 20.0), np.full(240, 90.0)))
     0
     """
+    days = day_means(times, seoul, beijing)
+    turning = pd.Series(seoul, times).rolling(SIGN_HOURS).mean().shift(1) >= SIGN * SEOUL_LEVEL
+    arrived = pd.Series(beijing, times).rolling(BEIJING_HOURS).mean().shift(1) >= BEIJING_LEVEL
     found = []
-    for at in range(LEAD_DAYS + FOLLOWS_DAYS, len(days) - 2):
-        seoul, beijing = days["seoul"].to_numpy(), days["beijing"].to_numpy()
-        if seoul[at] <= SEOUL_LEVEL or (seoul[at - LEAD_DAYS : at] > SEOUL_LEVEL).any():
+    for cycle in times[np.asarray(turning & arrived) & np.isin(times.hour, CYCLE_HOURS_UTC)]:
+        today = days.index.searchsorted((cycle + pd.Timedelta(hours=9)).normalize())
+        if today < CLEAN_DAYS or today + AHEAD_DAYS >= len(days):
             continue
-        before = beijing[at - FOLLOWS_DAYS : at + 1]
-        first = np.flatnonzero(before > BEIJING_LEVEL)
-        if len(first):
-            strength = min(seoul[at : at + 2].max() / SEOUL_LEVEL, before.max() / BEIJING_LEVEL)
-            found.append((days.index[at], FOLLOWS_DAYS - int(first[0]), strength))
-    table = pd.DataFrame(found, columns=["day", "lag_days", "strength"])
-    return table.sort_values("strength", ascending=False, ignore_index=True)
+        if (days["seoul"].iloc[today - CLEAN_DAYS : today] > SEOUL_LEVEL).any():
+            continue
+        ahead = days.iloc[today : today + AHEAD_DAYS].max()
+        found.append((cycle, min(ahead["seoul"] / SEOUL_LEVEL, ahead["beijing"] / BEIJING_LEVEL)))
+    table = _first_of_each(pd.DataFrame(found, columns=["cycle", "strength"]))
+    table = table[table["strength"] > 1]
+    return table.sort_values(["strength", "cycle"], ascending=False, ignore_index=True)
 
 
-def episode_present(days: pd.DataFrame) -> datetime:
-    """Return the cycle before the strongest transboundary episode of these days [UTC]."""
-    table = onsets(days)
+def _first_of_each(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep a cycle only if the one six hours before it was none: the signs have just come."""
+    follows = table["cycle"].diff() == pd.Timedelta(hours=6)
+    return table[~follows]
+
+
+def episode_present(times: pd.DatetimeIndex, seoul: Floats, beijing: Floats) -> datetime:
+    """Return the strongest of :func:`eves` [UTC].
+
+    Raises
+    ------
+    ContractError
+        the season has no such episode
+    """
+    table = eves(times, seoul, beijing)
     if table.empty:
         raise ContractError("this simulated winter has no transboundary episode; take another seed")
-    return _cycle_before(table["day"].iloc[0])
+    return _aware(table["cycle"].iloc[0])
 
 
-def quiet_present(days: pd.DataFrame) -> datetime:
-    """Return a cycle with clean air in both cities from two days before to five days after [UTC]."""
-    calm = (days["beijing"] < CALM_BEIJING) & (days["seoul"] < CALM_SEOUL)
-    stretch = calm.rolling(8).sum().to_numpy() == 8
-    ends = np.flatnonzero(stretch)
-    if not len(ends):
+def quiet_present(times: pd.DatetimeIndex, seoul: Floats, beijing: Floats) -> datetime:
+    """Return the cycle in the middle of the season's cleanest eight days [UTC].
+
+    Raises
+    ------
+    ContractError
+        the season has no eight calm days in a row
+    """
+    days = day_means(times, seoul, beijing)
+    length = QUIET_BEFORE + 1 + QUIET_AFTER
+    load = (days / pd.Series({"seoul": CALM_SEOUL, "beijing": CALM_BEIJING})).max(axis=1)
+    load = load.rolling(length).max()
+    if not load.min() < 1:
         raise ContractError("this simulated summer has no quiet week; take another seed")
-    worst = (days["beijing"] / CALM_BEIJING).rolling(8).max().to_numpy()
-    best = ends[np.argmin(worst[ends])]
-    return _cycle_before(days.index[best - 3])
+    day = days.index[int(np.nanargmin(load)) - QUIET_AFTER]
+    return _aware(day + timedelta(hours=QUIET_CYCLE_HOUR))
 
 
-def _cycle_before(day: pd.Timestamp) -> datetime:
-    """Return the 08 UTC cycle some 31 hours before a local day begins in Seoul."""
-    midnight = local_day_bounds(day.date(), "Asia/Seoul")[0]
-    return (midnight - timedelta(days=1)).replace(hour=CYCLE_HOUR)
+def _aware(when: pd.Timestamp) -> datetime:
+    return when.to_pydatetime().replace(tzinfo=UTC)

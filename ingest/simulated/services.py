@@ -14,6 +14,7 @@ from ingest import airkorea, cnemc
 from ingest.open_meteo import POINTS
 from ingest.simulated.analysis import DIGITS
 from ingest.simulated.instruments import PUBLISHED_MINUTES
+from ingest.simulated.network import AREA
 from pipeline.errors import UsageError
 from pipeline.times import HOUR, to_ns, to_utc
 
@@ -40,9 +41,9 @@ def answer(
 ) -> bytes:
     """Return the bytes the service would send at ``now``; what is not published by then is not in them.
 
-    Operations: airkorea ``getCtprvnRltmMesureDnsty``, ``getMsrstnAcctoRltmMesureDnsty`` (``stationName``) and
-    ``getMsrstnList``; cnemc ``GetAllAQIPublishLive`` and ``GetAQIHistoryByConditionHis`` (``date``, Beijing
-    time); open_meteo ``forecast`` (``past_days``).
+    Operations: airkorea ``getCtprvnRltmMesureDnsty`` (``sidoName``), ``getMsrstnAcctoRltmMesureDnsty``
+    (``stationName``) and ``getMsrstnList``; cnemc ``GetAllAQIPublishLive`` and
+    ``GetAQIHistoryByConditionHis`` (``date``, Beijing time); open_meteo ``forecast`` (``past_days``).
 
     Raises
     ------
@@ -107,16 +108,18 @@ def _airkorea_item(world: SimulatedWorld, station: int, hour: int, with_name: bo
     if with_name:
         item |= {
             "stationName": network.stations[station].split(":")[1],
-            "sidoName": "서울",
+            "sidoName": AREA[network.stations[station]],
             "mangName": airkorea.URBAN,
         }
     return item
 
 
-def _airkorea_now(world: SimulatedWorld, now: datetime, _: Mapping[str, str]) -> dict[str, Any]:
-    stations = range(len(world.networks["airkorea"].stations))
-    newest = {s: newest_published(world, "airkorea", s, now) for s in stations}
-    return _airkorea_envelope([_airkorea_item(world, s, h, True) for s, h in newest.items() if h is not None])
+def _airkorea_now(world: SimulatedWorld, now: datetime, parameters: Mapping[str, str]) -> dict[str, Any]:
+    province = parameters.get("sidoName", "서울")
+    stations = world.networks["airkorea"].stations
+    wanted = [i for i, s in enumerate(stations) if province in ("전국", AREA[s])]
+    newest = {i: newest_published(world, "airkorea", i, now) for i in wanted}
+    return _airkorea_envelope([_airkorea_item(world, i, h, True) for i, h in newest.items() if h is not None])
 
 
 def _airkorea_station(world: SimulatedWorld, now: datetime, parameters: Mapping[str, str]) -> dict[str, Any]:
@@ -140,7 +143,7 @@ def _airkorea_stations(world: SimulatedWorld, _: datetime, __: Mapping[str, str]
         [
             {
                 "stationName": row.name_,
-                "addr": f"서울 {row.name_}",
+                "addr": f"{AREA[str(row.station)]} {row.name_}",
                 "mangName": airkorea.URBAN,
                 "year": "2000",
                 "item": "PM10, PM2.5",
@@ -165,7 +168,7 @@ def _cnemc_item(world: SimulatedWorld, station: int, hour: int) -> dict[str, Any
     return {
         "ProvinceId": 1,
         "CityCode": 110000,
-        "Area": "北京市",
+        "Area": AREA[network.stations[station]],
         "StationCode": network.stations[station].split(":")[1],
         "PositionName": row["name"],
         "Latitude": f"{row['latitude']:.4f}",

@@ -17,10 +17,10 @@ from ingest.simulated import services
 from ingest.simulated.analysis import printed_weather, weather_values
 from ingest.simulated.city_air import city_air
 from ingest.simulated.grid import Floats
-from ingest.simulated.instruments import Network, build_network
-from ingest.simulated.network import BEIJING, CLEANER, CONTROL, SEOUL, station_table
-from ingest.simulated.scenario import day_means, episode_present, quiet_present
-from ingest.simulated.synoptic import draw_climate
+from ingest.simulated.instruments import Network, build_network, join_networks
+from ingest.simulated.network import BEIJING, CLEANER, CONTROL, SENTINELS, SEOUL, station_table
+from ingest.simulated.scenario import episode_present, quiet_present
+from ingest.simulated.synoptic import Climate, draw_climate
 from ingest.simulated.transport import PointHistory, simulate
 from pipeline.errors import UsageError
 from pipeline.schema import OBSERVATION_COLUMNS
@@ -133,11 +133,10 @@ def make_world(seed: int, *, quiet_season: bool = False) -> SimulatedWorld:
     )
     history = simulate(climate, HOURS)
     cities = ("seoul", "beijing")
-    shares = ({f"airkorea:{n}": 1.0 for n in SEOUL}, {f"cnemc:{c}": CLEANER.get(c, 1.04) for c in BEIJING})
-    networks = {}
-    for city, source, share in zip(cities, ("airkorea", "cnemc"), shares, strict=True):
-        core = np.array([s != f"cnemc:{CONTROL}" for s in share])
-        networks[source] = build_network(rng, source, city_air(history, climate, city), share, core)
+    networks = {
+        source: _network(rng, source, city, history, climate)
+        for city, source in zip(cities, ("airkorea", "cnemc"), strict=True)
+    }
     printed = printed_weather(rng, history, climate)
     end = _present(index, networks, quiet_season)
     name = f"simulated-{seed}" + ("-quiet" if quiet_season else "")
@@ -146,11 +145,29 @@ def make_world(seed: int, *, quiet_season: bool = False) -> SimulatedWorld:
     )
 
 
+def _network(
+    rng: np.random.Generator, source: str, city: str, history: PointHistory, climate: Climate
+) -> Network:
+    """Return a service's stations: those of its city, then those upwind of a city."""
+    shares = {
+        "airkorea": {f"airkorea:{name}": 1.0 for name in SEOUL},
+        "cnemc": {f"cnemc:{code}": CLEANER.get(code, 1.04) for code in BEIJING},
+    }[source]
+    core = np.array([s != f"cnemc:{CONTROL}" for s in shares])
+    parts = [build_network(rng, source, city_air(history, climate, city), shares, core)]
+    for sentinel in (s for s in SENTINELS if s.station.startswith(f"{source}:")):
+        air = city_air(history, climate, sentinel.place)
+        parts.append(build_network(rng, source, air, {sentinel.station: 1.0}, np.array([True])))
+    return join_networks(parts)
+
+
 def _present(index: pd.DatetimeIndex, networks: Mapping[str, Network], quiet_season: bool) -> datetime:
-    days = day_means(index, networks["airkorea"].truth["pm2p5"], networks["cnemc"].truth["pm2p5"])
-    first, last = (when.replace(tzinfo=None) for when in (SUMMER if quiet_season else WINTER))
-    season = days.loc[first:last]
-    return quiet_present(season) if quiet_season else episode_present(season)
+    first, last = (to_ns(when) for when in (SUMMER if quiet_season else WINTER))
+    hours = index.to_numpy()
+    season = (hours >= first) & (hours < last)
+    choose = quiet_present if quiet_season else episode_present
+    seoul, beijing = (networks[n].truth["pm2p5"][season] for n in ("airkorea", "cnemc"))
+    return choose(index[season], seoul, beijing)
 
 
 def long_rows(times: npt.NDArray[np.datetime64], columns: Mapping[tuple[str, str], Floats]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from ingest import airkorea, cnemc, open_meteo
 from ingest.simulated import ingest_history, ingest_recent, make_world, simulated_sources
 from ingest.simulated.grid import CELLS
 from ingest.simulated.network import SEOUL, station_table
-from ingest.simulated.scenario import CALM_BEIJING, CALM_SEOUL, day_means, onsets
+from ingest.simulated.scenario import CALM_BEIJING, CALM_SEOUL, day_means
 from ingest.simulated.synoptic import Weather
 from ingest.simulated.transport import departure, growth, survival
 from ingest.sources import collect
@@ -22,7 +22,7 @@ from pipeline.ledger import open_ledger
 from pipeline.names import is_simulated
 from pipeline.observations import ObservationStore
 from pipeline.schema import STATION_COLUMNS, check_observations
-from pipeline.times import HOUR, is_cycle, to_ns
+from pipeline.times import HOUR, is_cycle, local_date, local_day_bounds, to_ns
 
 KEYS = ["station", "quantity", "time"]
 
@@ -59,7 +59,7 @@ def test_names_and_stations_say_that_it_is_simulated():
     assert list(station_table().columns) == list(STATION_COLUMNS)
     assert station_table()["note"].str.contains("simulated").all()
     assert len(SEOUL) == 25
-    assert (station_table()["station"].str.startswith("cnemc:")).sum() == 12
+    assert (station_table()["station"].str.startswith("cnemc:")).sum() == 12 + 4
 
 
 def test_still_air_without_loss_stays_where_it_is():
@@ -124,17 +124,19 @@ def test_other_seeds_have_other_episodes(seed):
 
 
 def check_episode(w):
-    """The present is a cycle 18 to 42 h before Seoul's first day above its level, Beijing not behind it."""
+    """At the present Beijing's air has been bad for a day and Seoul's is turning; the worst lies ahead."""
     assert is_cycle(w.end)
-    daily, today = days(w), pd.Timestamp(w.end.replace(tzinfo=None)).normalize()
-    first = today + pd.Timedelta(days=2)
-    assert first in onsets(daily)["day"].tolist()
-    assert daily.loc[first, "seoul"] > 50 >= daily.loc[today, "seoul"]
-    assert (daily.loc[today:first, "beijing"] > 75).any()
-    hours = ((first - pd.Timedelta(hours=9)) - pd.Timestamp(w.end.replace(tzinfo=None))) / pd.Timedelta(
-        hours=1
-    )
-    assert 18 <= hours <= 42
+    truth = w.truth().set_index("time")
+    known = truth.loc[: w.end.replace(tzinfo=None) - timedelta(hours=1)]
+    assert known["beijing.pm2p5"].tail(24).mean() >= 75
+    assert known["seoul.pm2p5"].tail(6).mean() >= 0.75 * 50
+    daily, today = days(w), local_date(w.end, "Asia/Seoul")
+    assert (daily.loc[pd.Timestamp(today) - pd.Timedelta(days=2) :].iloc[:2]["seoul"] <= 50).all()
+    ahead = daily.loc[pd.Timestamp(today) :].iloc[:2]
+    assert ahead["seoul"].max() > 50
+    assert ahead["beijing"].max() > 75
+    begins = local_day_bounds(ahead.index[ahead["seoul"] > 50][0].date(), "Asia/Seoul")[1]
+    assert begins - w.end >= timedelta(hours=6)
 
 
 def test_the_present_is_the_eve_of_an_episode():
@@ -213,7 +215,8 @@ def test_the_hourly_poll_shows_each_station_once_and_late_ones_an_hour_behind():
     assert not rows.duplicated(["station", "quantity"]).any()
     assert rows["time"].max() == to_ns(w.end)
     live = cnemc.parse_live(w.answer("cnemc", "GetAllAQIPublishLive", now))
-    assert len(live.stations) == 12
+    assert len(live.stations) == 12 + 4
+    assert (live.stations["city"] == "beijing").sum() == 11
     early = [
         t
         for h in range(200)
@@ -233,6 +236,15 @@ def test_stations_over_the_wire_are_the_stations_of_the_world():
     )
     want = world().stations.set_index("station").sort_index()
     pd.testing.assert_frame_equal(got, want, check_dtype=False)
+
+
+def test_a_province_shows_its_own_stations():
+    def shown(**asked):
+        payload = world().answer("airkorea", "getCtprvnRltmMesureDnsty", world().end, asked)
+        return airkorea.parse_measurements(payload).observations["station"].unique()
+
+    assert list(shown(sidoName="인천")) == ["airkorea:백령도"]
+    assert len(shown(sidoName="전국")) == len(shown()) + 1
 
 
 def test_a_wrong_operation_or_a_time_outside_is_a_usage_error():
