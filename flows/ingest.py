@@ -52,9 +52,8 @@ def ingest(ws: Workspace, plan: CyclePlan) -> list[SourceReport]:
     tell = reporter.get()
     asked_at = plan.as_of - SNAPSHOT_AFTER
     store = ObservationStore(ws.settings.observations_dir, ws.ledger, clock=lambda: asked_at)
-    if store.summary(plan.world).empty:
-        done = iter(range(1, 4))
-        ingest_history(world, store, progress=lambda _: tell("loading two years of history", next(done), 3))
+    done = iter(range(1, 4))
+    ingest_history(world, store, progress=lambda _: tell("loading two years of history", next(done), 3))
     found = collect_all(simulated_sources(world), asked_at, ws.settings.quarantine_dir)
     for collected in found:
         store_collected(collected, store, plan.world)

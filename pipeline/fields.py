@@ -38,8 +38,7 @@ _COORDINATES: dict[str, dict[str, str]] = {
 def with_cf_attributes(dataset: xr.Dataset) -> xr.Dataset:
     """Return a copy whose variables and coordinates carry CF names, units and cell methods.
 
-    >>> issue = np.datetime64("2020-01-10T08", "ns")
-    >>> bare = xr.Dataset({"pm2p5": ("forecast_period", [9.0])}, {"forecast_period": [1], "issue_time": issue})
+    >>> bare = xr.Dataset({"pm2p5": ("forecast_period", [9.0])}, {"forecast_period": [1]})
     >>> with_cf_attributes(bare)["pm2p5"].attrs["units"]
     'ug m-3'
     """
@@ -62,11 +61,17 @@ def with_cf_attributes(dataset: xr.Dataset) -> xr.Dataset:
     return out
 
 
-def write_netcdf(dataset: xr.Dataset, path: Path) -> Path:
-    """Write a dataset as NetCDF-4 with CF attributes, atomically; data as float32, times as int64 seconds."""
+def write_netcdf(dataset: xr.Dataset, path: Path, *, exact: bool = False) -> Path:
+    """Write a dataset as NetCDF-4 with CF attributes, atomically; times as int64 seconds, data as float32.
+
+    With ``exact`` data stay float64, so that what is computed from the file equals what was computed before.
+    """
     ready = with_cf_attributes(dataset)
     return write_with(
-        path, lambda beside: ready.to_netcdf(beside, engine="h5netcdf", encoding=_encoding(ready))
+        path,
+        lambda beside: ready.to_netcdf(
+            beside, engine="h5netcdf", encoding=_encoding(ready, "float64" if exact else "float32")
+        ),
     )
 
 
@@ -104,7 +109,7 @@ def _attributes(name: str) -> dict[str, str]:
     }
 
 
-def _encoding(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
+def _encoding(dataset: xr.Dataset, floats: str) -> dict[str, dict[str, Any]]:
     encoding: dict[str, dict[str, Any]] = {}
     for name, variable in dataset.variables.items():
         if variable.dtype.kind == "M":
@@ -112,5 +117,5 @@ def _encoding(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
         elif name == "forecast_period":
             encoding[str(name)] = {"dtype": LEAD_ENCODING["dtype"]}
         elif variable.dtype.kind == "f" and variable.ndim:
-            encoding[str(name)] = {"dtype": "float32", "zlib": True, "_FillValue": np.float32(np.nan)}
+            encoding[str(name)] = {"dtype": floats, "zlib": True, "_FillValue": np.dtype(floats).type(np.nan)}
     return encoding
