@@ -17,6 +17,7 @@ from flows.models import models_for
 from flows.plan import CyclePlan
 from flows.workspace import Workspace, reporter
 from forecasting.exceedance import summarise
+from forecasting.features import RECENT_DAYS
 from forecasting.issue import IssueForecast, forecast_issue
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City, all_cities
@@ -27,8 +28,8 @@ from pipeline.paths import join_paths
 from pipeline.series import load_panel
 from pipeline.times import iso
 
-RECENT = timedelta(days=50)
-"""How far back a forecast of a trained model looks; features reach back 31 days."""
+RECENT = timedelta(days=RECENT_DAYS)
+"""How far back a forecast of a trained model looks."""
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,18 @@ import numpy.typing as npt
 
 from forecasting.inputs import read_row
 from forecasting.targets import HOUR_NS, Floats, Target, Times, day_of_year, hour_of_day, to_log
+from forecasting.windows import mean_of_known, newest_known, window_means
 from pipeline.asof import AsOfPanel
 from pipeline.times import from_ns, to_ns
 
 STATE_HOURS = 744
-"""How far back a forecast looks [h]."""
+"""Hours before the issue whose course is looked at."""
+
+LEVEL_DAYS, LEVEL_STEP, LEVEL_PRIOR_DAYS = 365, 3, 60
+"""Days over which the present level is taken, every so many hours, and days counted as average beside."""
+
+RECENT_DAYS = LEVEL_DAYS + 2
+"""A forecast reads nothing older than this many days before its snapshot, its model apart."""
 
 STALE_HOURS = 72
 """A series whose newest known value is older than this [h] tells nothing about the present."""
@@ -115,57 +122,22 @@ class FeatureTable:
 
 @dataclass(frozen=True)
 class _State:
-    """Anomalies of every target on the hours before an issue, and their window means."""
+    """Anomalies of every target from season and level on the hours before an issue, and their means."""
 
     grid: Times
     anomalies: Floats
     newest: npt.NDArray[np.int64]
+    level: Floats
     own: Floats
-
-
-def window_means(rows: Floats, newest: npt.NDArray[np.int64], windows: Sequence[tuple[int, int]]) -> Floats:
-    """Return means of the finite values over windows counted back from each row's newest position.
-
-    Parameters
-    ----------
-    rows : (series, hour)
-    newest : (series,) position of the newest value; −1 gives NaN
-
-    Returns
-    -------
-    (series, window)
-
-    Examples
-    --------
-    >>> window_means(np.array([[1.0, 2.0, np.nan, 6.0]]), np.array([3]), [(0, 1), (0, 3), (2, 4)]).tolist()
-    [[6.0, 4.0, 1.5]]
-    """
-    known = np.isfinite(rows)
-    pad = ((0, 0), (1, 0))
-    total = np.pad(np.cumsum(np.where(known, rows, 0.0), axis=1), pad)
-    count = np.pad(np.cumsum(known, axis=1), pad)
-    back = np.array(windows)
-    high = np.clip(newest[:, None] + 1 - back[None, :, 0], 0, rows.shape[1])
-    low = np.clip(newest[:, None] + 1 - back[None, :, 1], 0, rows.shape[1])
-    line = np.arange(len(rows))[:, None]
-    n = count[line, high] - count[line, low]
-    mean = (total[line, high] - total[line, low]) / np.maximum(n, 1)
-    return np.where((n > 0) & (newest >= 0)[:, None], mean, np.nan)
-
-
-def _newest(rows: Floats, oldest_allowed: int) -> npt.NDArray[np.int64]:
-    """Return each row's last finite position, or −1 when it lies before ``oldest_allowed``."""
-    known = np.isfinite(rows)
-    last = rows.shape[1] - 1 - np.argmax(known[:, ::-1], axis=1)
-    return np.where(known.any(axis=1) & (last >= oldest_allowed), last, -1)
 
 
 def _state(panel: AsOfPanel, layout: Layout, as_of: datetime) -> _State:
     end = to_ns(as_of).astype("datetime64[h]").astype("datetime64[ns]")
     grid = end + np.arange(1 - STATE_HOURS, 1) * HOUR_NS
     values = np.stack([panel.on_grid(t.key, grid, as_of) for t in layout.targets])
-    anomalies = to_log(values) - layout.season[:, day_of_year(grid), hour_of_day(grid)]
-    newest = _newest(anomalies, STATE_HOURS - STALE_HOURS)
+    level = _level(panel, layout, end, as_of)
+    anomalies = to_log(values) - layout.season[:, day_of_year(grid), hour_of_day(grid)] - level[:, None]
+    newest = newest_known(anomalies, STATE_HOURS - STALE_HOURS)
     means = window_means(anomalies, newest, [*WINDOWS, (6, 12)])
     extremes = []
     for row, last in zip(anomalies, newest, strict=True):
@@ -173,7 +145,22 @@ def _state(panel: AsOfPanel, layout: Layout, as_of: datetime) -> _State:
         day = day[np.isfinite(day)]
         extremes.append((day.max(), day.min()) if len(day) else (np.nan, np.nan))
     rise = means[:, 2] - means[:, -1]
-    return _State(grid, anomalies, newest, np.column_stack([means[:, :-1], np.array(extremes), rise]))
+    return _State(grid, anomalies, newest, level, np.column_stack([means[:, :-1], np.array(extremes), rise]))
+
+
+def _level(panel: AsOfPanel, layout: Layout, end: np.datetime64, as_of: datetime) -> Floats:
+    """Return by how much the last year lay above the seasonal mean, drawn towards 0 while little is known.
+
+    Emissions change over the years; with this level a forecast follows them without a new training.
+    """
+    last = end - (end - np.datetime64(0, "ns")) % (LEVEL_STEP * HOUR_NS)
+    grid = last - np.arange(LEVEL_DAYS * 24 // LEVEL_STEP)[::-1] * (LEVEL_STEP * HOUR_NS)
+    values = np.stack([panel.on_grid(t.key, grid, as_of) for t in layout.targets])
+    anomalies = to_log(values) - layout.season[:, day_of_year(grid), hour_of_day(grid)]
+    known = np.isfinite(anomalies)
+    total = np.where(known, anomalies, 0.0).sum(axis=1)
+    shrunk: Floats = total / (known.sum(axis=1) + LEVEL_PRIOR_DAYS * 24 / LEVEL_STEP)
+    return shrunk
 
 
 def _weather(panel: AsOfPanel, keys: Sequence[str], as_of: datetime) -> Floats:
@@ -183,14 +170,7 @@ def _weather(panel: AsOfPanel, keys: Sequence[str], as_of: datetime) -> Floats:
     if not keys:
         return np.empty((0, len(WEATHER_WINDOWS)))
     rows = np.stack([read_row(panel, k, grid, as_of) for k in keys])
-    return window_means(rows, _newest(rows, len(grid) - 24), WEATHER_WINDOWS)
-
-
-def _mean_of(blocks: Floats) -> Floats:
-    """Return the mean over the first axis of what is known; NaN where nothing is."""
-    known = np.isfinite(blocks)
-    n = known.sum(axis=0)
-    return np.where(n > 0, np.where(known, blocks, 0.0).sum(axis=0) / np.maximum(n, 1), np.nan)
+    return window_means(rows, newest_known(rows, len(grid) - 24), WEATHER_WINDOWS)
 
 
 def _shared_blocks(panel: AsOfPanel, layout: Layout, state: _State, as_of: datetime) -> list[Floats]:
@@ -205,7 +185,7 @@ def _shared_blocks(panel: AsOfPanel, layout: Layout, state: _State, as_of: datet
         same = [j for j, t in enumerate(layout.targets) if t.city == target.city]
         newest = max(same, key=lambda j: (state.newest[j], j))
         others = [first[c] for c in cities if c != target.city]
-        other = _mean_of(state.own[others]) if others else np.full(len(OWN), np.nan)
+        other = mean_of_known(state.own[others]) if others else np.full(len(OWN), np.nan)
         rest = [j for j, c in enumerate(cities) if c != target.city]
         lag = max((state.newest[j] for j in others), default=-1)
         blocks.append(
@@ -216,7 +196,7 @@ def _shared_blocks(panel: AsOfPanel, layout: Layout, state: _State, as_of: datet
                 other,
                 [lag - state.newest[i] if min(lag, state.newest[i]) >= 0 else np.nan],
                 weather[cities.index(target.city)],
-                _mean_of(weather[rest]) if rest else np.full(weather.shape[1], np.nan),
+                mean_of_known(weather[rest]) if rest else np.full(weather.shape[1], np.nan),
                 upwind,
             ])
         )  # fmt: skip
@@ -248,9 +228,9 @@ def _row_block(layout: Layout, state: _State, i: int, valid: Times, zone: ZoneIn
         np.cos(angle),
         weekday >= 5,
         (month_day >= 318) | (month_day < 74),
-        layout.season[i, day_of_year(valid), hour_of_day(valid)],
+        layout.season[i, day_of_year(valid), hour_of_day(valid)] + state.level[i],
         past[:, 0],
-        _mean_of(past.T),
+        mean_of_known(past.T),
         np.full(len(valid), STATE_HOURS - 1 - newest if newest >= 0 else np.nan),
     ]
     return np.column_stack(columns)

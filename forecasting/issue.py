@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 
 import pandas as pd
 import xarray as xr
-from threadpoolctl import ThreadpoolController
 
 from forecasting.baselines import Baseline
+from forecasting.features import RECENT_DAYS
 from forecasting.model import Model
 from forecasting.predictions import prediction_rows
 from forecasting.samples import BASELINES, baseline_samples, forecast_samples
 from forecasting.targets import History, read_history, targets_of
+from forecasting.threads import single_threaded
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
 from pipeline.paths import join_paths
@@ -60,13 +60,7 @@ def forecast_issue(
     Numerical libraries run on one thread here: an issue is too small for more, and the order of their sums,
     so the last digit, then depends on no machine and no number of workers.
     """
-    with _controller().limit(limits=1):
-        return _forecast(panel, models, cities, issue_time, as_of, quantities)
-
-
-@cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
+    return single_threaded(_forecast, panel, models, cities, issue_time, as_of, quantities)
 
 
 def _forecast(
@@ -95,7 +89,7 @@ def _history(
 ) -> History:
     if model is not None:
         return model.history
-    return read_history(panel, targets_of(panel, cities, quantity), as_of)
+    return read_history(panel, targets_of(panel, cities, quantity), as_of, days=RECENT_DAYS - 1)
 
 
 def _baseline_rows(

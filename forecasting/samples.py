@@ -11,7 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from forecasting import baselines
-from forecasting.features import STALE_HOURS, FeatureTable, feature_table
+from forecasting.features import RECENT_DAYS, STALE_HOURS, FeatureTable, feature_table
 from forecasting.model import ErrorBank, Model
 from forecasting.targets import HOUR_NS, Floats, History, Target, day_of_year, read_history, targets_of
 from pipeline.asof import AsOfPanel
@@ -78,7 +78,7 @@ def forecast_samples(
     drawn, notes = _by_model(issue, usable) if usable else (blank, ["no usable model"])
     full = [d for d in drawn if d is not None]
     if len(full) < len(targets):
-        history = usable.history if usable else read_history(panel, targets, as_of)
+        history = usable.history if usable else read_history(panel, targets, as_of, days=RECENT_DAYS - 1)
         full, fallen = _with_fallbacks(issue, history, drawn, _rng(issue_time, quantity))
         notes += fallen
     data = _dataset(issue, cities, full)

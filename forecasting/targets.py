@@ -101,12 +101,20 @@ class History:
 
 
 def read_history(
-    panel: AsOfPanel, targets: Sequence[Target], as_of: datetime, leave_out_years: Sequence[int] = ()
+    panel: AsOfPanel,
+    targets: Sequence[Target],
+    as_of: datetime,
+    leave_out_years: Sequence[int] = (),
+    days: int | None = None,
 ) -> History:
-    """Read everything that was known of the targets at ``as_of``; values of left-out UTC years become NaN."""
+    """Read what was known of the targets at ``as_of``: everything, or the last so many days.
+
+    Values of left-out UTC years become NaN.
+    """
     end = to_ns(as_of).astype("datetime64[h]").astype("datetime64[ns]")
     firsts = [panel[t.key].times[0] for t in targets if t.key in panel and len(panel[t.key].times)]
     start = min([f.astype("datetime64[h]").astype("datetime64[ns]") for f in firsts], default=end)
+    start = start if days is None else max(start, end - days * 24 * HOUR_NS)
     grid = start + np.arange(max(0, int((end - start) // HOUR_NS)) + 1) * HOUR_NS
     values = np.stack([panel.on_grid(t.key, grid, as_of) for t in targets]).astype(np.float32)
     years = grid.astype("datetime64[Y]").astype(np.int64) + 1970

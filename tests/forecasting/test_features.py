@@ -8,9 +8,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.features import WINDOWS, Layout, feature_table, window_means
+from forecasting.features import WINDOWS, Layout, feature_table
 from forecasting.targets import read_history, season_table, targets_of, to_level, to_log
-from pipeline.asof import AsOfPanel
+from forecasting.windows import window_means
+from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.times import to_ns
 
 NOON = datetime(2018, 8, 1, 8, tzinfo=UTC)
@@ -46,9 +47,24 @@ def test_features_hold_the_newest_value_lead_and_local_hour(panel, cities):
     np.testing.assert_array_equal(table.values[:, column["time: hour"]], [18, 17, 17])
     series = panel["seoul.pm2p5.reference"]
     newest = series.values[series.times == to_ns(NOON - timedelta(hours=1))]
-    season = layout.season[0, 212, 7]
-    got = table.values[0, column["own: mean of 0-1 h before"]]
-    np.testing.assert_allclose(got, (to_log(newest) - season)[0], rtol=1e-5)
+    row, season = table.values[0], layout.season[0, 212]
+    season_and_level = row[column["time: seasonal level"]] - season[9] + season[7]
+    got = row[column["own: mean of 0-1 h before"]]
+    np.testing.assert_allclose(got, (to_log(newest) - season_and_level)[0], rtol=1e-4)
+
+
+def test_the_level_follows_a_year_that_lay_higher(cities):
+    hours = np.arange(1, 365 * 24 + 1)
+    times = to_ns(NOON) - (hours[::-1] - 1) * np.timedelta64(3_600_000_000_000, "ns")
+    key = "beijing.pm2p5.reference"
+    panel = AsOfPanel({key: AsOfSeries(times, times, np.full(len(times), 45.0))}, "measured")
+    targets = targets_of(panel, cities, "pm2p5")
+    flat = np.full((len(targets), 366, 24), np.log(20.0), np.float32)
+    table = feature_table(panel, Layout(targets, flat), NOON, NOON, [np.array([1]), np.array([1])])
+    column = Layout(targets, flat).names.index("time: seasonal level")
+    # ln(45 + 5) lies ln 2.5 above ln(15 + 5); 60 days of average air are added to the 365
+    expected = np.log(20.0) + np.log(2.5) * 365 / (365 + 60)
+    np.testing.assert_allclose(table.values[:, column], [np.log(20.0), expected], rtol=1e-4)
 
 
 def test_all_is_unknown_without_series(cities):

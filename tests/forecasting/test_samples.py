@@ -10,7 +10,7 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from forecasting.features import FeatureTable
+from forecasting.features import RECENT_DAYS, FeatureTable
 from forecasting.samples import baseline_samples, forecast_samples, shuffle
 from forecasting.targets import read_history, targets_of
 from pipeline.asof import AsOfPanel, AsOfSeries
@@ -81,15 +81,16 @@ def test_a_cycle_does_not_depend_on_the_cycles_before_it(panel, model, cities, l
         xr.testing.assert_identical(alone, in_order[issue])
 
 
-def test_the_weeks_before_an_issue_are_enough(panel, model, cities, learned):
-    first = to_ns(learned - timedelta(days=40))
+@pytest.mark.parametrize("use_model", [True, False])
+def test_the_days_before_an_issue_are_enough(panel, model, cities, learned, use_model):
+    first, used = to_ns(learned - timedelta(days=RECENT_DAYS)), model if use_model else None
     recent = {
         k: AsOfSeries(s.times[s.times > first], s.received[s.times > first], s.values[s.times > first])
         for k, s in panel.items()
     }
-    said = forecast_samples(panel, model, cities, "pm2p5", learned, learned)
+    said = forecast_samples(panel, used, cities, "pm2p5", learned, learned)
     xr.testing.assert_identical(
-        said, forecast_samples(AsOfPanel(recent, panel.world), model, cities, "pm2p5", learned, learned)
+        said, forecast_samples(AsOfPanel(recent, panel.world), used, cities, "pm2p5", learned, learned)
     )
 
 
