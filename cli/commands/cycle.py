@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import AsJson, DataDir, Instant, Quiet, Seed, World, make_settings
+from cli.options import DEFAULT_SEED, AsJson, DataDir, Instant, Quiet, Seed, World, make_settings
 from cli.output import print_json, print_lines, print_table, progress_bars
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def make_plan(
 def run(  # noqa: PLR0913 - one argument per option
     at: Instant = None,
     world: World = None,
-    seed: Seed = 1,
+    seed: Seed = DEFAULT_SEED,
     quiet_season: Quiet = False,
     drill: Drill = None,
     again: Again = False,
@@ -90,7 +90,7 @@ def run(  # noqa: PLR0913 - one argument per option
 def ingest(
     at: Instant = None,
     world: World = None,
-    seed: Seed = 1,
+    seed: Seed = DEFAULT_SEED,
     quiet_season: Quiet = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -112,7 +112,7 @@ def ingest(
 def forecast(
     at: Instant = None,
     world: World = None,
-    seed: Seed = 1,
+    seed: Seed = DEFAULT_SEED,
     quiet_season: Quiet = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
