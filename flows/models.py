@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 
 from filelock import FileLock, Timeout
 
@@ -15,6 +16,7 @@ from forecasting.hindcast import without_year
 from forecasting.issue import QUANTITIES
 from forecasting.model import Model
 from forecasting.registry import load_model, save_model
+from forecasting.threads import single_threaded
 from forecasting.train import train
 from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities
@@ -146,7 +148,8 @@ def _trained(
     purpose: Purpose = "operational" if year is None else "leave_out"
     try:
         with _progress(quantity) as tell:
-            model = train(
+            learn = partial(
+                train,
                 panel,
                 list(all_cities().values()),
                 quantity,
@@ -155,6 +158,7 @@ def _trained(
                 effort=str(details["effort"]),
                 progress=tell,
             )
+            model = single_threaded(learn)
     except NoUsableModel as error:
         log.warning("no model of %s: %s", quantity, error)
         return None

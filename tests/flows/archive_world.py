@@ -1,0 +1,46 @@
+"""A small invented archive in the documented shape, imported into a store as a user would."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from flows.ingest import ingest_archive
+from flows.workspace import Workspace, open_workspace
+from pipeline.settings import Settings
+
+START, DAYS = "2019-01-01", 140
+LEARNED = "2019-05-05"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def write_archive(folder: Path, days: int = DAYS, seed: int = 5) -> Path:
+    """Write `pm25/seoul_city` and `pm25/beijing_city`: a daily course and AR(1) noise."""
+    rng = np.random.default_rng(seed)
+    index = pd.date_range(START, periods=24 * days, freq="h", name="time", unit="us")
+    noise = np.zeros((2, len(index)))
+    for i in range(1, len(index)):
+        noise[:, i] = 0.97 * noise[:, i - 1] + 0.15 * rng.standard_normal(2)
+    course = 0.2 * np.sin(2 * np.pi * index.hour.to_numpy() / 24)
+    seoul, beijing = np.exp(3.2 + course + noise[0]), np.exp(3.8 + course + noise[1])
+    trailing = pd.Series(seoul).rolling(3, min_periods=1).mean().to_numpy(copy=True)
+    trailing[index.hour % 3 != 0] = np.nan
+    tables = {
+        "seoul_city": {"city_3h_trailing": trailing, "best_hourly": seoul},
+        "beijing_city": {"best_hourly": beijing},
+    }
+    for name, columns in tables.items():
+        path = folder / "pm25" / f"{name}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(columns, index=index).to_parquet(path)
+    return folder
+
+
+def open_imported(folder: Path, days: int = DAYS) -> Workspace:
+    """Return a workspace in ``folder`` that holds the invented archive as the measured world."""
+    ws = open_workspace(Settings(data_dir=folder / "var"), lambda: NOW)
+    ingest_archive(ws, write_archive(folder / "archive", days))
+    return ws
