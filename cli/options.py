@@ -22,7 +22,7 @@ Instant = Annotated[
     typer.Option("--at", help="Instant or cycle, ISO 8601, UTC unless it names a zone.", show_default=False),
 ]
 DEFAULT_SEED = 5
-"""The world of the demonstration; most seeds lead to a joint warning, some to a single city's, as it happens."""
+"""The world of the demonstration; most seeds lead to a joint warning, some to a single city's."""
 
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the simulated world.")]
 Quiet = Annotated[bool, typer.Option("--quiet-season", help="Simulate a season without an episode.")]
