@@ -67,7 +67,7 @@ class CityOutlook:
 
 @dataclass(frozen=True)
 class LinkEvidence:
-    """Why an upwind and a downwind episode belong together: lag [h], lift of the downwind risk, sample size."""
+    """Why an upwind and a downwind episode belong together: lag [h], lift of the risk, sample size."""
 
     upwind: str
     downwind: str

@@ -1,1 +1,1 @@
-"""What comes in: one file per source, each with ``get_`` (network), ``read_`` (file) and ``parse_`` (bytes)."""
+"""What comes in: one file per source, with ``get_`` (network), ``read_`` (file) and ``parse_`` (bytes)."""
