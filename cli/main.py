@@ -1,21 +1,24 @@
 """The ``sameair`` command: every step of a cycle, and the people's part of a warning.
 
 Exit codes: 0 done; 1 failed; 2 wrong use; 3 done but degraded; 4 not allowed; 5 a source failed;
-6 storage failed.
+6 storage failed; 130 stopped.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
 
 from cli.commands import archive, audit, cycle, pages, status, warnings
 
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 app = typer.Typer(
     name="sameair",
     help="Transboundary fine-dust early warning for Seoul and Beijing.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -28,13 +31,43 @@ app.add_typer(audit.app, name="audit")
 
 def main() -> None:
     """Run the command line; an error is one line on standard error that says what to do."""
+    try:
+        code = app(standalone_mode=False)
+        if code == STOPPED:
+            complain("stopped; the same command goes on where it was", STOPPED)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: whatever it is becomes one line
+        code = complain(*explained(error))
+    raise SystemExit(code)
+
+
+def explained(error: Exception) -> tuple[str, int]:
+    """Return one line about an error and the exit code that goes with it.
+
+    >>> explained(PermissionError(13, "Permission denied", "var/ledger.sqlite"))
+    ('var/ledger.sqlite: Permission denied; check the data folder, its owner and the space left on it', 6)
+    """
+    from sqlalchemy.exc import DBAPIError
+
     from pipeline.errors import SameairError
 
-    try:
-        app()
-    except SameairError as error:
-        sys.stderr.write(f"sameair: {error}\n")
-        raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        sys.stderr.write("sameair: stopped; the same command goes on where it was\n")
-        raise SystemExit(130) from None
+    if isinstance(error, SameairError):
+        return str(error), error.exit_code
+    if isinstance(error, typer.TyperException):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "sameair"
+        return f"{error.format_message().rstrip('.')}; see `{command} --help`", error.exit_code
+    remedy = "check the data folder, its owner and the space left on it"
+    if isinstance(error, DBAPIError):
+        return f"the ledger cannot be used ({error.orig}); {remedy}", 6
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the system'}: {error.strerror or error}; {remedy}", 6
+    if os.environ.get("SAMEAIR_TRACEBACK"):
+        raise error
+    what = f"{type(error).__name__}: {error}"
+    return f"unexpected error, {what}; SAMEAIR_TRACEBACK=1 shows where, please report it", 1
+
+
+def complain(text: str, code: int) -> int:
+    """Write one line on standard error and return the exit code."""
+    sys.stderr.write(f"sameair: {' '.join(text.split())}\n")
+    return code

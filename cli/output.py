@@ -63,14 +63,14 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
 
 @contextmanager
 def progress_bars(*, enabled: bool) -> Iterator[Report]:
-    """Yield a reporter that draws one bar per label on standard error; silent when not enabled."""
-    if not enabled:
+    """Yield a reporter that draws one bar per label on a terminal's standard error; silent elsewhere."""
+    if not enabled or not sys.stderr.isatty():
         yield lambda label, done, total: None
         return
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description:<34}"), BarColumn(32), TimeElapsedColumn())
-    with Progress(*columns, console=console(stderr=True), transient=not sys.stderr.isatty()) as bars:
+    with Progress(*columns, console=console(stderr=True)) as bars:
         known: dict[str, TaskID] = {}
 
         def report(label: str, done: int, total: int) -> None:

@@ -13,10 +13,8 @@ from alerts.fallback import settle_overdue
 from alerts.open_warnings import OpenWarning
 from alerts.policy import Policy, load_policy
 from alerts.warnings import Proposed, advance, propose_version
-from flows.forecast import RunView, read_run
-from flows.plan import CyclePlan
+from flows.runview import RunView, read_run
 from flows.workspace import Workspace
-from forecasting.transport.links import Terms, transport_link
 from pipeline.cities import all_cities
 from pipeline.ledger.episodes import EpisodeRevision, list_episodes, open_episode, revise_episode
 from pipeline.ledger.warnings import list_versions, read_version
@@ -26,11 +24,6 @@ UPWIND = (("beijing", "seoul"),)
 """Pairs of cities whose link is examined, upwind first."""
 
 
-def plan_of(view: RunView) -> CyclePlan:
-    """Return the plan with which a run was made."""
-    return CyclePlan.from_dict(dict(view.run.inputs["plan"]))
-
-
 def policy_of(ws: Workspace) -> Policy:
     """Return the policy in force: the installation's, or the packaged one."""
     return load_policy(ws.settings.policy_file)
@@ -38,7 +31,7 @@ def policy_of(ws: Workspace) -> Policy:
 
 def facts_of(view: RunView) -> RunFacts:
     """Return the facts of a run that every warning states."""
-    plan = plan_of(view)
+    plan = view.plan
     return RunFacts(
         run_id=view.run.id,
         world=plan.world,
@@ -54,8 +47,10 @@ def facts_of(view: RunView) -> RunFacts:
 
 def assess_run(view: RunView, policy: Policy) -> Assessment:
     """Judge a run's joint paths by every rule in force and by the policy's thresholds."""
+    from forecasting.transport.links import Terms, transport_link
+
     cities = all_cities()
-    plan = plan_of(view)
+    plan = view.plan
     links = []
     for upwind, downwind in UPWIND:
         terms = Terms(
@@ -79,10 +74,10 @@ def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Propose
 
     One transaction holds the episodes, the drafts and their audit rows.
     """
-    view = read_run(ws, run_id)
+    view = read_run(ws, run_id, whole_past=True)
     policy = policy_of(ws)
     assessment = assess_run(view, policy)
-    at = plan_of(view).as_of
+    at = view.plan.as_of
     with ws.ledger.write() as conn:
         settle_overdue(conn, at, world=view.run.world)
         found = propose(
@@ -110,7 +105,7 @@ def _open_warnings(conn: Connection, world: str) -> list[OpenWarning]:
 
 
 def _file_episode(conn: Connection, episode: Episode, view: RunView) -> None:
-    at = plan_of(view).as_of
+    at = view.plan.as_of
     open_episode(conn, episode.id, world=episode.world, city=episode.city, quantity=episode.quantity, at=at)
     revision = EpisodeRevision(
         run_id=view.run.id,
@@ -128,4 +123,4 @@ def _withdraw(conn: Connection, warning_id: str, view: RunView) -> None:
         now = read_version(conn, warning_id, row.version)
         if now.state in ("draft", "in_review"):
             reason = f"run {view.run.id} no longer supports it"
-            advance(conn, now, "rejected", actor="run", reason=reason, at=plan_of(view).as_of)
+            advance(conn, now, "rejected", actor="run", reason=reason, at=view.plan.as_of)

@@ -8,9 +8,9 @@ from alerts.bulletin import render_bulletin
 from alerts.bulletin_data import RunFacts
 from alerts.content import WarningContent
 from alerts.message_view import NO_BACKGROUND
-from flows.assess import plan_of, policy_of
-from flows.forecast import read_run
+from flows.assess import policy_of
 from flows.issue import background_of
+from flows.runview import read_run
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.files import write_atomic
@@ -32,7 +32,7 @@ def warnings_of_run(ws: Workspace, world: str, run_id: str) -> list[VersionRow]:
 def write_bulletin(ws: Workspace, run_id: str) -> Path:
     """Write the bulletin of a run as one self-contained HTML file; writing it again replaces it."""
     view = read_run(ws, run_id)
-    plan = plan_of(view)
+    plan = view.plan
     proposed = warnings_of_run(ws, plan.world, run_id)
     content = WarningContent.from_dict(proposed[0].content) if proposed else None
     facts = RunFacts(

@@ -10,11 +10,14 @@ from prefect import flow, get_run_logger, task
 from flows.assess import propose_warnings
 from flows.bulletin import write_bulletin
 from flows.forecast import forecast_cycle
-from flows.ingest import ingest
+from flows.ingest import ingest, trouble_with
 from flows.issue import deliver, issue_approved
 from flows.plan import CyclePlan, plan_measured
-from flows.signing import approve_drill
+from flows.run import run_cycle
+from flows.signing import approve_drill, drafts_of_run
 from flows.workspace import Workspace, open_workspace
+from flows.worlds import present_of
+from pipeline.ledger.runs import get_run
 from pipeline.settings import Settings
 from pipeline.times import iso, system_clock
 
@@ -33,13 +36,16 @@ def ingest_task(plan: Plain, data_dir: str) -> list[Plain]:
     for report in found:
         for error in report.errors:
             get_run_logger().warning("source failed: %s", error)
-    return [{"source": r.source, "rows": r.rows, "errors": list(r.errors)} for r in found]
+    return [
+        {"source": r.source, "rows": r.rows, "errors": list(r.errors), "trouble": trouble_with(r)}
+        for r in found
+    ]
 
 
 @task(name="forecast")
-def forecast_task(plan: Plain, data_dir: str) -> str:
+def forecast_task(plan: Plain, troubles: list[str], data_dir: str) -> str:
     """Snapshot and forecast; returns the run's id."""
-    return forecast_cycle(workspace_at(data_dir), CyclePlan.from_dict(plan))
+    return forecast_cycle(workspace_at(data_dir), CyclePlan.from_dict(plan), troubles)
 
 
 @task(name="propose")
@@ -50,10 +56,14 @@ def propose_task(run_id: str, data_dir: str) -> list[str]:
 
 
 @task(name="drill")
-def drill_task(plan: Plain, data_dir: str) -> int:
+def drill_task(plan: Plain, run_id: str, data_dir: str) -> int:
     """Approve the drafts of a drill for both parties; returns how many."""
-    wanted = CyclePlan.from_dict(plan)
-    return len(approve_drill(workspace_at(data_dir), wanted.world, wanted.as_of))
+    ws = workspace_at(data_dir)
+    with ws.ledger.read() as conn:
+        run = get_run(conn, run_id)
+    drafts = drafts_of_run(ws, run) if run is not None else []
+    approve_drill(ws, drafts, CyclePlan.from_dict(plan).as_of)
+    return len(drafts)
 
 
 @task(name="issue")
@@ -75,7 +85,8 @@ def deliver_task(plan: Plain, data_dir: str) -> Plain:
     """Send what stands in the outbox; returns counts."""
     wanted = CyclePlan.from_dict(plan)
     ws = workspace_at(data_dir)
-    clock = system_clock if wanted.mode == "live" and not wanted.drill else lambda: wanted.as_of
+    present = present_of(ws, wanted.world)
+    clock = system_clock if wanted.mode == "live" and not wanted.drill else lambda: present
     report = deliver(ws, wanted.world, clock)
     return {"sent": len(report.sent), "deferred": len(report.deferred), "failed": len(report.failed)}
 
@@ -86,10 +97,10 @@ def cycle_flow(plan: Plain, data_dir: str) -> Plain:
     sources = ingest_task(plan, data_dir)
     if plan["mode"] == "live":
         plan = {**plan, "as_of": iso(system_clock())}
-    run_id = forecast_task(plan, data_dir)
+    run_id = forecast_task(plan, [s["trouble"] for s in sources if s["trouble"]], data_dir)
     notes = propose_task(run_id, data_dir)
     if plan["drill"]:
-        drill_task(plan, data_dir)
+        drill_task(plan, run_id, data_dir)
     issued = issue_task(plan, data_dir)
     bulletin = bulletin_task(run_id, data_dir)
     delivered = deliver_task(plan, data_dir)
@@ -104,7 +115,6 @@ def cycle_flow(plan: Plain, data_dir: str) -> Plain:
 
 
 @flow(name="sameair-scheduled-cycle", log_prints=False)
-def scheduled_cycle(data_dir: str) -> Plain:
-    """Run the newest cycle of the measured world; what the schedule calls."""
-    plan = plan_measured(None, system_clock(), drill=False)
-    return cycle_flow(plan.to_dict(), data_dir)
+def scheduled_cycle(data_dir: str) -> bool:
+    """Run the newest cycle of the measured world, once; what the schedule calls."""
+    return run_cycle(workspace_at(data_dir), plan_measured(None, system_clock(), drill=False))

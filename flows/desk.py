@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
 from alerts.content import WarningContent
+from alerts.outbox import Issued
 from alerts.signoff import Signer, approve, object_, verify_signatures
 from alerts.versions import IN_FORCE, required_parties
 from alerts.vocabulary import Language
 from alerts.warnings import propose_version
 from alerts.wording import wording
 from flows.assess import policy_of
-from flows.issue import background_of, deliver, issue_version
-from flows.run import present_of
+from flows.issue import background_of, deliver, issue_approved, issue_version
 from flows.signing import parties, signer, trusted, world_time
 from flows.workspace import Workspace
+from flows.worlds import present_of
 from pipeline.errors import ReviewError, UsageError
 from pipeline.ledger.deliveries import read_outbox
 from pipeline.ledger.warnings import VersionRow, list_versions, read_signatures, read_versions
@@ -25,6 +26,19 @@ from pipeline.times import HOUR, iso, parse_instant
 Plain = dict[str, Any]
 ENDING_DEADLINE = timedelta(hours=4)
 ENDING_VALIDITY = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who decides for which party; ``at`` None is now, or in an exercise an hour after the snapshot.
+
+    What the decision makes complete is sent at once if ``deliver``, else by the next delivery.
+    """
+
+    party: str
+    person: str
+    at: str | None = None
+    deliver: bool = True
 
 
 def listed(ws: Workspace, world: str | None = None) -> list[Plain]:
@@ -93,62 +107,57 @@ def shown(ws: Workspace, warning_id: str, version: int | None, language: str) ->
     }
 
 
-def approve_version(
-    ws: Workspace,
-    warning_id: str,
-    version: int | None,
-    party: str,
-    person: str,
-    at: str | None,
-    *,
-    deliver: bool = True,
-) -> Plain:
-    """Record a party's approval; what is then complete is issued, and sent unless told otherwise."""
+def approve_version(ws: Workspace, warning_id: str, version: int | None, decision: Decision) -> Plain:
+    """Record a party's approval; what is then complete is issued, and sent unless told otherwise.
+
+    Raises
+    ------
+    ReviewError
+        this party may not decide about the version, or not any more
+    """
     row = find_version(ws, warning_id, version)
     content = WarningContent.from_dict(row.content)
-    when = decision_time(ws, content, at)
+    when = decision_time(ws, content, decision.at)
     with ws.ledger.write() as conn:
-        digest = approve(conn, row.warning_id, row.version, person_of(ws, party, person), when)
+        digest = approve(conn, row.warning_id, row.version, person_of(ws, decision), when)
         report = verify_signatures(conn, row.warning_id, row.version, trusted(ws))
     found: Plain = {
         "warning": row.warning_id,
         "version": row.version,
-        "approved": f"{digest[:16]} for {party} by {person} at {iso(when)}",
+        "approved": _said(digest, decision, when),
         "missing": ", ".join(report.missing),
         "objected": ", ".join(report.objected),
     }
-    if report.ok:
-        done = issue_version(ws, row.warning_id, row.version, when)
-        found["issued"] = f"{len(done.outbox_ids)} messages"
-        if deliver:
-            found["sent"] = _deliver(ws, content, when)
-    return found
+    present = max(when, present_of(ws, content.world))
+    done = [issue_version(ws, row.warning_id, row.version, present)] if report.ok else []
+    return found | _consequences(ws, content, done, present, deliver=decision.deliver)
 
 
 def object_to_version(
-    ws: Workspace, warning_id: str, version: int | None, party: str, person: str, reason: str, at: str | None
+    ws: Workspace, warning_id: str, version: int | None, decision: Decision, reason: str
 ) -> Plain:
-    """Record a party's objection with its reason."""
+    """Record a party's objection with its reason; the other party's own warning, if signed, goes out."""
     row = find_version(ws, warning_id, version)
-    when = decision_time(ws, WarningContent.from_dict(row.content), at)
+    content = WarningContent.from_dict(row.content)
+    when = decision_time(ws, content, decision.at)
     with ws.ledger.write() as conn:
-        digest = object_(conn, row.warning_id, row.version, person_of(ws, party, person), reason, when)
-    return {
+        digest = object_(conn, row.warning_id, row.version, person_of(ws, decision), reason, when)
+    found: Plain = {
         "warning": row.warning_id,
         "version": row.version,
-        "objected": f"{digest[:16]} for {party} by {person} at {iso(when)}",
+        "objected": _said(digest, decision, when),
         "reason": reason,
     }
+    present = max(when, present_of(ws, content.world))
+    return found | _consequences(ws, content, [], present, deliver=decision.deliver)
 
 
 def draft_ending(
     ws: Workspace,
     warning_id: str,
     kind: Literal["all_clear", "cancel"],
-    party: str,
-    person: str,
+    decision: Decision,
     reason: str,
-    at: str | None,
 ) -> Plain:
     """Draft the version that ends or cancels a warning in force; it needs the same signatures as issuing."""
     row = find_version(ws, warning_id, None)
@@ -159,9 +168,10 @@ def draft_ending(
     if not reason.strip():
         raise ReviewError("say why with --reason; recipients will read it")
     before = WarningContent.from_dict(forced[-1].content)
-    if party not in required_parties(before):
-        raise ReviewError(f"{party} is not a party of warning {row.warning_id}")
-    when = decision_time(ws, before, at)
+    who = person_of(ws, decision)
+    if who.party not in required_parties(before):
+        raise ReviewError(f"{who.party} is not a party of warning {row.warning_id}")
+    when = max(decision_time(ws, before, decision.at), present_of(ws, before.world))
     content = replace(
         before,
         kind=kind,
@@ -171,21 +181,21 @@ def draft_ending(
         review_deadline=iso(when + ENDING_DEADLINE),
     )
     with ws.ledger.write() as conn:
-        filed = propose_version(conn, content, when, actor=person)
+        filed = propose_version(conn, content, when, actor=who.person)
     return {
         "warning": filed.warning_id,
         "version": filed.version,
         "draft": kind,
         "outcome": filed.outcome,
-        "next": f"sameair warnings approve {filed.warning_id} --party {party} --person NAME",
+        "next": f"sameair warnings approve {filed.warning_id} --party {who.party} --person NAME",
     }
 
 
-def person_of(ws: Workspace, party: str, person: str) -> Signer:
+def person_of(ws: Workspace, decision: Decision) -> Signer:
     """Return the signer of a known party; raises UsageError for any other."""
-    if party not in parties():
-        raise UsageError(f"--party {party}: there are {', '.join(parties())}")
-    return signer(ws, party, person)
+    if decision.party not in parties():
+        raise UsageError(f"--party {decision.party}: there are {', '.join(parties())}")
+    return signer(ws, decision.party, decision.person)
 
 
 def decision_time(ws: Workspace, content: WarningContent, at: str | None) -> datetime:
@@ -195,11 +205,35 @@ def decision_time(ws: Workspace, content: WarningContent, at: str | None) -> dat
         if at is not None:
             raise UsageError("--at is for exercises; a real warning is decided now")
         return now
-    return parse_instant(at) if at else world_time(content, now) + HOUR
+    drafted = world_time(content, now)
+    if at is None:
+        return drafted + HOUR
+    try:
+        when = parse_instant(at)
+    except ValueError as error:
+        raise UsageError(f"--at {at}: {error}; write it like 2019-03-03T09:00Z") from None
+    if when < drafted:
+        raise UsageError(f"--at {at} lies before the snapshot of this warning, {iso(drafted)}")
+    return when
 
 
-def _deliver(ws: Workspace, content: WarningContent, when: datetime) -> str:
-    later = max(when, present_of(ws, content.world))
-    report = deliver(ws, content.world, lambda: later if content.cap_status != "Actual" else ws.clock())
-    trouble = f", {len(report.deferred)} deferred, {len(report.failed)} failed" if report.deferred else ""
-    return f"{len(report.sent)} messages{trouble}"
+def _said(digest: str, decision: Decision, when: datetime) -> str:
+    return f"{digest[:16]} for {decision.party} by {decision.person} at {iso(when)}"
+
+
+def _consequences(
+    ws: Workspace, content: WarningContent, done: list[Issued], present: datetime, *, deliver: bool
+) -> Plain:
+    """Issue what a decision made ready, beside what is ``done``, and send it; says in words what happened."""
+    done += [one for one in issue_approved(ws, content.world, present) if one.is_new]
+    if not done:
+        return {}
+    found = {"issued": ", ".join(f"{d.warning_id} v{d.version}, {len(d.outbox_ids)} messages" for d in done)}
+    return found | ({"sent": _deliver(ws, content, present)} if deliver else {})
+
+
+def _deliver(ws: Workspace, content: WarningContent, present: datetime) -> str:
+    report = deliver(ws, content.world, lambda: present if content.cap_status != "Actual" else ws.clock())
+    counts = {"deferred": report.deferred, "failed": report.failed, "of unknown fate": report.unknown}
+    trouble = [f"{len(ids)} {name}" for name, ids in counts.items() if ids]
+    return ", ".join([f"{len(report.sent)} messages", *trouble, *([report.down] if report.down else [])])

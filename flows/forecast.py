@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-import xarray as xr
 
 from flows.models import models_for
 from flows.plan import CyclePlan
@@ -21,26 +18,14 @@ from forecasting.features import RECENT_DAYS
 from forecasting.issue import IssueForecast, forecast_issue
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City, all_cities
-from pipeline.fields import read_netcdf, write_netcdf
+from pipeline.fields import write_netcdf
 from pipeline.files import write_with
-from pipeline.ledger.runs import RunRow, begin_run, current_run, fail_run, finish_run, get_run, make_current
-from pipeline.paths import join_paths
+from pipeline.ledger.runs import begin_run, current_run, fail_run, finish_run, make_current
 from pipeline.series import load_panel
 from pipeline.times import iso
 
 RECENT = timedelta(days=RECENT_DAYS)
 """How far back a forecast of a trained model looks."""
-
-
-@dataclass(frozen=True)
-class RunView:
-    """A finished run read back from disk: what assessing and showing it need."""
-
-    run: RunRow
-    forecast: xr.Dataset
-    samples: xr.Dataset
-    paths: xr.Dataset
-    panel: AsOfPanel
 
 
 def code_version() -> str:
@@ -51,11 +36,15 @@ def code_version() -> str:
         return "unknown"
 
 
-def forecast_cycle(ws: Workspace, plan: CyclePlan) -> str:
+def forecast_cycle(ws: Workspace, plan: CyclePlan, troubles: Sequence[str] = ()) -> str:
     """Forecast a cycle from what had been received by its snapshot, and return the run's id.
 
     A run is never overwritten: calling this again makes another run of the cycle, which becomes current.
     Products: ``forecast.nc`` (CF), ``samples.nc``, ``predictions.parquet``, ``predictions_pm10.parquet``.
+
+    Parameters
+    ----------
+    troubles : what went wrong with the sources of this cycle, which makes the forecast a degraded one
 
     Raises
     ------
@@ -72,7 +61,7 @@ def forecast_cycle(ws: Workspace, plan: CyclePlan) -> str:
             at=ws.clock(),
         )
     try:
-        _forecast(ws, plan, run_id)
+        _forecast(ws, plan, run_id, troubles)
     except Exception as error:
         with ws.ledger.write() as conn:
             fail_run(conn, run_id, at=ws.clock(), error=f"{type(error).__name__}: {error}")
@@ -80,7 +69,7 @@ def forecast_cycle(ws: Workspace, plan: CyclePlan) -> str:
     return run_id
 
 
-def _forecast(ws: Workspace, plan: CyclePlan, run_id: str) -> None:
+def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[str]) -> None:
     cities = list(all_cities().values())
     models = models_for(ws, plan.world, plan.as_of)
     panel = recent_panel(ws, plan, cities)
@@ -107,20 +96,23 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str) -> None:
             at=ws.clock(),
             model_id=str(samples.attrs["model_id"]),
             inputs=inputs,
-            degraded=degradation(str(samples.attrs["degraded"]), inputs["missing"]),
+            degraded=degradation(str(samples.attrs["degraded"]), inputs["missing"], troubles),
             products={name: str(path.relative_to(ws.settings.data_dir)) for name, path in products.items()},
         )
         make_current(conn, run_id, expected=before.id if before else None)
 
 
-def degradation(said: str, missing: Iterable[str]) -> str:
-    """Return why a forecast is degraded: what the forecast itself said, and references silent for a day.
+def degradation(said: str, missing: Iterable[str], troubles: Sequence[str] = ()) -> str:
+    """Return why a forecast is degraded: its own reasons, troubled sources, references silent for a day.
 
     >>> degradation("", ["seoul.pm2p5.reference", "seoul.air_temperature.weather"])
     'seoul.pm2p5.reference: nothing received of the last 24 h'
+    >>> degradation("no usable model", [], ["cnemc: no answer"])
+    'no usable model; cnemc: no answer'
     """
     silent = [n for n in missing if n.endswith(".reference") and n not in said]
-    return "; ".join([said] * bool(said) + [f"{n}: nothing received of the last 24 h" for n in silent])
+    reasons = [*[said] * bool(said), *troubles, *(f"{n}: nothing received of the last 24 h" for n in silent)]
+    return "; ".join(reasons)
 
 
 def recent_panel(ws: Workspace, plan: CyclePlan, cities: list[City]) -> AsOfPanel:
@@ -146,24 +138,3 @@ def write_products(folder: Path, made: IssueForecast, cities: list[City]) -> dic
 def write_table(rows: pd.DataFrame, path: Path) -> Path:
     """Write a table as Parquet, atomically."""
     return write_with(path, lambda beside: rows.to_parquet(beside, index=False, compression="zstd"))
-
-
-def read_run(ws: Workspace, run_id: str) -> RunView:
-    """Read a finished run back, with the panel as it was known at its snapshot."""
-    with ws.ledger.read() as conn:
-        run = get_run(conn, run_id)
-    if run is None or run.status != "finished":
-        from pipeline.errors import UsageError
-
-        raise UsageError(f"run {run_id} is {run.status if run else 'unknown'}; see `sameair status`")
-    plan = CyclePlan.from_dict(dict[str, Any](run.inputs["plan"]))
-    cities = list(all_cities().values())
-    samples = read_netcdf(ws.settings.data_dir / run.products["samples"])
-    panel = load_panel(ws.store, cities, plan.world, end=plan.as_of, as_of=plan.as_of)
-    return RunView(
-        run=run,
-        forecast=read_netcdf(ws.settings.data_dir / run.products["forecast"]),
-        samples=samples,
-        paths=join_paths(panel, samples, cities),
-        panel=panel,
-    )

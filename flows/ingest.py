@@ -62,6 +62,20 @@ def ingest(ws: Workspace, plan: CyclePlan) -> list[SourceReport]:
     ]
 
 
+def trouble_with(report: SourceReport) -> str:
+    """Return in one line what went wrong with a source, fit for the text of a warning; empty if nothing.
+
+    >>> trouble_with(SourceReport("cnemc", 700, 23, ("cnemc: …", "cnemc: …")))
+    'cnemc: 2 answers could not be used'
+    >>> trouble_with(SourceReport("cnemc", 0, 0, ("cnemc: HTTP 503",)))
+    'cnemc: no answer'
+    """
+    if not report.errors:
+        return ""
+    what = f"{len(report.errors)} answers could not be used" if report.answers else "no answer"
+    return f"{report.source}: {what}"
+
+
 def ingest_archive(ws: Workspace, folder: Path) -> ImportReport:
     """Import a folder of measured archives; a second import adds nothing."""
     return import_archive(folder, ws.store, progress=reporter.get())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
@@ -47,6 +48,18 @@ def world_name(seed: int, quiet_season: bool) -> str:
     ('simulated-7', 'simulated-7-quiet')
     """
     return f"simulated-{seed}" + ("-quiet" if quiet_season else "")
+
+
+def world_of(name: str) -> tuple[int, bool]:
+    """Return seed and season of a simulated world by its name; raises UsageError for any other name.
+
+    >>> world_of("simulated-7-quiet")
+    (7, True)
+    """
+    found = re.fullmatch(r"simulated-(\d{1,9})(-quiet)?", name)
+    if found is None:
+        raise UsageError(f"--world {name}: write 'measured', simulated-SEED or simulated-SEED-quiet")
+    return int(found[1]), found[2] is not None
 
 
 def plan_measured(at: str | None, now: datetime, drill: bool) -> CyclePlan:

@@ -1,98 +1,91 @@
-"""Running cycles and steps for whoever drives them: through the Prefect flow, each cycle once."""
+"""Running cycles for whoever drives them: through the Prefect flow, each once, one process at a time."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from alerts.content import WarningContent
-from alerts.delivery import DeliveryReport
-from alerts.outbox import Issued
-from flows.issue import deliver, issue_approved
+from filelock import FileLock, Timeout
+
 from flows.plan import CyclePlan
-from flows.runtime import prepare_prefect
-from flows.signing import world_time
+from flows.runtime import await_server, begin_server
 from flows.workspace import Workspace, reporter
-from pipeline.ledger.runs import current_run
-from pipeline.ledger.warnings import list_versions
-from pipeline.names import is_simulated
+from pipeline.errors import StorageError
+from pipeline.ledger.runs import RunRow, current_run, fail_run, list_runs
+
+LONGEST_CYCLE = 3600
+"""How long to wait for another process that runs a cycle of the same world [s]."""
 
 
 def run_cycle(ws: Workspace, plan: CyclePlan, *, again: bool = False) -> bool:
-    """Run a cycle through the Prefect flow; True when it was done before and only the outbox was looked at.
+    """Run a cycle through the Prefect flow; True when it was done before and was only looked after.
 
-    What stands in the outbox is sent in either case, so a run killed between issuing and sending is
-    completed by the next call.
+    What a killed run left undone is done in either case: drafts, signatures of a drill, issuing, the page,
+    and what stands in the outbox.
     """
-    with ws.ledger.read() as conn:
-        before = current_run(conn, plan.world, plan.cycle)
-    if before is not None and not again:
-        finish_cycle(ws, plan)
-        return True
-    prepare_prefect(ws.settings.data_dir)
-    tell = reporter.get()
-    tell("starting Prefect", 0, 1)
-    from flows.cycle import cycle_flow
+    with cycle_lock(ws, plan.world):
+        with ws.ledger.read() as conn:
+            before = current_run(conn, plan.world, plan.cycle)
+        if before is not None and not again:
+            finish_cycle(ws, plan, before)
+            return True
+        begin_server(ws.settings.data_dir)
+        tell = reporter.get()
+        tell("starting Prefect", 0, 1)
+        from flows.cycle import cycle_flow
 
-    tell("starting Prefect", 1, 1)
-    cycle_flow(plan.to_dict(), str(ws.settings.data_dir.resolve()))
+        await_server()
+        tell("starting Prefect", 1, 1)
+        cycle_flow(plan.to_dict(), str(ws.settings.data_dir.resolve()))
     return False
 
 
-def finish_cycle(ws: Workspace, plan: CyclePlan) -> None:
-    """Complete what a killed run may have left: propose, sign the drill, issue, write the page, deliver."""
-    from flows.assess import propose_warnings
+def finish_cycle(ws: Workspace, plan: CyclePlan, run: RunRow) -> None:
+    """Complete what a killed run may have left; where nothing is missing, nothing changes."""
     from flows.bulletin import bulletin_path, write_bulletin
-    from flows.signing import approve_drill
+    from flows.issue import deliver, issue_approved
+    from flows.signing import approve_drill, drafts_of_run
+    from flows.worlds import present_of
 
-    with ws.ledger.read() as conn:
-        run = current_run(conn, plan.world, plan.cycle)
-    if run is None:
-        return
     if not bulletin_path(ws, run).exists():
+        from flows.assess import propose_warnings
+
         propose_warnings(ws, run.id)
-        if plan.drill:
-            approve_drill(ws, plan.world, plan.as_of)
-        issue_approved(ws, plan.world, plan.as_of)
+    drafts = drafts_of_run(ws, run)
+    if plan.drill:
+        approve_drill(ws, drafts, plan.as_of)
+    present = present_of(ws, plan.world)
+    issued = issue_approved(ws, plan.world, present)
+    if any(one.is_new for one in issued) or not bulletin_path(ws, run).exists():
         write_bulletin(ws, run.id)
-    present = ws.clock if plan.mode == "live" and not plan.drill else lambda: plan.as_of
-    deliver(ws, plan.world, present)
+    deliver(ws, plan.world, ws.clock if plan.mode == "live" and not plan.drill else lambda: present)
 
 
-def issue_everywhere(ws: Workspace, world: str | None = None) -> list[Issued]:
-    """Issue what is fully approved in one world or in all, each in its own time."""
-    done: list[Issued] = []
-    for name in worlds_with_warnings(ws, world):
-        done += issue_approved(ws, name, present_of(ws, name))
-    return [one for one in done if one.is_new]
+@contextmanager
+def cycle_lock(ws: Workspace, world: str) -> Iterator[None]:
+    """Let one process at a time run cycles of a world; the system frees the lock when its holder dies.
+
+    Who holds it knows that no run of this world is under way; those that seem to be are marked as failed.
+
+    Raises
+    ------
+    StorageError
+        another process has held it for LONGEST_CYCLE
+    """
+    folder = ws.settings.runs_dir / world
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=LONGEST_CYCLE):
+            _mark_killed_runs(ws, world)
+            yield
+    except Timeout:
+        raise StorageError(f"another process has long been running {world}; wait for it or end it") from None
 
 
-def deliver_everywhere(ws: Workspace, world: str | None = None) -> DeliveryReport:
-    """Send what stands in the outbox, of one world or of all, each in its own time."""
-    total = DeliveryReport()
-    for name in worlds_with_warnings(ws, world):
-        present = present_of(ws, name)
-        report = deliver(ws, name, lambda present=present: present)  # type: ignore[misc]
-        total.sent += report.sent
-        total.deferred += report.deferred
-        total.failed += report.failed
-        total.unknown += report.unknown
-        total.down = total.down or report.down
-    return total
-
-
-def worlds_with_warnings(ws: Workspace, world: str | None) -> list[str]:
-    """Return the worlds that have warnings, or the one given."""
-    if world is not None:
-        return [world]
+def _mark_killed_runs(ws: Workspace, world: str) -> None:
     with ws.ledger.read() as conn:
-        return sorted({str(v.content["world"]) for v in list_versions(conn, limit=10_000)})
-
-
-def present_of(ws: Workspace, world: str) -> datetime:
-    """Return the present of a world: the clock where anything is Actual, else that of its newest warning."""
-    with ws.ledger.read() as conn:
-        contents = [WarningContent.from_dict(v.content) for v in list_versions(conn, world, limit=500)]
-    now = ws.clock()
-    if not is_simulated(world) and any(c.cap_status == "Actual" for c in contents):
-        return now
-    return max((world_time(c, now) for c in contents), default=now)
+        killed = [run for run in list_runs(conn, world, limit=100) if run.status == "running"]
+    if killed:
+        with ws.ledger.write() as conn:
+            for run in killed:
+                fail_run(conn, run.id, at=ws.clock(), error="its process ended before it did")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from alerts.content import WarningContent
@@ -10,6 +11,7 @@ from alerts.versions import required_parties
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.exchange.keys import load_or_create_key, trusted_keys
+from pipeline.ledger.runs import RunRow
 from pipeline.ledger.warnings import VersionRow, list_versions
 from pipeline.times import parse_instant
 
@@ -44,15 +46,19 @@ def open_drafts(ws: Workspace, world: str) -> list[VersionRow]:
         return [row for row in list_versions(conn, world, limit=500) if row.state in OPEN]
 
 
-def approve_drill(ws: Workspace, world: str, at: datetime) -> list[VersionRow]:
-    """Approve every open draft of a world for all its parties, as a drill; refused for anything Actual."""
-    rows = open_drafts(ws, world)
+def drafts_of_run(ws: Workspace, run: RunRow) -> list[VersionRow]:
+    """Return the versions that a run itself proposed, not a person, and that wait for a decision."""
+    waiting = open_drafts(ws, run.world)
+    return [row for row in waiting if row.content["run_id"] == run.id and row.written_by == "run"]
+
+
+def approve_drill(ws: Workspace, drafts: Sequence[VersionRow], at: datetime) -> None:
+    """Approve drafts for all their parties, as a drill; refused for anything Actual."""
     with ws.ledger.write() as conn:
-        for row in rows:
+        for row in drafts:
             for party in required_parties(WarningContent.from_dict(row.content)):
                 who = signer(ws, party, DRILL_PERSON, drill=True)
                 approve(conn, row.warning_id, row.version, who, at)
-    return rows
 
 
 def world_time(content: WarningContent, now: datetime) -> datetime:

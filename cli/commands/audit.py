@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from cli.options import AsJson, DataDir, make_settings
 from cli.output import print_json, print_lines
 
-app = typer.Typer(help="The hash-chained trail of everything that was decided.", no_args_is_help=True)
+Limit = Annotated[int, typer.Option("--limit", min=1, help="How many rows.")]
+
+app = typer.Typer(help="The hash-chained trail of everything that was decided.")
 
 
 @app.command("verify")
@@ -28,7 +32,7 @@ def verify(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 
 @app.command("list")
-def list_rows(data_dir: DataDir = None, as_json: AsJson = False, limit: int = 30) -> None:
+def list_rows(data_dir: DataDir = None, as_json: AsJson = False, limit: Limit = 30) -> None:
     """List the newest rows of the audit trail."""
     from cli.output import print_table
     from pipeline.ledger import open_ledger

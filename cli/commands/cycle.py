@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,6 +29,16 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which cycle of which world the options name."""
+
+    at: str | None
+    world: str | None
+    seed: int
+    quiet: bool
+
+
 @contextmanager
 def opened(data_dir: Any, as_json: bool) -> Iterator[Workspace]:
     """Open the workspace and tell progress on standard error while the step runs."""
@@ -43,17 +54,28 @@ def opened(data_dir: Any, as_json: bool) -> Iterator[Workspace]:
 
 
 def make_plan(
-    ws: Workspace, at: str | None, world: str | None, seed: int, quiet: bool, drill: bool | None
+    ws: Workspace,
+    wanted: Wanted,
+    *,
+    drill: bool | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> CyclePlan:
-    """Decide which cycle of which world is meant: ``--at`` means measurements, else the simulated world."""
-    from flows.plan import plan_measured
+    """Decide which cycle of which world is meant: ``--at`` means measurements, else the simulated world.
+
+    ``meanwhile`` is called before a world is simulated, which takes a while.
+    """
+    from flows.plan import plan_measured, world_of
     from flows.simulated import plan_simulated
+    from pipeline.errors import UsageError
     from pipeline.names import MEASURED
     from pipeline.times import system_clock
 
-    if at is not None or world == MEASURED:
-        return plan_measured(at, system_clock(), drill=bool(drill))
-    return plan_simulated(ws, seed, quiet, drill=drill is not False)
+    if wanted.at is not None and wanted.world not in (None, MEASURED):
+        raise UsageError("--at is for measurements; a simulated world stands at one cycle, so leave it out")
+    if wanted.at is not None or wanted.world == MEASURED:
+        return plan_measured(wanted.at, system_clock(), drill=bool(drill))
+    seed, quiet = world_of(wanted.world) if wanted.world else (wanted.seed, wanted.quiet)
+    return plan_simulated(ws, seed, quiet, drill=drill is not False, meanwhile=meanwhile)
 
 
 def run(  # noqa: PLR0913 - one argument per option
@@ -73,10 +95,12 @@ def run(  # noqa: PLR0913 - one argument per option
     drafts wait for `sameair warnings approve`. A cycle that is done is not run again, unless --again.
     """
     from flows.run import run_cycle
+    from flows.runtime import begin_server
     from flows.summary import summary_lines, summary_of
 
     with opened(data_dir, as_json) as ws:
-        plan = make_plan(ws, at, world, seed, quiet_season, drill)
+        wanted = Wanted(at, world, seed, quiet_season)
+        plan = make_plan(ws, wanted, drill=drill, meanwhile=lambda: begin_server(ws.settings.data_dir))
         done_before = run_cycle(ws, plan, again=again)
         found = summary_of(ws, plan)
     if as_json:
@@ -99,7 +123,7 @@ def ingest(
     from flows.ingest import ingest as take_in
 
     with opened(data_dir, as_json) as ws:
-        found = take_in(ws, make_plan(ws, at, world, seed, quiet_season, None))
+        found = take_in(ws, make_plan(ws, Wanted(at, world, seed, quiet_season)))
     rows = [(r.source, r.rows, r.answers, "; ".join(r.errors)) for r in found]
     if as_json:
         print_json([{"source": r.source, "rows": r.rows, "errors": list(r.errors)} for r in found])
@@ -119,10 +143,12 @@ def forecast(
 ) -> None:
     """Forecast a cycle (steps 2 and 3): makes a new run of it and prints its id."""
     from flows.forecast import forecast_cycle
+    from flows.run import cycle_lock
 
     with opened(data_dir, as_json) as ws:
-        plan = make_plan(ws, at, world, seed, quiet_season, None)
-        run_id = forecast_cycle(ws, plan)
+        plan = make_plan(ws, Wanted(at, world, seed, quiet_season))
+        with cycle_lock(ws, plan.world):
+            run_id = forecast_cycle(ws, plan)
     if as_json:
         print_json({"run": run_id, **plan.to_dict()})
     else:
@@ -150,7 +176,7 @@ def propose(
 
 def issue(data_dir: DataDir = None, world: World = None, as_json: AsJson = False) -> None:
     """Issue every warning that all its parties have approved (step 7), one transaction each."""
-    from flows.run import issue_everywhere
+    from flows.worlds import issue_everywhere
 
     with opened(data_dir, as_json) as ws:
         done = issue_everywhere(ws, world)
@@ -163,7 +189,7 @@ def issue(data_dir: DataDir = None, world: World = None, as_json: AsJson = False
 
 def deliver(data_dir: DataDir = None, world: World = None, as_json: AsJson = False) -> None:
     """Send what stands in the outbox (step 7); exit code 3 if something could not be sent yet."""
-    from flows.run import deliver_everywhere
+    from flows.worlds import deliver_everywhere
 
     with opened(data_dir, as_json) as ws:
         report = deliver_everywhere(ws, world)
@@ -186,11 +212,12 @@ def deliver(data_dir: DataDir = None, world: World = None, as_json: AsJson = Fal
 
 def serve(data_dir: DataDir = None) -> None:
     """Run the schedule (05, 11, 17, 23 KST) on measurements until stopped."""
-    from flows.runtime import prepare_prefect
+    from flows.runtime import await_server, begin_server
 
     settings = make_settings(data_dir)
-    prepare_prefect(settings.data_dir)
+    begin_server(settings.data_dir, scheduling=True)
     from flows.deployments import serve as serve_flows
 
+    await_server()
     print_lines(["serving the cycle at 05:20, 11:20, 17:20 and 23:20 KST; stop with Ctrl-C"])
     serve_flows(str(settings.data_dir.resolve()))

@@ -12,7 +12,7 @@ from cli.output import print_json, print_lines, print_table
 if TYPE_CHECKING:
     from flows.workspace import Workspace
 
-app = typer.Typer(help="Review, approve, object to, end or cancel warnings.", no_args_is_help=True)
+app = typer.Typer(help="Review, approve, object to, end or cancel warnings.")
 
 WarningId = Annotated[str, typer.Argument(help="Id of the warning, or the end of it.")]
 Party = Annotated[str, typer.Option("--party", help="The party for which you decide.")]
@@ -78,11 +78,10 @@ def approve(  # noqa: PLR0913 - one argument per option
     In an exercise (a replay, a simulated world) the decision is dated in the exercise's own time, one
     hour after its snapshot, unless --at says otherwise; a real warning is always decided now.
     """
-    from flows.desk import approve_version
+    from flows.desk import Decision, approve_version
 
-    ws = opened(data_dir)
-    found = approve_version(ws, warning_id, version, party, person, at, deliver=deliver)
-    report(found, as_json)
+    decision = Decision(party, person, at, deliver)
+    report(approve_version(opened(data_dir), warning_id, version, decision), as_json)
 
 
 @app.command("object")
@@ -93,13 +92,18 @@ def object_(  # noqa: PLR0913 - one argument per option
     reason: Reason,
     version: Version = None,
     at: Instant = None,
+    deliver: Deliver = True,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Object to a version for your party, with a reason; it can then not become joint."""
-    from flows.desk import object_to_version
+    """Object to a version for your party, with a reason; it can then not become joint.
 
-    report(object_to_version(opened(data_dir), warning_id, version, party, person, reason, at), as_json)
+    Where the other party has approved already, its own warning for its own city is issued and sent.
+    """
+    from flows.desk import Decision, object_to_version
+
+    decision = Decision(party, person, at, deliver)
+    report(object_to_version(opened(data_dir), warning_id, version, decision, reason), as_json)
 
 
 @app.command()
@@ -113,9 +117,10 @@ def end(
     as_json: AsJson = False,
 ) -> None:
     """Draft the all-clear of a warning in force; it is signed and sent like any other version."""
-    from flows.desk import draft_ending
+    from flows.desk import Decision, draft_ending
 
-    report(draft_ending(opened(data_dir), warning_id, "all_clear", party, person, reason, at), as_json)
+    decision = Decision(party, person, at)
+    report(draft_ending(opened(data_dir), warning_id, "all_clear", decision, reason), as_json)
 
 
 @app.command()
@@ -129,9 +134,10 @@ def cancel(
     as_json: AsJson = False,
 ) -> None:
     """Draft the cancellation of a warning that was issued in error; it is signed and sent like any other."""
-    from flows.desk import draft_ending
+    from flows.desk import Decision, draft_ending
 
-    report(draft_ending(opened(data_dir), warning_id, "cancel", party, person, reason, at), as_json)
+    decision = Decision(party, person, at)
+    report(draft_ending(opened(data_dir), warning_id, "cancel", decision, reason), as_json)
 
 
 def report(found: dict[str, object], as_json: bool) -> None:

@@ -1,0 +1,36 @@
+"""A Prefect server as a process of its own that ends with the process that started it, however that ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+
+GRACE = 5.0
+"""How long an orderly end may take before the process is ended [s]."""
+
+
+def serve(listening: socket.socket) -> None:
+    """Serve Prefect's API on a listening socket until the parent closes this process's standard input."""
+    import uvicorn
+
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    config = uvicorn.Config(
+        "prefect.server.api.server:create_app", factory=True, log_level="error", lifespan="on"
+    )
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _end_with_parent() -> None:
+    """Wait until standard input ends, which the system sees to even where the parent was killed."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(GRACE)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))

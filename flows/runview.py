@@ -1,0 +1,63 @@
+"""A finished run read back from disk, for whoever judges or shows it; nothing here forecasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import xarray as xr
+
+from flows.plan import CyclePlan
+from flows.workspace import Workspace
+from pipeline.asof import AsOfPanel
+from pipeline.cities import all_cities
+from pipeline.errors import UsageError
+from pipeline.fields import read_netcdf
+from pipeline.ledger.runs import RunRow, get_run
+from pipeline.paths import join_paths
+from pipeline.series import load_panel
+
+SHOWN = timedelta(days=10)
+"""How far back a page shows; paths begin three local days before the issue."""
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A finished run: its plan, its products, and its series as they were known at the snapshot."""
+
+    run: RunRow
+    plan: CyclePlan
+    forecast: xr.Dataset
+    paths: xr.Dataset
+    panel: AsOfPanel
+
+
+def read_run(ws: Workspace, run_id: str, *, whole_past: bool = False) -> RunView:
+    """Read a finished run back; raises UsageError if there is none of that id.
+
+    Parameters
+    ----------
+    whole_past : give the panel all the past there is, not only its last days
+    """
+    with ws.ledger.read() as conn:
+        run = get_run(conn, run_id)
+    if run is None or run.status != "finished":
+        raise UsageError(f"run {run_id} is {run.status if run else 'unknown'}; see `sameair status`")
+    plan = CyclePlan.from_dict(dict(run.inputs["plan"]))
+    cities = list(all_cities().values())
+    panel = load_panel(
+        ws.store,
+        cities,
+        plan.world,
+        start=None if whole_past else plan.as_of - SHOWN,
+        end=plan.as_of,
+        as_of=plan.as_of,
+    )
+    samples = read_netcdf(ws.settings.data_dir / run.products["samples"])
+    return RunView(
+        run=run,
+        plan=plan,
+        forecast=read_netcdf(ws.settings.data_dir / run.products["forecast"]),
+        paths=join_paths(panel, samples, cities),
+        panel=panel,
+    )

@@ -1,0 +1,65 @@
+"""Several worlds in one data folder: which there are, what time it is in each, issuing and sending in all."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from alerts.content import WarningContent
+from alerts.delivery import DeliveryReport
+from alerts.outbox import Issued
+from flows.issue import deliver, issue_approved
+from flows.signing import world_time
+from flows.workspace import Workspace
+from pipeline.ledger.deliveries import read_outbox
+from pipeline.ledger.warnings import list_versions, read_events
+from pipeline.names import is_simulated
+
+ALL = 10_000
+
+
+def issue_everywhere(ws: Workspace, world: str | None = None) -> list[Issued]:
+    """Issue what is fully approved in one world or in all, each in its own time."""
+    done: list[Issued] = []
+    for name in worlds_with_warnings(ws, world):
+        done += issue_approved(ws, name, present_of(ws, name))
+    return [one for one in done if one.is_new]
+
+
+def deliver_everywhere(ws: Workspace, world: str | None = None) -> DeliveryReport:
+    """Send what stands in the outbox, of one world or of all, each in its own time."""
+    total = DeliveryReport()
+    for name in worlds_with_warnings(ws, world):
+        present = present_of(ws, name)
+        report = deliver(ws, name, lambda present=present: present)  # type: ignore[misc]
+        total.sent += report.sent
+        total.deferred += report.deferred
+        total.failed += report.failed
+        total.unknown += report.unknown
+        total.down = total.down or report.down
+    return total
+
+
+def worlds_with_warnings(ws: Workspace, world: str | None) -> list[str]:
+    """Return the worlds that have warnings, or the one given."""
+    if world is not None:
+        return [world]
+    with ws.ledger.read() as conn:
+        return sorted({str(v.content["world"]) for v in list_versions(conn, limit=ALL)})
+
+
+def present_of(ws: Workspace, world: str) -> datetime:
+    """Return the present of a world: the clock where anything is Actual, else its newest instant.
+
+    Exercises play in their own time, which stands still between commands. The newest instant is that of the
+    newest snapshot or decision; a message to be tried again later is due when somebody calls again.
+    """
+    now = ws.clock()
+    with ws.ledger.read() as conn:
+        versions = list_versions(conn, world, limit=ALL)
+        contents = [WarningContent.from_dict(v.content) for v in versions]
+        if not is_simulated(world) and any(c.cap_status == "Actual" for c in contents):
+            return now
+        events = [e.at for i in {v.warning_id for v in versions} for e in read_events(conn, i)]
+        waiting = [m for m in read_outbox(conn, state="pending", world=world)]
+    due = [m.next_attempt_at for m in waiting if m.next_attempt_at < m.expires]
+    return max([*(world_time(c, now) for c in contents), *events, *due], default=now)
