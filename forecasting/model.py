@@ -57,8 +57,10 @@ class Member:
     def predict(self, table: FeatureTable, columns: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
         """Return the expected anomaly and the logarithm of the spread of every row."""
         first = self.linear.predict(table.values, table.target)
-        more = self.boost.predict(np.column_stack([table.values, first.astype(np.float32)]))
-        centre = first + self.share * more
+        centre = first
+        if self.share:
+            more = self.boost.predict(np.column_stack([table.values, first.astype(np.float32)]))
+            centre = first + self.share * more
         inputs = np.column_stack([table.values[:, columns], centre.astype(np.float32)])
         return centre, self.spread.predict(inputs)
 
