@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from scores.categorical import BinaryContingencyManager
+from scores.categorical import BasicContingencyManager
 from scores.continuous import quantile_score
 from scores.probability import brier_score, roc_auc
 
@@ -39,8 +39,14 @@ def contingency_scores(forecast_event: Floats, observed_event: Floats) -> dict[s
     >>> table["pod"] == 2 / 3, table["far"] == 1 / 3, table["csi"] == 2 / 4
     (True, True, True)
     """
-    table = BinaryContingencyManager(_array(forecast_event), _array(observed_event))
-    counts = table.get_counts()
+    said, seen = np.asarray(forecast_event, bool), np.asarray(observed_event, bool)
+    counts = {
+        "tp_count": (said & seen).sum(),
+        "tn_count": (~said & ~seen).sum(),
+        "fp_count": (said & ~seen).sum(),
+        "fn_count": (~said & seen).sum(),
+    }
+    table = BasicContingencyManager({name: xr.DataArray(float(n)) for name, n in counts.items()})
     return {
         "hits": float(counts["tp_count"]),
         "false_alarms": float(counts["fp_count"]),
