@@ -43,8 +43,8 @@ def alarm_statements(found: list[DayVerdict]) -> list[str]:
     said = []
     for name in dict.fromkeys(v.city for v in found):
         mine = [v for v in found if v.city == name]
-        above = [v for v in mine if v.outcome in ("hit", "missed")]
-        ahead = [_days_ahead(above, who) for who in (OPERATIONAL, PERSISTENCE)]
+        above = [v for v in mine if v.outcome in ("hit", "late", "missed")]
+        ahead = [sum(getattr(v, who).ahead for v in above) for who in (OPERATIONAL, PERSISTENCE)]
         vain = [
             sum(v.outcome.startswith("false alarm") and getattr(v, who).first_cycle is not None for v in mine)
             for who in (OPERATIONAL, PERSISTENCE)
@@ -57,17 +57,13 @@ def alarm_statements(found: list[DayVerdict]) -> list[str]:
     return said
 
 
-def _days_ahead(above: list[DayVerdict], who: str) -> int:
-    return sum((getattr(v, who).hours_before or 0) > 0 for v in above)
-
-
 def _missed(day: pd.Series, lead: int) -> str:
     mean, q90 = day.get(f"{OPERATIONAL}_mean_d{lead}"), day.get(f"{OPERATIONAL}_q90_d{lead}")
     if mean is None or q90 is None:
         return ""
     gap = day["observed"] - mean
     verb = f"missed {gap:.0f} ({gap / day['observed']:.0%})" if gap > 0 else f"was {-gap:.0f} too high"
-    above = "above" if day["observed"] > q90 else "within"
+    above = "above" if day["observed"] > q90 else "below"
     return f"D+{lead} said {mean:.0f} and {verb}; the measurement lies {above} its 90 % quantile, {q90:.0f}"
 
 
@@ -180,7 +176,8 @@ def markdown(policy: Policy, shown: list[Table], document: dict[str, Any]) -> st
         parts += [f"## {title[0].upper()}{title[1:]}", "\n".join(lines)]
     parts.append(
         "sameair, persistence: the first cycle (month-day, UTC hour) that reached the probability, and its "
-        "lead in local days. p then: the probability that sameair gave. Held: of the cycles after it until "
-        "the day ended, how many kept it. Days that only persistence warned of in vain are in the JSON file."
+        "lead in local days. Outcome: hit, before the day began; late, when it had begun. p then: the "
+        "probability that sameair gave. Held: of the cycles after it until the day ended, how many kept it. "
+        "Days that only persistence warned of in vain are in the JSON file."
     )
     return "\n\n".join(parts) + "\n"

@@ -40,13 +40,19 @@ class Signal:
     cycles_after: int
     cycles: int
 
+    @property
+    def ahead(self) -> bool:
+        """Tell whether the first cycle came no later than the beginning of the day."""
+        return self.hours_before is not None and self.hours_before >= 0
+
 
 @dataclass(frozen=True)
 class DayVerdict:
     """One local day of one city and threshold: what was measured, and when it was first warned of.
 
-    ``outcome`` is "hit" (measured above and warned of), "missed", "false alarm" (warned of by the
-    operational forecast, not measured above), "false alarm of persistence" or "not measured".
+    ``outcome`` of the operational forecast: for a day measured above, "hit" (warned of before it began),
+    "late" (only when it had begun) or "missed"; for another, "false alarm"; or "false alarm of persistence",
+    or "not measured".
     """
 
     city: str
@@ -117,7 +123,7 @@ def _outcome(observed: float | None, threshold: int, ours: Signal, theirs: Signa
     if pd.isna(observed):
         return "not measured" if warned else None
     if observed > threshold:
-        return "hit" if warned else "missed"
+        return "missed" if not warned else "hit" if ours.ahead else "late"
     if warned:
         return "false alarm"
     return PERSISTENCE_ONLY if theirs.first_cycle is not None else None
