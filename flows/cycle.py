@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +26,21 @@ from pipeline.times import iso, system_clock
 Plain = dict[str, Any]
 
 
-def workspace_at(data_dir: str) -> Workspace:
-    """Open the workspace of a data folder; every other setting comes from the environment."""
-    return open_workspace(Settings(data_dir=Path(data_dir)))
+@contextmanager
+def workspace_at(data_dir: str) -> Iterator[Workspace]:
+    """Open the workspace of a data folder for one task; every other setting comes from the environment."""
+    ws = open_workspace(Settings(data_dir=Path(data_dir)))
+    try:
+        yield ws
+    finally:
+        ws.ledger.close()
 
 
 @task(name="ingest", retries=2, retry_delay_seconds=5)
 def ingest_task(plan: Plain, data_dir: str) -> list[Plain]:
     """Take in every source; returns what each gave."""
-    found = ingest(workspace_at(data_dir), CyclePlan.from_dict(plan))
+    with workspace_at(data_dir) as ws:
+        found = ingest(ws, CyclePlan.from_dict(plan))
     for report in found:
         for error in report.errors:
             get_run_logger().warning("source failed: %s", error)
@@ -45,24 +53,26 @@ def ingest_task(plan: Plain, data_dir: str) -> list[Plain]:
 @task(name="forecast")
 def forecast_task(plan: Plain, troubles: list[str], data_dir: str) -> str:
     """Snapshot and forecast; returns the run's id."""
-    return forecast_cycle(workspace_at(data_dir), CyclePlan.from_dict(plan), troubles)
+    with workspace_at(data_dir) as ws:
+        return forecast_cycle(ws, CyclePlan.from_dict(plan), troubles)
 
 
 @task(name="propose")
 def propose_task(run_id: str, data_dir: str) -> list[str]:
     """Assess and propose; returns what was decided, in words."""
-    proposal, _ = propose_warnings(workspace_at(data_dir), run_id)
+    with workspace_at(data_dir) as ws:
+        proposal, _ = propose_warnings(ws, run_id)
     return list(proposal.notes)
 
 
 @task(name="drill")
 def drill_task(plan: Plain, run_id: str, data_dir: str) -> int:
     """Approve the drafts of a drill for both parties; returns how many."""
-    ws = workspace_at(data_dir)
-    with ws.ledger.read() as conn:
-        run = get_run(conn, run_id)
-    drafts = drafts_of_run(ws, run) if run is not None else []
-    approve_drill(ws, drafts, CyclePlan.from_dict(plan).as_of)
+    with workspace_at(data_dir) as ws:
+        with ws.ledger.read() as conn:
+            run = get_run(conn, run_id)
+        drafts = drafts_of_run(ws, run) if run is not None else []
+        approve_drill(ws, drafts, CyclePlan.from_dict(plan).as_of)
     return len(drafts)
 
 
@@ -70,24 +80,26 @@ def drill_task(plan: Plain, run_id: str, data_dir: str) -> int:
 def issue_task(plan: Plain, data_dir: str) -> int:
     """Issue what is fully approved; returns how many versions are new."""
     wanted = CyclePlan.from_dict(plan)
-    done = issue_approved(workspace_at(data_dir), wanted.world, wanted.as_of)
+    with workspace_at(data_dir) as ws:
+        done = issue_approved(ws, wanted.world, wanted.as_of)
     return sum(1 for one in done if one.is_new)
 
 
 @task(name="bulletin")
 def bulletin_task(run_id: str, data_dir: str) -> str:
     """Write the run's page; returns its path."""
-    return str(write_bulletin(workspace_at(data_dir), run_id))
+    with workspace_at(data_dir) as ws:
+        return str(write_bulletin(ws, run_id))
 
 
 @task(name="deliver", retries=3, retry_delay_seconds=20)
 def deliver_task(plan: Plain, data_dir: str) -> Plain:
     """Send what stands in the outbox; returns counts."""
     wanted = CyclePlan.from_dict(plan)
-    ws = workspace_at(data_dir)
-    present = present_of(ws, wanted.world)
-    clock = system_clock if wanted.mode == "live" and not wanted.drill else lambda: present
-    report = deliver(ws, wanted.world, clock)
+    with workspace_at(data_dir) as ws:
+        present = present_of(ws, wanted.world)
+        clock = system_clock if wanted.mode == "live" and not wanted.drill else lambda: present
+        report = deliver(ws, wanted.world, clock)
     return {"sent": len(report.sent), "deferred": len(report.deferred), "failed": len(report.failed)}
 
 
@@ -117,4 +129,5 @@ def cycle_flow(plan: Plain, data_dir: str) -> Plain:
 @flow(name="sameair-scheduled-cycle", log_prints=False)
 def scheduled_cycle(data_dir: str) -> bool:
     """Run the newest cycle of the measured world, once; what the schedule calls."""
-    return run_cycle(workspace_at(data_dir), plan_measured(None, system_clock(), drill=False))
+    with workspace_at(data_dir) as ws:
+        return run_cycle(ws, plan_measured(None, system_clock(), drill=False))

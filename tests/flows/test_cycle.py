@@ -1,0 +1,216 @@
+"""One whole cycle of a simulated world: what it makes is what it claims; a second call changes nothing."""
+
+import json
+import re
+from datetime import timedelta
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from lxml import etree, html
+
+from alerts.cap_check import cap_problems
+from flows.forecast import forecast_cycle
+from flows.run import run_cycle
+from flows.summary import summary_lines, summary_of
+from pipeline.ledger.audit import verify_audit
+from pipeline.ledger.deliveries import read_outbox
+from pipeline.ledger.runs import current_run, list_runs
+from pipeline.ledger.warnings import read_signatures
+from pipeline.observations import ObservationStore
+from pipeline.times import iso
+
+pytestmark = pytest.mark.flows
+
+CAP = {"cap": "urn:oasis:names:tc:emergency:cap:1.2"}
+CONTRACT = [
+    *("city", "model", "issue_time", "target", "valid_start", "valid_end", "lead_hours", "lead_day", "mean"),
+    *("q05", "q10", "q25", "q50", "q75", "q90", "q95"),
+    *(f"p_gt_{number}" for number in (15, 35, 50, 60, 75, 115, 150, 200, 250)),
+]
+"""The columns that the issue and docs/predictions.md promise; more may stand beside them."""
+
+
+def files(folder):
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in folder.rglob("*")
+        if p.is_file() and not p.name.endswith((".lock", "-wal", "-shm")) and p.suffix != ".sqlite"
+    }
+
+
+def mails(ws):
+    return {p.name: message_from_bytes(p.read_bytes(), policy=policy.default) for p in outbox(ws)}
+
+
+def outbox(ws):
+    return sorted(ws.settings.outbox_dir.glob("*.eml"))
+
+
+@pytest.fixture
+def found(done, plan):
+    return summary_of(done, plan)
+
+
+def test_the_world_leads_to_a_joint_warning_that_was_signed_and_sent(found):
+    (warning,) = found["warnings"]
+    assert warning["product"] == "joint_warning"
+    assert warning["state"] == "issued"
+    assert warning["cap_status"] == "Exercise"
+    assert sorted(warning["cities"]) == ["beijing", "seoul"]
+    assert warning["signed"] == ["beijing: approve by drill", "seoul: approve by drill"]
+    assert warning["not_sent"] == []
+    assert len(warning["sent"]) >= 4
+    assert found["degraded"] == ""
+    assert found["missing"] == []
+    assert found["audit"]["ok"]
+
+
+def test_the_summary_is_a_dozen_lines_that_say_simulated_first(found):
+    lines = summary_lines(found)
+    assert lines[0].startswith("SIMULATED world simulated-5")
+    assert 12 <= len(lines) <= 18
+    assert any(line.startswith("sent to") and "Seoul air policy division (drill)" in line for line in lines)
+    for line in lines:
+        if line.startswith("look at"):
+            assert Path(line.split(maxsplit=2)[2]).exists()
+
+
+def test_the_forecast_is_cf_netcdf_that_says_simulated(done, plan, found):
+    with xr.open_dataset(found["products"]["forecast"], engine="h5netcdf", decode_timedelta=False) as data:
+        assert data.attrs["Conventions"].startswith("CF-1.")
+        assert "SIMULATED" in data.attrs["title"]
+        assert plan.world in data.attrs["source"]
+        assert data["forecast_reference_time"].attrs["standard_name"] == "forecast_reference_time"
+        assert data["latitude"].attrs["units"] == "degree_north"
+        assert pd.Timestamp(data["as_of"].item(), tz="UTC") == plan.as_of
+        quantiles = data["pm2p5_quantile"] if "pm2p5_quantile" in data else data["pm2p5"]
+        assert quantiles.attrs["units"] == "ug m-3"
+        assert (
+            quantiles.attrs["standard_name"] == "mass_concentration_of_pm2p5_ambient_aerosol_particles_in_air"
+        )
+        assert set(data["city"].values) == {"beijing", "seoul"}
+        steps = np.diff(quantiles.transpose("quantile", ...).values, axis=0)
+        assert np.nanmin(steps) >= 0
+
+
+def test_predictions_have_the_columns_of_the_contract(found, plan):
+    rows = pd.read_parquet(found["products"]["predictions"])
+    assert [c for c in CONTRACT if c not in rows.columns] == []
+    assert set(rows["model"]) == {"sameair", "persistence", "climatology"}
+    assert (rows["issue_time"] == pd.Timestamp(plan.cycle)).all()
+    daily = rows[(rows["target"] == "daily") & (rows["model"] == "sameair")]
+    assert daily.groupby("city")["lead_day"].apply(list).to_dict() == {
+        "beijing": [0, 1, 2, 3],
+        "seoul": [0, 1, 2, 3],
+    }
+    exceed = rows[[c for c in CONTRACT if c.startswith("p_gt_")]].to_numpy()
+    assert (np.diff(exceed, axis=1) <= 0).all()
+    pm10 = Path(found["products"]["predictions"]).with_name("predictions_pm10.parquet")
+    assert list(pd.read_parquet(pm10).columns) == list(rows.columns)
+
+
+def test_the_cap_message_validates_and_is_an_exercise(found):
+    (warning,) = found["warnings"]
+    message = Path(warning["cap"]).read_bytes()
+    assert cap_problems(message) == []
+    root = etree.fromstring(message)
+    assert root.findtext("cap:status", namespaces=CAP) == "Exercise"
+    languages = [node.text for node in root.findall("cap:info/cap:language", CAP)]
+    assert {text.split("-")[0] for text in languages} == {"ko", "zh", "en"}
+    assert "imulated" in etree.tostring(root, encoding="unicode")
+
+
+def test_every_mail_speaks_three_languages_and_carries_the_cap_message(done, found):
+    (warning,) = found["warnings"]
+    sent = mails(done)
+    assert len(sent) == len(warning["sent"])
+    for message in sent.values():
+        assert message["Subject"].startswith("[EXERCISE][SIMULATED][JOINT-PM25]")
+        assert message["To"].addresses[0].domain.endswith(".example")
+        text = message.get_body(("plain",)).get_content()
+        assert all(word in text for word in ("Seoul", "서울", "首尔"))
+        (attached,) = [p for p in message.iter_attachments() if p.get_content_type() == "application/cap+xml"]
+        assert attached.get_content() == Path(warning["cap"]).read_bytes()
+    first = {m["To"].addresses[0].domain.split(".")[-2]: m["Subject"] for m in sent.values()}
+    assert re.search("[가-힣]", first["seoul"])
+    assert re.search("[\u4e00-\u9fff]", first["beijing"])
+
+
+def test_the_bulletin_is_one_file_that_loads_nothing(found):
+    page = Path(found["products"]["bulletin"]).read_text("utf-8")
+    tree = html.fromstring(page)
+    loads = tree.xpath("//@src | //link/@href | //*[local-name()='use' or local-name()='image']/@*")
+    assert [u for u in loads if not str(u).startswith(("data:", "#"))] == []
+    assert re.findall(r"(?:url\(\s*['\"]?|@import\s+['\"]?)(?!data:|['\"]?data:)(?:https?:)?//", page) == []
+    assert tree.xpath("//svg")
+    assert "simulated" in page.lower()
+    assert "모의" in page or "시뮬레이션" in page
+
+
+def test_a_second_call_changes_nothing_and_sends_nothing(done, plan, found):
+    before = files(done.settings.data_dir)
+    assert run_cycle(done, plan) is True
+    assert summary_of(done, plan) == found
+    assert summary_lines(summary_of(done, plan)) == summary_lines(found)
+    assert files(done.settings.data_dir) == before
+
+
+def test_another_run_of_the_same_cycle_says_the_same_and_sends_nothing(done, plan, found):
+    before = {p.name: p.read_bytes() for p in outbox(done)}
+    assert run_cycle(done, plan, again=True) is False
+    after = summary_of(done, plan)
+    assert after["run"] != found["run"]
+    assert after["forecast"] == found["forecast"]
+    assert {p.name: p.read_bytes() for p in outbox(done)} == before
+    with done.ledger.read() as conn:
+        runs = list_runs(conn, plan.world)
+        assert [r.is_current for r in runs] == [True, False]
+        assert {m.state for m in read_outbox(conn)} == {"sent"}
+
+
+def test_a_drill_says_that_nobody_decided(done, found):
+    with done.ledger.read() as conn:
+        signatures = read_signatures(conn, found["warnings"][0]["id"], 1)
+        assert verify_audit(conn).ok
+    assert [
+        (s.party, s.person, s.drill) for s in signatures if s.warning_id == found["warnings"][0]["id"]
+    ] == [
+        ("beijing", "drill", True),
+        ("seoul", "drill", True),
+    ]
+
+
+def test_what_is_received_after_the_snapshot_changes_nothing(done, plan, found):
+    """Every value of the last ten days is multiplied by nine, one second after the snapshot."""
+    late = ObservationStore(
+        done.settings.observations_dir, done.ledger, clock=lambda: plan.as_of + timedelta(seconds=1)
+    )
+    rows = late.read(world=plan.world, as_of=plan.as_of, start=plan.as_of - timedelta(days=10))
+    assert len(rows) > 10_000
+    columns = ["station", "quantity", "time", "value", "qc"]
+    late.append(rows[columns].assign(value=rows["value"] * 9), source="airkorea", world=plan.world)
+    seen = late.read(
+        world=plan.world, as_of=plan.as_of + timedelta(hours=1), start=plan.as_of - timedelta(days=1)
+    )
+    assert seen["value"].median() > 5 * rows["value"].median()
+    before = pd.read_parquet(found["products"]["predictions"])
+    run_id = forecast_cycle(done, plan)
+    with done.ledger.read() as conn:
+        run = current_run(conn, plan.world, plan.cycle)
+    assert run.id == run_id
+    after = pd.read_parquet(done.settings.data_dir / run.products["predictions"])
+    pd.testing.assert_frame_equal(after, before, check_exact=True)
+
+
+def test_the_run_names_what_it_was_made_from(done, plan, found):
+    with done.ledger.read() as conn:
+        run = current_run(conn, plan.world, plan.cycle)
+    assert iso(run.as_of) == found["as_of"]
+    assert run.model_id in str(run.inputs["models"])
+    assert run.inputs["plan"] == plan.to_dict()
+    assert len(run.inputs["batches"]) == found["batches"] > 0
+    assert json.dumps(found)
