@@ -11,6 +11,7 @@ from alerts.content import CapStatus, CityOutlook, Kind, LinkEvidence, Product, 
 from alerts.episodes import Episode, stable_ulid
 from alerts.policy import Policy
 from alerts.rules import rule
+from pipeline.cities import all_cities
 from pipeline.errors import ContractError
 from pipeline.names import is_simulated
 from pipeline.times import iso, parse_instant
@@ -29,9 +30,11 @@ class Frame:
 
 
 def cap_status(run: RunFacts, policy: Policy) -> CapStatus:
-    """Return the CAP status: Actual only for live runs on measurements that are no drill."""
-    if run.mode == "live" and not is_simulated(run.world) and not run.drill:
-        return "Actual"
+    """Return the CAP status: Actual only for live measurements under a policy that all parties agreed to."""
+    live = run.mode == "live" and not is_simulated(run.world) and not run.drill
+    if live:
+        agreed = {city.party for city in all_cities().values()} <= set(policy.agreed_by)
+        return "Actual" if agreed else "Test"
     return "Test" if policy.drill.cap_status == "Test" else "Exercise"
 
 

@@ -179,7 +179,7 @@ def parse_policy(text: str, name: str = "policy.toml") -> Policy:
     >>> parse_policy(PACKAGED_POLICY.read_text("utf-8").replace("keep = 0.35", "keep = 0.6"))
     Traceback (most recent call last):
     ...
-    pipeline.errors.PolicyError: policy.toml line 29: probability.keep must be above 0 and at most ...open
+    pipeline.errors.PolicyError: policy.toml line 30: probability.keep must be above 0 and at most ...open
     """
     try:
         policy: Policy = _build(Policy, tomllib.loads(text), "")

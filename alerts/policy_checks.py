@@ -48,8 +48,8 @@ def faults(policy: Policy) -> Iterator[tuple[str, str]]:
         "review.hours_otherwise": (0 < r.hours_otherwise <= 6, "must be 1 to 6, before the next cycle"),
         "products.joint_needs_link": (policy.products.joint_needs_link, "must be true"),
         "products.single_party_approval": (
-            policy.products.single_party_approval in ("single_city_warning", "nothing"),
-            "must be 'single_city_warning' or 'nothing'",
+            policy.products.single_party_approval == "single_city_warning",
+            "must be 'single_city_warning', the only rule there is",
         ),
         "products.notice_probability": (
             0 < policy.products.notice_probability <= p.open,
@@ -58,6 +58,7 @@ def faults(policy: Policy) -> Iterator[tuple[str, str]]:
         "expiry.minimum_hours": (0 < e.minimum_hours <= e.maximum_hours, "must not exceed maximum_hours"),
         "expiry.all_clear_hours": (0 < e.all_clear_hours <= e.maximum_hours, "must not exceed maximum_hours"),
         "findings.minimum_probability": (0 <= policy.findings.minimum_probability <= 1, "must be 0 to 1"),
+        "drill.approves_for_all": (policy.drill.approves_for_all, "must be true: a drill has nobody to ask"),
         "drill.cap_status": (policy.drill.cap_status in ("Exercise", "Test"), "must be 'Exercise' or 'Test'"),
     }
     yield from ((field, complaint) for field, (holds, complaint) in checks.items() if not holds)

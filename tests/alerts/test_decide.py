@@ -176,18 +176,21 @@ def test_an_ended_warning_is_followed_by_one_of_another_id():
 
 
 @pytest.mark.parametrize(
-    ("more", "status"),
+    ("more", "agreed_by", "status"),
     [
-        ({"world": "measured", "mode": "live"}, "Actual"),
-        ({"world": "measured", "mode": "live", "drill": True}, "Exercise"),
-        ({"world": "measured", "mode": "replay"}, "Exercise"),
-        ({"world": "simulated-7", "mode": "live"}, "Exercise"),
-        ({"world": "simulated-7", "mode": "simulated"}, "Exercise"),
+        ({"world": "measured", "mode": "live"}, ("beijing", "seoul"), "Actual"),
+        ({"world": "measured", "mode": "live"}, ("seoul",), "Test"),
+        ({"world": "measured", "mode": "live"}, (), "Test"),
+        ({"world": "measured", "mode": "live", "drill": True}, ("beijing", "seoul"), "Exercise"),
+        ({"world": "measured", "mode": "replay"}, ("beijing", "seoul"), "Exercise"),
+        ({"world": "simulated-7", "mode": "live"}, ("beijing", "seoul"), "Exercise"),
+        ({"world": "simulated-7", "mode": "simulated"}, ("beijing", "seoul"), "Exercise"),
     ],
 )
-def test_only_live_measurements_are_actual(more, status):
+def test_only_live_measurements_under_an_agreed_policy_are_actual(more, agreed_by, status):
     run = facts(**more)
-    (warning,) = propose(both(run, HIGH, HIGH), (), (), POLICY, run=run).warnings
+    policy = replace(POLICY, agreed_by=agreed_by)
+    (warning,) = propose(both(run, HIGH, HIGH), (), (), policy, run=run).warnings
     assert warning.cap_status == status
     assert warning.simulated is (run.world != "measured")
 
