@@ -35,7 +35,7 @@ def cap_status(run: RunFacts, policy: Policy) -> CapStatus:
     if live:
         agreed = {city.party for city in all_cities().values()} <= set(policy.agreed_by)
         return "Actual" if agreed else "Test"
-    return "Test" if policy.drill.cap_status == "Test" else "Exercise"
+    return "Exercise"
 
 
 def warning_id(product: Product, episodes: Sequence[Episode], closed: Iterable[str] = ()) -> str:

@@ -59,7 +59,10 @@ def faults(policy: Policy) -> Iterator[tuple[str, str]]:
         "expiry.all_clear_hours": (0 < e.all_clear_hours <= e.maximum_hours, "must not exceed maximum_hours"),
         "findings.minimum_probability": (0 <= policy.findings.minimum_probability <= 1, "must be 0 to 1"),
         "drill.approves_for_all": (policy.drill.approves_for_all, "must be true: a drill has nobody to ask"),
-        "drill.cap_status": (policy.drill.cap_status in ("Exercise", "Test"), "must be 'Exercise' or 'Test'"),
+        "drill.cap_status": (
+            policy.drill.cap_status == "Exercise",
+            "must be 'Exercise'; 'Test' marks live warnings of a policy not yet agreed",
+        ),
     }
     yield from ((field, complaint) for field, (holds, complaint) in checks.items() if not holds)
     yield from _review_faults(r)

@@ -15,7 +15,7 @@ from alerts.warnings import propose_version
 from alerts.wording import wording
 from flows.assess import policy_of
 from flows.issue import background_of, deliver, issue_approved, issue_version
-from flows.signing import parties, signer, trusted, world_time
+from flows.signing import is_live, parties, signer, trusted, world_time
 from flows.workspace import Workspace
 from flows.worlds import present_of
 from pipeline.errors import ReviewError, UsageError
@@ -201,7 +201,7 @@ def person_of(ws: Workspace, decision: Decision) -> Signer:
 def decision_time(ws: Workspace, content: WarningContent, at: str | None) -> datetime:
     """Return when a decision counts as made: now for Actual warnings, in the exercise's time otherwise."""
     now = ws.clock()
-    if content.cap_status == "Actual":
+    if is_live(content):
         if at is not None:
             raise UsageError("--at is for exercises; a real warning is decided now")
         return now
@@ -233,7 +233,7 @@ def _consequences(
 
 
 def _deliver(ws: Workspace, content: WarningContent, present: datetime) -> str:
-    report = deliver(ws, content.world, lambda: present if content.cap_status != "Actual" else ws.clock())
+    report = deliver(ws, content.world, lambda: ws.clock() if is_live(content) else present)
     counts = {"deferred": report.deferred, "failed": report.failed, "of unknown fate": report.unknown}
     trouble = [f"{len(ids)} {name}" for name, ids in counts.items() if ids]
     return ", ".join([f"{len(report.sent)} messages", *trouble, *([report.down] if report.down else [])])

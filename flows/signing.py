@@ -61,9 +61,14 @@ def approve_drill(ws: Workspace, drafts: Sequence[VersionRow], at: datetime) -> 
                 approve(conn, row.warning_id, row.version, who, at)
 
 
+def is_live(content: WarningContent) -> bool:
+    """Tell whether a warning is of the present: Actual, or the Test of a policy not yet agreed."""
+    return not content.simulated and content.cap_status in ("Actual", "Test")
+
+
 def world_time(content: WarningContent, now: datetime) -> datetime:
-    """Return the present of a warning's world: the clock for Actual ones, else the instant of its snapshot.
+    """Return the present of a warning's world: the clock for live ones, else the instant of its snapshot.
 
     An exercise plays in its own time: a replay of 2019 is decided, issued and delivered in 2019.
     """
-    return now if content.cap_status == "Actual" else parse_instant(content.as_of)
+    return now if is_live(content) else parse_instant(content.as_of)

@@ -8,11 +8,10 @@ from alerts.content import WarningContent
 from alerts.delivery import DeliveryReport
 from alerts.outbox import Issued
 from flows.issue import deliver, issue_approved
-from flows.signing import world_time
+from flows.signing import is_live, world_time
 from flows.workspace import Workspace
 from pipeline.ledger.deliveries import read_outbox
 from pipeline.ledger.warnings import list_versions, read_events
-from pipeline.names import is_simulated
 
 ALL = 10_000
 
@@ -57,7 +56,7 @@ def present_of(ws: Workspace, world: str) -> datetime:
     with ws.ledger.read() as conn:
         versions = list_versions(conn, world, limit=ALL)
         contents = [WarningContent.from_dict(v.content) for v in versions]
-        if not is_simulated(world) and any(c.cap_status == "Actual" for c in contents):
+        if any(is_live(c) for c in contents):
             return now
         events = [e.at for i in {v.warning_id for v in versions} for e in read_events(conn, i)]
         waiting = [m for m in read_outbox(conn, state="pending", world=world)]
