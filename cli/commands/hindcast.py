@@ -96,7 +96,7 @@ def _show_scores(document: dict[str, Any]) -> None:
             "persistence; AUC: area under the ROC; RMSE in µg/m³."
         ]
     )
-    print_lines([f"[yellow]{caveat}[/]" for caveat in facts["caveats"]])
+    print_lines(facts["caveats"], styles={caveat: "yellow" for caveat in facts["caveats"]})
 
 
 def _score_row(

@@ -126,6 +126,7 @@ def test_training_after_the_first_issue_is_marked_on_screen_and_in_the_scores(ap
     scores = json.loads((tmp_path / "scores.json").read_text("utf-8"))
     assert scores["hindcast"]["caveats"] == ["not honest: trained on values after the first issue"]
     assert "seoul > 35" in result.stdout
+    assert "[yellow]" not in result.stdout
 
 
 def test_left_out_years_are_trained_once_each_and_never_used_operationally(ws, tmp_path):
