@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from cli.commands import archive, audit, cycle, hindcast, pages, status, warnings
+from cli.commands import archive, audit, cycle, hindcast, pages, status, upkeep, warnings
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -27,6 +27,8 @@ for group in (cycle, archive, hindcast, status, pages):
     group.register(app)
 app.add_typer(warnings.app, name="warnings")
 app.add_typer(audit.app, name="audit")
+app.add_typer(upkeep.store, name="store")
+app.add_typer(upkeep.outbox, name="outbox")
 
 
 def main() -> None:
@@ -37,7 +39,7 @@ def main() -> None:
             complain("stopped; the same command goes on where it was", STOPPED)
     except Exception as error:  # noqa: BLE001 - the last line of defence: whatever it is becomes one line
         code = complain(*explained(error))
-    raise SystemExit(code)
+    raise SystemExit(code or 0)
 
 
 def explained(error: Exception) -> tuple[str, int]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+
+import requests
 
 from flows.plan import CyclePlan
 from flows.workspace import Workspace, reporter
 from ingest.archives import ImportReport, import_archive
 from ingest.simulated.loading import ingest_history, simulated_sources, store_collected
 from ingest.simulated.world import SimulatedWorld, make_world
-from ingest.sources import collect_all
+from ingest.sources import Source, collect_all, live_sources
 from pipeline.observations import ObservationStore
 
 SNAPSHOT_AFTER = timedelta(minutes=1)
@@ -43,9 +46,13 @@ def ingest(ws: Workspace, plan: CyclePlan) -> list[SourceReport]:
     """Take in what is there for a cycle; running it again adds nothing.
 
     A simulated world is loaded with two years of history and then asked for its last day through the
-    services' wire formats. The measured world has no automatic source in this version: its archives come
-    in by `sameair import-archive`. The store of a simulated world keeps that world's time.
+    services' wire formats. In a live cycle the real services are asked if the settings say so; archives of
+    measurements come in by `sameair import-archive`. A simulated world's store keeps that world's time.
     """
+    if plan.mode == "live" and ws.settings.live_sources:
+        key = ws.settings.airkorea_key.get_secret_value()
+        with requests.Session() as session:
+            return _collect(ws, ws.store, live_sources(session, key), plan.world, ws.clock())
     if plan.mode != "simulated":
         return []
     world = simulated_world(plan.seed, plan.quiet_season)
@@ -54,9 +61,16 @@ def ingest(ws: Workspace, plan: CyclePlan) -> list[SourceReport]:
     store = ObservationStore(ws.settings.observations_dir, ws.ledger, clock=lambda: asked_at)
     done = iter(range(1, 4))
     ingest_history(world, store, progress=lambda _: tell("loading two years of history", next(done), 3))
-    found = collect_all(simulated_sources(world), asked_at, ws.settings.quarantine_dir)
+    return _collect(ws, store, simulated_sources(world), plan.world, asked_at)
+
+
+def _collect(
+    ws: Workspace, store: ObservationStore, sources: Sequence[Source], world: str, now: datetime
+) -> list[SourceReport]:
+    """Ask sources one after the other and store what each gave; answers that cannot be read are kept."""
+    found = collect_all(sources, now, ws.settings.quarantine_dir)
     for collected in found:
-        store_collected(collected, store, plan.world)
+        store_collected(collected, store, world)
     return [
         SourceReport(c.source, len(c.observations), c.answers, tuple(str(e) for e in c.errors)) for c in found
     ]

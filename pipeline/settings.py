@@ -24,6 +24,8 @@ class Settings(BaseSettings):
         None, description="TOML list of recipients; default: the packaged drill list"
     )
     policy_file: Path | None = Field(None, description="TOML policy; default: the packaged policy")
+    live_sources: bool = Field(False, description="ask AirKorea, CNEMC and Open-Meteo in live cycles")
+    airkorea_key: SecretStr = Field(SecretStr(""), description="service key of AirKorea (data.go.kr)")
     smtp_host: str = Field("127.0.0.1", description="mail server")
     smtp_port: int = Field(587, description="mail server's port")
     smtp_user: str = Field("", description="login; empty: none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -104,6 +105,26 @@ def object_(  # noqa: PLR0913 - one argument per option
 
     decision = Decision(party, person, at, deliver)
     report(object_to_version(opened(data_dir), warning_id, version, decision, reason), as_json)
+
+
+@app.command()
+def edit(  # noqa: PLR0913 - one argument per option
+    warning_id: WarningId,
+    party: Party,
+    person: Person,
+    reason: Reason,
+    file: Annotated[Path, typer.Option("--file", help="The edited content, as `show --json` prints it.")],
+    version: Version = None,
+    at: Instant = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Edit a draft, with a reason; decisions about its earlier text no longer count."""
+    from flows.desk import Decision
+    from flows.edits import edit_draft
+
+    found = edit_draft(opened(data_dir), warning_id, version, Decision(party, person, at), reason, file)
+    report(found, as_json)
 
 
 @app.command()
