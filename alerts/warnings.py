@@ -44,6 +44,9 @@ from pipeline.times import parse_instant
 State = Literal["draft", "in_review", "issued", "updated", "ended", "rejected", "expired", "cancelled"]
 Outcome = Literal["drafted", "redrafted", "unchanged", "under_review", "older"]
 
+RUN: Final = "run"
+"""Who proposes, expires and ends when no person does."""
+
 TRANSITIONS: Final[Mapping[State, tuple[State, ...]]] = {
     "draft": ("in_review", "rejected", "expired"),
     "in_review": ("issued", "rejected", "expired"),
@@ -67,20 +70,23 @@ class Proposed:
     digest: str
 
 
-def propose_version(conn: Connection, content: WarningContent, at: datetime, actor: str = "run") -> Proposed:
+def propose_version(conn: Connection, content: WarningContent, at: datetime, actor: str = RUN) -> Proposed:
     """Draft what a run proposes, or leave things as they are; idempotent for its cycle.
 
-    An untouched draft is rewritten, one under review never; the same statement makes no new version. The
-    version number, the references and alert or update are set here, from what is in force.
+    A run rewrites its own untouched draft, but never one under review or written by a person; the same
+    statement makes no new version. What a person proposes, to end or to cancel, replaces any draft and may
+    speak of an earlier cycle than the newest version does. The version number, the references and alert or
+    update are set here, from what is in force.
 
     Raises
     ------
     ReviewError
-        the content contradicts itself, or the warning has come to its end
+        the content contradicts itself, the warning has come to its end, or a person proposes something
+        while another version is under review
     """
     versions = read_versions(conn, content.warning_id)
     check_content(content)
-    outcome = _outcome(content, versions)
+    outcome = _outcome(content, versions) if actor == RUN else _outcome_of_person(content, versions)
     if outcome not in ("drafted", "redrafted"):
         newest = versions[-1]
         return Proposed(content.warning_id, newest.version, outcome, newest.content_digest)
@@ -211,14 +217,13 @@ def fully_approved(conn: Connection, row: VersionRow) -> bool:
 
 
 def _outcome(content: WarningContent, versions: Sequence[VersionRow]) -> Outcome:
-    """Return what is to be done with a proposal, given the versions that exist."""
-    if is_closed(versions):
-        raise ReviewError(f"warning {content.warning_id} has come to its end; propose a new one")
+    """Return what is to be done with what a run proposes, given the versions that exist."""
+    _refuse_closed(content, versions)
     if not versions:
         return "drafted"
     newest = versions[-1]
     before = WarningContent.from_dict(newest.content)
-    if newest.state == "in_review":
+    if newest.state == "in_review" or (newest.state == "draft" and newest.written_by != RUN):
         return "under_review"
     if parse_instant(content.issue_time) < parse_instant(before.issue_time):
         return "older"
@@ -227,6 +232,22 @@ def _outcome(content: WarningContent, versions: Sequence[VersionRow]) -> Outcome
     if same or repeats_refused:
         return "unchanged"
     return "redrafted" if newest.state == "draft" else "drafted"
+
+
+def _outcome_of_person(content: WarningContent, versions: Sequence[VersionRow]) -> Outcome:
+    """Return what is to be done with what a person proposes, given the versions that exist."""
+    _refuse_closed(content, versions)
+    if not versions:
+        return "drafted"
+    newest = versions[-1]
+    if newest.state == "in_review":
+        raise ReviewError(f"{_name(newest)} is under review; object to it, or wait until that is decided")
+    return "redrafted" if newest.state == "draft" else "drafted"
+
+
+def _refuse_closed(content: WarningContent, versions: Sequence[VersionRow]) -> None:
+    if is_closed(versions):
+        raise ReviewError(f"warning {content.warning_id} has come to its end; propose a new one")
 
 
 def issue_times(conn: Connection, warning_id: str) -> dict[int, datetime]:

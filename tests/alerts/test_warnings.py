@@ -16,6 +16,7 @@ from alerts.warnings import (
     edit_version,
     expire_overdue,
     open_review,
+    propose_version,
 )
 from pipeline.errors import ReviewError
 from pipeline.ledger.audit import verify_audit
@@ -92,6 +93,40 @@ def test_the_next_statement_references_everything_in_force(desk):
 def test_the_same_statement_after_issue_makes_no_version(desk):
     desk.proposed_and_issued(example_content())
     assert desk.propose(example_content(run_id="01KEXRVN000000000000000009")).outcome == "unchanged"
+
+
+def cancelled_by_kim(desk):
+    with desk.write() as conn:
+        return propose_version(conn, example_content(kind="cancel", reason="in error"), desk.now, actor="kim")
+
+
+def test_a_person_can_cancel_what_is_in_force_after_a_later_cycle_spoke(desk):
+    desk.proposed_and_issued(example_content())
+    assert desk.propose(example_content(level="J3", **LATER)).version == 2
+    assert cancelled_by_kim(desk).outcome == "redrafted"
+    with desk.write() as conn:
+        expire_overdue(conn, desk.wait(hours=9))
+    again = cancelled_by_kim(desk)
+    assert (again.version, again.outcome) == (3, "drafted")
+    with desk.ledger.read() as conn:
+        content = read_version(conn, ID, 3).content
+    assert (content["kind"], [r["version"] for r in content["references"]]) == ("cancel", [1])
+
+
+def test_a_run_never_rewrites_what_a_person_drafted(desk):
+    desk.proposed_and_issued(example_content())
+    cancelled_by_kim(desk)
+    assert desk.propose(example_content(level="J3", **LATER)).outcome == "under_review"
+    with desk.ledger.read() as conn:
+        assert read_version(conn, ID, 2).content["kind"] == "cancel"
+
+
+def test_a_person_cannot_end_a_warning_behind_the_back_of_a_review(desk):
+    desk.proposed_and_issued(example_content())
+    desk.propose(example_content(level="J3", **LATER))
+    desk.approve(ID, 2, "seoul")
+    with pytest.raises(ReviewError, match="is under review; object to it"):
+        cancelled_by_kim(desk)
 
 
 def test_an_older_cycle_does_not_follow_a_newer_one(desk):
