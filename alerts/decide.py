@@ -2,7 +2,8 @@
 
 Nothing is sent here. A joint warning needs an open episode of both cities and an accepted link between them,
 so a purely local episode never becomes joint. What is out changes only when something that matters changed,
-and ends only when its episode ended in data that could be assessed.
+and is cleared only when its episode ended in data that could be assessed, never while the city's pollution
+goes on in another episode.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from alerts.material_change import material_changes
 from alerts.open_warnings import OpenWarning
 from alerts.pairs import Pair, accepted, downwind_at_risk, evidence, linked_pairs
 from alerts.policy import Policy
+from pipeline.times import parse_instant
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def _drafts(
     joint = {e.id for pair in pairs for e in pair.episodes}
     drafts = [draft("joint_warning", p.episodes, [p.link], frame, closed) for p in pairs]
     for episode in (e for e in live if e.id not in joint):
-        drafts.append(draft("single_city_warning", [episode], [], frame, closed))
+        drafts.append(_single(episode, held, frame, closed))
         links = [x for x in frame.assessment.links if x.upwind == episode.city]
         for link in (x for x in links if accepted(x, frame.policy)):
             notice = draft("notice", [episode], [evidence(link)], frame, closed)
@@ -95,12 +97,28 @@ def _drafts(
     return drafts
 
 
+def _single(
+    episode: Episode, held: Sequence[OpenWarning], frame: Frame, closed: Sequence[str]
+) -> WarningContent:
+    """Return a city's own warning; a stand-in for a joint warning (``alerts.fallback``) is continued."""
+    content = draft("single_city_warning", [episode], [], frame, closed)
+    for warning in (w for w in held if not w.closed):
+        out = warning.in_force(frame.run.issue_time)
+        same = out is not None and [c.episode_id for c in out.cities] == [episode.id]
+        if same and out is not None and out.product == content.product:
+            return replace(content, warning_id=warning.warning_id)
+    return content
+
+
 def _if_changed(content: WarningContent, held: Sequence[OpenWarning], frame: Frame) -> WarningContent | None:
     """Return the draft, as an update where it changes what is out; None where nothing that matters did."""
     cities = [frame.assessment.city(c.city) for c in content.cities]
     if any(c is None or c.not_assessable for c in cities):
         return None
     known = next((w for w in held if w.warning_id == content.warning_id), None)
+    said = known.said_by(frame.run.issue_time) if known else None
+    if said is not None and said.kind != "all_clear" and not material_changes(said, content, frame.policy):
+        return None
     latest = known.latest(frame.run.issue_time) if known else None
     if known is None or latest is None:
         return content
@@ -128,10 +146,18 @@ def _ending(
     if latest.kind == "all_clear":
         return "kept", None
     alive = {e.id for e in episodes if e.now.status == "open"}
+    if any(c.episode_id not in alive and _goes_on(c.city, out, episodes) for c in out.cities):
+        return "kept", None
     over = [c.city for c in out.cities if c.episode_id not in alive]
     left = [c.city for c in out.cities if c.episode_id in alive]
     reason = f"episode over: {', '.join(over)}" if over else "the risk downwind has passed"
     return "all_clear", all_clear(out, episodes, frame, reason + (f"; goes on: {left[0]}" if left else ""))
+
+
+def _goes_on(city: str, out: WarningContent, episodes: Sequence[Episode]) -> bool:
+    """Tell whether a city has an open episode, into which another one merged, while a warning is valid."""
+    live = [e for e in episodes if e.city == city and e.now.status == "open"]
+    return any(parse_instant(e.now.onset) < parse_instant(out.expires) for e in live)
 
 
 def _notes(

@@ -38,6 +38,11 @@ class OpenWarning:
         """Return the newest statement of an earlier cycle: one still under review, else the one in force."""
         return self._newest(OPEN, before) or self.in_force(before)
 
+    def said_by(self, cycle: datetime) -> WarningContent | None:
+        """Return the newest issued version of this very cycle, which a repeat need not say again."""
+        found = [c for state, c in self.versions if state in IN_FORCE and c.issue_time == iso(cycle)]
+        return found[-1] if found else None
+
     def _newest(self, states: Sequence[str], before: datetime) -> WarningContent | None:
         found = [c for state, c in self.versions if state in states and c.issue_time < iso(before)]
         return found[-1] if found else None

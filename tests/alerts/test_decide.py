@@ -8,6 +8,7 @@ import pytest
 from alerts.content import RuleFinding, WarningContent
 from alerts.decide import propose
 from alerts.draft import check_times
+from alerts.open_warnings import OpenWarning
 from pipeline.errors import ContractError
 from pipeline.times import iso, parse_instant
 from tests.alerts.decision_cases import LINK, POLICY, WEAK, both, facts
@@ -131,6 +132,39 @@ def test_when_one_city_is_over_the_other_goes_on_alone():
     proposal = desk.run(HIGH, NONE)
     assert said(proposal) == [("single_city_warning", "alert", ""), ("joint_warning", "all_clear", "J1")]
     assert "goes on: beijing" in proposal.warnings[1].reason
+
+
+def test_two_episodes_that_merge_are_never_called_over():
+    desk = Desk()
+    apart, joined = (0.9, 0.0, 0.0, 0.9), (0.9, 0.9, 0.9, 0.9)
+    first = desk.run(NONE, apart)
+    assert [w.product for w in first.warnings] == ["single_city_warning"] * 2
+    merged = desk.run(NONE, joined)
+    assert said(merged) == [("single_city_warning", "update", "")]
+    assert {e.now.turn for e in merged.episodes} == {"continued", "merged"}
+    assert said(desk.run(NONE, joined)) == []
+
+
+def test_a_stand_in_for_a_joint_warning_goes_on_as_the_citys_own():
+    desk = Desk()
+    (joint,) = desk.run(HIGH, HIGH, state="expired").warnings
+    own = replace(joint, product="single_city_warning", level="", cities=joint.cities[1:], links=())
+    stand_in = replace(own, warning_id=f"{joint.warning_id}-seoul", parties=("seoul",))
+    desk.warnings[stand_in.warning_id] = [("issued", stand_in)]
+    proposal = desk.run(HIGH, HIGH, links=(WEAK,))
+    assert [(w.product, w.parties) for w in proposal.warnings] == [("single_city_warning", ("beijing",))]
+    longer = desk.run(HIGH, (0.1, 0.9, 0.9, 0.9), links=(WEAK,))
+    assert [(w.warning_id, w.kind) for w in longer.warnings] == [(stand_in.warning_id, "update")]
+
+
+def test_a_repeat_of_a_cycle_whose_warning_is_out_says_nothing_new():
+    run = facts()
+    (warning,) = propose(both(run, HIGH, HIGH), (), (), POLICY, run=run).warnings
+    out = [OpenWarning(warning.warning_id, (("issued", warning),))]
+    later = replace(run, run_id="again", as_of=run.as_of + timedelta(minutes=50))
+    assert propose(both(later, HIGH, HIGH), (), out, POLICY, run=later).warnings == ()
+    worse = (0.1, 0.9, 0.9, 0.9)
+    assert said(propose(both(later, HIGH, worse), (), out, POLICY, run=later)) != []
 
 
 def test_a_single_city_warning_that_becomes_joint_is_superseded_not_cleared():
