@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from alerts.assessment import Assessment, RunFacts
 from alerts.content import Kind, WarningContent
-from alerts.draft import Frame, all_clear, draft
+from alerts.draft import Frame, all_clear, cap_status, draft
 from alerts.episodes import Episode, follow_episodes
 from alerts.material_change import material_changes
 from alerts.open_warnings import OpenWarning
@@ -50,7 +50,8 @@ def propose(
     Parameters
     ----------
     assessment : what this run knows (see ``alerts.assessment.assess``)
-    open_episodes, open_warnings : what earlier cycles left; anything of this cycle itself is disregarded
+    open_episodes, open_warnings : what earlier cycles left; this cycle's own episodes are disregarded, and
+        so are warnings of another CAP status: no drill changes, ends or replaces what was said in earnest
     policy : the agreement of the parties
     run : the facts that every content states
 
@@ -59,7 +60,8 @@ def propose(
     ContractError
         when the times of a content would contradict each other
     """
-    frame, held, earlier = Frame(assessment, policy, run), list(open_warnings), list(open_episodes)
+    frame, earlier = Frame(assessment, policy, run), list(open_episodes)
+    held = [w for w in open_warnings if w.cap_status == cap_status(run, policy)]
     episodes = tuple(e for c in assessment.cities for e in follow_episodes(c, earlier, policy, run))
     live = [e for e in episodes if e.now.status == "open"]
     pairs = linked_pairs(live, held, frame)

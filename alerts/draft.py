@@ -38,15 +38,19 @@ def cap_status(run: RunFacts, policy: Policy) -> CapStatus:
     return "Exercise"
 
 
-def warning_id(product: Product, episodes: Sequence[Episode], closed: Iterable[str] = ()) -> str:
+def warning_id(
+    product: Product, episodes: Sequence[Episode], status: CapStatus, closed: Iterable[str] = ()
+) -> str:
     """Return the id of the warning of a product about these episodes; a further one if the first has ended.
 
-    The time of the ULID is that of the cycle that opened the youngest episode.
+    A drill and a warning in earnest about the same episodes are two warnings. The time of the ULID is that
+    of the cycle that opened the youngest episode.
     """
     ids = sorted(e.id for e in episodes)
     opened = parse_instant(max(e.revisions[0].issue_time for e in episodes))
+    key = f"{episodes[0].world}|{status}|{product}|{ids}"
     ended, attempt = set(closed), 0
-    while (found := stable_ulid(opened, f"{episodes[0].world}|{product}|{ids}|{attempt}")) in ended:
+    while (found := stable_ulid(opened, f"{key}|{attempt}")) in ended:
         attempt += 1
     return found
 
@@ -85,7 +89,7 @@ def draft(
     level = policy.level_id(min(e.now.level for e in episodes)) if product == "joint_warning" else ""
     return _content(
         frame,
-        warning_id=warning_id(product, episodes, closed),
+        warning_id=warning_id(product, episodes, cap_status(frame.run, policy), closed),
         product=product,
         kind="alert",
         level=level,

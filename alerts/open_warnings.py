@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from alerts.content import WarningContent
+from alerts.content import CapStatus, WarningContent
 from alerts.versions import CLOSED, IN_FORCE, OPEN
 from pipeline.ledger.warnings import VersionRow
 from pipeline.times import iso
@@ -29,6 +29,11 @@ class OpenWarning:
     def closed(self) -> bool:
         """Tell whether nothing more is said under this id."""
         return any(state in CLOSED for state, _ in self.versions)
+
+    @property
+    def cap_status(self) -> CapStatus:
+        """Return whether it is in earnest, an exercise or a test, which no later version changes."""
+        return self.versions[-1][1].cap_status
 
     def in_force(self, before: datetime) -> WarningContent | None:
         """Return the newest issued version that a cycle before this instant wrote."""

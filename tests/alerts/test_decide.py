@@ -229,6 +229,20 @@ def test_only_live_measurements_under_an_agreed_policy_are_actual(more, agreed_b
     assert warning.simulated is (run.world != "measured")
 
 
+def test_a_drill_never_takes_the_place_of_a_warning_in_earnest():
+    agreed, live = replace(POLICY, agreed_by=("beijing", "seoul")), {"world": "measured", "mode": "live"}
+    run, drill = facts(**live), facts(drill=True, **live)
+    first = propose(both(drill, HIGH, HIGH), (), (), agreed, run=drill)
+    (exercise,) = first.warnings
+    out = [OpenWarning(exercise.warning_id, (("issued", exercise),))]
+    for later in (run, facts(1, **live)):
+        (warning,) = propose(both(later, HIGH, HIGH), first.episodes, out, agreed, run=later).warnings
+        assert (warning.cap_status, warning.kind) == ("Actual", "alert")
+        assert warning.warning_id != exercise.warning_id
+    quiet = facts(2, **live)
+    assert propose(both(quiet, NONE, NONE), (), out, agreed, run=quiet).warnings == ()
+
+
 def test_a_late_run_gets_a_deadline_after_its_snapshot():
     run = facts(as_of=parse_instant("2026-01-14T09:00Z"))
     (warning,) = propose(both(run, HIGH, HIGH), (), (), POLICY, run=run).warnings
