@@ -89,7 +89,9 @@ def _history(
 ) -> History:
     if model is not None:
         return model.history
-    return read_history(panel, targets_of(panel, cities, quantity), as_of, days=RECENT_DAYS - 1)
+    return read_history(
+        panel, targets_of(panel.known_by(as_of), cities, quantity), as_of, days=RECENT_DAYS - 1
+    )
 
 
 def _baseline_rows(

@@ -72,7 +72,7 @@ def forecast_samples(
         when the model is of another world or quantity
     """
     usable = _matching(model, panel, quantity, cities)
-    targets = usable.layout.targets if usable else targets_of(panel, cities, quantity)
+    targets = usable.layout.targets if usable else targets_of(panel.known_by(as_of), cities, quantity)
     issue = _issue(panel, cities, targets, issue_time, as_of, members)
     blank: list[Floats | None] = [None] * len(targets)
     drawn, notes = _by_model(issue, usable) if usable else (blank, ["no usable model"])

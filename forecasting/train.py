@@ -63,6 +63,7 @@ def train(  # noqa: PLR0913
     """
     size, rng = EFFORTS[effort], np.random.default_rng(seed)
     tell: Progress = progress or (lambda _what, _done, _all: None)
+    panel = panel.known_by(data_until)
     targets = targets_of(panel, cities, quantity)
     history = read_history(panel, targets, data_until, leave_out_years)
     layout = Layout(targets, season_table(history), input_keys(panel, targets), upwind_keys(panel))

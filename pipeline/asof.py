@@ -107,6 +107,20 @@ class AsOfPanel(Mapping[str, AsOfSeries]):
         """Count the series."""
         return len(self.series)
 
+    def known_by(self, as_of: datetime) -> AsOfPanel:
+        """Return the panel without the series of which nothing had been received by an instant.
+
+        That a series will exist one day is a fact of the future, too.
+
+        >>> t = np.array(["2020-01-01T01"], "M8[ns]")
+        >>> panel = AsOfPanel({"a": AsOfSeries(t, t, t.astype(float))}, "measured")
+        >>> list(panel.known_by(datetime.fromisoformat("2020-01-01T00:59+00:00")))
+        []
+        """
+        limit = to_ns(as_of)
+        known = {k: s for k, s in self.series.items() if len(s.received) and s.received.min() <= limit}
+        return AsOfPanel(known, self.world, self.batches)
+
     def on_grid(self, key: str, grid: Times, as_of: datetime) -> Values:
         """Return one series on a grid as known at an instant; all NaN when there is no such series."""
         if key not in self.series:

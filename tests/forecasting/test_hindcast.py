@@ -77,6 +77,23 @@ def test_values_received_after_an_issue_change_nothing_in_its_rows(panel, cities
         pd.testing.assert_frame_equal(rows, after.rows[quantity], check_exact=True)
 
 
+def begun_after(panel, key, instant):
+    """Return the panel with one more hourly series, of which nothing was received by an instant."""
+    times = to_ns(instant) + np.arange(1, 400) * np.timedelta64(3_600_000_000_000, "ns")
+    return AsOfPanel({**panel, key: AsOfSeries(times, times, np.full(len(times), 80.0))}, panel.world)
+
+
+def test_a_series_that_begins_after_an_issue_changes_nothing_in_its_rows(panel, cities):
+    keys = np.arange(-4000, 0) * np.timedelta64(3_600_000_000_000, "ns") + to_ns(ISSUE)
+    thirds = keys[keys.astype("datetime64[h]").astype(int) % 3 == 0]
+    values = 30 + 20 * np.sin(np.arange(len(thirds)))
+    reference = AsOfSeries(thirds, thirds, values, 3)
+    measured = AsOfPanel({"seoul.pm2p5.reference": reference}, "measured")
+    later = begun_after(measured, "seoul.pm2p5.hourly", ISSUE)
+    before, after = (hindcast(p, cities, [ISSUE], {})["pm2p5"] for p in (measured, later))
+    pd.testing.assert_frame_equal(before, after, check_exact=True)
+
+
 def corrected(series, at, received, value):
     """Return the series with a correction of one old value that arrives at an instant."""
     return AsOfSeries(

@@ -11,6 +11,7 @@ from forecasting.calibrate import TABLE_LEVELS, fit_residuals
 from forecasting.explain import explain
 from forecasting.registry import load_model, save_model
 from forecasting.samples import baseline_samples, forecast_samples
+from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.errors import NoUsableModel, StorageError
 from pipeline.times import cycles_between, to_ns
 
@@ -66,6 +67,16 @@ def test_a_left_out_year_is_unknown_to_the_model(panel, cities, model, train_sma
     assert np.isnan(left.history.values[:, years == 2018]).all()
     assert np.isfinite(left.history.values[:, years == 2019]).any()
     assert (left.bank.issue_times > np.datetime64("2018-12-28")).all()
+
+
+def test_a_series_that_begins_after_training_is_unknown_to_the_model(panel, cities, model, train_small):
+    hours = np.arange(1, 300) * np.timedelta64(3_600_000_000_000, "ns")
+    times = to_ns(model.data_until) + hours
+    late = AsOfSeries(times, times, np.full(len(times), 60.0))
+    more = AsOfPanel({**panel, "seoul.pm2p5.upwind_jinan": late}, panel.world)
+    again = train_small(more, cities)
+    assert (again.model_id, again.layout.names) == (model.model_id, model.layout.names)
+    assert again.layout.inputs == model.layout.inputs
 
 
 def test_too_short_a_past_gives_no_model(panel, cities, learned, train_small):
