@@ -12,7 +12,7 @@ from alerts.episodes import Episode
 from alerts.fallback import settle_overdue
 from alerts.open_warnings import OpenWarning
 from alerts.policy import Policy, load_policy
-from alerts.warnings import Proposed, advance, propose_version
+from alerts.warnings import Proposed, advance, fully_approved, propose_version
 from flows.runview import RunView, read_run
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
@@ -118,9 +118,10 @@ def _file_episode(conn: Connection, episode: Episode, view: RunView) -> None:
 
 
 def _withdraw(conn: Connection, warning_id: str, view: RunView) -> None:
+    """Reject the drafts of a warning that lost its ground; what its parties have signed is theirs to end."""
     versions = [v for v in list_versions(conn, view.run.world, limit=500) if v.warning_id == warning_id]
     for row in versions:
         now = read_version(conn, warning_id, row.version)
-        if now.state in ("draft", "in_review"):
+        if now.state in ("draft", "in_review") and not fully_approved(conn, now):
             reason = f"run {view.run.id} no longer supports it"
             advance(conn, now, "rejected", actor="run", reason=reason, at=view.plan.as_of)

@@ -87,7 +87,9 @@ def end_superseded(conn: Connection, world: str, at: datetime) -> list[str]:
 
 
 def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) -> Issued:
-    """Issue one version: state, outbox and audit in one transaction, then its CAP file beside the ledger.
+    """Issue one version: its CAP file, then state, outbox and audit in one transaction.
+
+    The file lies there first, as the mails do, so that a version in force is never without it.
 
     Raises
     ------
@@ -109,9 +111,17 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
         payloads=messages_dir(ws),
         trusted=trusted(ws),
     )
-    done = issue(ws.ledger, warning_id, version, dispatch, at)
     path = cap_path(ws, warning_id, version)
-    if done.is_new or not path.exists():
+    is_first = not path.exists()
+    if is_first:
+        write_atomic(path, xml)
+    try:
+        done = issue(ws.ledger, warning_id, version, dispatch, at)
+    except ReviewError:
+        if is_first:
+            path.unlink()
+        raise
+    if done.is_new and not is_first:
         write_atomic(path, xml)
     return done
 
