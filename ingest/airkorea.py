@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -21,6 +21,7 @@ from ingest.wire import (
     Parsed,
     Reading,
     ask,
+    hour_end,
     load_json,
     nothing,
     observation_rows,
@@ -29,7 +30,6 @@ from ingest.wire import (
     to_number,
 )
 from pipeline.errors import BadPayload, NotYetAvailable, SourceUnavailable
-from pipeline.times import to_ns
 
 SOURCE: Final = "airkorea"
 BASE_URL: Final = "https://apis.data.go.kr/B552584"
@@ -66,9 +66,9 @@ def parse_label(text: str) -> np.datetime64:
             raise ValueError(text)
         year, month, day, hour, minute = map(int, match.groups())
         when = datetime(year, month, day, tzinfo=KST) + timedelta(hours=hour, minutes=minute)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise BadPayload(SOURCE, f"{str(text)[:40]!r} is no time", field="dataTime", remedy=REMEDY) from None
-    return to_ns(when.astimezone(UTC))
+    return hour_end(when, SOURCE, "dataTime")
 
 
 def check_gateway(payload: bytes) -> None:
@@ -177,6 +177,8 @@ def parse_stations(payload: bytes, note: str = "") -> Parsed:
     rows = []
     for item in parse_items(payload):
         name = required(item, "stationName", SOURCE)
+        if not isinstance(name, str):
+            raise BadPayload(SOURCE, f"{str(name)[:40]!r} is no name", field="stationName", remedy=REMEDY)
         pair = sorted(to_number(item.get(f), SOURCE, f, MISSING) for f in ("dmX", "dmY"))
         latitude, longitude = pair if 30 < pair[0] < 45 and 120 < pair[1] < 135 else (np.nan, np.nan)
         province = str(item.get("addr") or "").split(" ")[0]

@@ -20,6 +20,7 @@ from ingest.wire import (
     Parsed,
     Reading,
     ask,
+    hour_end,
     load_json,
     observation_rows,
     required,
@@ -27,7 +28,6 @@ from ingest.wire import (
     to_number,
 )
 from pipeline.errors import BadPayload, NotYetAvailable, SourceUnavailable
-from pipeline.times import to_ns
 
 SOURCE: Final = "cnemc"
 BASE_URL: Final = "https://air.cnemc.cn:18007"
@@ -53,11 +53,12 @@ def parse_time(text: object) -> np.datetime64:
     try:
         epoch = EPOCH_MS.fullmatch(str(text))
         if epoch:
-            return to_ns(datetime.fromtimestamp(int(epoch[1]) / 1000, tz=UTC))
-        when = datetime.fromisoformat(str(text).removesuffix("Z"))
-        return to_ns(when if when.tzinfo else when.replace(tzinfo=CST))
+            when = datetime.fromtimestamp(int(epoch[1]) / 1000, tz=UTC)
+        else:
+            when = datetime.fromisoformat(str(text).removesuffix("Z"))
     except (ValueError, OverflowError, OSError):
         raise BadPayload(SOURCE, f"{str(text)[:40]!r} is no time", field="TimePoint", remedy=REMEDY) from None
+    return hour_end(when if when.tzinfo else when.replace(tzinfo=CST), SOURCE, "TimePoint")
 
 
 def parse_live(payload: bytes, note: str = "") -> Parsed:

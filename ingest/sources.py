@@ -13,7 +13,7 @@ import requests
 
 from ingest import airkorea, cnemc, open_meteo
 from ingest.quarantine import quarantine
-from ingest.wire import Parsed, observation_rows, station_rows
+from ingest.wire import REMEDY, Parsed, observation_rows, station_rows
 from pipeline.errors import BadPayload, SourceError
 
 
@@ -157,7 +157,7 @@ def collect(source: Source, now: datetime, quarantine_dir: Path) -> Collected:
     kept: list[Path] = []
     for answer in answers:
         try:
-            parts.append(source.parse(answer))
+            parts.append(_parsed(source, answer))
         except SourceError as error:
             errors.append(error)
             if isinstance(error, BadPayload):
@@ -168,6 +168,17 @@ def collect(source: Source, now: datetime, quarantine_dir: Path) -> Collected:
     stations = _join([p.stations for p in parts], station_rows([]))
     stations = stations.drop_duplicates("station", keep="last", ignore_index=True)
     return Collected(source.name, observations, stations, len(answers), tuple(errors), tuple(kept))
+
+
+def _parsed(source: Source, answer: RawAnswer) -> Parsed:
+    """Read an answer; whatever a parser stumbles over is a BadPayload, so that one source stops no other."""
+    try:
+        return source.parse(answer)
+    except SourceError:
+        raise
+    except Exception as error:
+        what = f"the answer does not have the documented shape ({type(error).__name__})"
+        raise BadPayload(source.name, what, remedy=REMEDY) from error
 
 
 def collect_all(sources: Sequence[Source], now: datetime, quarantine_dir: Path) -> list[Collected]:

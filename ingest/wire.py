@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ import requests
 from ingest.quality import range_flags
 from pipeline.errors import BadPayload, SourceUnavailable
 from pipeline.schema import OBSERVATION_COLUMNS, STATION_COLUMNS, check_observations
+from pipeline.times import to_ns
 
 TIMEOUT_S: Final = (10.0, 30.0)
 """How long one request may take to connect and between bytes [s]."""
@@ -65,11 +67,22 @@ def to_number(text: object, source: str, field: str, missing: Collection[object]
     return number
 
 
+def hour_end(when: datetime, source: str, field: str) -> np.datetime64:
+    """Return the end of an hourly interval [UTC]; anything but a whole hour of our times is a BadPayload.
+
+    >>> str(hour_end(datetime.fromisoformat("2025-01-01T00:00+08:00"), "cnemc", "TimePoint"))[:16]
+    '2024-12-31T16:00'
+    """
+    if not 1990 <= when.year <= 2199 or (when.minute, when.second, when.microsecond) != (0, 0, 0):
+        raise BadPayload(source, f"{str(when)[:40]!r} is no end of an hour", field=field, remedy=REMEDY)
+    return to_ns(when)
+
+
 def load_json(payload: bytes, source: str) -> Any:
     """Return the JSON of an answer; an HTML page or other text is a BadPayload."""
     try:
         return json.loads(payload.decode("utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         start = payload[:40].decode("utf-8", "replace")
         raise BadPayload(source, f"the answer is no JSON; it starts with {start!r}", remedy=REMEDY) from error
 

@@ -47,7 +47,18 @@ def test_every_hour_has_one_label_and_back(when):
 
 
 @pytest.mark.parametrize(
-    "label", ["2025-05-09 24:30", "2025-05-09 25:00", "2025-02-30 10:00", "10:00", "", None, 5]
+    "label",
+    [
+        "2025-05-09 24:30",
+        "2025-05-09 10:30",
+        "9999-12-31 24:00",
+        "2025-05-09 25:00",
+        "2025-02-30 10:00",
+        "10:00",
+        "",
+        None,
+        5,
+    ],
 )
 def test_a_label_that_is_no_time_is_refused(label):
     with pytest.raises(BadPayload, match="dataTime"):

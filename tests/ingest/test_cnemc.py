@@ -30,7 +30,22 @@ def test_times(raw, utc):
     assert cnemc.parse_time(raw) == np.datetime64(utc)
 
 
-@pytest.mark.parametrize("raw", ["", None, "/Date()/", "/Date(99999999999999999999)/", "yesterday", 5])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "",
+        None,
+        "/Date()/",
+        "/Date(99999999999999999999)/",
+        "/Date(1791540000123)/",
+        "2026-10-09T18:00:00.123",
+        "2026-10-09T18:30:00",
+        "0001-01-01T00:00:00",
+        "9999-12-31T23:00:00",
+        "yesterday",
+        5,
+    ],
+)
 def test_what_is_no_time_is_refused(raw):
     with pytest.raises(BadPayload, match="TimePoint"):
         cnemc.parse_time(raw)
