@@ -94,7 +94,8 @@ def fit_linear(
 
 def _terms(values: npt.NDArray[np.float32], mean: Floats, spread: Floats) -> Floats:
     """Return standardised features, their products with the season's cosine, and a one."""
-    cosine = values[:, COSINE_COLUMN : COSINE_COLUMN + 1].astype(np.float64)
+    season = values[:, COSINE_COLUMN : COSINE_COLUMN + 1].astype(np.float64)
+    cosine = np.nan_to_num(season).clip(-1.0, 1.0)
     z = np.nan_to_num((values - mean) / spread).clip(-LARGEST, LARGEST)
     z[:, LEFT_OUT] = 0.0
     return np.hstack([z, SEASON_SHARE * cosine * z[:, len(ROW) :], np.ones((len(z), 1))])

@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("sameair", deadline=None, print_blob=True)
+settings.load_profile("sameair")
 
 SHARED = Path(__file__).parents[2] / "shared"
 
