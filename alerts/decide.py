@@ -139,6 +139,8 @@ def _ending(
     """Return what becomes of a warning that this run no longer supports, and its all-clear if one is due."""
     latest, out = warning.latest(frame.run.issue_time), warning.in_force(frame.run.issue_time)
     blind = {c.city for c in frame.assessment.cities if c.not_assessable}
+    if latest is None and warning.drafted_by(frame.run.issue_time) and not blind:
+        return "withdrawn", None
     if latest is None or any(c.city in blind for c in latest.cities):
         return "kept", None
     if out is None:

@@ -96,9 +96,12 @@ def follow_episodes(
     A day belongs to an episode when it exceeds the lowest threshold with probability ``keep``; a new episode
     needs a day with probability ``open``. Where a run of days lies less than ``merge_gap_hours`` from
     an earlier episode, it continues that one. An open episode that is missed once lingers at the lowest
-    level. Without assessable data every episode stays as it was.
+    level. Without assessable data every episode stays as it was. When a cycle is repeated, what it opened
+    before keeps its id, or is withdrawn if it is not seen again.
     """
-    held = [e for e in (x.before(run.issue_time) for x in earlier) if e is not None and e.city == city.city]
+    own = [e for e in earlier if e.city == city.city]
+    opened = [e for e in own if e.revisions[0].issue_time == iso(run.issue_time)]
+    held = [e for e in (x.before(run.issue_time) for x in own) if e is not None]
     held = sorted((e for e in held if e.ledger_state == "open"), key=lambda e: (e.now.onset, e.id))
     if city.not_assessable:
         return tuple(_revise(e, run, turn="not_assessed") for e in held)
@@ -106,13 +109,15 @@ def follow_episodes(
     for days in exceeding_runs(city, policy):
         if not any(d.lead_day >= 0 for d in days.days):
             continue
-        matching = [e for e in held if _gap_hours(e, days) < policy.persistence.merge_gap_hours]
+        matching = [e for e in held if _gap_hours(e.now, days) < policy.persistence.merge_gap_hours]
         held = [e for e in held if e not in matching]
         signal = _peak_probability(days, policy.thresholds(city.city)[0]) >= policy.probability.open
         if matching or signal:
-            found.append(_continued(matching[0] if matching else None, days, city, policy, run))
+            now = _continued(matching[0] if matching else None, days, city, policy, run)
+            found.append(now if matching else _same_again(now, opened, found, days, policy))
         found += [_revise(e, run, turn="merged", status="ended") for e in matching[1:]]
     found += [_not_found(e, city, policy, run) for e in held]
+    found += [_unsaid(e, run) for e in opened if e.id not in {x.id for x in found}]
     return tuple(sorted(found, key=lambda e: (e.now.onset, e.id)))
 
 
@@ -188,6 +193,22 @@ def _continued(
     return replace(before, revisions=(*before.revisions, _with_past(now, last, city)))
 
 
+def _same_again(
+    new: Episode, opened: Sequence[Episode], found: Sequence[Episode], days: _Run, policy: Policy
+) -> Episode:
+    """Give an episode the id under which an earlier attempt at the same cycle opened it, if one did."""
+    free = [e for e in opened if e.id not in {x.id for x in found}]
+    near = [e for e in free if _gap_hours(e.revisions[0], days) < policy.persistence.merge_gap_hours]
+    same = [e for e in near if e.id == new.id] or near
+    return replace(new, id=same[0].id) if same else new
+
+
+def _unsaid(episode: Episode, run: RunFacts) -> Episode:
+    """Withdraw what an earlier attempt at the same cycle opened and its repeat does not see."""
+    first = replace(episode.revisions[0], run_id=run.run_id, turn="withdrawn", status="withdrawn")
+    return replace(episode, revisions=(first,))
+
+
 def _with_past(now: EpisodeRevision, last: EpisodeRevision, city: CityAssessment) -> EpisodeRevision:
     """Keep onset and peak of days that lie before the window of this run."""
     window = local_day_bounds(date.fromisoformat(city.days[0].day), city.timezone)[0]
@@ -246,6 +267,6 @@ def _peak_probability(days: _Run, threshold: int) -> float:
     return max((d.probability[str(threshold)] for d in days.days if d.lead_day >= 0), default=0.0)
 
 
-def _gap_hours(episode: Episode, days: _Run) -> float:
-    onset, end = parse_instant(episode.now.onset), parse_instant(episode.now.end)
+def _gap_hours(said: EpisodeRevision, days: _Run) -> float:
+    onset, end = parse_instant(said.onset), parse_instant(said.end)
     return max((days.onset - end).total_seconds(), (onset - days.end).total_seconds()) / 3600

@@ -43,6 +43,11 @@ class OpenWarning:
         """Return the newest statement of an earlier cycle: one still under review, else the one in force."""
         return self._newest(OPEN, before) or self.in_force(before)
 
+    def drafted_by(self, cycle: datetime) -> bool:
+        """Tell whether its newest version is an untouched draft of this very cycle."""
+        state, content = self.versions[-1]
+        return state == "draft" and content.issue_time == iso(cycle)
+
     def said_by(self, cycle: datetime) -> WarningContent | None:
         """Return the newest issued version of this very cycle, which a repeat need not say again."""
         found = [c for state, c in self.versions if state in IN_FORCE and c.issue_time == iso(cycle)]

@@ -18,7 +18,7 @@ from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.ledger.episodes import EpisodeRevision, list_episodes, open_episode, revise_episode
 from pipeline.ledger.warnings import list_versions, read_version
-from pipeline.times import parse_instant
+from pipeline.times import iso, parse_instant
 
 UPWIND = (("beijing", "seoul"),)
 """Pairs of cities whose link is examined, upwind first."""
@@ -72,7 +72,8 @@ def assess_run(view: RunView, policy: Policy) -> Assessment:
 def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Proposed]]:
     """Revise the episodes and draft the warnings that a run supports; repeating it changes nothing.
 
-    One transaction holds the episodes, the drafts and their audit rows.
+    One transaction holds the episodes, the drafts and their audit rows. Where an older cycle is judged after
+    a newer one, what the newer one said of an episode stands.
     """
     view = read_run(ws, run_id, whole_past=True)
     policy = policy_of(ws)
@@ -80,14 +81,16 @@ def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Propose
     at = view.plan.as_of
     with ws.ledger.write() as conn:
         settle_overdue(conn, at, world=view.run.world)
+        known = _episodes(conn, view.run.world)
         found = propose(
             assessment,
-            _episodes(conn, view.run.world),
+            known,
             _open_warnings(conn, view.run.world),
             policy,
             run=facts_of(view),
         )
-        for episode in found.episodes:
+        followed = {e.id for e in known if e.now.issue_time > iso(view.plan.cycle)}
+        for episode in (e for e in found.episodes if e.id not in followed):
             _file_episode(conn, episode, view)
         filed = [propose_version(conn, content, at) for content in found.warnings]
         for warning_id in found.withdrawn:

@@ -167,6 +167,28 @@ def test_a_repeat_of_a_cycle_whose_warning_is_out_says_nothing_new():
     assert said(propose(both(later, HIGH, worse), (), out, POLICY, run=later)) != []
 
 
+def test_a_repeat_that_sees_another_onset_speaks_of_the_same_episode():
+    run = facts()
+    first = propose(both(run, HIGH, HIGH), (), (), POLICY, run=run)
+    (warning,) = first.warnings
+    out = [OpenWarning(warning.warning_id, (("in_review", warning),))]
+    sooner = (0.9, 0.9, 0.9, 0.1)
+    again = propose(both(run, HIGH, sooner), first.episodes, out, POLICY, run=replace(run, run_id="again"))
+    assert {e.id for e in again.episodes} == {e.id for e in first.episodes}
+    assert [w.warning_id for w in again.warnings] == [warning.warning_id]
+
+
+def test_a_repeat_that_sees_no_episode_withdraws_it_and_its_untouched_draft():
+    run = facts()
+    first = propose(both(run, HIGH, HIGH), (), (), POLICY, run=run)
+    (warning,) = first.warnings
+    for state, withdrawn in (("draft", (warning.warning_id,)), ("in_review", ()), ("issued", ())):
+        out = [OpenWarning(warning.warning_id, ((state, warning),))]
+        again = propose(both(run, NONE, NONE), first.episodes, out, POLICY, run=run)
+        assert {e.now.status for e in again.episodes} == {"withdrawn"}
+        assert (again.warnings, again.withdrawn) == ((), withdrawn)
+
+
 def test_a_single_city_warning_that_becomes_joint_is_superseded_not_cleared():
     desk = Desk()
     first = desk.run(HIGH, NONE)
