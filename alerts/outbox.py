@@ -8,14 +8,12 @@ before it leaves some unused files, a crash after it loses nothing: ``alerts.del
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
 from email.message import EmailMessage
 from pathlib import Path
-from tempfile import mkstemp
 
 from sqlalchemy import Connection
 
@@ -27,6 +25,7 @@ from alerts.signoff import verify_signatures
 from alerts.versions import IN_FORCE
 from alerts.warnings import State, advance
 from pipeline.errors import ReviewError, StorageError
+from pipeline.files import write_atomic
 from pipeline.ledger import Ledger
 from pipeline.ledger.audit import append_audit
 from pipeline.ledger.deliveries import OutboxRow, earlier_messages, insert_outbox, read_outbox
@@ -179,7 +178,9 @@ def _store(letter: Letter, dispatch: Dispatch, at: datetime) -> OutboxRow:
         )
     payload = message.as_bytes(policy=MAIL_POLICY)
     digest = hashlib.sha256(payload).hexdigest()
-    _place(payload_path(dispatch.payloads, digest), payload)
+    path = payload_path(dispatch.payloads, digest)
+    if not path.exists():
+        write_atomic(path, payload)
     content = letter.content
     return OutboxRow(
         id=delivery_id(content.warning_id, content.version, letter.recipient.id),
@@ -223,22 +224,3 @@ def _follow(conn: Connection, row: VersionRow, content: WarningContent, actor: s
     for version in before:
         if version.state == "issued":
             advance(conn, version, "updated", actor=actor, reason=reason, at=at)
-
-
-def _place(path: Path, content: bytes) -> None:
-    """Write a file that appears whole, and only once."""
-    if path.exists():
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = mkstemp(dir=path.parent, prefix=".")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(f"message {path} cannot be stored: {error.strerror or error}") from error
