@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from alerts.bulletin import render_bulletin
@@ -16,15 +17,19 @@ from pipeline.cities import all_cities
 from pipeline.files import write_atomic
 from pipeline.ledger.runs import RunRow
 from pipeline.ledger.warnings import VersionRow, list_versions
+from pipeline.times import iso
 
 PRODUCTS = ("joint_warning", "single_city_warning", "notice")
 """Which warning the page of a run shows when there are several: the widest first."""
 
 
-def warnings_of_run(ws: Workspace, world: str, run_id: str) -> list[VersionRow]:
-    """Return the versions that a run proposed and nobody rejected, the widest product first."""
+def warnings_of_cycle(ws: Workspace, world: str, cycle: datetime) -> list[VersionRow]:
+    """Return the versions that a cycle proposed and nobody rejected, the widest product first.
+
+    Of a cycle that was repeated too, whichever of its runs was the first to say so.
+    """
     with ws.ledger.read() as conn:
-        rows = [r for r in list_versions(conn, world, limit=500) if r.content["run_id"] == run_id]
+        rows = [r for r in list_versions(conn, world, limit=500) if r.content["issue_time"] == iso(cycle)]
     alive = [r for r in rows if r.state not in ("rejected", "expired")]
     return sorted(alive, key=lambda r: (PRODUCTS.index(r.content["product"]), r.warning_id))
 
@@ -33,7 +38,7 @@ def write_bulletin(ws: Workspace, run_id: str) -> Path:
     """Write the bulletin of a run as one self-contained HTML file; writing it again replaces it."""
     view = read_run(ws, run_id)
     plan = view.plan
-    proposed = warnings_of_run(ws, plan.world, run_id)
+    proposed = warnings_of_cycle(ws, plan.world, plan.cycle)
     content = WarningContent.from_dict(proposed[0].content) if proposed else None
     facts = RunFacts(
         run_id=run_id,

@@ -72,13 +72,17 @@ def issue_approved(ws: Workspace, world: str, at: datetime) -> tuple[Issued, ...
 
 
 def end_superseded(conn: Connection, world: str, at: datetime) -> list[str]:
-    """End single-city warnings whose episodes a joint warning in force now speaks of; returns their ids."""
+    """End single-city warnings whose episodes a joint warning in force now speaks of; returns their ids.
+
+    A joint exercise ends no warning in earnest.
+    """
     rows = [r for r in list_versions(conn, world, limit=500) if r.state == "issued"]
     episodes = {r.warning_id: {c["episode_id"] for c in r.content["cities"]} for r in rows}
     joint = [r for r in rows if r.content["product"] == "joint_warning"]
     ended = []
     for row in rows:
-        holder = next((j for j in joint if episodes[row.warning_id] <= episodes[j.warning_id]), None)
+        alike = [j for j in joint if j.content["cap_status"] == row.content["cap_status"]]
+        holder = next((j for j in alike if episodes[row.warning_id] <= episodes[j.warning_id]), None)
         if holder is not None and row.content["product"] != "joint_warning":
             reason = f"continued in joint warning {holder.warning_id}"
             close(conn, row.warning_id, "ended", actor="run", reason=reason, at=at)

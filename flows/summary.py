@@ -9,7 +9,7 @@ import pandas as pd
 
 from alerts.content import WarningContent
 from alerts.recipients import load_recipients
-from flows.bulletin import bulletin_path, warnings_of_run
+from flows.bulletin import bulletin_path, warnings_of_cycle
 from flows.issue import cap_path
 from flows.plan import CyclePlan
 from flows.workspace import Workspace
@@ -51,7 +51,7 @@ def summary_of(ws: Workspace, plan: CyclePlan) -> Plain:
             {"id": e.id, "city": e.city, "onset": iso(e.onset), "until": iso(e.until), "state": e.state}
             for e in episodes
         ],
-        "warnings": [_warning(ws, row) for row in warnings_of_run(ws, plan.world, run.id)],
+        "warnings": [_warning(ws, row) for row in warnings_of_cycle(ws, plan.world, plan.cycle)],
         "audit": {"ok": audit.ok, "rows": audit.rows},
         "products": {
             "bulletin": str(bulletin_path(ws, run)),
@@ -143,12 +143,16 @@ def _warning(ws: Workspace, row: VersionRow) -> Plain:
 
 
 def _episode_lines(found: Plain) -> list[str]:
-    if not found["episodes"]:
-        return ["episodes   none: no day exceeds the policy's thresholds with enough probability"]
-    return [
+    blind = [name for name in all_cities() if f"{name}.pm2p5.reference" in found["missing"]]
+    lines = [
         f"episode    {e['city']} {e['onset']} to {e['until']}, {e['state']} ({e['id']})"
         for e in found["episodes"]
     ]
+    if blind:
+        lines.append(f"episodes   not assessable: {', '.join(blind)}; nothing was received of the last 24 h")
+    elif not lines:
+        lines.append("episodes   none: no day exceeds the policy's thresholds with enough probability")
+    return lines
 
 
 def _warning_lines(warning: Plain) -> list[str]:

@@ -165,6 +165,8 @@ def test_another_run_of_the_same_cycle_says_the_same_and_sends_nothing(done, pla
     after = summary_of(done, plan)
     assert after["run"] != found["run"]
     assert after["forecast"] == found["forecast"]
+    assert after["warnings"] == found["warnings"], "what the first run said still stands"
+    assert found["warnings"][0]["id"] in Path(after["products"]["bulletin"]).read_text("utf-8")
     assert {p.name: p.read_bytes() for p in outbox(done)} == before
     with done.ledger.read() as conn:
         runs = list_runs(conn, plan.world)
