@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,11 @@ from flows.ingest import ingest, trouble_with
 from flows.issue import deliver, issue_approved
 from flows.plan import CyclePlan, plan_measured
 from flows.run import run_cycle
-from flows.signing import approve_drill, drafts_of_run
+from flows.signing import approve_drill, drafts_of_cycle
 from flows.workspace import Workspace, open_workspace
 from flows.worlds import present_of
-from pipeline.ledger.runs import get_run
 from pipeline.settings import Settings
-from pipeline.times import iso, system_clock
+from pipeline.times import Clock, iso, system_clock
 
 Plain = dict[str, Any]
 
@@ -34,6 +35,19 @@ def workspace_at(data_dir: str) -> Iterator[Workspace]:
         yield ws
     finally:
         ws.ledger.close()
+
+
+def whole_second(clock: Clock) -> datetime:
+    """Wait for the next whole second and return it, so that what was just received lies before it.
+
+    >>> from datetime import UTC
+    >>> whole_second(lambda: datetime(2026, 1, 1, 0, 0, 0, 999_000, tzinfo=UTC)).isoformat()
+    '2026-01-01T00:00:01+00:00'
+    """
+    now = clock()
+    then = now.replace(microsecond=0) + timedelta(seconds=1)
+    time.sleep((then - now).total_seconds())
+    return then
 
 
 @task(name="ingest", retries=2, retry_delay_seconds=5)
@@ -66,13 +80,12 @@ def propose_task(run_id: str, data_dir: str) -> list[str]:
 
 
 @task(name="drill")
-def drill_task(plan: Plain, run_id: str, data_dir: str) -> int:
+def drill_task(plan: Plain, data_dir: str) -> int:
     """Approve the drafts of a drill for both parties; returns how many."""
+    wanted = CyclePlan.from_dict(plan)
     with workspace_at(data_dir) as ws:
-        with ws.ledger.read() as conn:
-            run = get_run(conn, run_id)
-        drafts = drafts_of_run(ws, run) if run is not None else []
-        approve_drill(ws, drafts, CyclePlan.from_dict(plan).as_of)
+        drafts = drafts_of_cycle(ws, wanted.world, wanted.cycle)
+        approve_drill(ws, drafts, wanted.as_of)
     return len(drafts)
 
 
@@ -108,11 +121,11 @@ def cycle_flow(plan: Plain, data_dir: str) -> Plain:
     """Run one cycle from sources to outbox; a drill is approved here, anything else waits for people."""
     sources = ingest_task(plan, data_dir)
     if plan["mode"] == "live":
-        plan = {**plan, "as_of": iso(system_clock())}
+        plan = {**plan, "as_of": iso(whole_second(system_clock))}
     run_id = forecast_task(plan, [s["trouble"] for s in sources if s["trouble"]], data_dir)
     notes = propose_task(run_id, data_dir)
     if plan["drill"]:
-        drill_task(plan, run_id, data_dir)
+        drill_task(plan, data_dir)
     issued = issue_task(plan, data_dir)
     bulletin = bulletin_task(run_id, data_dir)
     delivered = deliver_task(plan, data_dir)

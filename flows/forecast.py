@@ -18,9 +18,11 @@ from forecasting.features import RECENT_DAYS
 from forecasting.issue import IssueForecast, forecast_issue
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City, all_cities
+from pipeline.errors import UsageError
 from pipeline.fields import write_netcdf
 from pipeline.files import write_with
 from pipeline.ledger.runs import begin_run, current_run, fail_run, finish_run, make_current
+from pipeline.names import is_simulated
 from pipeline.series import load_panel
 from pipeline.times import iso
 
@@ -48,9 +50,14 @@ def forecast_cycle(ws: Workspace, plan: CyclePlan, troubles: Sequence[str] = ())
 
     Raises
     ------
+    UsageError
+        nothing at all is stored of this world
     StorageError
         the products cannot be written; the run is then recorded as failed
     """
+    if plan.world not in ws.store.worlds():
+        first = "sameair ingest" if is_simulated(plan.world) else "sameair import-archive FOLDER"
+        raise UsageError(f"nothing is stored of the world {plan.world}; call `{first}` first")
     with ws.ledger.write() as conn:
         run_id = begin_run(
             conn,
@@ -83,7 +90,7 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
         "batches": ws.store.batch_ids(
             world=plan.world, start=plan.as_of - RECENT, end=plan.as_of, as_of=plan.as_of
         ),
-        "used": str(samples.attrs["inputs_used"]).split(","),
+        "used": [name for name in str(samples.attrs["inputs_used"]).split(",") if name],
         "missing": [name for name in str(samples.attrs["inputs_missing"]).split(",") if name],
         "models": {q: m.model_id if m else None for q, m in models.items()},
         "plan": plan.to_dict(),

@@ -44,14 +44,14 @@ def finish_cycle(ws: Workspace, plan: CyclePlan, run: RunRow) -> None:
     """Complete what a killed run may have left; where nothing is missing, nothing changes."""
     from flows.bulletin import bulletin_path, write_bulletin
     from flows.issue import deliver, issue_approved
-    from flows.signing import approve_drill, drafts_of_run
+    from flows.signing import approve_drill, drafts_of_cycle
     from flows.worlds import present_of
 
     if not bulletin_path(ws, run).exists():
         from flows.assess import propose_warnings
 
         propose_warnings(ws, run.id)
-    drafts = drafts_of_run(ws, run)
+    drafts = drafts_of_cycle(ws, plan.world, plan.cycle)
     if plan.drill:
         approve_drill(ws, drafts, plan.as_of)
     present = present_of(ws, plan.world)

@@ -11,9 +11,8 @@ from alerts.versions import required_parties
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.exchange.keys import load_or_create_key, trusted_keys
-from pipeline.ledger.runs import RunRow
 from pipeline.ledger.warnings import VersionRow, list_versions
-from pipeline.times import parse_instant
+from pipeline.times import iso, parse_instant
 
 OPEN = ("draft", "in_review")
 
@@ -46,10 +45,10 @@ def open_drafts(ws: Workspace, world: str) -> list[VersionRow]:
         return [row for row in list_versions(conn, world, limit=500) if row.state in OPEN]
 
 
-def drafts_of_run(ws: Workspace, run: RunRow) -> list[VersionRow]:
-    """Return the versions that a run itself proposed, not a person, and that wait for a decision."""
-    waiting = open_drafts(ws, run.world)
-    return [row for row in waiting if row.content["run_id"] == run.id and row.written_by == "run"]
+def drafts_of_cycle(ws: Workspace, world: str, cycle: datetime) -> list[VersionRow]:
+    """Return the versions that runs of a cycle proposed, not a person, and that wait for a decision."""
+    waiting = open_drafts(ws, world)
+    return [row for row in waiting if row.content["issue_time"] == iso(cycle) and row.written_by == "run"]
 
 
 def approve_drill(ws: Workspace, drafts: Sequence[VersionRow], at: datetime) -> None:

@@ -25,8 +25,7 @@ def verify(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"ok": found.ok, "rows": found.rows, "first_bad": found.first_bad_seq})
     else:
-        state = "whole" if found.ok else "BROKEN"
-        print_lines([f"audit trail {state}: {found.rows} rows. {found.message}"])
+        print_lines([found.message if found.ok else f"BROKEN: {found.message}, of {found.rows} rows"])
     if not found.ok:
         raise typer.Exit(6)
 

@@ -9,8 +9,8 @@ import typer
 from cli.options import AsJson, DataDir, World, make_settings
 from cli.output import print_json, print_lines, print_table
 
-store = typer.Typer(help="Look after the observation store.", no_args_is_help=True)
-outbox = typer.Typer(help="Messages on their way, and those whose fate is unknown.", no_args_is_help=True)
+store = typer.Typer(help="Look after the observation store.")
+outbox = typer.Typer(help="Messages on their way, and those whose fate is unknown.")
 
 
 @store.command()
