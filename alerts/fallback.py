@@ -44,9 +44,10 @@ def settle_overdue(conn: Connection, now: datetime, actor: str = "run", world: s
 
     Ready is every version in review that all its parties approved. A joint version past its deadline, or
     decided by all but not unanimously, falls apart into the single-city warnings that were signed with it.
+    What was written after ``now`` is left alone: a replay of the past, in the same world, does not issue it.
     """
     rejected = []
-    for row in read_in_state(conn, OPEN, world):
+    for row in _written_by(conn, OPEN, world, now):
         decided = _decisions(conn, row)
         overdue = row.review_deadline < now
         divided = set(decided) == set(required_parties(WarningContent.from_dict(row.content)))
@@ -59,7 +60,7 @@ def settle_overdue(conn: Connection, now: datetime, actor: str = "run", world: s
             advance(conn, row, to, actor=actor, reason="a party objected", at=now)
             rejected.append(_key(row))
     changed = expire_overdue(conn, now, actor, world)
-    ready = [row for row in read_in_state(conn, ("in_review",), world) if fully_approved(conn, row)]
+    ready = [row for row in _written_by(conn, ("in_review",), world, now) if fully_approved(conn, row)]
     return Settled(
         ready=tuple(_key(row) for row in ready),
         expired=tuple(_key(row) for row in changed if row.state == "expired"),
@@ -123,6 +124,13 @@ def _promote(conn: Connection, row: VersionRow, party: str, at: datetime) -> Non
     is_new = not any(v.version == single.version for v in read_versions(conn, single.warning_id))
     write_draft(conn, single, at, "policy", is_new=is_new)
     open_review(conn, single.warning_id, single.version, "policy", at)
+
+
+def _written_by(
+    conn: Connection, states: tuple[str, ...], world: str | None, now: datetime
+) -> list[VersionRow]:
+    """Return the versions in some states that were there at an instant."""
+    return [row for row in read_in_state(conn, states, world) if row.at <= now]
 
 
 def _decisions(conn: Connection, row: VersionRow) -> dict[str, str]:

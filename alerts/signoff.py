@@ -146,11 +146,6 @@ def verify_signatures(
     return SignatureReport(approved, missing, tuple(sorted(valid["object"])), tuple(problems))
 
 
-def signatures_complete(conn: Connection, warning_id: str, version: int, trusted: Mapping[str, str]) -> bool:
-    """Tell whether every required party has validly approved what the version says now."""
-    return verify_signatures(conn, warning_id, version, trusted).ok
-
-
 def statement(row: SignatureRow) -> bytes:
     """Return the exact bytes that a decision signs."""
     return canonical_json(

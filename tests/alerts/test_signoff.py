@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -9,10 +10,11 @@ from sqlalchemy import text
 
 from alerts.examples import example_content
 from alerts.fallback import settle_overdue
-from alerts.signoff import Signer, approve, object_, signatures_complete, verify_signatures
+from alerts.signoff import Signer, approve, object_, verify_signatures
 from pipeline.errors import ReviewError
 from pipeline.ledger.deliveries import read_outbox
 from pipeline.ledger.warnings import insert_signature, read_signatures, read_version, read_versions
+from tests.alerts.conftest import START
 
 CONTENT = example_content()
 ID = CONTENT.warning_id
@@ -40,7 +42,7 @@ def test_a_joint_warning_needs_both_parties(desk):
     desk.approve(ID, 1, "beijing")
     assert report(desk).ok
     with desk.ledger.read() as conn:
-        assert signatures_complete(conn, ID, 1, desk.trusted)
+        assert verify_signatures(conn, ID, 1, desk.trusted).ok
         assert settle_overdue(conn, desk.wait(hours=9)).ready == ((ID, 1),), "in time is in time"
 
 
@@ -277,3 +279,11 @@ def test_the_stored_text_is_the_content(desk):
     with desk.ledger.read() as conn:
         row = read_version(conn, ID, 1)
     assert json.loads(row.content_text) == row.content == json.loads(json.dumps(CONTENT.to_dict()))
+
+
+def test_the_present_of_a_replay_decides_nothing_that_was_written_later(desk):
+    desk.propose(example_content())
+    desk.approve(ID, 1, "seoul", "beijing")
+    with desk.write() as conn:
+        assert settle_overdue(conn, START - timedelta(days=2500)).ready == ()
+        assert settle_overdue(conn, START).ready == ((ID, 1),)
