@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from pipeline.errors import UsageError
-from pipeline.names import MEASURED, is_simulated
+from pipeline.names import MEASURED
 from pipeline.times import is_cycle, iso, latest_cycle, parse_instant
 
 Mode = Literal["live", "replay", "simulated"]
@@ -90,15 +90,3 @@ def plan_measured(at: str | None, now: datetime, drill: bool) -> CyclePlan:
         raise UsageError(f"--at {at} is no cycle (02, 08, 14, 20 UTC); the one before it is {near}")
     mode: Mode = "live" if cycle == latest_cycle(now) else "replay"
     return CyclePlan(MEASURED, cycle, cycle if mode == "replay" else now, mode, drill)
-
-
-def cap_status(plan: CyclePlan) -> Literal["Actual", "Exercise", "Test"]:
-    """Return the CAP status that a warning of this plan must carry; only live measurements are Actual.
-
-    >>> from datetime import UTC
-    >>> when = datetime(2019, 3, 3, 8, tzinfo=UTC)
-    >>> cap_status(CyclePlan("measured", when, when, "replay", False))
-    'Exercise'
-    """
-    live = plan.mode == "live" and not is_simulated(plan.world) and not plan.drill
-    return "Actual" if live else "Exercise"

@@ -164,13 +164,6 @@ def _without_nan(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def issue_span(predictions: pd.DataFrame) -> tuple[datetime, datetime]:
-    """Return the first and last instants that a table of predictions speaks of [UTC]."""
-    first = pd.Timestamp(predictions["valid_start"].min()).to_pydatetime()
-    last = pd.Timestamp(predictions["valid_end"].max()).to_pydatetime()
-    return first, last
-
-
 def as_of_everything(panel: AsOfPanel) -> datetime:
     """Return an instant by which everything in the panel had been received [UTC]."""
     newest = max(

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, insert, select
+from sqlalchemy import Connection, Row, and_, func, insert, select
 
 from pipeline.errors import ReviewError
 from pipeline.exchange.canonical import canonical_json, digest
@@ -19,9 +19,6 @@ from pipeline.ledger.warning_tables import (
     warning_versions,
     warnings,
 )
-
-_CLOSED = ("ended", "cancelled")
-"""States of a version after which nothing more is said under the same warning."""
 
 
 @dataclass(frozen=True)
@@ -80,22 +77,6 @@ def insert_warning(
     known = set(conn.execute(query).scalars())
     for episode_id in sorted(set(episode_ids) - known):
         conn.execute(insert(warning_episodes).values(warning_id=warning_id, episode_id=episode_id))
-
-
-def find_open_warning(
-    conn: Connection, *, world: str, product: str, episode_ids: Iterable[str]
-) -> str | None:
-    """Return the newest warning of a product that spoke of any of the episodes and is not closed."""
-    over = exists().where(warning_events.c.warning_id == warnings.c.id, warning_events.c.state.in_(_CLOSED))
-    query = (
-        select(warnings.c.id)
-        .join(warning_episodes)
-        .where(warnings.c.world == world, warnings.c.product == product, ~over)
-        .where(warning_episodes.c.episode_id.in_(list(episode_ids)))
-        .order_by(warnings.c.created_at.desc(), warnings.c.id.desc())
-        .limit(1)
-    )
-    return conn.execute(query).scalar()
 
 
 def insert_revision(

@@ -20,7 +20,7 @@ from alerts.warnings import (
 )
 from pipeline.errors import ReviewError
 from pipeline.ledger.audit import verify_audit
-from pipeline.ledger.warnings import find_open_warning, read_events, read_version, read_versions
+from pipeline.ledger.warnings import read_events, read_version, read_versions
 
 ID = example_content().warning_id
 LATER = {
@@ -229,19 +229,3 @@ def test_every_step_is_in_the_audit_trail(desk):
     assert actions[:2] == ["warning.draft", "warning.in_review"]
     assert actions.count("warning.approve") == 4, "both parties signed the joint text and their stand-in"
     assert actions[-2:] == ["warning.issued", "outbox.fill"]
-
-
-def test_a_run_finds_the_warning_that_it_continues(desk):
-    content = example_content()
-    key = {
-        "world": content.world,
-        "product": "joint_warning",
-        "episode_ids": [content.cities[1].episode_id],
-    }
-    desk.proposed_and_issued(content)
-    with desk.write() as conn:
-        assert find_open_warning(conn, **key) == ID
-        assert find_open_warning(conn, **{**key, "world": "measured"}) is None
-        assert find_open_warning(conn, **{**key, "episode_ids": ["seoul-other"]}) is None
-        close(conn, ID, "ended", actor="x", reason="", at=desk.now)
-        assert find_open_warning(conn, **key) is None
