@@ -18,7 +18,7 @@ from flows.ingest import ingest, trouble_with
 from flows.issue import deliver, issue_approved
 from flows.plan import CyclePlan, plan_measured
 from flows.run import run_cycle
-from flows.signing import approve_drill, drafts_of_cycle
+from flows.signing import approve_drill, drafts_of_drill
 from flows.workspace import Workspace, open_workspace
 from flows.worlds import present_of
 from pipeline.settings import Settings
@@ -84,7 +84,7 @@ def drill_task(plan: Plain, data_dir: str) -> int:
     """Approve the drafts of a drill for both parties; returns how many."""
     wanted = CyclePlan.from_dict(plan)
     with workspace_at(data_dir) as ws:
-        drafts = drafts_of_cycle(ws, wanted.world, wanted.cycle)
+        drafts = drafts_of_drill(ws, wanted.world, wanted.cycle)
         approve_drill(ws, drafts, wanted.as_of)
     return len(drafts)
 

@@ -44,16 +44,15 @@ def finish_cycle(ws: Workspace, plan: CyclePlan, run: RunRow) -> None:
     """Complete what a killed run may have left; where nothing is missing, nothing changes."""
     from flows.bulletin import bulletin_path, write_bulletin
     from flows.issue import deliver, issue_approved
-    from flows.signing import approve_drill, drafts_of_cycle
+    from flows.signing import approve_drill, drafts_of_drill
     from flows.worlds import present_of
 
     if not bulletin_path(ws, run).exists():
         from flows.assess import propose_warnings
 
         propose_warnings(ws, run.id)
-    drafts = drafts_of_cycle(ws, plan.world, plan.cycle)
     if plan.drill:
-        approve_drill(ws, drafts, plan.as_of)
+        approve_drill(ws, drafts_of_drill(ws, plan.world, plan.cycle), plan.as_of)
     present = present_of(ws, plan.world)
     issued = issue_approved(ws, plan.world, present)
     if any(one.is_new for one in issued) or not bulletin_path(ws, run).exists():

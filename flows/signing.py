@@ -8,6 +8,7 @@ from datetime import datetime
 from alerts.content import WarningContent
 from alerts.signoff import DRILL_PERSON, Signer, approve
 from alerts.versions import required_parties
+from flows.assess import policy_of
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.exchange.keys import load_or_create_key, trusted_keys
@@ -45,10 +46,15 @@ def open_drafts(ws: Workspace, world: str) -> list[VersionRow]:
         return [row for row in list_versions(conn, world, limit=500) if row.state in OPEN]
 
 
-def drafts_of_cycle(ws: Workspace, world: str, cycle: datetime) -> list[VersionRow]:
-    """Return the versions that runs of a cycle proposed, not a person, and that wait for a decision."""
-    waiting = open_drafts(ws, world)
-    return [row for row in waiting if row.content["issue_time"] == iso(cycle) and row.written_by == "run"]
+def drafts_of_drill(ws: Workspace, world: str, cycle: datetime) -> list[VersionRow]:
+    """Return the drafts that a drill of a cycle approves: proposed by runs, not persons, and as exercises."""
+    status = policy_of(ws).drill.cap_status
+    return [
+        row
+        for row in open_drafts(ws, world)
+        if (row.content["issue_time"], row.content["cap_status"]) == (iso(cycle), status)
+        and row.written_by == "run"
+    ]
 
 
 def approve_drill(ws: Workspace, drafts: Sequence[VersionRow], at: datetime) -> None:
