@@ -114,14 +114,16 @@ def _single(
 
 def _if_changed(content: WarningContent, held: Sequence[OpenWarning], frame: Frame) -> WarningContent | None:
     """Return the draft, as an update where it changes what is out; None where nothing that matters did."""
-    cities = [frame.assessment.city(c.city) for c in content.cities]
-    if any(c is None or c.not_assessable for c in cities):
-        return None
     known = next((w for w in held if w.warning_id == content.warning_id), None)
+    latest = known.latest(frame.run.issue_time) if known else None
+    blind = [c.city for c in content.cities if _is_blind(c.city, frame)]
+    if blind:
+        if latest is None or len(blind) == len(content.cities):
+            return None
+        content = _as_said(content, latest, blind)
     said = known.said_by(frame.run.issue_time) if known else None
     if said is not None and said.kind != "all_clear" and not material_changes(said, content, frame.policy):
         return None
-    latest = known.latest(frame.run.issue_time) if known else None
     if known is None or latest is None:
         return content
     changes = material_changes(latest, content, frame.policy)
@@ -131,6 +133,18 @@ def _if_changed(content: WarningContent, held: Sequence[OpenWarning], frame: Fra
         return None
     kind: Kind = "update" if known.in_force(frame.run.issue_time) else "alert"
     return replace(content, kind=kind, reason="; ".join(changes))
+
+
+def _is_blind(city: str, frame: Frame) -> bool:
+    known = frame.assessment.city(city)
+    return known is None or bool(known.not_assessable)
+
+
+def _as_said(content: WarningContent, out: WarningContent, blind: Sequence[str]) -> WarningContent:
+    """Let cities without data stand as they were last spoken of, so that the others can still be updated."""
+    before = {c.city: c for c in out.cities}
+    cities = tuple(before.get(c.city, c) if c.city in blind else c for c in content.cities)
+    return replace(content, cities=cities, rules=tuple(r for r in content.rules if r.city not in blind))
 
 
 def _ending(

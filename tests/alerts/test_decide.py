@@ -212,7 +212,19 @@ def test_a_city_without_data_is_never_clear():
         assert (said(proposal), proposal.withdrawn) == ([], ())
     assert "seoul: not assessable, no data" in proposal.notes
     one = desk.run(HIGH, NONE, blind=("seoul",))
-    assert said(one) == []
+    assert said(one) == [("joint_warning", "update", "J3")]
+    assert one.warnings[0].reason == "beijing: onset +24 h; beijing: end +24 h"
+
+
+def test_a_city_without_data_does_not_silence_the_other():
+    desk = Desk()
+    first = desk.run((0, 0.9, 0, 0), (0, (0.9, 0.1, 0.0), 0, 0)).warnings[0]
+    worse = desk.run((0, 0.9, 0, 0), (0, 0.95, 0.95, 0.95), blind=("beijing",))
+    assert said(worse) == [("joint_warning", "update", "J3")]
+    beijing, seoul = worse.warnings[0].cities
+    assert beijing == first.cities[0], "as it was last spoken of"
+    assert seoul.end > first.cities[1].end
+    assert said(desk.run((0, 0.9, 0, 0), (0, 0.95, 0.95, 0.95), blind=("beijing",))) == []
 
 
 def test_a_city_without_data_opens_nothing():
