@@ -34,7 +34,7 @@ app.add_typer(upkeep.outbox, name="outbox")
 def main() -> None:
     """Run the command line; an error is one line on standard error that says what to do."""
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="sameair")
         if code == STOPPED:
             complain("stopped; the same command goes on where it was", STOPPED)
     except Exception as error:  # noqa: BLE001 - the last line of defence: whatever it is becomes one line
