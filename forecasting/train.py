@@ -104,9 +104,11 @@ def _typical(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _named(model: Model, held_out: Floats) -> Model:
-    """Give the model an id that holds a digest of what it learned."""
+    """Give the model an id that holds a digest of what it learned, and of what it was not to learn."""
     parts = (model.layout.season, model.residuals.table, model.bank.errors, held_out, model.history.values)
-    digest = hashlib.sha256(b"".join(np.ascontiguousarray(p).tobytes() for p in parts)).hexdigest()[:12]
+    content = b"".join(np.ascontiguousarray(p).tobytes() for p in parts)
+    left_out = ",".join(str(year) for year in model.leave_out_years).encode()
+    digest = hashlib.sha256(content + left_out).hexdigest()[:12]
     name = f"boost-{model.quantity}-{model.data_until:%Y%m%d}-{digest}"
     return Model(**{**model.__dict__, "model_id": name})
 

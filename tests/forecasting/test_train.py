@@ -69,6 +69,14 @@ def test_a_left_out_year_is_unknown_to_the_model(panel, cities, model, train_sma
     assert (left.bank.issue_times > np.datetime64("2018-12-28")).all()
 
 
+def test_leaving_out_a_year_without_values_is_another_model_that_learned_the_same(
+    panel, cities, model, train_small
+):
+    left = train_small(panel, cities, leave_out_years=[2031])
+    assert np.array_equal(left.bank.errors, model.bank.errors)
+    assert left.model_id != model.model_id
+
+
 def test_a_series_that_begins_after_training_is_unknown_to_the_model(panel, cities, model, train_small):
     hours = np.arange(1, 300) * np.timedelta64(3_600_000_000_000, "ns")
     times = to_ns(model.data_until) + hours
