@@ -8,6 +8,7 @@ expires or is rejected. So nothing is said in a party's name without a signature
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -26,7 +27,10 @@ from alerts.warnings import (
     write_draft,
 )
 from pipeline.exchange.canonical import digest
+from pipeline.ledger.audit import append_audit
 from pipeline.ledger.warnings import VersionRow, read_in_state, read_signatures, read_versions
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -113,13 +117,18 @@ def _fallback_id(conn: Connection, content: WarningContent, party: str) -> str:
 
 
 def _promote(conn: Connection, row: VersionRow, party: str, at: datetime) -> None:
-    """Enter the stand-in that a party signed as a version in review; one it did not sign stays unsaid."""
+    """Enter the stand-in that a party signed as a version in review; one that it did not sign so is noted."""
     single = fallback_content(conn, WarningContent.from_dict(row.content), party)
     if single is None:
         return
     signed = digest(single.to_dict())
     found = read_signatures(conn, single.warning_id, single.version)
     if not any(s.content_digest == signed and s.party == party for s in found):
+        lost = {"version": row.version, "party": party, "stand_in": single.warning_id}
+        append_audit(
+            conn, at=at, actor="policy", action="warning.stand_in_lost", subject=row.warning_id, payload=lost
+        )
+        log.error("what %s signed for its own city alone no longer fits what is in force: decide anew", party)
         return
     is_new = not any(v.version == single.version for v in read_versions(conn, single.warning_id))
     write_draft(conn, single, at, "policy", is_new=is_new)

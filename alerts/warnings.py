@@ -137,7 +137,19 @@ def edit_version(conn: Connection, content: WarningContent, person: str, reason:
     given = replace(content, reason=reason)
     check_content(given)
     before = WarningContent.from_dict(row.content)
-    fixed = ("version", "references", "product", "world", "simulated", "cap_status", "review_deadline")
+    fixed = (
+        *("version", "references", "product", "kind", "world", "simulated", "cap_status", "review_deadline"),
+        *(
+            "run_id",
+            "issue_time",
+            "as_of",
+            "model_id",
+            "degraded",
+            "inputs_missing",
+            "policy_version",
+            "parties",
+        ),
+    )
     changed = [name for name in fixed if getattr(given, name) != getattr(before, name)]
     if changed:
         raise ReviewError(f"an edit may not change {', '.join(changed)}; propose a new version instead")

@@ -103,7 +103,7 @@ def _episodes(conn: Connection, world: str) -> list[Episode]:
 
 
 def _open_warnings(conn: Connection, world: str) -> list[OpenWarning]:
-    rows = sorted(list_versions(conn, world, limit=500), key=lambda r: (r.warning_id, r.version))
+    rows = sorted(list_versions(conn, world), key=lambda r: (r.warning_id, r.version))
     return [OpenWarning.from_rows(list(group)) for _, group in groupby(rows, key=lambda r: r.warning_id)]
 
 
@@ -122,7 +122,7 @@ def _file_episode(conn: Connection, episode: Episode, view: RunView) -> None:
 
 def _withdraw(conn: Connection, warning_id: str, view: RunView) -> None:
     """Reject the drafts of a warning that lost its ground; what its parties have signed is theirs to end."""
-    versions = [v for v in list_versions(conn, view.run.world, limit=500) if v.warning_id == warning_id]
+    versions = [v for v in list_versions(conn, view.run.world) if v.warning_id == warning_id]
     for row in versions:
         now = read_version(conn, warning_id, row.version)
         if now.state in ("draft", "in_review") and not fully_approved(conn, now):

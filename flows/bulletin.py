@@ -29,7 +29,7 @@ def warnings_of_cycle(ws: Workspace, world: str, cycle: datetime) -> list[Versio
     Of a cycle that was repeated too, whichever of its runs was the first to say so.
     """
     with ws.ledger.read() as conn:
-        rows = [r for r in list_versions(conn, world, limit=500) if r.content["issue_time"] == iso(cycle)]
+        rows = [r for r in list_versions(conn, world) if r.content["issue_time"] == iso(cycle)]
     alive = [r for r in rows if r.state not in ("rejected", "expired")]
     return sorted(alive, key=lambda r: (PRODUCTS.index(r.content["product"]), r.warning_id))
 

@@ -69,7 +69,7 @@ def listed(ws: Workspace, world: str | None = None) -> list[Plain]:
 def find_version(ws: Workspace, warning_id: str, version: int | None) -> VersionRow:
     """Return a version by id, or by the end of its id; the newest unless another is named."""
     with ws.ledger.read() as conn:
-        known = sorted({v.warning_id for v in list_versions(conn, limit=10_000)})
+        known = sorted({v.warning_id for v in list_versions(conn)})
         matching = [k for k in known if k.endswith(warning_id)]
         if len(matching) != 1:
             what = "is not unique" if matching else "is unknown"

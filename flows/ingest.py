@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,8 @@ from flows.workspace import Workspace, reporter
 from ingest.archives import ImportReport, import_archive
 from ingest.simulated.loading import ingest_history, simulated_sources, store_collected
 from ingest.simulated.world import SimulatedWorld, make_world
-from ingest.sources import Source, collect_all, live_sources
+from ingest.sources import Collected, Source, collect_all, live_sources
+from pipeline.errors import BadPayload, ContractError
 from pipeline.observations import ObservationStore
 
 SNAPSHOT_AFTER = timedelta(minutes=1)
@@ -69,11 +70,24 @@ def _collect(
 ) -> list[SourceReport]:
     """Ask sources one after the other and store what each gave; answers that cannot be read are kept."""
     found = collect_all(sources, now, ws.settings.quarantine_dir)
-    for collected in found:
-        store_collected(collected, store, world)
+    found = [_stored(collected, store, world) for collected in found]
     return [
         SourceReport(c.source, len(c.observations), c.answers, tuple(str(e) for e in c.errors)) for c in found
     ]
+
+
+def _stored(collected: Collected, store: ObservationStore, world: str) -> Collected:
+    """Store what a source gave; rows that break the contract count as this source's error alone."""
+    try:
+        store_collected(collected, store, world)
+    except ContractError as error:
+        trouble = BadPayload(
+            collected.source, str(error), remedy="tell a developer; nothing of it was stored"
+        )
+        return replace(
+            collected, errors=(*collected.errors, trouble), observations=collected.observations[:0]
+        )
+    return collected
 
 
 def trouble_with(report: SourceReport) -> str:

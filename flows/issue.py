@@ -76,7 +76,7 @@ def end_superseded(conn: Connection, world: str, at: datetime) -> list[str]:
 
     A joint exercise ends no warning in earnest.
     """
-    rows = [r for r in list_versions(conn, world, limit=500) if r.state == "issued"]
+    rows = [r for r in list_versions(conn, world) if r.state == "issued"]
     episodes = {r.warning_id: {c["episode_id"] for c in r.content["cities"]} for r in rows}
     joint = [r for r in rows if r.content["product"] == "joint_warning"]
     ended = []

@@ -43,7 +43,7 @@ def trusted(ws: Workspace) -> dict[str, str]:
 def open_drafts(ws: Workspace, world: str) -> list[VersionRow]:
     """Return the versions of a world that wait for a decision."""
     with ws.ledger.read() as conn:
-        return [row for row in list_versions(conn, world, limit=500) if row.state in OPEN]
+        return [row for row in list_versions(conn, world) if row.state in OPEN]
 
 
 def drafts_of_drill(ws: Workspace, world: str, cycle: datetime) -> list[VersionRow]:

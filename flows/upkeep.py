@@ -71,7 +71,7 @@ def resolve_message(ws: Workspace, message: str, *, resend: bool, person: str, r
         raise UsageError("say who decides (--person) and why (--reason); both stand in the audit trail")
     with ws.ledger.read() as conn:
         found = next((m for m in read_outbox(conn) if m.id == message), None)
-        versions = list_versions(conn, limit=10_000)
+        versions = list_versions(conn)
     if found is None:
         raise UsageError(f"no message {message}; see `sameair outbox list`")
     world = next(str(v.content["world"]) for v in versions if v.warning_id == found.warning_id)

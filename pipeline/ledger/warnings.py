@@ -177,8 +177,8 @@ def read_in_state(conn: Connection, states: Iterable[str], world: str | None = N
     return _versions(conn, *where)
 
 
-def list_versions(conn: Connection, world: str | None = None, limit: int = 50) -> list[VersionRow]:
-    """Return the newest versions of all warnings, newest first."""
+def list_versions(conn: Connection, world: str | None = None, limit: int | None = None) -> list[VersionRow]:
+    """Return every version, or the newest ``limit``, of one world or of all, newest first."""
     within = [] if world is None else [warnings.c.world == world]
     return sorted(_versions(conn, *within), key=lambda row: (row.at, row.version), reverse=True)[:limit]
 
