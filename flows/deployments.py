@@ -6,6 +6,7 @@ from typing import Final
 
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
+from prefect.types.entrypoint import EntrypointType
 
 from flows.cycle import scheduled_cycle
 
@@ -14,12 +15,16 @@ CYCLE_CRON: Final = "20 5,11,17,23 * * *"
 
 
 def cycle_deployment(data_dir: str) -> RunnerDeployment:
-    """Return the deployment that runs every cycle of the measured world; one at a time, in KST."""
+    """Return the deployment that runs every cycle of the measured world; one at a time, in KST.
+
+    Prefect imports the flow by its module: by its file, `flows/` would hide other packages.
+    """
     deployment = scheduled_cycle.to_deployment(
         name="cycle",
         schedule=Cron(CYCLE_CRON, timezone="Asia/Seoul"),
         parameters={"data_dir": data_dir},
         concurrency_limit=1,
+        entrypoint_type=EntrypointType.MODULE_PATH,
         description="ingest, forecast, assess and propose; what a person approved is delivered",
     )
     if not isinstance(deployment, RunnerDeployment):

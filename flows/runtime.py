@@ -70,8 +70,8 @@ def begin_server(data_dir: Path, *, scheduling: bool = False) -> None:
     atexit.register(end_server)
 
 
-def await_server() -> None:
-    """Wait until Prefect's server answers; raises StorageError if it does not."""
+def await_server() -> str:
+    """Wait until Prefect's server answers and return its URL; raises StorageError if it does not."""
     import requests
 
     url = os.environ["PREFECT_API_URL"]
@@ -82,6 +82,7 @@ def await_server() -> None:
             f"Prefect does not answer at {url} ({type(error).__name__}); see what it wrote above, "
             "unset PREFECT_API_URL, or remove prefect/ in the data folder"
         ) from None
+    return url
 
 
 def end_server() -> None:

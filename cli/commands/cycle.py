@@ -218,6 +218,7 @@ def serve(data_dir: DataDir = None) -> None:
     begin_server(settings.data_dir, scheduling=True)
     from flows.deployments import serve as serve_flows
 
-    await_server()
+    url = await_server()
+    print_lines([f"Prefect's server: {url}"])
     print_lines(["serving the cycle at 05:20, 11:20, 17:20 and 23:20 KST; stop with Ctrl-C"])
     serve_flows(str(settings.data_dir.resolve()))

@@ -1,18 +1,26 @@
-"""A deployed cron really creates scheduled runs: a pin that breaks the scheduler would only show here."""
+"""A deployed cron really creates runs, and they run: a pin that breaks the scheduler would only show here."""
 
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
 import time
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 import requests
 
+from pipeline.ledger.runs import newest_current_run
+from tests.flows.archive_world import open_imported
+
 pytestmark = [pytest.mark.flows, pytest.mark.slow]
 
+ROOT = Path(__file__).parents[2]
 DEPLOY = """
 import sys
 from pathlib import Path
@@ -21,6 +29,7 @@ prepare_prefect(Path(sys.argv[1]))
 from flows.deployments import cycle_deployment
 print(cycle_deployment(sys.argv[1]).apply())
 """
+SERVE = "from cli.main import main; main()"
 
 
 def free_port() -> int:
@@ -29,12 +38,17 @@ def free_port() -> int:
         return found.getsockname()[1]
 
 
+def clean():
+    """Return the environment without what other tests set for Prefect."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SAMEAIR_"))}
+
+
 @pytest.fixture
 def server(tmp_path):
     """A Prefect server as an operator would start it, with its own database."""
     port = free_port()
     environment = {
-        **os.environ,
+        **clean(),
         "PREFECT_HOME": str(tmp_path / "home"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
@@ -52,6 +66,28 @@ def server(tmp_path):
         log.close()
 
 
+@pytest.fixture
+def serving(tmp_path):
+    """`sameair serve` on an invented archive: its process, the URL of its server, its workspace."""
+    ws = open_imported(tmp_path)
+    log = tmp_path / "serve.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, "serve", "--data-dir", str(ws.settings.data_dir)],
+            cwd=tmp_path,
+            env={**clean(), "PYTHONPATH": str(ROOT)},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        url = wait_for(lambda: re.search(r"http://[\d.:]+/api", log.read_text("utf-8")), 150)
+        yield process, url[0], ws
+    finally:
+        process.kill()
+        process.wait(30)
+        ws.ledger.close()
+
+
 def wait_for(condition, seconds):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -64,26 +100,59 @@ def wait_for(condition, seconds):
     raise AssertionError(f"nothing within {seconds} s")
 
 
+def scheduled(url):
+    wanted = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}, "limit": 50}
+    return requests.post(f"{url}/flow_runs/filter", json=wanted, timeout=10).json()
+
+
+def hours(runs):
+    seoul = ZoneInfo("Asia/Seoul")
+    return {
+        datetime.fromisoformat(r["expected_start_time"]).astimezone(seoul).strftime("%H:%M") for r in runs
+    }
+
+
 def test_the_cycle_cron_creates_runs_at_the_korean_issue_hours(server, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", DEPLOY, str(tmp_path)],
         env=server,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-
-    def scheduled():
-        wanted = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}, "limit": 50}
-        answer = requests.post(f"{server['PREFECT_API_URL']}/flow_runs/filter", json=wanted, timeout=10)
-        return answer.json()
-
-    runs = wait_for(scheduled, 90)
-    seoul = ZoneInfo("Asia/Seoul")
-    from datetime import datetime
-
-    hours = {datetime.fromisoformat(r["expected_start_time"]).astimezone(seoul).hour for r in runs}
-    assert hours <= {5, 11, 17, 23}
+    runs = wait_for(lambda: scheduled(server["PREFECT_API_URL"]), 90)
     assert len(runs) >= 3
+    assert hours(runs) <= {"05:20", "11:20", "17:20", "23:20"}
+    starts = sorted(datetime.fromisoformat(r["expected_start_time"]) for r in runs)
+    assert {(b - a).total_seconds() / 3600 for a, b in pairwise(starts)} == {6.0}
+
+
+def test_serve_schedules_the_cycle_and_runs_it(serving):
+    process, url, ws = serving
+    runs = wait_for(lambda: scheduled(url), 90)
+    assert hours(runs) <= {"05:20", "11:20", "17:20", "23:20"}
+    deployment = runs[0]["deployment_id"]
+    asked = requests.post(f"{url}/deployments/{deployment}/create_flow_run", json={}, timeout=30).json()
+
+    def ended():
+        state = requests.get(f"{url}/flow_runs/{asked['id']}", timeout=10).json()["state"]
+        return state if state["type"] in ("COMPLETED", "FAILED", "CRASHED") else None
+
+    state = wait_for(ended, 200)
+    assert state["type"] == "COMPLETED", state
+    with ws.ledger.read() as conn:
+        run = newest_current_run(conn, "measured")
+    assert run.status == "finished"
+    assert "beijing.pm2p5.reference" in run.inputs["missing"], "the archive ended years ago"
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+    wait_for(lambda: is_gone(url), 30)
+
+
+def is_gone(url):
+    try:
+        return not requests.get(f"{url}/health", timeout=5)
+    except requests.ConnectionError:
+        return True
