@@ -20,7 +20,7 @@ from flows.plan import CyclePlan, plan_measured
 from flows.run import run_cycle
 from flows.signing import approve_drill, drafts_of_drill
 from flows.workspace import Workspace, open_workspace
-from flows.worlds import present_of
+from flows.worlds import deliver_everywhere, issue_everywhere, present_of
 from pipeline.settings import Settings
 from pipeline.times import Clock, iso, system_clock
 
@@ -144,3 +144,12 @@ def scheduled_cycle(data_dir: str) -> bool:
     """Run the newest cycle of the measured world, once; what the schedule calls."""
     with workspace_at(data_dir) as ws:
         return run_cycle(ws, plan_measured(None, system_clock(), drill=False))
+
+
+@flow(name="sameair-post", log_prints=False)
+def scheduled_post(data_dir: str) -> Plain:
+    """Draw the consequences of decisions and deadlines, and send what waits; what the schedule calls."""
+    with workspace_at(data_dir) as ws:
+        issued = issue_everywhere(ws)
+        report = deliver_everywhere(ws)
+    return {"issued": len(issued), "sent": len(report.sent), "down": report.down}

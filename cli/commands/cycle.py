@@ -211,7 +211,7 @@ def deliver(data_dir: DataDir = None, world: World = None, as_json: AsJson = Fal
 
 
 def serve(data_dir: DataDir = None) -> None:
-    """Run the schedule (05, 11, 17, 23 KST) on measurements until stopped."""
+    """Run the schedule on measurements until stopped: cycles at 05, 11, 17, 23 KST; issue and deliver."""
     from flows.runtime import await_server, begin_server
 
     settings = make_settings(data_dir)
@@ -220,5 +220,7 @@ def serve(data_dir: DataDir = None) -> None:
 
     url = await_server()
     print_lines([f"Prefect's server: {url}"])
-    print_lines(["serving the cycle at 05:20, 11:20, 17:20 and 23:20 KST; stop with Ctrl-C"])
+    print_lines(
+        ["cycles at 05:20, 11:20, 17:20 and 23:20 KST, the post every five minutes; stop with Ctrl-C"]
+    )
     serve_flows(str(settings.data_dir.resolve()))

@@ -26,8 +26,8 @@ import sys
 from pathlib import Path
 from flows.runtime import prepare_prefect
 prepare_prefect(Path(sys.argv[1]))
-from flows.deployments import cycle_deployment
-print(cycle_deployment(sys.argv[1]).apply())
+from flows.deployments import deployments
+print(*(d.apply() for d in deployments(sys.argv[1])))
 """
 SERVE = "from cli.main import main; main()"
 
@@ -100,8 +100,12 @@ def wait_for(condition, seconds):
     raise AssertionError(f"nothing within {seconds} s")
 
 
-def scheduled(url):
-    wanted = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}, "limit": 50}
+def scheduled(url, name):
+    wanted = {
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+        "deployments": {"name": {"any_": [name]}},
+        "limit": 50,
+    }
     return requests.post(f"{url}/flow_runs/filter", json=wanted, timeout=10).json()
 
 
@@ -122,26 +126,23 @@ def test_the_cycle_cron_creates_runs_at_the_korean_issue_hours(server, tmp_path)
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    runs = wait_for(lambda: scheduled(server["PREFECT_API_URL"]), 90)
+    runs = wait_for(lambda: scheduled(server["PREFECT_API_URL"], "cycle"), 90)
     assert len(runs) >= 3
     assert hours(runs) <= {"05:20", "11:20", "17:20", "23:20"}
     starts = sorted(datetime.fromisoformat(r["expected_start_time"]) for r in runs)
     assert {(b - a).total_seconds() / 3600 for a, b in pairwise(starts)} == {6.0}
+    post = wait_for(lambda: scheduled(server["PREFECT_API_URL"], "post"), 90)
+    starts = sorted(datetime.fromisoformat(r["expected_start_time"]) for r in post)
+    assert {(b - a).total_seconds() / 60 for a, b in pairwise(starts)} == {5.0}
 
 
 def test_serve_schedules_the_cycle_and_runs_it(serving):
     process, url, ws = serving
-    runs = wait_for(lambda: scheduled(url), 90)
+    runs = wait_for(lambda: scheduled(url, "cycle"), 90)
     assert hours(runs) <= {"05:20", "11:20", "17:20", "23:20"}
-    deployment = runs[0]["deployment_id"]
-    asked = requests.post(f"{url}/deployments/{deployment}/create_flow_run", json={}, timeout=30).json()
-
-    def ended():
-        state = requests.get(f"{url}/flow_runs/{asked['id']}", timeout=10).json()["state"]
-        return state if state["type"] in ("COMPLETED", "FAILED", "CRASHED") else None
-
-    state = wait_for(ended, 200)
-    assert state["type"] == "COMPLETED", state
+    post = wait_for(lambda: scheduled(url, "post"), 90)
+    assert run_now(url, runs[0]["deployment_id"]) == "COMPLETED"
+    assert run_now(url, post[0]["deployment_id"]) == "COMPLETED"
     with ws.ledger.read() as conn:
         run = newest_current_run(conn, "measured")
     assert run.status == "finished"
@@ -149,6 +150,17 @@ def test_serve_schedules_the_cycle_and_runs_it(serving):
     process.send_signal(signal.SIGKILL)
     process.wait(30)
     wait_for(lambda: is_gone(url), 30)
+
+
+def run_now(url, deployment):
+    """Ask for a run of a deployment, wait for its end and return how it ended."""
+    asked = requests.post(f"{url}/deployments/{deployment}/create_flow_run", json={}, timeout=30).json()
+
+    def ended():
+        state = requests.get(f"{url}/flow_runs/{asked['id']}", timeout=10).json()["state"]
+        return state["type"] if state["type"] in ("COMPLETED", "FAILED", "CRASHED") else None
+
+    return wait_for(ended, 200)
 
 
 def is_gone(url):
