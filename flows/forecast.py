@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -14,13 +15,14 @@ from flows.models import models_for
 from flows.plan import CyclePlan
 from flows.workspace import Workspace, reporter
 from forecasting.exceedance import summarise
+from forecasting.explain import explain
 from forecasting.features import RECENT_DAYS
 from forecasting.issue import IssueForecast, forecast_issue
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City, all_cities
 from pipeline.errors import UsageError
 from pipeline.fields import write_netcdf
-from pipeline.files import write_with
+from pipeline.files import write_atomic, write_with
 from pipeline.ledger.runs import begin_run, current_run, fail_run, finish_run, make_current
 from pipeline.names import is_simulated
 from pipeline.series import load_panel
@@ -42,7 +44,8 @@ def forecast_cycle(ws: Workspace, plan: CyclePlan, troubles: Sequence[str] = ())
     """Forecast a cycle from what had been received by its snapshot, and return the run's id.
 
     A run is never overwritten: calling this again makes another run of the cycle, which becomes current.
-    Products: ``forecast.nc`` (CF), ``samples.nc``, ``predictions.parquet``, ``predictions_pm10.parquet``.
+    Products: ``forecast.nc`` (CF), ``samples.nc``, ``predictions.parquet``, ``predictions_pm10.parquet`` and
+    ``reasons.json``, the inputs that moved tomorrow's median.
 
     Parameters
     ----------
@@ -84,7 +87,11 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
     tell("forecasting 200 joint futures", 0, 1)
     made = forecast_issue(panel, models, cities, issue_time=plan.cycle, as_of=plan.as_of)
     tell("forecasting 200 joint futures", 1, 1)
-    products = write_products(ws.run_folder(plan.world, iso(plan.cycle), run_id), made, cities)
+    folder = ws.run_folder(plan.world, iso(plan.cycle), run_id)
+    products = write_products(folder, made, cities)
+    model = models.get("pm2p5")
+    if model is not None:
+        products["reasons"] = write_reasons(explain(panel, model, cities, plan.cycle, plan.as_of), folder)
     samples = made.samples["pm2p5"]
     inputs = {
         "batches": ws.store.batch_ids(
@@ -140,6 +147,12 @@ def write_products(folder: Path, made: IssueForecast, cities: list[City]) -> dic
     for quantity, rows in made.rows.items():
         products[names[quantity]] = write_table(rows, folder / f"{names[quantity]}.parquet")
     return products
+
+
+def write_reasons(effects: pd.DataFrame, folder: Path) -> Path:
+    """Write by how much each group of inputs moved tomorrow's median [ug m-3], largest effect first."""
+    rows = effects.round(1).to_dict("records")
+    return write_atomic(folder / "reasons.json", json.dumps(rows, indent=1).encode())
 
 
 def write_table(rows: pd.DataFrame, path: Path) -> Path:

@@ -79,6 +79,17 @@ def test_the_summary_is_a_dozen_lines_that_say_simulated_first(found):
             assert Path(line.split(maxsplit=2)[2]).exists()
 
 
+def test_the_reasons_are_those_of_both_cities_largest_first(found):
+    reasons = found["reasons"]
+    assert {r["city"] for r in reasons} == {"seoul", "beijing"}
+    for city in ("seoul", "beijing"):
+        sizes = [abs(r["effect"]) for r in reasons if r["city"] == city]
+        assert sizes == sorted(sizes, reverse=True)
+    (because,) = [line for line in summary_lines(found) if line.startswith("because")]
+    assert "Beijing D+1" in because
+    assert "Seoul D+1" in because
+
+
 def test_the_forecast_is_cf_netcdf_that_says_simulated(done, plan, found):
     with xr.open_dataset(found["products"]["forecast"], engine="h5netcdf", decode_timedelta=False) as data:
         assert data.attrs["Conventions"].startswith("CF-1.")
