@@ -123,7 +123,9 @@ def spread_columns(layout: Layout) -> npt.NDArray[np.int64]:
 
 
 def ensemble_predict(members: Sequence[Member], layout: Layout, table: FeatureTable) -> Prediction:
-    """Return the mean of the members' centres and log spreads for a feature table."""
+    """Return the mean of the members' centres and log spreads for a feature table, which may be empty."""
+    if not len(table.values):
+        return Prediction(np.empty(0), np.empty(0), np.empty(0))
     columns = spread_columns(layout)
     said = [single_threaded(m.predict, table, columns) for m in members]
     anomaly = np.mean([s[0] for s in said], axis=0)

@@ -271,6 +271,19 @@ def test_the_audit_trail_is_whole_until_somebody_alters_it(sameair, desk, var, d
     assert "BROKEN" in text
 
 
+def test_a_cycle_of_which_nothing_was_received_is_degraded_and_calls_nothing_clean(sameair, var):
+    """The invented archive ends on 12 March, three days before."""
+    code, text, _ = sameair("run", "--at", "2019-03-15T08:00Z", as_json=False)
+    assert code == 3
+    (line,) = [text for text in text.splitlines() if text.startswith("model")]
+    assert "DEGRADED: " in line
+    assert "nothing known of the last 72 h" in line
+    assert "not assessable: beijing, seoul; nothing was received of the last 24 h" in text
+    assert "none: no day exceeds" not in text
+    assert sameair("run", "--at", "2019-03-15T08:00Z")[0] == 3
+    assert mails(var) == []
+
+
 @pytest.fixture
 def smtp(monkeypatch, certificate):  # noqa: F811
     """Point the settings at a mail server on loopback that asks for STARTTLS and a login."""
