@@ -106,7 +106,17 @@ def scheduled(url, name):
         "deployments": {"name": {"any_": [name]}},
         "limit": 50,
     }
-    return requests.post(f"{url}/flow_runs/filter", json=wanted, timeout=10).json()
+    return answer("POST", f"{url}/flow_runs/filter", json=wanted)
+
+
+def answer(method, url, **request):
+    """Ask the server until it does not refuse; as its own client does when SQLite is locked for a moment."""
+
+    def accepted():
+        reply = requests.request(method, url, timeout=30, **request)
+        return reply if reply.ok else None
+
+    return wait_for(accepted, 60).json()
 
 
 def hours(runs):
@@ -154,10 +164,10 @@ def test_serve_schedules_the_cycle_and_runs_it(serving):
 
 def run_now(url, deployment):
     """Ask for a run of a deployment, wait for its end and return how it ended."""
-    asked = requests.post(f"{url}/deployments/{deployment}/create_flow_run", json={}, timeout=30).json()
+    asked = answer("POST", f"{url}/deployments/{deployment}/create_flow_run", json={})
 
     def ended():
-        state = requests.get(f"{url}/flow_runs/{asked['id']}", timeout=10).json()["state"]
+        state = answer("GET", f"{url}/flow_runs/{asked['id']}")["state"]
         return state["type"] if state["type"] in ("COMPLETED", "FAILED", "CRASHED") else None
 
     return wait_for(ended, 200)
