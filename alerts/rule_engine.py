@@ -74,14 +74,6 @@ def evaluate(rule: Rule, paths: xr.Dataset, city: City, day: date) -> RuleFindin
     return _finding(rule, city, day, rule.levels[top], round(probability, 4), held)
 
 
-def evaluate_level(rule: Rule, paths: xr.Dataset, city: City, day: date, level: str) -> RuleFinding:
-    """Return the finding for one level of a rule: the probability of that level or worse."""
-    held = level_probabilities(rule, paths, city, day)
-    if held.at_least is None:
-        return _finding(rule, city, day, level, None, held)
-    return _finding(rule, city, day, level, round(held.at_least[rule.levels.index(level)], 4), held)
-
-
 def findings(
     paths: xr.Dataset, cities: Iterable[City], days: Iterable[date], *, with_recorded: bool = False
 ) -> tuple[RuleFinding, ...]:

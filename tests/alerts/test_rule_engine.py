@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.rule_engine import evaluate, evaluate_level, findings, level_probabilities
+from alerts.rule_engine import evaluate, findings, level_probabilities
 from alerts.rules import rule
 from tests.alerts.rule_cases import SEOUL, paths_of
 
@@ -211,8 +211,9 @@ def test_headline_is_the_level_that_half_of_the_paths_reach():
     paths = paths_of(SEOUL, day, 1, members=4, pm2p5=[[80, 40, 20, 20]])
     found = evaluate(rule("kr.grade", day), paths, SEOUL, day)
     assert (found.level, found.probability) == ("kr.grade.bad", 0.5)
-    worst = evaluate_level(rule("kr.grade", day), paths, SEOUL, day, "kr.grade.very_bad")
-    assert worst.probability == 0.25
+    grade = rule("kr.grade", day)
+    held = level_probabilities(grade, paths, SEOUL, day)
+    assert held.at_least[grade.levels.index("kr.grade.very_bad")] == 0.25
     calm = evaluate(
         rule("kr.grade", day), paths_of(SEOUL, day, 1, members=4, pm2p5=[[9, 9, 9, 40]]), SEOUL, day
     )
