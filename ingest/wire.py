@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import requests
+import xarray as xr
 
 from ingest.quality import range_flags
+from pipeline.bulletins import Bulletin
 from pipeline.errors import BadPayload, SourceUnavailable
 from pipeline.schema import OBSERVATION_COLUMNS, STATION_COLUMNS, check_observations
 from pipeline.times import to_ns
@@ -24,10 +26,18 @@ REMEDY: Final = "compare the raw answer in quarantine with the documented shape"
 
 
 class Parsed(NamedTuple):
-    """What one answer holds: observation rows and station rows (either may be empty)."""
+    """What one answer holds; any part may be empty.
+
+    ``covered`` names the units and instants that it answers for, None: those that the request named.
+    ``left_out`` says which rows could not be read while the rest could; the answer is then kept as well.
+    """
 
     observations: pd.DataFrame
     stations: pd.DataFrame
+    bulletins: tuple[Bulletin, ...] = ()
+    forecasts: tuple[xr.Dataset, ...] = ()
+    covered: tuple[tuple[str, datetime], ...] | None = None
+    left_out: tuple[BadPayload, ...] = ()
 
 
 class Reading(NamedTuple):

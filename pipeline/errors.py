@@ -3,8 +3,11 @@
 SameairError
 ├── SourceError            a source failed: go on without it and say so
 │   ├── NotYetAvailable    not published yet: try again later
-│   ├── SourceUnavailable  time-out, quota or server error after retries
+│   ├── SourceUnavailable  time-out or server error after retries
+│   │   ├── QuotaSpent     no requests left: ask nothing more until the instant it names
+│   │   └── Refused        key or permission: asking again cannot help, a person must act
 │   └── BadPayload         the answer does not parse: quarantine it, tell a developer
+│       └── UnknownStation a value of a station that no list has: held until a list has it
 ├── ContractError          a dataset breaks pipeline.schema: stop this step
 ├── NoUsableModel          nothing trained or inputs too few: fall back to a baseline and say so
 ├── PolicyError            a rule, policy or city file is inconsistent: refuse to start
@@ -12,6 +15,10 @@ SameairError
 ├── StorageError           disk full, database locked or damaged: stop with the cause
 └── UsageError             the command line or settings are wrong: say how to put them right
 """
+
+from __future__ import annotations
+
+from datetime import datetime
 
 
 class SameairError(Exception):
@@ -40,11 +47,27 @@ class NotYetAvailable(SourceError):
 
 
 class SourceUnavailable(SourceError):
-    """The source did not answer, refused, or has no quota left."""
+    """The source did not answer, refused, or has no quota left; only the class itself is worth a retry."""
+
+
+class QuotaSpent(SourceUnavailable):
+    """The service takes no more requests; ``until`` is when it will again, None where only it knows."""
+
+    def __init__(self, source: str, what: str, *, until: datetime | None = None, remedy: str = "") -> None:
+        self.until = until
+        super().__init__(source, what, remedy=remedy)
+
+
+class Refused(SourceUnavailable):
+    """The service refuses the key, the address or the operation; a person must put that right."""
 
 
 class BadPayload(SourceError):
     """The source answered something that cannot be read; the raw answer goes to quarantine."""
+
+
+class UnknownStation(BadPayload):
+    """An answer holds values of stations that no list of the source has; they are held back."""
 
 
 class ContractError(SameairError, ValueError):

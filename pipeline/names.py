@@ -52,6 +52,46 @@ QUANTITIES: Final[dict[str, Quantity]] = {
     "surface_downwelling_shortwave_flux_in_air": Quantity(
         "surface_downwelling_shortwave_flux_in_air", "W m-2", 0, 1500, "solar radiation"
     ),
+    "ozone": Quantity("mass_concentration_of_ozone_in_air", "ug m-3", 0, 1200, "O3"),
+    "nitrogen_dioxide": Quantity("mass_concentration_of_nitrogen_dioxide_in_air", "ug m-3", 0, 3840, "NO2"),
+    "sulfur_dioxide": Quantity("mass_concentration_of_sulfur_dioxide_in_air", "ug m-3", 0, 2620, "SO2"),
+    "carbon_monoxide": Quantity("mass_concentration_of_carbon_monoxide_in_air", "ug m-3", 0, 150_000, "CO"),
+    "ozone_fraction": Quantity("mole_fraction_of_ozone_in_air", "1e-9", 0, 600, "O3 (mole fraction)"),
+    "nitrogen_dioxide_fraction": Quantity(
+        "mole_fraction_of_nitrogen_dioxide_in_air", "1e-9", 0, 2000, "NO2 (mole fraction)"
+    ),
+    "sulfur_dioxide_fraction": Quantity(
+        "mole_fraction_of_sulfur_dioxide_in_air", "1e-9", 0, 1000, "SO2 (mole fraction)"
+    ),
+    "carbon_monoxide_fraction": Quantity(
+        "mole_fraction_of_carbon_monoxide_in_air", "1e-9", 0, 50_000, "CO (mole fraction)"
+    ),
+    "dust": Quantity(
+        "mass_concentration_of_dust_dry_aerosol_particles_in_air", "ug m-3", 0, 20_000, "mineral dust"
+    ),
+    "sulfate": Quantity(
+        "mass_concentration_of_sulfate_dry_aerosol_particles_in_air", "ug m-3", 0, 500, "sulfate"
+    ),
+    "nitrate": Quantity(
+        "mass_concentration_of_nitrate_dry_aerosol_particles_in_air", "ug m-3", 0, 500, "nitrate"
+    ),
+    "ammonium": Quantity(
+        "mass_concentration_of_ammonium_dry_aerosol_particles_in_air", "ug m-3", 0, 300, "ammonium"
+    ),
+    "elemental_carbon": Quantity(
+        "mass_concentration_of_elemental_carbon_dry_aerosol_particles_in_air", "ug m-3", 0, 200, "EC"
+    ),
+    "organic_carbon": Quantity("", "ug m-3", 0, 500, "organic carbon (no CF name)"),
+    "aerosol_optical_depth": Quantity(
+        "atmosphere_optical_thickness_due_to_ambient_aerosol_particles", "1", 0, 10, "AOD"
+    ),
+    "attenuated_backscatter": Quantity(
+        "volume_attenuated_backwards_scattering_function_in_air", "m-1 sr-1", -1e-3, 1, "lidar backscatter"
+    ),
+    "geopotential_height": Quantity("geopotential_height", "m", -1000, 40_000, "height of a level"),
+    "lagrangian_tendency_of_air_pressure": Quantity(
+        "lagrangian_tendency_of_air_pressure", "Pa s-1", -50, 50, "vertical motion"
+    ),
 }
 """Every quantity the store accepts; a value outside [lowest, highest] is flagged as failed, never dropped."""
 

@@ -24,8 +24,23 @@ class Settings(BaseSettings):
         None, description="TOML list of recipients; default: the packaged drill list"
     )
     policy_file: Path | None = Field(None, description="TOML policy; default: the packaged policy")
-    live_sources: bool = Field(False, description="ask AirKorea, CNEMC and Open-Meteo in live cycles")
+    live_sources: bool = Field(False, description="ask the live sources, hourly and in live cycles")
     airkorea_key: SecretStr = Field(SecretStr(""), description="service key of AirKorea (data.go.kr)")
+    seoul_key: SecretStr = Field(SecretStr(""), description="key of Seoul Open Data (data.seoul.go.kr)")
+    openaq_key: SecretStr = Field(SecretStr(""), description="key of OpenAQ v3")
+    kma_key: SecretStr = Field(SecretStr(""), description="key of the KMA API hub")
+    sources_off: tuple[str, ...] = Field((), description="JSON list of sources that are not asked")
+    source_urls: dict[str, str] = Field(
+        default_factory=dict, description="JSON object: another address of a source, such as a relay's"
+    )
+    source_ca_file: Path | None = Field(None, description="extra certificate authority for sources")
+    exchange_inbox: Path | None = Field(
+        None, description="folder into which the other side drops exchange files; default: in the data folder"
+    )
+    exchange_sftp: str = Field("", description="sftp://user@host:port/folder from which they are fetched")
+    exchange_sftp_key: Path | None = Field(None, description="private key for that login")
+    exchange_sftp_known_hosts: Path | None = Field(None, description="known_hosts file of that server")
+    operator_address: str = Field("", description="e-mail address that is told about sources; empty: nobody")
     smtp_host: str = Field("127.0.0.1", description="mail server")
     smtp_port: int = Field(587, description="mail server's port")
     smtp_user: str = Field("", description="login; empty: none")
@@ -65,6 +80,16 @@ class Settings(BaseSettings):
     def keys_dir(self) -> Path:
         """Return the folder of the parties' signing keys."""
         return self.data_dir / "keys"
+
+    @property
+    def forecast_fields_dir(self) -> Path:
+        """Return the folder of other agencies' forecast fields."""
+        return self.data_dir / "forecast_fields"
+
+    @property
+    def inbox_dir(self) -> Path:
+        """Return the folder into which exchange files are dropped."""
+        return self.exchange_inbox or self.data_dir / "inbox"
 
     @property
     def quarantine_dir(self) -> Path:
