@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
-import numpy as np
 import pandas as pd
 
 from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.cities import City, SeriesSpec
 from pipeline.names import QC_FAIL, QC_SUSPECT, is_simulated
+from pipeline.splice import network_mean, on_step, splice, trailing_mean
+
+AVERAGED: Final = frozenset({"pm2p5", "pm10"})
+"""Quantities that are means over their interval; the others hold at its end."""
 
 
 class VersionedStore(Protocol):
@@ -53,85 +56,64 @@ def load_panel(
     """
     kind = "simulated" if is_simulated(world) else world
     wanted = [(c, s) for c in cities for s in c.series if s.world == kind]
-    members = _members(store.stations(world, as_of), wanted)
-    stations = sorted({s for group in members.values() for s in group})
-    quantities = sorted({spec.quantity for _, spec in wanted})
+    listed = store.stations(world, as_of)
+    members = {_key(city, spec): _network(listed, city, spec) for city, spec in wanted}
+    stations = {s for group in members.values() for s in group} | {
+        s for _, spec in wanted for s in spec.stations
+    }
     rows = store.versions(
-        world=world, stations=stations, quantities=quantities, start=start, end=end, as_of=as_of
+        world=world,
+        stations=sorted(stations),
+        quantities=sorted({spec.quantity for _, spec in wanted}),
+        start=start,
+        end=end,
+        as_of=as_of,
     )
     by_key = {
         (str(s), str(q)): part
         for (s, q), part in rows.groupby(["station", "quantity"], observed=True, sort=False)
     }
+    hours = dict(zip(listed["station"].astype(str), listed["interval_hours"].astype(int), strict=True))
     series = {}
     for city, spec in wanted:
-        key = f"{city.id}.{spec.quantity}.{spec.role}"
-        group = members[key]
-        parts = [_accepted(by_key[(s, spec.quantity)], spec) for s in group if (s, spec.quantity) in by_key]
+        parts = _parts(spec, members[_key(city, spec)], by_key, hours)
         if parts:
-            series[key] = _single(parts[0], spec) if spec.stations else network_mean(parts, len(group), spec)
+            series[_key(city, spec)] = splice(parts)
     return AsOfPanel(series, world)
 
 
-def network_mean(parts: Sequence[pd.DataFrame], size: int, spec: SeriesSpec) -> AsOfSeries:
-    """Average stations into a city series whose versions follow each late or corrected station value.
-
-    For every hour there is one version per instant at which any station's value arrived; it is the mean of
-    the newest values then known, or NaN while fewer than ``minimum_coverage`` of ``size`` stations report.
-
-    Examples
-    --------
-    Two of two stations report at 02 h, one is corrected at 05 h:
-
-    >>> rows = [pd.DataFrame({"time": t, "received_at": r, "value": v}) for t, r, v in [
-    ...     (np.array(["2020-01-01T01", "2020-01-01T01"], "M8[ns]"),
-    ...      np.array(["2020-01-01T02", "2020-01-01T05"], "M8[ns]"), [10.0, 14.0]),
-    ...     (np.array(["2020-01-01T01"], "M8[ns]"), np.array(["2020-01-01T02"], "M8[ns]"), [20.0])]]
-    >>> network_mean(rows, 2, SeriesSpec("pm2p5", "reference", "simulated", 1, network="airkorea")).values
-    array([15., 17.])
-    """
-    rows = pd.concat([p.assign(member=i) for i, p in enumerate(parts)], ignore_index=True)
-    rows = rows.sort_values(["time", "received_at", "member"], kind="stable")
-    revised = rows.duplicated(["time", "member"], keep=False) | (
-        rows.groupby("time")["received_at"].transform("nunique") > 1
-    )
-    simple = rows[~revised].groupby("time")
-    frames = [
-        pd.DataFrame(
-            {
-                "received_at": simple["received_at"].first(),
-                "value": simple["value"].mean(),
-                "count": simple["value"].count(),
-            }
-        ).reset_index()
-    ]
-    frames += [_versions_of_hour(hour) for _, hour in rows[revised].groupby("time")]
-    out = pd.concat(frames, ignore_index=True).sort_values(["time", "received_at"], kind="stable")
-    enough = out["count"] >= max(1, int(np.ceil(spec.minimum_coverage * size)))
-    return AsOfSeries(
-        out["time"].to_numpy("datetime64[ns]"),
-        out["received_at"].to_numpy("datetime64[ns]"),
-        out["value"].where(enough).to_numpy("float64"),
-        spec.interval_hours,
-    )
+def _key(city: City, spec: SeriesSpec) -> str:
+    return f"{city.id}.{spec.quantity}.{spec.role}"
 
 
-def _versions_of_hour(hour: pd.DataFrame) -> pd.DataFrame:
-    table = hour.pivot_table(
-        index="received_at", columns="member", values="value", aggfunc="last", dropna=False
-    )
-    seen = hour.assign(there=1.0).pivot_table(
-        index="received_at", columns="member", values="there", aggfunc="last", dropna=False
-    )
-    known = table.where(table.notna() | seen.isna(), np.inf).ffill().replace(np.inf, np.nan)
-    return pd.DataFrame(
-        {
-            "time": hour["time"].iloc[0],
-            "received_at": known.index.to_numpy("datetime64[ns]"),
-            "value": known.mean(axis=1).to_numpy(),
-            "count": known.notna().sum(axis=1).to_numpy(),
-        }
-    )
+def _parts(
+    spec: SeriesSpec,
+    members: Sequence[str],
+    rows: Mapping[tuple[str, str], pd.DataFrame],
+    hours: Mapping[str, int],
+) -> list[AsOfSeries]:
+    """Return what makes up a series, the preferred part first, all on its interval."""
+    found = []
+    for station in spec.stations:
+        if (station, spec.quantity) in rows:
+            part = _single(
+                _accepted(rows[station, spec.quantity], spec), hours.get(station, spec.interval_hours)
+            )
+            found.append(_on_interval(part, spec))
+    heard = [_accepted(rows[s, spec.quantity], spec) for s in members if (s, spec.quantity) in rows]
+    if heard:
+        mean = network_mean(heard, len(members), spec.minimum_coverage)
+        found.append(_on_interval(mean, spec))
+    return found
+
+
+def _on_interval(part: AsOfSeries, spec: SeriesSpec) -> AsOfSeries:
+    """Bring an hourly part to the interval of its series; concentrations are averaged, weather is read."""
+    if part.interval_hours >= spec.interval_hours:
+        return part
+    if spec.quantity in AVERAGED:
+        return trailing_mean(part, spec.interval_hours)
+    return on_step(part, spec.interval_hours)
 
 
 def _accepted(part: pd.DataFrame, spec: SeriesSpec) -> pd.DataFrame:
@@ -139,23 +121,19 @@ def _accepted(part: pd.DataFrame, spec: SeriesSpec) -> pd.DataFrame:
     return part.assign(value=part["value"].where(~part["qc"].isin(refused)))
 
 
-def _members(stations: pd.DataFrame, wanted: Sequence[tuple[City, SeriesSpec]]) -> dict[str, list[str]]:
-    members = {}
-    for city, spec in wanted:
-        key = f"{city.id}.{spec.quantity}.{spec.role}"
-        if spec.stations:
-            members[key] = list(spec.stations)
-        else:
-            here = stations[stations["city"] == city.id]["station"].astype(str)
-            members[key] = sorted(s for s in here if s.startswith(f"{spec.network}:"))
-    return members
+def _network(listed: pd.DataFrame, city: City, spec: SeriesSpec) -> list[str]:
+    """Return the stations of a city that belong to a network; values given for the whole city do not."""
+    if not spec.network:
+        return []
+    here = listed[listed["city"] == city.id]["station"].astype(str)
+    return sorted(s for s in here if s.startswith(f"{spec.network}:") and s not in spec.stations)
 
 
-def _single(part: pd.DataFrame, spec: SeriesSpec) -> AsOfSeries:
+def _single(part: pd.DataFrame, interval_hours: int) -> AsOfSeries:
     rows = part.sort_values(["time", "received_at"], kind="stable")
     return AsOfSeries(
         rows["time"].to_numpy("datetime64[ns]"),
         rows["received_at"].to_numpy("datetime64[ns]"),
         rows["value"].to_numpy("float64"),
-        spec.interval_hours,
+        interval_hours,
     )

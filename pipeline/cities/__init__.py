@@ -18,9 +18,10 @@ CITY_FOLDER = resources.files("pipeline") / "cities"
 class SeriesSpec:
     """Which stored stations make one series of a city.
 
-    Either ``stations`` (the first station that exists is taken as it is) or ``network`` (mean over the
-    city's stations of that network, where at least ``minimum_coverage`` of them report). Values that failed
-    quality control never enter; suspect ones only where ``accept_suspect``.
+    Every interval end takes the first of ``stations`` that has a value, else the mean over the city's
+    stations of ``network``, where at least ``minimum_coverage`` of those expected report
+    (``pipeline.splice``). Hourly parts of a coarser series are averaged. Values that failed quality control
+    never enter; suspect ones only where ``accept_suspect``.
     """
 
     quantity: str
@@ -54,8 +55,8 @@ class City:
 
         >>> city("seoul").spec("pm2p5", "reference", "measured").interval_hours
         3
-        >>> city("beijing").spec("pm2p5", "hourly", "measured").stations
-        ('archive:beijing_best_hourly',)
+        >>> city("beijing").spec("pm2p5", "hourly", "measured").stations[0]
+        'archive:beijing_best_hourly'
         """
         kind = "simulated" if is_simulated(world) else world
         found = {s.role: s for s in self.series if (s.quantity, s.world) == (quantity, kind)}
