@@ -28,11 +28,16 @@ Hour = tuple[Unit, datetime]
 
 @dataclass(frozen=True)
 class SourceConfig:
-    """What an installation sets for one source; an empty address means the published one."""
+    """What an installation sets for one source; an empty address means the published one.
+
+    ``folder`` is where files are dropped; ``key_file`` and ``known_hosts`` are for logins by SSH.
+    """
 
     key: SecretStr = field(default_factory=lambda: SecretStr(""))
     base_url: str = ""
     folder: Path | None = None
+    key_file: Path | None = None
+    known_hosts: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,8 @@ class Feed:
     parse : reads one answer; raises SourceError
     networks : prefixes of the station ids that it delivers
     units : which units it has, given the known stations of its networks
+    settle : called with each ask whose answer is safe, once it was stored (True) or, where it could not be
+        read, put into quarantine (False); not called where the answer was NotYetAvailable or never came
     """
 
     name: str
@@ -117,6 +124,7 @@ class Feed:
     parse: Callable[[RawAnswer], Parsed] = field(repr=False)
     networks: tuple[str, ...] = ()
     units: Callable[[pd.DataFrame], tuple[Unit, ...]] = field(default=lambda _: (WHOLE,), repr=False)
+    settle: Callable[[Ask, bool], None] = field(default=lambda _ask, _stored: None, repr=False)
 
 
 @dataclass(frozen=True)
