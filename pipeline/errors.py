@@ -63,7 +63,12 @@ class Refused(SourceUnavailable):
 
 
 class BadPayload(SourceError):
-    """The source answered something that cannot be read; the raw answer goes to quarantine."""
+    """The source answered something that cannot be read; the raw answer goes to quarantine.
+
+    ``payload`` is the body where it was refused before any parser saw it.
+    """
+
+    payload: bytes | None = None
 
 
 class UnknownStation(BadPayload):
