@@ -57,7 +57,7 @@ def load_panel(
     kind = "simulated" if is_simulated(world) else world
     wanted = [(c, s) for c in cities for s in c.series if s.world == kind]
     listed = store.stations(world, as_of)
-    members = {_key(city, spec): _network(listed, city, spec) for city, spec in wanted}
+    members = {_key(city, spec): stations_of(listed, city, spec) for city, spec in wanted}
     stations = {s for group in members.values() for s in group} | {
         s for _, spec in wanted for s in spec.stations
     }
@@ -121,7 +121,7 @@ def _accepted(part: pd.DataFrame, spec: SeriesSpec) -> pd.DataFrame:
     return part.assign(value=part["value"].where(~part["qc"].isin(refused)))
 
 
-def _network(listed: pd.DataFrame, city: City, spec: SeriesSpec) -> list[str]:
+def stations_of(listed: pd.DataFrame, city: City, spec: SeriesSpec) -> list[str]:
     """Return the stations of a city that belong to a network; values given for the whole city do not."""
     if not spec.network:
         return []

@@ -1,0 +1,71 @@
+"""The health of sources as Prometheus text, written beside the data for a collector to read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from flows.health import Coverage, FeedHealth
+from pipeline.files import write_atomic
+
+
+def metrics_text(health: Sequence[FeedHealth], coverage: Sequence[Coverage], now: datetime) -> bytes:
+    """Return gauges of every feed and city in the text format of Prometheus (version 0.0.4).
+
+    >>> from pipeline.times import parse_instant
+    >>> now = parse_instant("2025-01-01T00:00Z")
+    >>> feed = FeedHealth("cnemc.hourly", "cnemc", "ok", now, now, {"day": 7}, 0, 0, "")
+    >>> 'sameair_feed_severity{feed="cnemc.hourly"} 0.0' in metrics_text([feed], [], now).decode()
+    True
+    """
+    registry = CollectorRegistry()
+    _feeds(registry, health)
+    share = Gauge(
+        "sameair_city_coverage_ratio",
+        "PM2.5 values of the last 24 h held, by those its stations would give",
+        ["city", "network"],
+        registry=registry,
+    )
+    for part in coverage:
+        if math.isfinite(part.share):
+            share.labels(part.city, part.network).set(part.share)
+    made = Gauge("sameair_metrics_timestamp_seconds", "When these figures were made", registry=registry)
+    made.set(now.timestamp())
+    return generate_latest(registry)
+
+
+def _feeds(registry: CollectorRegistry, health: Sequence[FeedHealth]) -> None:
+    by_feed = {
+        name: Gauge(f"sameair_{name}", text, ["feed"], registry=registry)
+        for name, text in {
+            "feed_severity": "0 well, 1 partial, 2 late or stopped, 3 down",
+            "feed_last_success_timestamp_seconds": "When the feed last gave anything readable",
+            "feed_newest_timestamp_seconds": "Newest interval end or issue it gave",
+            "feed_hours_gone": "Interval ends found in 30 days to be gone for good",
+        }.items()
+    }
+    left = Gauge(
+        "sameair_source_requests_left", "Requests left in the period", ["source", "period"], registry=registry
+    )
+    waiting = Gauge("sameair_quarantine_open", "Answers in quarantine", ["source"], registry=registry)
+    for feed in health:
+        by_feed["feed_severity"].labels(feed.feed).set(feed.severity)
+        by_feed["feed_hours_gone"].labels(feed.feed).set(feed.gone)
+        if feed.last_success is not None:
+            by_feed["feed_last_success_timestamp_seconds"].labels(feed.feed).set(
+                feed.last_success.timestamp()
+            )
+        if feed.newest is not None:
+            by_feed["feed_newest_timestamp_seconds"].labels(feed.feed).set(feed.newest.timestamp())
+        for period, number in feed.quota_left.items():
+            left.labels(feed.source, period).set(number)
+        waiting.labels(feed.source).set(feed.quarantined)
+
+
+def write_metrics(folder: Path, text: bytes) -> Path:
+    """Write the figures where a textfile collector looks, whole or not at all."""
+    return write_atomic(folder / "metrics" / "sameair.prom", text)

@@ -1,0 +1,119 @@
+"""Telling the operator about sources: once when something breaks, again when it is worse, once when over."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+from alerts.channels import Channel, Envelope
+from alerts.plain_text import one_line
+from flows.health import Coverage, FeedHealth, worst_first
+from flows.workspace import Workspace
+from pipeline.ledger.notices import Condition, Notice, mark_sent, note_changes, unsent_notices
+from pipeline.names import is_simulated
+from pipeline.times import iso
+
+TELL_FROM = 2
+"""Severity from which an operator is told."""
+
+ADVICE = "`sameair sources` shows them all, `sameair quarantine list` what could not be read."
+
+
+def conditions_of(health: Sequence[FeedHealth], coverage: Sequence[Coverage]) -> list[Condition]:
+    """Return how each feed stands, in one line each; what is not worth a mail counts as well.
+
+    Losses are told when their number has doubled, so that a long outage gives few mails.
+    """
+    found = []
+    for feed in health:
+        severity = feed.severity if feed.severity >= TELL_FROM else 0
+        found.append(Condition(f"feed {feed.feed}", feed.state, severity, _line(feed)))
+        if feed.gone:
+            text = f"{feed.feed}: {feed.gone} values of the last 30 days are gone for good"
+            worse = TELL_FROM + int(math.log2(feed.gone))
+            found.append(Condition(f"gone {feed.feed}", "gone", worse, text))
+        else:
+            found.append(Condition(f"gone {feed.feed}", "none", 0, f"{feed.feed}: no value is gone"))
+    return [*found, *_thin(coverage)]
+
+
+def _thin(coverage: Sequence[Coverage]) -> list[Condition]:
+    found = []
+    for part in coverage:
+        thin = bool(part.stations) and part.share < 0.5
+        text = f"{part.city}: {part.held} of {part.stations * 24} PM2.5 values of {part.network} in 24 h"
+        found.append(
+            Condition(f"coverage {part.city} {part.network}", "thin" if thin else "ok", 2 * thin, text)
+        )
+    return found
+
+
+def tell_operator(
+    ws: Workspace,
+    world: str,
+    conditions: Sequence[Condition],
+    channel: Channel,
+    report: str,
+    at: datetime,
+) -> int:
+    """Send one mail about everything that is news; return how many lines of news it held.
+
+    News is in the ledger before the mail leaves and stays unsent until it has left, so a mail server that is
+    down delays a mail and loses none. Without an operator's address nothing is written down.
+    """
+    if not ws.settings.operator_address:
+        return 0
+    with ws.ledger.write() as conn:
+        note_changes(conn, world, conditions, at=at)
+        waiting = unsent_notices(conn, world)
+    if not waiting:
+        return 0
+    message = operator_mail(ws.settings.mail_from, ws.settings.operator_address, world, waiting, report)
+    name = f"operator.{world}.{waiting[-1].seq}"
+    sent = channel.send(Envelope(name, ws.settings.operator_address, message["Message-ID"], bytes(message)))
+    if sent.kind not in ("sent", "unknown"):
+        return 0
+    with ws.ledger.write() as conn:
+        mark_sent(conn, waiting, at)
+    return len(waiting)
+
+
+def operator_mail(sender: str, to: str, world: str, notices: Sequence[Notice], report: str) -> EmailMessage:
+    """Return the mail; the subject says how many subjects are ill and how many are well again."""
+    ill = [n for n in notices if n.condition.severity]
+    well = [n for n in notices if not n.condition.severity]
+    label = "SIMULATED " if is_simulated(world) else ""
+    parts = [f"{len(ill)} in trouble"] * bool(ill) + [f"{len(well)} well again"] * bool(well)
+    message = EmailMessage(policy=SMTP)
+    message["From"], message["To"] = sender, to
+    message["Subject"] = one_line(f"[sameair {label}sources] {', '.join(parts)}")
+    message["Date"] = format_datetime(notices[-1].at)
+    domain = sender.rpartition("@")[2]
+    message["Message-ID"] = f"<sources.{world}.{notices[-1].seq}@{domain}>"
+    message["Auto-Submitted"] = "auto-generated"
+    lines = [f"{iso(n.at)}  {one_line(n.condition.text)}" for n in ill]
+    lines += [f"{iso(n.at)}  over: {one_line(n.condition.text)}" for n in well]
+    message.set_content("\n".join([*lines, "", ADVICE, "", report, ""]))
+    return message
+
+
+def report_text(health: Sequence[FeedHealth], coverage: Sequence[Coverage], now: datetime) -> str:
+    """Return the table of sources as plain text, the worst first."""
+    lines = [f"Sources at {iso(now)}"]
+    lines += [f"  {_line(feed)}" for feed in worst_first(health)]
+    lines.append("PM2.5 values of the last 24 h")
+    lines += [f"  {c.city} ({c.network}): {c.held} of {c.stations * 24}" for c in coverage]
+    return "\n".join(lines)
+
+
+def _line(feed: FeedHealth) -> str:
+    """Return a feed in one line: state, newest value, what is wrong."""
+    newest = "nothing yet" if feed.newest is None else f"newest {iso(feed.newest)}"
+    extra = [f"{feed.quarantined} answers in quarantine"] * bool(feed.quarantined)
+    extra += [f"{left} requests left this {period}" for period, left in feed.quota_left.items() if left < 50]
+    extra += [feed.trouble] * bool(feed.trouble)
+    return "; ".join([f"{feed.feed} {feed.state}, {newest}", *extra])
