@@ -70,7 +70,7 @@ def to_number(text: object, source: str, field: str, missing: Collection[object]
         number = (
             float(text) if isinstance(text, str | int | float) and not isinstance(text, bool) else math.nan
         )
-    except ValueError:
+    except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise BadPayload(source, f"{str(text)[:40]!r} is no number", field=field, remedy=REMEDY)
