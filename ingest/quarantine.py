@@ -1,46 +1,81 @@
-"""Where answers go that could not be read: the raw bytes and what was wrong, for a developer."""
+"""Where answers go that could not be read: the raw bytes in a folder, and in the ledger what was wrong."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime
 from pathlib import Path
+from typing import Final
 
-from pipeline.errors import SourceError
+from ingest.feeds import Ask, RawAnswer
+from pipeline.errors import SourceError, StorageError
 from pipeline.files import write_atomic
-from pipeline.times import iso
+from pipeline.ledger import Ledger
+from pipeline.ledger.quarantined import Quarantined, file_quarantined
+
+LONGEST_FIELD: Final = 200
+"""As much as the ledger holds of the field of an error [characters]."""
+
+
+def answer_id(world: str, answer: RawAnswer) -> str:
+    """Return the name of an answer: the same bytes to the same question have the same.
+
+    >>> from datetime import UTC, datetime
+    >>> when = datetime(2025, 1, 1, tzinfo=UTC)
+    >>> answer = RawAnswer("cnemc", b"<html>", "all stations", when, feed="cnemc.hour")
+    >>> answer_id("measured", answer)
+    'cnemc.hour-4e6ff1455945a62b'
+    """
+    asked = json.dumps([world, answer.feed, dict(sorted(answer.asked.items()))], ensure_ascii=False)
+    digest = hashlib.sha256(asked.encode() + b"\0" + answer.payload).hexdigest()
+    return f"{answer.feed}-{digest[:16]}"
+
+
+def raw_path(folder: Path, entry_id: str) -> Path:
+    """Return where the bytes of an entry lie.
+
+    >>> raw_path(Path("quarantine"), "cnemc.hour-0123456789abcdef").name
+    'cnemc.hour-0123456789abcdef.raw'
+    """
+    return folder / f"{entry_id}.raw"
 
 
 def quarantine(
-    folder: Path, payload: bytes, description: str, fetched_at: datetime, error: SourceError
-) -> Path:
-    """Save a raw answer and its error, whole or not at all, and return the path of the answer.
+    ledger: Ledger, folder: Path, world: str, answer: RawAnswer, ask: Ask, error: SourceError
+) -> Quarantined:
+    """Keep a raw answer and its error, the bytes first; the same answer is kept once and counted.
 
-    The name holds the digest of the payload, so the same answer is kept once. The description must not
-    hold keys or addresses; the error's text never does.
+    The description and the parameters must not hold keys or addresses; the error's text never does.
 
-    Examples
-    --------
-    >>> import tempfile
-    >>> from datetime import UTC
-    >>> from pipeline.errors import BadPayload
-    >>> when = datetime(2025, 1, 1, tzinfo=UTC)
-    >>> error = BadPayload("cnemc", "no JSON")
-    >>> quarantine(Path(tempfile.mkdtemp()), b"<html>", "all stations", when, error).name
-    'cnemc-b7d082ee12e9.raw'
+    Raises
+    ------
+    StorageError
+        the disk or the ledger cannot be used
     """
-    name = f"{error.source}-{hashlib.sha256(payload).hexdigest()[:12]}"
-    note = {
-        "source": error.source,
-        "what": error.what,
-        "field": error.field,
-        "remedy": error.remedy,
-        "error": type(error).__name__,
-        "description": description,
-        "fetched_at": iso(fetched_at),
-        "bytes": len(payload),
-    }
-    raw = write_atomic(folder / f"{name}.raw", payload)
-    write_atomic(folder / f"{name}.json", json.dumps(note, ensure_ascii=False, indent=1).encode())
-    return raw
+    entry = Quarantined(
+        id=answer_id(world, answer),
+        source=answer.source,
+        feed=answer.feed,
+        reason=type(error).__name__,
+        what=error.what,
+        field=(error.field or "")[:LONGEST_FIELD],
+        remedy=error.remedy,
+        description=answer.description,
+        fetched_at=answer.fetched_at,
+        bytes=len(answer.payload),
+        asked=answer.asked,
+        fills=ask.fills,
+    )
+    write_atomic(raw_path(folder, entry.id), answer.payload)
+    with ledger.write() as conn:
+        file_quarantined(conn, world, entry)
+    return entry
+
+
+def raw_answer(folder: Path, entry: Quarantined) -> RawAnswer:
+    """Return an answer as it came; raises StorageError if its bytes are gone."""
+    try:
+        payload = raw_path(folder, entry.id).read_bytes()
+    except OSError as error:
+        raise StorageError(f"the bytes of {entry.id} are gone ({error.strerror}) from {folder}") from error
+    return RawAnswer(entry.source, payload, entry.description, entry.fetched_at, entry.asked, entry.feed)

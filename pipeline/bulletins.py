@@ -66,6 +66,26 @@ class StoredBulletin:
     received_at: datetime
 
 
+def check_bulletin(bulletin: Bulletin) -> Bulletin:
+    """Return a bulletin that may be stored.
+
+    Raises
+    ------
+    ContractError
+        an unknown kind, an instant without a time zone, or a content that is no JSON
+    """
+    if bulletin.kind not in KINDS:
+        raise ContractError(f"bulletin of unknown kind {bulletin.kind!r}; see pipeline.bulletins.KINDS")
+    for when in (bulletin.issued_at, bulletin.valid_from, bulletin.valid_until):
+        if when is not None and when.tzinfo is None:
+            raise ContractError(f"bulletin {bulletin.key}: {when} has no time zone")
+    try:
+        json.dumps(dict(bulletin.content), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ContractError(f"bulletin {bulletin.key}: the content is no plain JSON ({error})") from error
+    return bulletin
+
+
 def append_bulletins(conn: Connection, found: Iterable[Bulletin], *, world: str, now: datetime) -> int:
     """Store bulletins that are new or differ from their newest version; return how many.
 
@@ -76,7 +96,7 @@ def append_bulletins(conn: Connection, found: Iterable[Bulletin], *, world: str,
     """
     written = 0
     for bulletin in found:
-        _check(bulletin)
+        check_bulletin(bulletin)
         if _newest_digest(conn, bulletin, world) == bulletin.digest:
             continue
         conn.execute(
@@ -129,14 +149,6 @@ def read_bulletins(
         )
         for r in rows
     ]
-
-
-def _check(bulletin: Bulletin) -> None:
-    if bulletin.kind not in KINDS:
-        raise ContractError(f"bulletin of unknown kind {bulletin.kind!r}; see pipeline.bulletins.KINDS")
-    for when in (bulletin.issued_at, bulletin.valid_from, bulletin.valid_until):
-        if when is not None and when.tzinfo is None:
-            raise ContractError(f"bulletin {bulletin.key}: {when} has no time zone")
 
 
 def _newest_digest(conn: Connection, bulletin: Bulletin, world: str) -> str | None:
