@@ -1,240 +1,184 @@
-"""AirKorea, the Korean national network (한국환경공단 on data.go.kr): hourly PM and the station list.
+"""AirKorea, the Korean national network (한국환경공단 on data.go.kr): hourly values and the station list.
 
 Labels are the end of the hour in KST and run 01 … 24; values are strings, published about HH:15 and
-unconfirmed, so they may change. Errors of the gateway come as XML or JSON, often with HTTP 200.
+unconfirmed, so they may change: every day is read again after its end and once more four days later. PM is in
+µg/m³; gases are in ppm and stored as mole fractions [1e-9]. Missing is ``-``, empty or null, with the reason
+in the field's ``*Flag``. A flag beside a value is not documented (unverified): the value is kept as suspect.
+
+One request answers for the newest hour of the whole country. Hours that were missed are asked for station by
+station, for the stations of our cities and those that stand for the air upwind only: 500 requests a day are
+few, so the history has its own share of them and can never use up those of the newest hour.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
-from pathlib import Path
+from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import unquote
 
-import numpy as np
-import requests
+import pandas as pd
 
-from ingest.wire import (
-    REMEDY,
-    Parsed,
-    Reading,
-    ask,
-    hour_end,
-    load_json,
-    nothing,
-    observation_rows,
-    required,
-    station_rows,
-    to_number,
+from ingest import airkorea_alarms, airkorea_forecast
+from ingest.airkorea_gateway import BASE_URL, CALLS_PER_DAY, KST, SOURCE, floor_hour, get, service
+from ingest.airkorea_history import KEEPS, history_ask, settled
+from ingest.airkorea_history import OPERATION as HISTORY
+from ingest.airkorea_rows import URBAN, VARIABLE_MAP, parse_measurements, parse_stations
+from ingest.feeds import WHOLE, About, Ask, Due, Feed, RawAnswer, SourceConfig, Timing
+from ingest.wire import Parsed
+from pipeline.cities import all_cities
+from pipeline.errors import QuotaSpent, SourceUnavailable
+from pipeline.http import Http, Service
+from pipeline.times import HOUR
+
+__all__ = ["BASE_URL", "KST", "SOURCE", "URBAN", "VARIABLE_MAP", "parse_measurements", "parse_stations"]
+
+ABOUT: Final = About(
+    SOURCE,
+    "AirKorea, national network of Korea (data.go.kr)",
+    "hourly PM and gases of Korea, official forecasts, PM advisories and warnings",
+    "SAMEAIR_AIRKOREA_KEY",
+    "apply at data.go.kr for 15073861, 15073877, 15073885 and 15112307; one key serves all",
+    "KOGL, attribution, no derivatives; values are unconfirmed",
 )
-from pipeline.errors import BadPayload, NotYetAvailable, SourceUnavailable
-
-SOURCE: Final = "airkorea"
-BASE_URL: Final = "https://apis.data.go.kr/B552584"
-VARIABLE_MAP: Final = {"pm25Value": "pm2p5", "pm10Value": "pm10"}
-MISSING: Final = frozenset({"-", ""})
-KST: Final = timezone(timedelta(hours=9))
-CITY_OF_PROVINCE: Final = {"서울": "seoul", "서울특별시": "seoul"}
-URBAN: Final = "도시대기"
-"""Network of urban background stations; roadside ones (도로변대기) are no part of a city mean."""
-
-RETRY_CODES: Final = frozenset({"01", "1", "02", "2", "04", "4", "05", "5", "99"})
-NO_DATA_CODES: Final = frozenset({"03", "3"})
-REFUSALS: Final = {
-    "20": "access denied; check that the key may use this service",
-    "21": "key suspended; ask data.go.kr",
-    "22": "the day's quota is spent; wait until midnight KST",
-    "30": "key not registered; check SAMEAIR_AIRKOREA_KEY, it may have been encoded twice",
-    "31": "key expired; renew it at data.go.kr",
-    "32": "this address is not registered for the key",
-    "33": "the call was not signed with a key",
-}
-LABEL = re.compile(r"(\d{4})-(\d{2})-(\d{2}) (\d{2}):(\d{2})")
+NEWEST: Final = "ArpltnInforInqireSvc/getCtprvnRltmMesureDnsty"
+STATIONS: Final = "MsrstnInfoInqireSvc/getMsrstnList"
+NATION: Final = "전국"
+HISTORY_SHARE: Final = 380
+"""Requests a day for station history, of the 500 that it shares with newest hours and forecasts."""
+NEWEST_TIMING: Final = Timing(delay=timedelta(minutes=15), keeps=KEEPS)
+DAYS_TIMING: Final = Timing(
+    delay=timedelta(hours=2),
+    keeps=KEEPS,
+    step=timedelta(days=1),
+    offset=timedelta(hours=15),
+    revisit=(timedelta(days=4),),
+)
+STATIONS_TIMING: Final = Timing(
+    delay=timedelta(0), keeps=timedelta(days=30), step=timedelta(days=1), offset=timedelta(hours=18)
+)
 
 
-def parse_label(text: str) -> np.datetime64:
-    """Return the interval end [UTC] of a KST label, whose hours run to 24:00.
+def feeds(config: SourceConfig) -> list[Feed]:
+    """Return all feeds of AirKorea, the station list first; none without a key.
 
-    >>> str(parse_label("2024-12-31 24:00"))[:16]
-    '2024-12-31T15:00'
+    >>> feeds(SourceConfig())
+    []
     """
-    match = LABEL.fullmatch(text.strip()) if isinstance(text, str) else None
-    try:
-        if match is None or int(match[4]) > 24 or (int(match[4]) == 24 and int(match[5])):
-            raise ValueError(text)
-        year, month, day, hour, minute = map(int, match.groups())
-        when = datetime(year, month, day, tzinfo=KST) + timedelta(hours=hour, minutes=minute)
-    except (ValueError, OverflowError):
-        raise BadPayload(SOURCE, f"{str(text)[:40]!r} is no time", field="dataTime", remedy=REMEDY) from None
-    return hour_end(when, SOURCE, "dataTime")
-
-
-def check_gateway(payload: bytes) -> None:
-    """Raise the typed error of a refusal by the gateway (XML or JSON); pass anything else.
-
-    Raises
-    ------
-    SourceUnavailable
-        quota, key or server trouble, each with its remedy
-    NotYetAvailable
-        code 03, no data
-    BadPayload
-        the request was wrong (10, 11, 12), or a code nobody documented
-
-    Examples
-    --------
-    >>> check_gateway(b'{"response": {}}')
-    >>> check_gateway(b"<r><returnReasonCode>22</returnReasonCode></r>")
-    Traceback (most recent call last):
-    pipeline.errors.SourceUnavailable: airkorea: refused with code 22; the day's quota is spent; ...
-    """
-    head = payload.lstrip()[:200].lower()
-    if head.startswith(b"<!doctype html") or head.startswith(b"<html"):
-        raise SourceUnavailable(SOURCE, "answered a web page", remedy="try again later")
-    code = re.search(rb'<returnReasonCode>\s*(\d+)|"returnReasonCode"\s*:\s*"?(\d+)', payload)
-    if code:
-        refuse((code[1] or code[2]).decode())
-    elif head.startswith(b"<"):
-        raise BadPayload(SOURCE, "answered XML where JSON was asked", remedy=REMEDY)
-
-
-def refuse(code: str) -> None:
-    """Raise the error that belongs to a result code; ``00`` passes."""
-    if code in ("00", "0"):
-        return
-    if code in NO_DATA_CODES:
-        raise NotYetAvailable(SOURCE, f"no data (code {code})", remedy="ask again later")
-    if code in RETRY_CODES:
-        raise SourceUnavailable(SOURCE, f"server error (code {code})", remedy="try again later")
-    if code in REFUSALS:
-        raise SourceUnavailable(SOURCE, f"refused with code {code}", remedy=REFUSALS[code])
-    raise BadPayload(
-        SOURCE, f"refused with code {code}", field="resultCode", remedy="check operation and parameters"
-    )
-
-
-def parse_items(payload: bytes) -> list[dict[str, Any]]:
-    """Return the items of an answer: ``items`` may be a list, an object, ``{"item": …}`` or empty text."""
-    check_gateway(payload)
-    response = required(load_json(payload, SOURCE), "response", SOURCE)
-    refuse(str(required(required(response, "header", SOURCE), "resultCode", SOURCE)))
-    items = required(required(response, "body", SOURCE), "items", SOURCE)
-    if isinstance(items, Mapping) and "item" in items:
-        items = items["item"]
-    if not items:
+    if not config.key.get_secret_value():
         return []
-    if isinstance(items, Mapping):
-        items = [dict(items)]
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise BadPayload(SOURCE, "items is neither a list nor an object", field="items", remedy=REMEDY)
-    return items
+    main, list_service = main_service(config), service(config, "stations")
+    return [
+        Feed(
+            "airkorea.stations",
+            SOURCE,
+            STATIONS_TIMING,
+            list_service,
+            lambda due: [Ask(STATIONS, "list of all stations", {}, _whole(due))],
+            lambda http, ask: get(http, list_service, config, STATIONS, {}),
+            lambda answer: parse_stations(answer.payload),
+            (SOURCE,),
+        ),
+        Feed(
+            "airkorea.hourly",
+            SOURCE,
+            NEWEST_TIMING,
+            main,
+            hourly_asks,
+            lambda http, ask: get_hours(http, config, ask),
+            parse_hours,
+            (SOURCE,),
+            wanted_stations,
+        ),
+        Feed(
+            "airkorea.days",
+            SOURCE,
+            DAYS_TIMING,
+            history_service(config),
+            day_asks,
+            lambda http, ask: get_hours(http, config, ask),
+            lambda answer: parse_hours(answer)._replace(covered=None),
+            (SOURCE,),
+            wanted_stations,
+        ),
+        *airkorea_forecast.feeds(config, main),
+        *airkorea_alarms.feeds(config),
+    ]
 
 
-def parse_measurements(payload: bytes, station: str | None = None) -> Parsed:
-    """Read ``getCtprvnRltmMesureDnsty`` (stations now) or ``getMsrstnAcctoRltmMesureDnsty`` (one station).
+def main_service(config: SourceConfig) -> Service:
+    """Return the share of the quota for newest hours and forecasts."""
+    return service(config, per_day=CALLS_PER_DAY - HISTORY_SHARE)
 
-    Parameters
-    ----------
-    payload : the JSON answer as it came
-    station : name of the station asked for; items of the one-station operation need not carry it
 
-    Returns
-    -------
-    Parsed
-        rows of ``pm2p5`` and ``pm10`` [ug m-3]; a value marked missing gives no row, whatever its flag
+def history_service(config: SourceConfig) -> Service:
+    """Return the share of the quota that station history may use."""
+    return service(config, "history", HISTORY_SHARE)
+
+
+def _whole(due: Due) -> tuple[tuple[str, Any], ...]:
+    return tuple((WHOLE, when) for when in due.instants)
+
+
+def wanted_stations(stations: pd.DataFrame) -> tuple[str, ...]:
+    """Return the stations whose missed hours are asked for: those of our cities, and those named upwind.
+
+    >>> "airkorea:백령도" in wanted_stations(pd.DataFrame({"station": [], "city": []}))
+    True
+    """
+    ours = stations["station"].astype(str)
+    ours = ours[(stations["city"].astype(str) != "") & ours.str.startswith(f"{SOURCE}:")]
+    named = {
+        name
+        for city in all_cities().values()
+        for series in city.series
+        for name in series.stations
+        if name.startswith(f"{SOURCE}:")
+    }
+    return tuple(sorted({*ours, *named}))
+
+
+def hourly_asks(due: Due) -> list[Ask]:
+    """Return one request for the newest hour of all stations, and one for each that lacks older hours."""
+    newest = floor_hour(due.now - NEWEST_TIMING.delay)
+    asks = []
+    if newest in due.instants:
+        fills = tuple((unit, newest) for unit, hours in due.hours.items() if newest in hours)
+        asks.append(Ask(NEWEST, "newest hour of the country", {"sidoName": NATION, "ver": "1.3"}, fills))
+    for unit, hours in due.hours.items():
+        if hours[0] < newest:
+            asks.append(history_ask(unit, hours, hours[0] - HOUR, due.now))
+    return asks
+
+
+def day_asks(due: Due) -> list[Ask]:
+    """Return one request for each station, for every hour of the days that end at the instants due."""
+    day = timedelta(days=1)
+    return [history_ask(unit, ends, ends[0] - day, due.now) for unit, ends in due.hours.items()]
+
+
+def get_hours(http: Http, config: SourceConfig, asked: Ask) -> bytes:
+    """Ask for the newest hour, or for the history of one station.
 
     Raises
     ------
-    SourceUnavailable, NotYetAvailable
-        refusals of the gateway
-    BadPayload
-        anything that does not read
+    SourceError
+        as the gateway says; a spent share of the history is SourceUnavailable, so that newest hours go on
     """
-    readings = []
-    for item in parse_items(payload):
-        name = item.get("stationName") or station or required(item, "stationName", SOURCE)
-        if item.get("dataTime") in MISSING | {None} and _is_empty(item):
-            continue
-        time = parse_label(required(item, "dataTime", SOURCE))
-        for field, quantity in VARIABLE_MAP.items():
-            value = to_number(item.get(field), SOURCE, field, MISSING)
-            readings.append(Reading(f"{SOURCE}:{name}", quantity, time, value))
-    return Parsed(observation_rows(readings), nothing().stations)
+    query = {name: value for name, value in asked.parameters.items() if name != "since"}
+    if asked.operation != HISTORY:
+        return get(http, main_service(config), config, asked.operation, query)
+    try:
+        return get(http, history_service(config), config, asked.operation, query)
+    except QuotaSpent as spent:
+        what = f"no requests left for station history ({spent.what})"
+    raise SourceUnavailable(SOURCE, what, remedy="goes on after midnight KST; newest hours are not concerned")
 
 
-def _is_empty(item: Mapping[str, Any]) -> bool:
-    """Tell whether a station that is silent altogether sent neither time nor values."""
-    return all(item.get(field) in MISSING | {None} for field in VARIABLE_MAP)
-
-
-def parse_stations(payload: bytes, note: str = "") -> Parsed:
-    """Read ``getMsrstnList``: coordinates, and which stations make up a city (urban background only).
-
-    ``dmX`` is the latitude in today's answers and the longitude in older ones; the value decides.
-    """
-    rows = []
-    for item in parse_items(payload):
-        name = required(item, "stationName", SOURCE)
-        if not isinstance(name, str):
-            raise BadPayload(SOURCE, f"{str(name)[:40]!r} is no name", field="stationName", remedy=REMEDY)
-        pair = sorted(to_number(item.get(f), SOURCE, f, MISSING) for f in ("dmX", "dmY"))
-        latitude, longitude = pair if 30 < pair[0] < 45 and 120 < pair[1] < 135 else (np.nan, np.nan)
-        province = str(item.get("addr") or "").split(" ")[0]
-        network = item.get("mangName")
-        city = CITY_OF_PROVINCE.get(province, "") if network in (URBAN, None) else ""
-        rows.append(
-            {
-                "station": f"{SOURCE}:{name}",
-                "name": name,
-                "latitude": latitude,
-                "longitude": longitude,
-                "altitude": np.nan,
-                "city": city,
-                "interval_hours": 1,
-                "note": note or f"{network or 'network unknown'}, unconfirmed real-time values",
-            }
-        )
-    return Parsed(nothing().observations, station_rows(rows))
-
-
-def read_measurements(path: Path, station: str | None = None) -> Parsed:
-    """Read a saved answer; see :func:`parse_measurements`."""
-    return parse_measurements(path.read_bytes(), station)
-
-
-def read_stations(path: Path) -> Parsed:
-    """Read a saved station list; see :func:`parse_stations`."""
-    return parse_stations(path.read_bytes())
-
-
-def get_measurements(
-    session: requests.Session, key: str, province: str = "서울", base_url: str = BASE_URL
-) -> bytes:
-    """Ask for the newest hour of all stations of a province and return the raw answer."""
-    return _get(
-        session,
-        f"{base_url}/ArpltnInforInqireSvc/getCtprvnRltmMesureDnsty",
-        key,
-        {"sidoName": province, "ver": "1.3"},
-    )
-
-
-def get_stations(
-    session: requests.Session, key: str, address: str = "서울", base_url: str = BASE_URL
-) -> bytes:
-    """Ask for the station list of an address and return the raw answer."""
-    return _get(session, f"{base_url}/MsrstnInfoInqireSvc/getMsrstnList", key, {"addr": address})
-
-
-def _get(session: requests.Session, url: str, key: str, parameters: dict[str, str]) -> bytes:
-    # The portal hands out the key URL-encoded, too; sent like that it would be encoded twice (code 30).
-    query = {
-        "serviceKey": unquote(key),
-        "returnType": "json",
-        "numOfRows": "1000",
-        "pageNo": "1",
-        **parameters,
-    }
-    return ask(session, SOURCE, "GET", url, params=query)
+def parse_hours(answer: RawAnswer) -> Parsed:
+    """Read an answer of either operation, and say which hours of which stations it settles."""
+    name = answer.asked.get("stationName")
+    parsed = parse_measurements(answer.payload, name)
+    if name is None:
+        return parsed
+    seen = sorted({hour for _, hour in parsed.covered or ()})
+    done = settled(f"{SOURCE}:{name}", seen, answer.asked, answer.fetched_at, not parsed.left_out)
+    return parsed._replace(covered=done)
