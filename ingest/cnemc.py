@@ -1,74 +1,95 @@
 """CNEMC, the Chinese national network: the whole country's hourly values of the present hour or the last day.
 
 Undocumented service without key. Times are naive Beijing time or epoch milliseconds, the end of the hour;
-numbers are strings; published about HH:20 for health guidance, not for compliance.
+numbers are strings; published about HH:20 for health guidance, not for compliance. Hours older than a day
+are gone, so it must be asked every hour.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import requests
 
-from ingest.wire import (
-    REMEDY,
-    Parsed,
-    Reading,
-    ask,
-    hour_end,
-    load_json,
-    observation_rows,
-    required,
-    station_rows,
-    to_number,
+from ingest import cnemc_city
+from ingest.cnemc_wire import (
+    BASE_URL,
+    CST,
+    MISSING,
+    MOST_NAMED,
+    SOURCE,
+    VARIABLE_MAP,
+    Item,
+    Values,
+    coordinate,
+    items_of,
+    parse_time,
+    post,
+    read_values,
+    rows_of,
+    said,
+    service,
 )
-from pipeline.errors import BadPayload, NotYetAvailable, SourceUnavailable
+from ingest.feeds import WHOLE, About, Ask, Due, Feed, RawAnswer, SourceConfig, Timing
+from ingest.wire import Parsed, station_rows
+from pipeline.errors import BadPayload
+from pipeline.http import Http, Service
+from pipeline.times import HOUR, from_ns
 
-SOURCE: Final = "cnemc"
-BASE_URL: Final = "https://air.cnemc.cn:18007"
-VARIABLE_MAP: Final = {"PM2_5": "pm2p5", "PM10": "pm10"}
-MISSING: Final = frozenset({"", "NA", "/", "—", "-;", "-"})
-"""``/`` says that the pollutant is no longer measured there; ``-;`` was used until about 2018."""
-CST: Final = timezone(timedelta(hours=8))
+__all__ = [
+    "ABOUT",
+    "BASE_URL",
+    "CST",
+    "MISSING",
+    "SOURCE",
+    "VARIABLE_MAP",
+    "feeds",
+    "get_history",
+    "get_live",
+    "parse_live",
+    "parse_time",
+    "read_live",
+    "service",
+]
+
 CITY_OF_AREA: Final = {"北京市": "beijing"}
-CONTROL_SITE: Final = "对照点"
+NOT_IN_MEAN: Final = {"对照点": "control site", "区域": "regional site"}
 CONTROL_CODES: Final = frozenset({"1002A"})
 """Clean reference sites of Beijing, no part of its city mean; some answers leave the mark out of the name."""
-EPOCH_MS = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
+LIVE: Final = "GetAllAQIPublishLive"
+HISTORY: Final = "GetAQIHistoryByConditionHis"
+TIMING: Final = Timing(
+    delay=timedelta(minutes=25),
+    keeps=timedelta(hours=24),
+    revisit=(timedelta(hours=1), timedelta(hours=4), timedelta(hours=20)),
+)
+ABOUT: Final = About(
+    source=SOURCE,
+    title="CNEMC national publication (air.cnemc.cn)",
+    adds="hourly PM2.5, PM10 and gases of about 1,600 Chinese stations, and the official values of 11 cities",
+    licence="published for health guidance; terms of redistribution are not stated",
+)
 
 
-def parse_time(text: object) -> np.datetime64:
-    """Return the interval end [UTC] of a CNEMC time: ``/Date(ms)/`` or ISO in Beijing time.
+def parse_live(payload: bytes, note: str = "", now: datetime | None = None) -> Parsed:
+    """Read the country at one hour: ``GetAllAQIPublishLive``, ``GetAQIHistoryByConditionHis`` or a copy.
 
-    A trailing ``Z`` is false (old copies of the service print Beijing time with it) and is ignored.
+    Public copies in other spellings (lower case of 2018, ``pm25.in``, the archive's CSV) read alike.
 
-    >>> str(parse_time("2026-10-09T18:00:00"))[:16], str(parse_time("/Date(1791540000000)/"))[:16]
-    ('2026-10-09T10:00', '2026-10-09T10:00')
-    """
-    try:
-        epoch = EPOCH_MS.fullmatch(str(text))
-        if epoch:
-            when = datetime.fromtimestamp(int(epoch[1]) / 1000, tz=UTC)
-        else:
-            when = datetime.fromisoformat(str(text).removesuffix("Z"))
-    except (ValueError, OverflowError, OSError):
-        raise BadPayload(SOURCE, f"{str(text)[:40]!r} is no time", field="TimePoint", remedy=REMEDY) from None
-    return hour_end(when if when.tzinfo else when.replace(tzinfo=CST), SOURCE, "TimePoint")
-
-
-def parse_live(payload: bytes, note: str = "") -> Parsed:
-    """Read ``GetAllAQIPublishLive`` or ``GetAQIHistoryByConditionHis``: the country at one hour.
+    Parameters
+    ----------
+    now : when it was fetched; rows later than that are left out
 
     Returns
     -------
     Parsed
-        rows of ``pm2p5`` and ``pm10`` [ug m-3] and the stations with coordinates; rows with
-        ``IsPublish`` false are valid; ``CityCode`` and ``ProvinceId`` may be 0 and are not used
+        rows of ``pm2p5``, ``pm10`` and gases [ug m-3] and the stations with coordinates; rows with
+        ``IsPublish`` false are valid; ``CityCode`` and ``ProvinceId`` may be 0 and are not used. ``covered``
+        holds each hour that at least half of the stations have.
 
     Raises
     ------
@@ -77,65 +98,111 @@ def parse_live(payload: bytes, note: str = "") -> Parsed:
     NotYetAvailable
         an empty list: the hour is not there, or lies more than 23 hours back
     BadPayload
-        anything that does not read
+        not one row reads
     """
-    if not payload.strip() or payload.lstrip()[:1] == b"<":
-        raise SourceUnavailable(SOURCE, "answered nothing, or a web page", remedy="try again later")
-    items = load_json(payload, SOURCE)
-    if not isinstance(items, list):
-        raise BadPayload(SOURCE, "the answer is no list of stations", remedy=REMEDY)
-    if not items:
-        raise NotYetAvailable(SOURCE, "no stations for that hour", remedy="ask again later")
-    readings, stations = [], []
-    for item in items:
-        code = required(item, "StationCode", SOURCE)
-        time = parse_time(required(item, "TimePoint", SOURCE))
-        for field, quantity in VARIABLE_MAP.items():
-            value = to_number(required(item, field, SOURCE), SOURCE, field, MISSING)
-            readings.append(Reading(f"{SOURCE}:{code}", quantity, time, value))
-        stations.append(_station(item, str(code), note))
-    return Parsed(observation_rows(readings), station_rows(stations))
+    values: list[Values] = []
+    stations: list[dict[str, object]] = []
+    left_out: list[BadPayload] = []
+    for item in items_of(payload):
+        try:
+            row = read_values(item, item.get("stationcode"), now)
+        except BadPayload as error:
+            left_out.append(error)
+            continue
+        values.append(row)
+        stations.append(_station(item, row.code, note))
+    if not values:
+        raise left_out[0]
+    covered = tuple((WHOLE, hour) for hour in common_hours(values))
+    named = tuple(left_out[:MOST_NAMED])
+    return Parsed(rows_of(values), station_rows(stations), covered=covered, left_out=named)
 
 
-def _station(item: Mapping[str, Any], code: str, note: str) -> dict[str, object]:
-    name = str(item.get("PositionName") or code)
-    control = code in CONTROL_CODES or CONTROL_SITE in name
-    said = [note, "control site, not in the city mean" if control else ""]
+def common_hours(values: Iterable[Values]) -> list[datetime]:
+    """Return the hours [UTC] for which at least half of the stations that answered have a row."""
+    stations_at: Counter[np.datetime64] = Counter()
+    codes: set[str] = set()
+    for code, time in {(v.code, v.time) for v in values}:
+        stations_at[time] += 1
+        codes.add(code)
+    return sorted(from_ns(time) for time, n in stations_at.items() if 2 * n >= len(codes))
+
+
+def _station(item: Item, code: str, note: str) -> dict[str, object]:
+    name = said(item.get("positionname"), code)
+    apart = next((what for mark, what in NOT_IN_MEAN.items() if mark in name), "")
+    if code in CONTROL_CODES:
+        apart = NOT_IN_MEAN["对照点"]
+    notes = [note, f"{apart}, not in the city mean" if apart else ""]
     return {
         "station": f"{SOURCE}:{code}",
         "name": name,
-        "latitude": to_number(item.get("Latitude"), SOURCE, "Latitude", MISSING),
-        "longitude": to_number(item.get("Longitude"), SOURCE, "Longitude", MISSING),
+        "latitude": coordinate(item.get("latitude"), 90),
+        "longitude": coordinate(item.get("longitude"), 180),
         "altitude": np.nan,
-        "city": "" if control else CITY_OF_AREA.get(str(item.get("Area")), ""),
+        "city": "" if apart else CITY_OF_AREA.get(said(item.get("area")), ""),
         "interval_hours": 1,
-        "note": "; ".join(s for s in said if s),
+        "note": "; ".join(s for s in notes if s),
     }
 
 
 def read_live(path: Path) -> Parsed:
-    """Read a saved answer; see :func:`parse_live`."""
+    """Read a saved answer or public copy; see :func:`parse_live`."""
     return parse_live(path.read_bytes())
 
 
-def get_live(session: requests.Session, base_url: str = BASE_URL) -> bytes:
+def get_live(http: Http, known: Service, base_url: str = BASE_URL) -> bytes:
     """Ask for the whole country's newest hour and return the raw answer."""
-    return _post(session, f"{base_url}/HourChangesPublish/GetAllAQIPublishLive", {}, base_url)
+    return post(http, known, base_url, f"/HourChangesPublish/{LIVE}")
 
 
-def get_history(session: requests.Session, hour_end: datetime, base_url: str = BASE_URL) -> bytes:
-    """Ask for the whole country at one hour of the last 23 and return the raw answer."""
-    label = hour_end.astimezone(CST).strftime("%Y-%m-%d %H:00:00")
-    return _post(
-        session, f"{base_url}/HourChangesPublish/GetAQIHistoryByConditionHis", {"date": label}, base_url
-    )
+def get_history(http: Http, known: Service, label: str, base_url: str = BASE_URL) -> bytes:
+    """Ask for the whole country at one hour of the last 23, ``2026-10-09 18:00:00`` Beijing time."""
+    return post(http, known, base_url, f"/HourChangesPublish/{HISTORY}", {"date": label})
 
 
-def _post(session: requests.Session, url: str, form: dict[str, str], base_url: str) -> bytes:
-    # An empty form body is needed: without one the service answers nothing.
-    headers = {
-        "X-Requested-With": "XMLHttpRequest",
-        "Referer": base_url,
-        "Content-Type": "application/x-www-form-urlencoded",
-    }
-    return ask(session, SOURCE, "POST", url, data=form or b"", headers=headers)
+def beijing_label(hour_end: datetime) -> str:
+    """Return an interval end as the history wants it.
+
+    >>> from datetime import UTC
+    >>> beijing_label(datetime(2026, 10, 9, 16, tzinfo=UTC))
+    '2026-10-10 00:00:00'
+    """
+    return hour_end.astimezone(CST).strftime("%Y-%m-%d %H:00:00")
+
+
+def asks(due: Due) -> list[Ask]:
+    """Return one request for each hour that is due; the hour that has just ended is asked for as the newest.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> now = datetime(2026, 10, 9, 10, 27, tzinfo=UTC)
+    >>> hours = now.replace(hour=9, minute=0), now.replace(minute=0)
+    >>> [a.description for a in asks(Due(now, {WHOLE: hours}))]
+    ['country at 2026-10-09 17:00:00 CST', 'country, newest hour']
+    """
+    found = []
+    for hour in due.instants:
+        if due.now - hour < HOUR:
+            found.append(Ask(LIVE, "country, newest hour", fills=((WHOLE, hour),)))
+        else:
+            label = beijing_label(hour)
+            found.append(Ask(HISTORY, f"country at {label} CST", {"date": label}, ((WHOLE, hour),)))
+    return found
+
+
+def feeds(config: SourceConfig) -> list[Feed]:
+    """Return the country's hours and the official values of cities."""
+    base, known = (config.base_url or BASE_URL).rstrip("/"), service()
+
+    def fetch(http: Http, ask: Ask) -> bytes:
+        if ask.operation == LIVE:
+            return get_live(http, known, base)
+        return get_history(http, known, ask.parameters["date"], base)
+
+    def parse(answer: RawAnswer) -> Parsed:
+        return parse_live(answer.payload, answer.asked.get("note", ""), answer.fetched_at)
+
+    country = Feed("cnemc.hourly", SOURCE, TIMING, known, asks, fetch, parse, networks=(SOURCE,))
+    return [country, *cnemc_city.feeds(base, known)]

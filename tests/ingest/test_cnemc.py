@@ -1,15 +1,30 @@
 """CNEMC's traps: two kinds of time, many marks for missing, empty bodies, control sites."""
 
+import contextlib
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ingest import cnemc
-from pipeline.errors import BadPayload, NotYetAvailable, SourceUnavailable
-from tests.ingest.wire_server import WIRE, serving
+from ingest import cnemc, cnemc_city
+from ingest.cnemc_wire import TYPES, looks_alive
+from ingest.feeds import Due, RawAnswer, SourceConfig
+from ingest.simulated.published import Published
+from pipeline.errors import BadPayload, NotYetAvailable, SourceError, SourceUnavailable
+from pipeline.http import Request
+from pipeline.times import HOUR
+from tests.fakes.cnemc import CnemcFake
+from tests.fakes.server import serving_fake
+
+WIRE = Path(__file__).parent / "wire"
+TEN = datetime(2026, 10, 9, 10, tzinfo=UTC)
 
 ROW = {"StationCode": "1001A", "TimePoint": "2026-10-09T18:00:00", "PM2_5": "87", "PM10": "121"}
 
@@ -57,9 +72,15 @@ def test_the_country_at_one_hour():
     assert rows == {
         ("cnemc:1001A", "pm2p5"): 87.0,
         ("cnemc:1001A", "pm10"): 121.0,
+        ("cnemc:1001A", "nitrogen_dioxide"): 61.0,
+        ("cnemc:1001A", "ozone"): 8.0,
         ("cnemc:1002A", "pm2p5"): 41.0,
+        ("cnemc:1015A", "nitrogen_dioxide"): 40.0,
+        ("cnemc:1015A", "sulfur_dioxide"): 9.0,
+        ("cnemc:1015A", "carbon_monoxide"): 0.8 * 1000,
     }
     assert (parsed.observations["time"] == np.datetime64("2025-01-31T16:00")).all()
+    assert parsed.covered == (("", datetime(2025, 1, 31, 16, tzinfo=UTC)),)
     stations = parsed.stations.set_index("station")
     assert stations["city"].to_dict() == {"cnemc:1001A": "beijing", "cnemc:1002A": "", "cnemc:1015A": ""}
     assert "control" in stations.loc["cnemc:1002A", "note"]
@@ -80,7 +101,7 @@ def test_every_mark_of_missing(mark):
         (b"<html>404</html>", SourceUnavailable, "web page"),
         (b"[]", NotYetAvailable, "hour"),
         (b"{}", BadPayload, "list"),
-        (b"[1]", BadPayload, "lacks"),
+        (b"[1]", BadPayload, "no code"),
         (json.dumps([ROW | {"PM10": "12x"}]).encode(), BadPayload, "PM10"),
         (json.dumps([{k: v for k, v in ROW.items() if k != "PM2_5"}]).encode(), BadPayload, "PM2_5"),
         (b'[{"StationCode":', BadPayload, "JSON"),
@@ -91,26 +112,209 @@ def test_what_is_no_answer_is_typed(payload, error, says):
         cnemc.parse_live(payload)
 
 
-def test_posts_carry_an_empty_form_or_the_hour_in_beijing_time():
-    with serving((WIRE / "cnemc_live.json").read_bytes()) as (url, asked), requests.Session() as session:
-        cnemc.get_live(session, base_url=url)
-        cnemc.get_history(session, datetime(2025, 1, 31, 16, tzinfo=UTC), base_url=url)
-    live, hour = asked
-    assert live[:3] == ("POST", "/HourChangesPublish/GetAllAQIPublishLive", b"")
-    assert live[3]["Content-Length"] == "0"
-    assert live[3]["X-Requested-With"] == "XMLHttpRequest"
-    assert hour[:3] == (
-        "POST",
-        "/HourChangesPublish/GetAQIHistoryByConditionHis",
-        b"date=2025-02-01+00%3A00%3A00",
+def test_one_bad_row_is_left_out_and_named_while_the_others_count():
+    other = ROW | {"StationCode": "1003A"}
+    broken = [
+        {"PM10": "12x"},
+        {"StationCode": "a b"},
+        {"TimePoint": "later"},
+        {"PM2_5": "NaN"},
+        {"PM10": True},
+    ]
+    parsed = cnemc.parse_live(json.dumps([ROW | b for b in broken] + [other]).encode())
+    assert set(parsed.observations["station"]) == set(parsed.stations["station"]) == {"cnemc:1003A"}
+    assert [e.field for e in parsed.left_out] == ["PM10", "StationCode", "TimePoint", "PM2_5", "PM10"]
+
+
+def test_at_most_twenty_rows_are_named():
+    parsed = cnemc.parse_live(json.dumps([ROW | {"PM10": "x"}] * 30 + [ROW]).encode())
+    assert len(parsed.left_out) == 20
+
+
+def test_a_row_after_the_answer_is_left_out():
+    now = datetime(2026, 10, 9, 10, 25, tzinfo=UTC)
+    late = ROW | {"StationCode": "1003A", "TimePoint": "2026-10-09T19:00:00"}
+    parsed = cnemc.parse_live(json.dumps([ROW, late]).encode(), now=now)
+    assert [e.what for e in parsed.left_out] == ["1003A lies in the future"]
+
+
+def test_an_hour_counts_as_answered_where_half_of_the_stations_have_it():
+    old = [ROW | {"StationCode": f"{n}A", "TimePoint": "2026-10-09T17:00:00"} for n in range(3)]
+    new = [ROW | {"StationCode": f"{n}B"} for n in range(7)]
+    assert cnemc.parse_live(json.dumps(old + new).encode()).covered == (("", TEN),)
+    assert len(cnemc.parse_live(json.dumps(old + new[:3]).encode()).covered) == 2
+
+
+def test_a_row_given_twice_counts_once_and_a_zero_of_dust_is_suspect():
+    rows = cnemc.parse_live(json.dumps([ROW, ROW | {"PM2_5": "0", "O3": "0"}]).encode()).observations
+    assert sorted(zip(rows["quantity"], rows["value"], rows["qc"], strict=True)) == [
+        ("ozone", 0.0, 0),
+        ("pm10", 121.0, 0),
+        ("pm2p5", 0.0, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"station_code": "1001A", "time_point": "2016-12-23T12:00:00Z", "pm2_5": 87, "pm10": 121},
+        {"stationcode": "1001A", "timepoint": "2016-12-23T12:00:00", "pm2_5": "87", "pm10": "121"},
+    ],
+)
+def test_copies_in_other_spellings_read_alike(row):
+    rows = cnemc.parse_live(json.dumps([row | {"pm2_5_24h": "1", "area": "北京市"}]).encode()).observations
+    assert rows["value"].tolist() == [87.0, 121.0]
+    assert (rows["time"] == np.datetime64("2016-12-23T04:00")).all()
+
+
+def test_names_that_cannot_be_stored_are_mended():
+    row = json.dumps([ROW | {"PositionName": "a"}]).replace('"a"', '"a\\ud800"')
+    assert cnemc.parse_live(row.encode()).stations["name"].tolist() == ["a?"]
+
+
+@given(
+    st.binary(max_size=200)
+    | st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=8) | st.just(ROW),
+        lambda inner: (
+            st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from([*ROW, "features"]), inner)
+        ),
+        max_leaves=12,
+    ).map(lambda value: json.dumps(value).encode())
+)
+@settings(max_examples=300, deadline=None)
+def test_whatever_comes_only_typed_errors_are_raised(payload):
+    for read in (cnemc.parse_live, lambda p: cnemc_city.parse_city(p, "110000")):
+        with contextlib.suppress(SourceError):
+            assert len(read(payload).stations)
+
+
+def test_a_day_of_a_city():
+    hours = [
+        {
+            "TimePoint": f"/Date({1791540000000 - n * 3_600_000})/",
+            "PM2_5": str(80 + n),
+            "PM10": "/",
+            "CO": "1.1",
+        }
+        for n in range(24)
+    ]
+    parsed = cnemc_city.parse_city(json.dumps(hours[::-1]).encode(), "110000")
+    rows = parsed.observations[parsed.observations["quantity"] == "pm2p5"].sort_values("time")
+    assert rows["value"].tolist() == [80.0 + n for n in range(23, -1, -1)]
+    assert set(rows["station"]) == {"cnemc:city_110000"} == set(parsed.stations["station"])
+    assert parsed.covered == tuple(("cnemc:city_110000", TEN - n * HOUR) for n in range(23, -1, -1))
+    assert parsed.stations["city"].tolist() == ["beijing"]
+
+
+def test_another_citys_answer_is_refused():
+    body = json.dumps([{"CityCode": 120000, "TimePoint": "2026-10-09T18:00:00", "PM2_5": "1", "PM10": "2"}])
+    with pytest.raises(BadPayload, match="CityCode"):
+        cnemc_city.parse_city(body.encode(), "110000")
+
+
+def published(hours=30):
+    """Two stations and one city of Beijing, every hour up to 18:00 CST, 20 minutes after the hour."""
+    times = pd.date_range(end="2026-10-09T10:00", periods=hours, freq="h").to_numpy().astype("M8[ns]")
+    stations = ["cnemc:1001A", "cnemc:1003A", "cnemc:city_110000"]
+    rows = pd.DataFrame(
+        [
+            (s, q, t, 10.0 + 5 * n + i, np.int8(0))
+            for n, s in enumerate(stations)
+            for q in ("pm2p5", "carbon_monoxide")
+            for i, t in enumerate(times)
+        ],
+        columns=["station", "quantity", "time", "value", "qc"],
     )
+    rows["published_at"] = rows["time"] + pd.Timedelta(minutes=20)
+    empty = {"altitude": np.nan, "city": "beijing", "interval_hours": 1, "note": ""}
+    table = [{"station": s, "name": s, "latitude": 39.9, "longitude": 116.4} | empty for s in stations]
+    return Published(rows, pd.DataFrame(table))
+
+
+@dataclass
+class Direct:
+    """Asks as it is told, once."""
+
+    session: requests.Session
+
+    def ask(self, service, request):
+        answer = self.session.request(
+            request.method, request.url, data=request.data, headers=dict(request.headers), timeout=5
+        )
+        request.check(answer.content)
+        assert any(answer.headers["Content-Type"].startswith(kind) for kind in request.expect)
+        return answer.content
+
+
+def test_the_feeds_bring_back_a_day_with_one_request_an_hour_and_one_a_city():
+    truth, now = published(), datetime(2026, 10, 9, 10, 59, tzinfo=UTC)
+    with serving_fake(CnemcFake(truth, lambda: now)) as served, requests.Session() as session:
+        country, cities = cnemc.feeds(SourceConfig(base_url=served.url))
+        hours = tuple(TEN - n * HOUR for n in range(23, -1, -1))
+        got, covered = [], set()
+        for feed, due in ((country, {"": hours}), (cities, {"cnemc:city_110000": hours})):
+            for ask in feed.asks(Due(now, due)):
+                payload = feed.fetch(Direct(session), ask)
+                asked = {"operation": ask.operation, **ask.parameters}
+                parsed = feed.parse(RawAnswer(feed.source, payload, ask.description, now, asked, feed.name))
+                got.append(parsed.observations)
+                covered |= set(parsed.covered)
+    assert covered == {(unit, hour) for unit in ("", "cnemc:city_110000") for hour in hours}
+    assert len(served.asked) == 24 + 1
+    key = ["station", "quantity", "time"]
+    want = truth.rows[truth.rows["time"] > np.datetime64("2026-10-08T10")]
+    found = pd.concat(got).sort_values(key).reset_index(drop=True)
+    want = want.sort_values(key).reset_index(drop=True)
+    pd.testing.assert_frame_equal(found[[*key, "value"]], want[[*key, "value"]])
+
+
+def test_an_hour_that_is_gone_is_not_there_and_a_wrong_method_gets_a_web_page():
+    now = datetime(2026, 10, 9, 10, 59, tzinfo=UTC)
+    with serving_fake(CnemcFake(published(), lambda: now)) as served, requests.Session() as session:
+        (country, _), http = cnemc.feeds(SourceConfig(base_url=served.url)), Direct(session)
+        gone = country.asks(Due(now, {"": (datetime(2026, 10, 8, 10, tzinfo=UTC),)}))[0]
+        with pytest.raises(NotYetAvailable):
+            country.parse(RawAnswer("cnemc", country.fetch(http, gone), "", now))
+        with pytest.raises(SourceUnavailable, match="web page"):
+            http.ask(country.service, Request("GET", served.url + "/", check=looks_alive, expect=TYPES))
+        form = served.asked[0]
+    assert form.form == {"date": "2026-10-08 18:00:00"}
+    assert form.headers["x-requested-with"] == "XMLHttpRequest"
 
 
 def test_public_samples(shared):
-    path = shared / "samples" / "cnemc" / "RECONSTRUCTED_GetAllAQIPublishLive_2rows.json"
-    rows = cnemc.read_live(path).observations
-    assert rows["value"].tolist() == [54.0, 79.0]
+    folder = shared / "samples" / "cnemc"
+    rows = cnemc.read_live(folder / "RECONSTRUCTED_GetAllAQIPublishLive_2rows.json").observations
+    values = dict(zip(rows["quantity"], rows["value"], strict=True))
+    assert values == {
+        "pm2p5": 54,
+        "pm10": 79,
+        "sulfur_dioxide": 12,
+        "nitrogen_dioxide": 61,
+        "ozone": 43,
+        "carbon_monoxide": 1.4 * 1000,
+    }
     assert (rows["time"] == np.datetime64("2022-01-04T08:00")).all()
+    archive = cnemc.read_live(folder / "archive_2022-01-04T16_head.csv")
+    assert not archive.left_out
+    assert (archive.observations["time"] == np.datetime64("2022-01-04T08:00")).all()
+    pm = archive.observations.set_index(["station", "quantity"])["value"]
+    assert pm["cnemc:1001A", "pm2p5"] == 54
+    assert pm["cnemc:1177A", "pm10"] == 195
+    assert "cnemc:1061A" not in pm.xs("pm10", level="quantity").index
+    assert set(archive.stations.loc[archive.stations["city"] == "", "station"]) >= {"cnemc:1002A"}
+
+
+def test_the_public_copy_of_2018(shared):
+    raw = json.loads((shared / "samples/cnemc/GetAQIDataPublishLive_nationwide_20180220T07.json").read_text())
+    parsed = cnemc.parse_live(json.dumps(raw).encode())
+    assert not parsed.left_out
+    given = [f["properties"] for f in raw["features"]]
+    want = sum(g["pm2_5"] not in cnemc.MISSING for g in {g["stationcode"]: g for g in given}.values())
+    assert (parsed.observations["quantity"] == "pm2p5").sum() == want > 1000
+    assert (parsed.observations["time"] == np.datetime64("2018-02-19T23:00")).mean() > 0.9
+    assert parsed.stations.set_index("station").loc["cnemc:1001A", "latitude"] == 39.8673
 
 
 def test_golden_times(shared):
