@@ -95,7 +95,7 @@ def units_of(intake: Intake, feed: Feed) -> frozenset[Unit]:
         they could not be told
     """
     stations = intake.store.stations(intake.world)
-    network = stations["station"].str.partition(":")[0]
+    network = stations["station"].str.split(":").str[0]
     try:
         return frozenset(feed.units(stations[network.isin(feed.networks)].reset_index(drop=True)))
     except Exception as error:
