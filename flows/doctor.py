@@ -1,0 +1,107 @@
+"""Looking an installation over before it is relied on: folder, disk, ledger, policy, recipients, keys."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from alerts.policy import load_policy
+from alerts.recipients import load_recipients
+from flows.workspace import Workspace
+from pipeline.errors import SameairError
+from pipeline.ledger.audit import verify_audit
+
+Verdict = Literal["ok", "note", "warning", "trouble"]
+
+FREE_BYTES: Final = 2 * 2**30
+"""Less free space than this is a warning: a year of live observations takes less than half of it."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at: what was found, and what to do."""
+
+    subject: str
+    verdict: Verdict
+    found: str
+    remedy: str = ""
+
+
+def local_checks(ws: Workspace) -> list[Check]:
+    """Look at what needs no network; nothing is changed but an empty file written and removed."""
+    checks: list[Callable[[Workspace], Check]] = [_folder, _space, _ledger, _audit, _policy, _recipients]
+    return [_guarded(check, ws) for check in [*checks, _operator, _keys]]
+
+
+def _guarded(check: Callable[[Workspace], Check], ws: Workspace) -> Check:
+    """Turn an error of a check into what it found."""
+    subject = check.__name__.strip("_")
+    try:
+        return check(ws)
+    except (SameairError, OSError) as error:
+        return Check(subject, "trouble", str(error), "see docs/operations.md")
+
+
+def _folder(ws: Workspace) -> Check:
+    folder = ws.settings.data_dir.resolve()
+    probe = folder / f".doctor-{os.getpid()}"
+    probe.touch()
+    probe.unlink()
+    return Check("folder", "ok", f"{folder} can be written")
+
+
+def _space(ws: Workspace) -> Check:
+    free = shutil.disk_usage(ws.settings.data_dir).free
+    verdict: Verdict = "ok" if free >= FREE_BYTES else "warning"
+    return Check("space", verdict, f"{free / 2**30:.1f} GiB free", "" if verdict == "ok" else "make room")
+
+
+def _ledger(ws: Workspace) -> Check:
+    with ws.ledger.read() as conn:
+        conn.exec_driver_sql("SELECT 1")
+    worlds = ", ".join(ws.store.worlds()) or "no observations yet"
+    return Check("ledger", "ok", f"{ws.ledger.engine.url.render_as_string(hide_password=True)}; {worlds}")
+
+
+def _audit(ws: Workspace) -> Check:
+    with ws.ledger.read() as conn:
+        report = verify_audit(conn)
+    if report.ok:
+        return Check("audit", "ok", f"trail of {report.rows} rows is whole")
+    return Check("audit", "trouble", report.message, "restore the ledger from a backup")
+
+
+def _policy(ws: Workspace) -> Check:
+    policy = load_policy(ws.settings.policy_file)
+    if policy.agreed_by:
+        return Check("policy", "ok", f"agreed by {', '.join(policy.agreed_by)}")
+    found = "the policy is a proposal that no party has agreed to: warnings carry CAP status Test"
+    return Check("policy", "note", found, "set SAMEAIR_POLICY_FILE to the agreed one")
+
+
+def _recipients(ws: Workspace) -> Check:
+    found = load_recipients(ws.settings.recipients_file)
+    drill = "" if ws.settings.recipients_file else " of the packaged drill list"
+    return Check("recipients", "note" if drill else "ok", f"{len(found)} recipients{drill}")
+
+
+def _operator(ws: Workspace) -> Check:
+    if ws.settings.operator_address:
+        return Check("operator", "ok", f"told by {ws.settings.channel} at {ws.settings.operator_address}")
+    remedy = "set SAMEAIR_OPERATOR_ADDRESS"
+    return Check("operator", "warning", "nobody is told when a source fails", remedy)
+
+
+def _keys(ws: Workspace) -> Check:
+    """Private keys may be read by their owner alone."""
+    folder = ws.settings.keys_dir
+    private = [p for p in folder.rglob("*") if p.is_file() and b"PRIVATE KEY" in p.read_bytes()[:200]]
+    open_ones = [p.name for p in private if p.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
+    if open_ones:
+        remedy = f"chmod 600 the files in {folder}"
+        return Check("keys", "trouble", f"others can read {', '.join(open_ones)}", remedy)
+    return Check("keys", "ok", f"{len(private)} private keys, readable by their owner alone")
