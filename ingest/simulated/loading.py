@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import pandas as pd
 
-from ingest import cnemc
+from ingest import cnemc, open_meteo
 from ingest.simulated.network import NOTE
 from ingest.simulated.services import WINDOW_HOURS
 from ingest.simulated.world import SimulatedWorld
@@ -84,7 +84,14 @@ def simulated_sources(world: SimulatedWorld) -> list[Source]:
         return found
 
     def weather(now: datetime) -> list[RawAnswer]:
-        payload = world.answer("open_meteo", "forecast", now, {"past_days": "1"})
+        asked = {
+            "latitude": ",".join(str(p.latitude) for p in open_meteo.POINTS),
+            "longitude": ",".join(str(p.longitude) for p in open_meteo.POINTS),
+            "hourly": ",".join((*open_meteo.VARIABLE_MAP, *open_meteo.WIND_FIELDS)),
+            "past_days": "1",
+            "forecast_days": "1",
+        }
+        payload = world.answer("open_meteo", "forecast", now, asked)
         return [RawAnswer("open_meteo", payload, "hourly weather", now, {"note": NOTE})]
 
     asked = {"airkorea": korea, "cnemc": china, "open_meteo": weather}
