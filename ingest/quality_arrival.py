@@ -8,11 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ingest.quality import Flags, flag_series, worst
-from pipeline.names import QC_NOT_EVALUATED
+from ingest.quality import FLAT_HOURS, STEP_LIMITS, Flags, flag_series, range_flags, worst
+from ingest.quality_grid import as_grids
+from ingest.quality_hourly import LIMITS, arrival_flags
+from ingest.quality_network import find_near
+from ingest.quality_pair import pair_flags
 from pipeline.schema import OBSERVATION_COLUMNS
 
 _COLUMNS: Final = list(OBSERVATION_COLUMNS)
+WITH_HISTORY: Final = frozenset(LIMITS) | frozenset(STEP_LIMITS) | frozenset(FLAT_HOURS)
+"""Quantities that are judged by earlier values, too; of the others ``recent`` needs no rows."""
 
 
 def flag_arrivals(rows: pd.DataFrame, recent: pd.DataFrame, stations: pd.DataFrame) -> pd.DataFrame:
@@ -44,26 +49,60 @@ def flag_arrivals(rows: pd.DataFrame, recent: pd.DataFrame, stations: pd.DataFra
     if not len(rows):
         return rows
     fresh = rows[_COLUMNS].assign(place=np.arange(len(rows)))
-    known = recent[_COLUMNS].assign(place=-1) if len(recent) else fresh[:0]
-    table = pd.concat([known, fresh], ignore_index=True) if len(known) else fresh
-    table = table[table["value"].notna()]
-    table = table.drop_duplicates(["station", "quantity", "time"], keep="last")
-    table = table.sort_values(["quantity", "station", "time"], kind="stable", ignore_index=True)
-    found = _series_flags(table)
+    known = recent.loc[recent["quantity"].isin(WITH_HISTORY), _COLUMNS].assign(place=-1)
+    table = pd.concat([known, fresh]) if len(known) else fresh
+    table = table[np.isfinite(table["value"])]
+    table = table.drop_duplicates(["station", "quantity", "time"], keep="last").reset_index(drop=True)
+    found = judged(table, stations)
     place = table["place"].to_numpy()
-    qc = rows["qc"].to_numpy().astype("int8")
-    mine = place >= 0
-    flags = np.zeros(len(rows), "int8")
-    flags[place[mine]] = found[mine]
-    judged = np.where(qc == QC_NOT_EVALUATED, 0, qc).astype("int8")
-    return rows.assign(qc=worst(judged, flags))
+    flags = np.zeros(len(rows), np.int8)
+    flags[place[place >= 0]] = found[place >= 0]
+    return rows.assign(qc=worst(rows["qc"].to_numpy().astype(np.int8), flags))
 
 
-def _series_flags(table: pd.DataFrame) -> Flags:
-    out = np.zeros(len(table), "int8")
-    station: npt.NDArray[np.integer] = pd.factorize(table["station"])[0]
-    for quantity, where in table.groupby("quantity", sort=False).indices.items():
-        part = table.iloc[where]
-        times, values = part["time"].to_numpy(), part["value"].to_numpy()
-        out[where] = flag_series(str(quantity), values, times, station[where])
-    return out
+def judged(table: pd.DataFrame, stations: pd.DataFrame) -> Flags:
+    """Return the flag that each row of a table gets by the rows of the same and of earlier hours.
+
+    Parameters
+    ----------
+    table : OBSERVATION_COLUMNS, each key once, none missing; its own ``qc`` plays no part
+
+    Examples
+    --------
+    >>> from pipeline.schema import STATION_COLUMNS
+    >>> rows = pd.DataFrame({"station": "a:1", "quantity": ["pm2p5", "pm10"], "value": [200.0, 40.0],
+    ...     "time": np.datetime64("2020-01-01T01", "ns"), "qc": np.int8(0)})
+    >>> judged(rows, pd.DataFrame(columns=list(STATION_COLUMNS))).tolist()
+    [1, 1]
+    """
+    flags = np.zeros(len(table), np.int8)
+    codes, quantities = pd.factorize(table["quantity"])
+    for code, quantity in enumerate(quantities):
+        where = np.flatnonzero(codes == code)
+        flags[where] = range_flags(str(quantity), table["value"].to_numpy()[where])
+        if quantity in WITH_HISTORY:
+            flags[where] = worst(flags[where], _history_flags(str(quantity), table.iloc[where], stations))
+    return worst(flags, pair_flags(table, flags))
+
+
+def _history_flags(quantity: str, part: pd.DataFrame, stations: pd.DataFrame) -> Flags:
+    """Judge the rows of one quantity by what came before: in its network if hourly, else by itself."""
+    flags = np.zeros(len(part), np.int8)
+    left = np.ones(len(part), np.bool_)
+    for grid in as_grids(part, stations) if quantity in LIMITS else ():
+        found = arrival_flags(quantity, grid.values, find_near(stations, grid.stations))
+        flags[grid.rows] = grid.of_rows(found)
+        left[grid.rows] = False
+    if left.any():
+        flags[left] = _series_flags(quantity, part[left])
+    return flags
+
+
+def _series_flags(quantity: str, part: pd.DataFrame) -> Flags:
+    """Judge rows that are on no hourly grid, series by series."""
+    station: npt.NDArray[np.integer] = pd.factorize(part["station"])[0]
+    times = part["time"].to_numpy()
+    order = np.lexsort((times, station))
+    flags = np.zeros(len(part), np.int8)
+    flags[order] = flag_series(quantity, part["value"].to_numpy()[order], times[order], station[order])
+    return flags
