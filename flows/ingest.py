@@ -1,36 +1,48 @@
-"""Step 1 of a cycle: every source asked once, each failing alone."""
+"""Step 1 of a cycle, and hourly: every source asked for what it owes us, each failing alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
-import requests
+from filelock import FileLock, Timeout
 
+from flows.live import EXCHANGE, feeds_of, forecasts_of, http_of
 from flows.plan import CyclePlan
 from flows.workspace import Workspace, reporter
 from ingest.archives import ImportReport, import_archive
-from ingest.simulated.loading import ingest_history, simulated_sources, store_collected
+from ingest.asking import FeedReport
+from ingest.collect import collect_all
+from ingest.simulated.loading import ingest_history, ingest_recent
 from ingest.simulated.world import SimulatedWorld, make_world
-from ingest.sources import Collected, Source, collect_all, live_sources
-from pipeline.errors import BadPayload, ContractError
+from ingest.storing import Intake
+from pipeline.names import MEASURED
 from pipeline.observations import ObservationStore
+from pipeline.times import iso
 
 SNAPSHOT_AFTER = timedelta(minutes=1)
 """How long after the sources were asked the snapshot of a simulated cycle is taken."""
+LONGEST_WAIT = 900
+"""How long to wait for another process that is asking the sources [s]; a cycle then goes on without."""
 
 
 @dataclass(frozen=True)
 class SourceReport:
-    """What one source gave in this cycle: rows read, and what went wrong in one line each."""
+    """What one source gave: answers and rows read, rows that were new or changed, and what went wrong.
+
+    ``notes`` are no failures: what is not published yet, rows left out or held, hours that are gone for good.
+    """
 
     source: str
     rows: int
     answers: int
     errors: tuple[str, ...]
+    stored: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=2)
@@ -46,14 +58,12 @@ def simulated_world(seed: int, quiet_season: bool) -> SimulatedWorld:
 def ingest(ws: Workspace, plan: CyclePlan) -> list[SourceReport]:
     """Take in what is there for a cycle; running it again adds nothing.
 
-    A simulated world is loaded with two years of history and then asked for its last day through the
-    services' wire formats. In a live cycle the real services are asked if the settings say so; archives of
+    A simulated world is loaded with two years of history and then asked for its last hours by the real feeds.
+    In a live cycle the real services are asked if the settings say so (:func:`ingest_live`); archives of
     measurements come in by `sameair import-archive`. A simulated world's store keeps that world's time.
     """
-    if plan.mode == "live" and ws.settings.live_sources:
-        key = ws.settings.airkorea_key.get_secret_value()
-        with requests.Session() as session:
-            return _collect(ws, ws.store, live_sources(session, key), plan.world, ws.clock())
+    if plan.mode == "live":
+        return ingest_live(ws)
     if plan.mode != "simulated":
         return []
     world = simulated_world(plan.seed, plan.quiet_season)
@@ -62,32 +72,78 @@ def ingest(ws: Workspace, plan: CyclePlan) -> list[SourceReport]:
     store = ObservationStore(ws.settings.observations_dir, ws.ledger, clock=lambda: asked_at)
     done = iter(range(1, 4))
     ingest_history(world, store, progress=lambda _: tell("loading two years of history", next(done), 3))
-    return _collect(ws, store, simulated_sources(world), plan.world, asked_at)
+    return by_source(ingest_recent(world, store, asked_at, ws.settings.quarantine_dir))
 
 
-def _collect(
-    ws: Workspace, store: ObservationStore, sources: Sequence[Source], world: str, now: datetime
+def ingest_live(
+    ws: Workspace, *, services: bool | None = None, only: Sequence[str] = ()
 ) -> list[SourceReport]:
-    """Ask sources one after the other and store what each gave; answers that cannot be read are kept."""
-    found = collect_all(sources, now, ws.settings.quarantine_dir)
-    found = [_stored(collected, store, world) for collected in found]
-    return [
-        SourceReport(c.source, len(c.observations), c.answers, tuple(str(e) for e in c.errors)) for c in found
+    """Ask the sources of the measured world for what they owe; one process at a time.
+
+    Parameters
+    ----------
+    services : ask services, not only the folder of exchange files (default: as the settings say)
+    only : names of sources; empty: all
+    """
+    asked = ws.settings.live_sources if services is None else services
+    feeds = [
+        f for f in feeds_of(ws, MEASURED) if (asked or _is_folder(f.name)) and (not only or f.source in only)
     ]
-
-
-def _stored(collected: Collected, store: ObservationStore, world: str) -> Collected:
-    """Store what a source gave; rows that break the contract count as this source's error alone."""
+    if not feeds:
+        return []
+    ws.settings.data_dir.mkdir(parents=True, exist_ok=True)
     try:
-        store_collected(collected, store, world)
-    except ContractError as error:
-        trouble = BadPayload(
-            collected.source, str(error), remedy="tell a developer; nothing of it was stored"
+        with FileLock(ws.settings.data_dir / "ingest.lock", timeout=LONGEST_WAIT):
+            tell, http = reporter.get(), http_of(ws)
+            names = sorted({feed.source for feed in feeds})
+            done = iter(range(1, len(names) + 1))
+            intake = Intake(ws.store, MEASURED, ws.settings.quarantine_dir, forecasts_of(ws))
+            tell("asking the sources", 0, len(names))
+            found = collect_all(
+                intake,
+                http,
+                feeds,
+                ws.clock(),
+                progress=lambda _: tell("asking the sources", next(done), len(names)),
+            )
+    except Timeout:
+        return [SourceReport("sources", 0, 0, ("another process has long been asking the sources",))]
+    return by_source(found)
+
+
+def _is_folder(feed: str) -> bool:
+    """Tell whether a feed only looks into a folder of this machine."""
+    return feed == f"{EXCHANGE}.inbox"
+
+
+def by_source(found: Sequence[FeedReport]) -> list[SourceReport]:
+    """Sum up the reports of feeds by source."""
+    reports = []
+    for source, group in groupby(sorted(found, key=lambda r: r.source), key=lambda r: r.source):
+        parts = list(group)
+        reports.append(
+            SourceReport(
+                source,
+                sum(p.read for p in parts),
+                sum(p.answers for p in parts),
+                tuple(str(e) for p in parts for e in p.errors),
+                sum(p.rows for p in parts),
+                tuple(str(n) for p in parts for n in p.notes) + tuple(gone(p) for p in parts if p.lost),
+            )
         )
-        return replace(
-            collected, errors=(*collected.errors, trouble), observations=collected.observations[:0]
-        )
-    return collected
+    return reports
+
+
+def gone(report: FeedReport) -> str:
+    """Say in one line what a feed can no longer give.
+
+    >>> from pipeline.times import parse_instant
+    >>> hours = (("", parse_instant("2025-01-01T03:00")), ("", parse_instant("2025-01-01T04:00")))
+    >>> gone(FeedReport("cnemc.hourly", "cnemc", "ok", lost=hours))
+    'cnemc.hourly: 2 gone for good, 2025-01-01T03:00:00Z to 2025-01-01T04:00:00Z'
+    """
+    hours = [hour for _, hour in report.lost]
+    return f"{report.feed}: {len(hours)} gone for good, {iso(min(hours))} to {iso(max(hours))}"
 
 
 def trouble_with(report: SourceReport) -> str:

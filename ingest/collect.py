@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ingest.asking import FeedReport, Round
-from ingest.due import due_hours, lost_hours
+from ingest.due import FIRST_BACKFILL, due_hours, lost_hours
 from ingest.feeds import WHOLE, Due, Feed, Hour, Unit
 from ingest.retry import retry_held
 from ingest.storing import Intake, units_of
@@ -43,12 +43,14 @@ def collect_all(
     feeds: Sequence[Feed],
     now: datetime,
     *,
+    backfill: timedelta = FIRST_BACKFILL,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[FeedReport]:
     """Ask every feed for what it owes us at ``now``; returns a report of each, in the order of ``feeds``.
 
     Parameters
     ----------
+    backfill : how far before its first attempt a feed is asked
     progress : told each source that is done
 
     Raises
@@ -62,7 +64,10 @@ def collect_all(
     found: dict[str, FeedReport] = {}
     if groups:
         with ThreadPoolExecutor(len(groups), thread_name_prefix="source") as pool:
-            waiting = {pool.submit(_collect_source, intake, http, g, now): name for name, g in groups.items()}
+            waiting = {
+                pool.submit(_collect_source, intake, http, g, now, backfill): name
+                for name, g in groups.items()
+            }
             for done in as_completed(waiting):
                 progress(waiting[done])
         for done in waiting:
@@ -70,14 +75,18 @@ def collect_all(
     return [found[feed.name] for feed in feeds]
 
 
-def _collect_source(intake: Intake, http: Http, feeds: Sequence[Feed], now: datetime) -> list[FeedReport]:
+def _collect_source(
+    intake: Intake, http: Http, feeds: Sequence[Feed], now: datetime, backfill: timedelta
+) -> list[FeedReport]:
     """Ask the feeds of one source in turn; then try what was held for stations that are listed by now."""
-    found = [collect_feed(intake, http, feed, now) for feed in feeds]
+    found = [collect_feed(intake, http, feed, now, backfill) for feed in feeds]
     freed = retry_held(intake, feeds)
     return [replace(report, rows=report.rows + freed.get(report.feed, 0)) for report in found]
 
 
-def collect_feed(intake: Intake, http: Http, feed: Feed, now: datetime) -> FeedReport:
+def collect_feed(
+    intake: Intake, http: Http, feed: Feed, now: datetime, backfill: timedelta = FIRST_BACKFILL
+) -> FeedReport:
     """Ask one feed for what it owes us at ``now`` and store it; a failure is reported, never raised.
 
     Raises
@@ -87,7 +96,7 @@ def collect_feed(intake: Intake, http: Http, feed: Feed, now: datetime) -> FeedR
     """
     began = time.monotonic()
     try:
-        plan = plan_feed(intake, feed, now)
+        plan = plan_feed(intake, feed, now, backfill)
     except SourceError as error:
         return FeedReport(feed.name, feed.source, "failed", errors=(error,))
     if not plan.due.hours:
@@ -112,7 +121,7 @@ def collect_feed(intake: Intake, http: Http, feed: Feed, now: datetime) -> FeedR
     return report
 
 
-def plan_feed(intake: Intake, feed: Feed, now: datetime) -> Plan:
+def plan_feed(intake: Intake, feed: Feed, now: datetime, backfill: timedelta = FIRST_BACKFILL) -> Plan:
     """Decide what to ask a feed for, and put what is gone for good on record."""
     units = units_of(intake, feed)
     keeps = feed.timing.keeps
@@ -122,11 +131,11 @@ def plan_feed(intake: Intake, feed: Feed, now: datetime) -> Plan:
         answered = read_answered(conn, intake.world, feed.name, last - keeps)
         known = first_known(conn, intake.world, feed.name) if ends else {}
     if ends is None:
-        return Plan(Due(now, due_hours(feed.timing, sorted(units), answered, now, None)), units)
+        return Plan(Due(now, due_hours(feed.timing, sorted(units), answered, now, None, backfill)), units)
     expected = {u: max(ends[0], known.get(u, ends[0])) for u in units if u == WHOLE or u in known}
     lost = lost_hours(feed.timing, expected, answered, now, last)
     if lost:
         with intake.ledger.write() as conn:
             lost = note_gaps(conn, intake.world, feed.name, lost, now)
-    due = Due(now, due_hours(feed.timing, sorted(units), answered, now, ends[0]))
+    due = Due(now, due_hours(feed.timing, sorted(units), answered, now, ends[0], backfill))
     return Plan(due, units, tuple(lost), last - keeps - FORGET)

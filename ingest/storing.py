@@ -20,6 +20,7 @@ from pipeline.ledger import Ledger
 from pipeline.observations import ObservationStore
 from pipeline.schema import OBSERVATION_COLUMNS, check_observations
 from pipeline.times import Clock, from_ns, to_ns
+from pipeline.weather_schema import check_previous_runs, check_weather_forecast, is_previous_runs
 
 KEYS: Final = ["station", "quantity", "time"]
 RECENT: Final = timedelta(hours=48)
@@ -78,6 +79,8 @@ def read_answer(feed: Feed, answer: RawAnswer) -> Parsed:
             raise ValueError("a station without an interval length")
         for bulletin in parsed.bulletins:
             check_bulletin(bulletin)
+        for dataset in parsed.forecasts:
+            (check_previous_runs if is_previous_runs(dataset) else check_weather_forecast)(dataset)
     except SourceError:
         raise
     except Exception as error:

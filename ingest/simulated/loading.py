@@ -1,27 +1,39 @@
-"""How a simulated world gets into the store: its history in bulk, its last day through the wire formats."""
+"""How a simulated world gets into the store: its history in bulk, its last hours by the real feeds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
 import pandas as pd
 
-from ingest import cnemc, open_meteo
+from ingest import airkorea, cnemc, open_meteo
+from ingest.asking import FeedReport
+from ingest.collect import collect_all
+from ingest.feeds import Feed, RawAnswer, SourceConfig
 from ingest.simulated.network import NOTE
-from ingest.simulated.services import WINDOW_HOURS
+from ingest.simulated.twin import twin_session
 from ingest.simulated.world import SimulatedWorld
-from ingest.sources import STATION_LIST, Collected, HttpSource, RawAnswer, Source, collect_all, parse_answer
+from ingest.sources import ANY_KEY
+from ingest.storing import Intake
+from ingest.wire import Parsed
+from pipeline.http import PoliteHttp
+from pipeline.observations import ObservationStore
 from pipeline.times import HOUR
 
 ASSUMED_DELAY: Final = timedelta(minutes=25)
 """History counts as received this long after each interval's end; the services publish within 20 minutes."""
+LAST_HOURS: Final = 19
+"""How many hours the services are asked for; a day's answer of AirKorea surely holds them."""
+ASKED: Final = ("airkorea.stations", "airkorea.hourly", "cnemc.hourly", "open_meteo.weather")
+"""The feeds that a simulated world has."""
 
 
 class Store(Protocol):
-    """The part of ``pipeline.observations.ObservationStore`` that is needed here."""
+    """The part of ``pipeline.observations.ObservationStore`` that history needs."""
 
     def append(
         self, rows: pd.DataFrame, *, source: str, world: str, assumed_delay: timedelta | None = None
@@ -35,11 +47,11 @@ class Store(Protocol):
 def ingest_history(
     world: SimulatedWorld, store: Store, *, progress: Callable[[str], None] | None = None
 ) -> int:
-    """Load the two years before the last day, as an archive with assumed receipt; returns the rows given.
+    """Load the two years before the last hours, as an archive with assumed receipt; returns the rows given.
 
-    It ends where the services' last day begins (:func:`ingest_recent`), so no value is given twice.
+    It ends where the services are asked (:func:`ingest_recent`), so no value is given twice.
     """
-    until = world.end - WINDOW_HOURS * HOUR
+    until = world.end - LAST_HOURS * HOUR
     rows = 0
     tables = {"": world.observations(world.start, until), "open_meteo": world.weather(world.start, until)}
     for source in ("airkorea", "cnemc", "open_meteo"):
@@ -60,58 +72,36 @@ def ingest_history(
     return rows
 
 
-def simulated_sources(world: SimulatedWorld) -> list[Source]:
-    """Return the three services of a world, asked as a node does that was away for a day.
+def simulated_feeds() -> list[Feed]:
+    """Return the real feeds of the three services; every station says that it is simulated.
 
-    AirKorea is asked station by station for its last day, CNEMC hour by hour, Open-Meteo since yesterday.
+    >>> [feed.name for feed in simulated_feeds()] == list(ASKED)
+    True
     """
-
-    def korea(now: datetime) -> list[RawAnswer]:
-        listed = world.answer("airkorea", "getMsrstnList", now)
-        found = [RawAnswer("airkorea", listed, STATION_LIST, now, {"note": NOTE})]
-        for name in (s.split(":")[1] for s in world.networks["airkorea"].stations):
-            payload = world.answer("airkorea", "getMsrstnAcctoRltmMesureDnsty", now, {"stationName": name})
-            found.append(RawAnswer("airkorea", payload, f"last day of {name}", now, {"station": name}))
-        return found
-
-    def china(now: datetime) -> list[RawAnswer]:
-        found = []
-        for back in range(WINDOW_HOURS - 1, -1, -1):
-            label = (now - back * HOUR).astimezone(cnemc.CST).strftime("%Y-%m-%d %H:00:00")
-            payload = world.answer("cnemc", "GetAQIHistoryByConditionHis", now, {"date": label})
-            if payload != b"[]":
-                found.append(RawAnswer("cnemc", payload, f"country at {label} CST", now, {"note": NOTE}))
-        return found
-
-    def weather(now: datetime) -> list[RawAnswer]:
-        asked = {
-            "latitude": ",".join(str(p.latitude) for p in open_meteo.POINTS),
-            "longitude": ",".join(str(p.longitude) for p in open_meteo.POINTS),
-            "hourly": ",".join((*open_meteo.VARIABLE_MAP, *open_meteo.WIND_FIELDS)),
-            "past_days": "1",
-            "forecast_days": "1",
-        }
-        payload = world.answer("open_meteo", "forecast", now, asked)
-        return [RawAnswer("open_meteo", payload, "hourly weather", now, {"note": NOTE})]
-
-    asked = {"airkorea": korea, "cnemc": china, "open_meteo": weather}
-    return [HttpSource(name, get, parse_answer) for name, get in asked.items()]
+    config = SourceConfig(key=ANY_KEY)
+    found = {feed.name: feed for source in (airkorea, cnemc, open_meteo) for feed in source.feeds(config)}
+    return [_as_simulated(found[name]) for name in ASKED]
 
 
-def store_collected(collected: Collected, store: Store, world: str) -> int:
-    """Append what a source gave, as received now, and return the rows given."""
-    if len(collected.stations):
-        store.append_stations(collected.stations, source=collected.source, world=world)
-    if len(collected.observations):
-        store.append(collected.observations, source=collected.source, world=world)
-    return len(collected.observations)
+def _as_simulated(feed: Feed) -> Feed:
+    def parse(answer: RawAnswer) -> Parsed:
+        parsed = feed.parse(replace(answer, asked={**answer.asked, "note": NOTE}))
+        notes = [note if note.startswith(NOTE) else NOTE for note in parsed.stations["note"]]
+        return parsed._replace(stations=parsed.stations.assign(note=notes))
+
+    return replace(feed, parse=parse)
 
 
 def ingest_recent(
-    world: SimulatedWorld, store: Store, now: datetime, quarantine_dir: Path
-) -> list[Collected]:
-    """Fetch, read and store the last day through the wire formats; each source may fail alone."""
-    found = collect_all(simulated_sources(world), now, quarantine_dir)
-    for collected in found:
-        store_collected(collected, store, world.name)
-    return found
+    world: SimulatedWorld,
+    store: ObservationStore,
+    now: datetime,
+    quarantine_dir: Path,
+    feeds: list[Feed] | None = None,
+) -> list[FeedReport]:
+    """Ask for the last hours as a node does that was away, and store them; each feed may fail alone."""
+    with twin_session(world, lambda: now) as session:
+        http = PoliteHttp(session, store.ledger, lambda: now, sleep=lambda _: None)
+        intake = Intake(store, world.name, quarantine_dir)
+        asked = simulated_feeds() if feeds is None else feeds
+        return collect_all(intake, http, asked, now, backfill=LAST_HOURS * HOUR)
