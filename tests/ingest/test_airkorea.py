@@ -1,17 +1,30 @@
 """AirKorea's traps: hours to 24:00, strings, missing marks, refusals that look like answers."""
 
+import contextlib
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
-import requests
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest import airkorea
-from pipeline.errors import BadPayload, NotYetAvailable, SourceUnavailable
-from tests.ingest.wire_server import WIRE, serving
+from ingest import airkorea_rows as airkorea
+from ingest.airkorea_alarms import parse_alarms
+from ingest.airkorea_forecast import parse_forecast, parse_over50, parse_weekly
+from ingest.airkorea_gateway import parse_label
+from pipeline.errors import (
+    BadPayload,
+    NotYetAvailable,
+    QuotaSpent,
+    Refused,
+    SourceError,
+    SourceUnavailable,
+)
+
+WIRE = Path(__file__).parent / "wire"
+PM = ("pm2p5", "pm10")
 
 
 def envelope(items, code="00"):
@@ -35,7 +48,7 @@ def item(**changes):
     ],
 )
 def test_labels_are_kst_hour_ends(label, utc):
-    assert airkorea.parse_label(label) == np.datetime64(utc)
+    assert parse_label(label) == np.datetime64(utc)
 
 
 @given(st.datetimes(datetime(2016, 1, 1), datetime(2030, 1, 1)))  # noqa: DTZ001
@@ -43,7 +56,7 @@ def test_every_hour_has_one_label_and_back(when):
     hour = when.replace(minute=0, second=0, microsecond=0)
     end = hour + timedelta(hours=1)
     label = f"{hour:%Y-%m-%d} {hour.hour + 1:02d}:00"
-    assert airkorea.parse_label(label) == np.datetime64(end - timedelta(hours=9))
+    assert parse_label(label) == np.datetime64(end - timedelta(hours=9))
 
 
 @pytest.mark.parametrize(
@@ -62,12 +75,15 @@ def test_every_hour_has_one_label_and_back(when):
 )
 def test_a_label_that_is_no_time_is_refused(label):
     with pytest.raises(BadPayload, match="dataTime"):
-        airkorea.parse_label(label)
+        parse_label(label)
 
 
 def test_all_stations_of_a_province():
-    rows = airkorea.read_measurements(WIRE / "airkorea_ctprvn.json").observations
-    table = {(r.station, r.quantity): (r.time, r.value) for r in rows.itertuples()}
+    parsed = airkorea.read_measurements(WIRE / "airkorea_ctprvn.json")
+    rows = parsed.observations
+    assert parsed.left_out == ()
+    assert len(parsed.covered) == 4  # an hour without values is an answer, too
+    table = {(r.station, r.quantity): (r.time, r.value) for r in rows.itertuples() if r.quantity in PM}
     assert table == {
         ("airkorea:중구", "pm2p5"): (np.datetime64("2025-01-31T15:00"), 38.0),
         ("airkorea:중구", "pm10"): (np.datetime64("2025-01-31T15:00"), 61.0),
@@ -116,10 +132,57 @@ def test_a_station_silent_altogether_gives_no_row():
     assert len(airkorea.parse_measurements(envelope([silent])).observations) == 0
 
 
-@pytest.mark.parametrize("value", ["abc", "1,000", "nan", "inf", True, [3]])
+def test_gases_become_mole_fractions():
+    rows = airkorea.read_measurements(WIRE / "airkorea_ctprvn.json").observations
+    there = rows[rows["station"] == "airkorea:송파구"].set_index("quantity")["value"]
+    assert there.to_dict() == {
+        "sulfur_dioxide_fraction": 4.0,  # 0.004 ppm
+        "carbon_monoxide_fraction": 600.0,
+        "ozone_fraction": 12.0,
+        "nitrogen_dioxide_fraction": 40.0,
+    }
+
+
+@given(st.integers(0, 9999))
+def test_parts_per_million_are_exact_in_parts_per_billion(n):
+    rows = airkorea.parse_measurements(envelope([item(o3Value=f"{n / 10000:.4f}")])).observations
+    assert rows.set_index("quantity").loc["ozone_fraction", "value"] == n / 10
+
+
+def test_a_value_with_a_flag_is_kept_as_suspect():
+    flagged = item(pm25Flag="점검및교정", pm10Flag=None)
+    rows = airkorea.parse_measurements(envelope([flagged])).observations.set_index("quantity")
+    assert rows["qc"].to_dict() == {"pm2p5": 1, "pm10": 0}
+    impossible = airkorea.parse_measurements(envelope([item(pm25Value="-9999", pm25Flag="자료이상")]))
+    assert impossible.observations.set_index("quantity").loc["pm2p5", "qc"] == 2
+
+
+def test_a_row_twice_is_one_row():
+    rows = airkorea.parse_measurements(envelope([item(), item()])).observations
+    assert len(rows) == 2
+
+
+@pytest.mark.parametrize("value", ["abc", "1,000", "nan", "inf", True, [3], 10**400])
 def test_a_value_that_is_no_number_names_its_field(value):
     with pytest.raises(BadPayload, match=r"pm25Value.*quarantine"):
         airkorea.parse_measurements(envelope([item(pm25Value=value)]))
+    mixed = airkorea.parse_measurements(envelope([item(pm25Value=value), item(stationName="종로구")]))
+    assert set(mixed.observations["station"]) == {"airkorea:종로구"}
+    assert [error.field for error in mixed.left_out] == ["pm25Value"]
+
+
+def test_at_most_twenty_bad_rows_are_named():
+    bad = [item(stationName=f"s{n}", pm25Value="x") for n in range(30)]
+    assert len(airkorea.parse_measurements(envelope([*bad, item()])).left_out) == 20
+
+
+def test_an_answer_that_holds_less_than_it_says_is_noticed():
+    said = json.loads(envelope([item()]))
+    said["response"]["body"]["totalCount"] = 640
+    (cut,) = airkorea.parse_measurements(json.dumps(said).encode()).left_out
+    assert "1 of 640 rows" in str(cut)
+    pages = b"[" + envelope([item()]) + b"," + envelope([item(stationName="종로구")]) + b"]"
+    assert airkorea.parse_measurements(pages).observations["station"].nunique() == 2
 
 
 def test_impossible_values_are_flagged_and_kept():
@@ -134,12 +197,13 @@ def xml(code):
 @pytest.mark.parametrize(
     ("payload", "error", "says"),
     [
-        ((WIRE / "airkorea_gateway_30.xml").read_bytes(), SourceUnavailable, "encoded twice"),
-        (xml(22), SourceUnavailable, "midnight"),
+        ((WIRE / "airkorea_gateway_30.xml").read_bytes(), Refused, "encoded twice"),
+        (xml(22), QuotaSpent, "midnight"),
+        (xml(31), Refused, "expired"),
         (xml(99), SourceUnavailable, "later"),
         (xml("03"), NotYetAvailable, "later"),
         (xml(12), BadPayload, "operation"),
-        (envelope([], "22"), SourceUnavailable, "midnight"),
+        (envelope([], "22"), QuotaSpent, "midnight"),
         (b'{"OpenAPI_ServiceResponse":{"cmmMsgHeader":{"returnReasonCode":"30"}}}', SourceUnavailable, "key"),
         (b"<!DOCTYPE html><html>503</html>", SourceUnavailable, "later"),
         (b"<other/>", BadPayload, "quarantine"),
@@ -161,28 +225,56 @@ def test_every_prefix_of_an_answer_is_refused_cleanly():
             airkorea.parse_measurements(whole[:cut])
 
 
-def test_the_request_sends_the_raw_key_and_errors_never_show_it():
-    key = "abc+/=="
-    with serving((WIRE / "airkorea_ctprvn.json").read_bytes()) as (url, asked), requests.Session() as session:
-        for form in (key, "abc%2B%2F%3D%3D"):
-            payload = airkorea.get_measurements(session, form, base_url=url)
-            assert len(airkorea.parse_measurements(payload).observations) == 4
-            assert "serviceKey=abc%2B%2F%3D%3D" in asked[-1][1]
-    with requests.Session() as session, pytest.raises(SourceUnavailable) as caught:
-        airkorea.get_stations(session, key, base_url=url)
-    assert "abc" not in str(caught.value)
-    assert caught.value.__suppress_context__
+PARSERS = (
+    airkorea.parse_measurements,
+    airkorea.parse_stations,
+    parse_forecast,
+    parse_weekly,
+    parse_over50,
+    parse_alarms,
+)
+ITEM = {
+    **item(),
+    "dataTime": "2025-01-31 17시 발표",
+    "informCode": "PM25",
+    "informData": "2025-02-01",
+    "informGrade": "서울 : 나쁨",
+    "presnatnDt": "2025-01-31",
+    "frcstOneDt": "2025-02-03",
+    "frcstOneCn": "서울 : 낮음, 신뢰도 : 높음",
+    "seoul50Over": "O",
+    "itemCode": "PM25",
+    "districtName": "서울",
+    "moveName": "서울권역",
+    "issueGbn": "주의보",
+    "issueDate": "2025-01-31",
+    "issueTime": "24:00",
+    "issueVal": "80",
+    "addr": "서울 중구",
+    "dmX": "37.5",
+    "dmY": "127.0",
+}
+VALUE = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8) | st.sampled_from("-:,O"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(ITEM)), inner),
+    max_leaves=6,
+)
 
 
-@pytest.mark.parametrize(("status", "raised"), [(429, True), (503, True), (400, False), (200, False)])
-def test_only_server_trouble_is_read_from_the_status(status, raised):
-    body = (WIRE / "airkorea_gateway_30.xml").read_bytes()
-    with serving(body, status) as (url, _), requests.Session() as session:
-        if raised:
-            with pytest.raises(SourceUnavailable, match=str(status)):
-                airkorea.get_measurements(session, "k", base_url=url)
-        else:
-            assert airkorea.get_measurements(session, "k", base_url=url) == body
+@given(
+    st.binary(max_size=200)
+    | st.dictionaries(st.sampled_from(sorted(ITEM)), VALUE).map(lambda new: envelope([ITEM | new, item() | new]))
+    | st.dictionaries(st.sampled_from(["items", "totalCount", "item"]), VALUE).map(
+        lambda body: json.dumps({"response": {"header": {"resultCode": "00"}, "body": body}}).encode()
+    )
+)
+@settings(max_examples=300)
+def test_whatever_comes_only_typed_errors_are_raised(payload):
+    for parse in PARSERS:
+        with contextlib.suppress(SourceError):
+            parsed = parse(payload)
+            assert all(bulletin.digest for bulletin in parsed.bulletins)
+            parsed.stations.to_json()
 
 
 def test_public_samples(shared):
@@ -190,7 +282,8 @@ def test_public_samples(shared):
     rows = airkorea.read_measurements(
         folder / "getCtprvnRltmMesureDnsty_seoul_20240306_excerpt.json"
     ).observations
-    assert rows["value"].tolist() == [8.0, 22.0, 2.0, 6.0]
+    assert rows[rows["quantity"].isin(PM)]["value"].tolist() == [8.0, 22.0, 2.0, 6.0]
+    assert rows[rows["quantity"] == "nitrogen_dioxide_fraction"]["value"].tolist() == [26.0, 17.0]
     assert (rows["time"] == np.datetime64("2024-03-06T03:00")).all()
     one = airkorea.read_measurements(folder / "getMsrstnAcctoRltmMesureDnsty_2400.json", "x").observations
     assert (one["time"] == np.datetime64("2025-05-09T15:00")).all()
@@ -207,4 +300,4 @@ def test_golden_times(shared):
     assert rows
     for row in rows:
         want = datetime.fromisoformat(row["utc"]).astimezone(UTC).replace(tzinfo=None)
-        assert airkorea.parse_label(row["raw"]) == np.datetime64(want)
+        assert parse_label(row["raw"]) == np.datetime64(want)
