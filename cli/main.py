@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from cli.commands import archive, audit, cycle, hindcast, pages, status, upkeep, warnings
+from cli.commands import archive, audit, cycle, hindcast, pages, sources, status, upkeep, warnings
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (cycle, archive, hindcast, status, pages):
+for group in (cycle, archive, hindcast, status, sources, pages):
     group.register(app)
 app.add_typer(warnings.app, name="warnings")
 app.add_typer(audit.app, name="audit")

@@ -60,6 +60,21 @@ class FeedHealth:
         """Return how bad it is, 0 to 3."""
         return SEVERITY[self.state]
 
+    def row(self, now: datetime) -> dict[str, str | int]:
+        """Return what a table shows of it at an instant."""
+        age = "" if self.newest is None else f"{(now - self.newest).total_seconds() / 3600:.1f} h"
+        return {
+            "feed": self.feed,
+            "state": self.state,
+            "last success": "" if self.last_success is None else iso(self.last_success),
+            "newest": "" if self.newest is None else iso(self.newest),
+            "age": age,
+            "requests left": ", ".join(f"{n} this {period}" for period, n in self.quota_left.items()),
+            "quarantine": self.quarantined,
+            "gone": self.gone,
+            "trouble": self.trouble,
+        }
+
 
 @dataclass(frozen=True)
 class Coverage:
@@ -74,6 +89,17 @@ class Coverage:
     def share(self) -> float:
         """Return the share that is there; NaN where no station is known."""
         return self.held / (self.stations * 24) if self.stations else float("nan")
+
+    def row(self) -> dict[str, str | int]:
+        """Return what a table shows of it."""
+        share = f"{self.share:.0%}" if self.stations else ""
+        return {
+            "city": self.city,
+            "network": self.network,
+            "stations": self.stations,
+            "values": self.held,
+            "share": share,
+        }
 
 
 def health_of(ws: Workspace, feeds: Sequence[Feed], world: str, now: datetime) -> list[FeedHealth]:
