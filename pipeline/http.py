@@ -94,7 +94,7 @@ class Http(Protocol):
 class Patience:
     """How long one request may take [s] and how often it is tried.
 
-    ``read_s`` is between two pieces of an answer, ``total_s`` from the first try to the end of the last;
+    ``read_s`` is between two pieces of an answer, ``total_s`` holds for all tries without the pauses;
     ``longest_wait_s`` is how long a service's limit may make us wait before it counts as spent.
     """
 
@@ -147,7 +147,7 @@ class PoliteHttp:
         retrying = Retrying(
             stop=lambda state: self._enough(state, deadline),
             wait=self._backoff,
-            sleep=self.sleep,
+            sleep=lambda wait_s: self._pause(wait_s, deadline),
             retry=retry_if_exception_type(_Again),
             reraise=True,
         )
@@ -185,15 +185,19 @@ class PoliteHttp:
 
     def _enough(self, state: RetryCallState, deadline: Deadline) -> bool:
         """Tell whether to give up: tries or time are used up, or the service wants a longer pause."""
-        wait_s = _told(state) or 0.0
-        if wait_s > self.patience.longest_wait_s or state.attempt_number >= self.patience.tries:
+        if (_told(state) or 0.0) > self.patience.longest_wait_s:
             return True
-        return deadline.left() <= wait_s
+        return state.attempt_number >= self.patience.tries or deadline.left() <= 0
 
     def _backoff(self, state: RetryCallState) -> float:
         """Return how long to wait: as the service says, else twice as long each time, with full jitter."""
         most = self.patience.first_wait_s * 2 ** (state.attempt_number - 1)
         return (_told(state) or 0.0) + self.rng.uniform(0, min(most, self.patience.longest_backoff_s))
+
+    def _pause(self, wait_s: float, deadline: Deadline) -> None:
+        """Wait; pauses are no part of the time that a request may take."""
+        self.sleep(wait_s)
+        deadline.at += wait_s
 
     def _once(self, service: Service, request: Request, deadline: Deadline) -> bytes:
         """Make one try: count it, send it, judge the answer."""
@@ -217,8 +221,7 @@ class PoliteHttp:
             if wait_s > self.patience.longest_wait_s or waited == WAITS:
                 what = f"the {full.allowed} requests of this {full.kind} are used"
                 raise QuotaSpent(service.source, what, until=full.until, remedy=_again_at(full.until))
-            self.sleep(wait_s)
-            deadline.at += wait_s
+            self._pause(wait_s, deadline)
 
     def _count(self, service: Service, now: datetime) -> Period | None:
         with self.ledger.read() as conn:
