@@ -1,0 +1,272 @@
+"""GRIB 2 messages of regular grids: apart, cut down to an area, and as arrays; read by ecCodes where it is.
+
+ecCodes comes with the extra ``grib``; without it everything here that needs it raises Refused, which says so.
+What is handed to the library has passed a check of its sections, so that no garbage reaches its decoder.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.wire import REMEDY
+from pipeline.errors import BadPayload, Refused
+
+INSTALL: Final = "install the extra: pip install 'sameair[grib]'"
+START: Final = b"GRIB"
+END: Final = b"7777"
+MOST_POINTS: Final = 8_000_000
+SHORTEST: Final = 100
+DEGREES_ARE: Final = 1e-6
+BITS: Final = 16
+
+Floats = npt.NDArray[np.float64]
+
+
+class Area(NamedTuple):
+    """A box [degrees] and how far apart its points are wanted."""
+
+    west: float
+    east: float
+    south: float
+    north: float
+    spacing: float
+
+
+class GridField(NamedTuple):
+    """One field: what, on which level [hPa], of which run and lead [h], values over (latitude, longitude)."""
+
+    param: str
+    level: int
+    run: datetime
+    lead: int
+    latitude: Floats
+    longitude: Floats
+    values: Floats
+
+
+def can_read() -> bool:
+    """Tell whether ecCodes is installed.
+
+    >>> can_read() in (True, False)
+    True
+    """
+    return importlib.util.find_spec("eccodes") is not None
+
+
+def _library(source: str) -> Any:
+    """Return ecCodes; imported here because it takes long and is optional."""
+    try:
+        return importlib.import_module("eccodes")
+    except (ImportError, RuntimeError, OSError) as error:
+        raise Refused(source, f"GRIB cannot be read here ({type(error).__name__})", remedy=INSTALL) from None
+
+
+def messages(payload: bytes, source: str) -> list[bytes]:
+    """Return the GRIB 2 messages that follow each other in some bytes.
+
+    Raises
+    ------
+    BadPayload
+        anything else in between, or a message whose sections do not add up
+
+    Examples
+    --------
+    >>> messages(b"", "ecmwf")
+    []
+    >>> messages(b"<html>", "ecmwf")
+    Traceback (most recent call last):
+    pipeline.errors.BadPayload: ecmwf: no GRIB 2 message at byte 0; ...
+    """
+    found = []
+    at = 0
+    while at < len(payload):
+        head = payload[at : at + 16]
+        length = int.from_bytes(head[8:16], "big")
+        message = payload[at : at + length]
+        if head[:4] != START or head[7:8] != b"\x02" or length < SHORTEST or not _adds_up(message, length):
+            raise BadPayload(source, f"no GRIB 2 message at byte {at}", remedy=REMEDY)
+        found.append(message)
+        at += length
+    return found
+
+
+def _adds_up(message: bytes, length: int) -> bool:
+    """Tell whether sections 1 … 7 fill a message, in order, and the grid is a plain one of sane size."""
+    if len(message) != length or message[-4:] != END:
+        return False
+    at, seen = 16, []
+    while at < length - 4:
+        size = int.from_bytes(message[at : at + 4], "big")
+        number = message[at + 4]
+        if size < 5 or at + size > length - 4:
+            return False
+        seen.append(number)
+        if number == 3 and not _plain_grid(message[at : at + size]):
+            return False
+        at += size
+    return at == length - 4 and seen in ([1, 3, 4, 5, 6, 7], [1, 2, 3, 4, 5, 6, 7])
+
+
+def _plain_grid(section: bytes) -> bool:
+    """Tell whether section 3 is template 3.0 (regular in latitude and longitude) with the points it says."""
+    if len(section) < 72 or int.from_bytes(section[12:14], "big") != 0:
+        return False
+    points, columns, lines = (int.from_bytes(section[at : at + 4], "big") for at in (6, 30, 34))
+    return 0 < points <= MOST_POINTS and columns * lines == points
+
+
+class _Open:
+    """A message that ecCodes has open; closed at the end of ``with``."""
+
+    def __init__(self, message: bytes, source: str) -> None:
+        self.codes, self._message, self._source = _library(source), message, source
+
+    def __enter__(self) -> _Open:
+        self.handle = self.codes.codes_new_from_message(self._message)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.codes.codes_release(self.handle)
+
+    def get(self, key: str) -> Any:
+        return self.codes.codes_get(self.handle, key)
+
+
+def read_field(message: bytes, area: Area, source: str) -> GridField:
+    """Return the part of a field that lies in an area.
+
+    Raises
+    ------
+    Refused
+        ecCodes is not installed
+    BadPayload
+        what the library cannot read, another grid, or one outside the area
+    """
+    library = _library(source)
+    try:
+        with _Open(message, source) as opened:
+            rows, columns, field = _field(opened, area, source)
+    except (library.CodesInternalError, ValueError, TypeError, OverflowError) as error:
+        raise BadPayload(source, f"a field cannot be read ({type(error).__name__})", remedy=REMEDY) from None
+    return field._replace(
+        latitude=field.latitude[rows],
+        longitude=field.longitude[columns],
+        values=field.values[rows][:, columns],
+    )
+
+
+def cut(message: bytes, area: Area, source: str) -> bytes:
+    """Return a message cut down to an area and to its spacing, which is some hundredth of the globe's bytes.
+
+    Raises
+    ------
+    Refused, BadPayload
+        as :func:`read_field`
+    """
+    library = _library(source)
+    try:
+        with _Open(message, source) as opened:
+            rows, columns, field = _field(opened, area, source)
+            return _written(opened, field, rows, columns)
+    except (library.CodesInternalError, ValueError, TypeError, OverflowError) as error:
+        raise BadPayload(source, f"a field cannot be cut ({type(error).__name__})", remedy=REMEDY) from None
+
+
+def _field(
+    opened: _Open, area: Area, source: str
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], GridField]:
+    """Return the whole field, and which rows (north first) and columns of it lie in the area."""
+    said = {key: opened.get(key) for key in ("gridType", "typeOfLevel", "iScansNegatively", "stepUnits")}
+    odd = opened.get("jPointsAreConsecutive") or opened.get("alternativeRowScanning")
+    wanted = {"gridType": "regular_ll", "typeOfLevel": "isobaricInhPa", "iScansNegatively": 0, "stepUnits": 1}
+    if said != wanted or odd:
+        raise BadPayload(source, f"a field of another kind: {str(said)[:120]}", remedy=REMEDY)
+    latitude, longitude = _axes(opened)
+    values = opened.codes.codes_get_values(opened.handle).astype("float64")
+    if opened.get("bitmapPresent"):
+        values[values == opened.get("missingValue")] = np.nan
+    values = values.reshape(latitude.size, longitude.size)
+    rows = _within(latitude, area.south, area.north, area.spacing)[::-1]
+    columns = _within(longitude, area.west, area.east, area.spacing)
+    if not rows.size or not columns.size:
+        raise BadPayload(source, "a field that does not reach our area", field="latitude", remedy=REMEDY)
+    return rows, columns, _described(opened, latitude, longitude, values)
+
+
+def _described(opened: _Open, latitude: Floats, longitude: Floats, values: Floats) -> GridField:
+    day, clock = opened.get("dataDate"), opened.get("dataTime")
+    run = datetime.strptime(f"{day:08d}{clock:04d}", "%Y%m%d%H%M").replace(tzinfo=UTC)
+    lead = int(opened.get("endStep"))
+    if not 0 <= lead <= 24 * 31 or not 1990 <= run.year <= 2199 or run + timedelta(hours=lead) < run:
+        raise ValueError(lead)
+    return GridField(
+        str(opened.get("shortName")), int(opened.get("level")), run, lead, latitude, longitude, values
+    )
+
+
+def _axes(opened: _Open) -> tuple[Floats, Floats]:
+    """Return latitudes and longitudes of the points [degrees], longitudes from -180 to 180."""
+    south = 1.0 if opened.get("jScansPositively") else -1.0
+    first_north, first_east = (
+        float(opened.get(f"{name}OfFirstGridPointInDegrees")) for name in ("latitude", "longitude")
+    )
+    north_step, east_step = (float(opened.get(f"{c}DirectionIncrementInDegrees")) for c in "ji")
+    if not (0 < north_step <= 30 and 0 < east_step <= 30):
+        raise ValueError("increments")
+    latitude = first_north + south * north_step * np.arange(opened.get("Nj"))
+    longitude = (first_east + east_step * np.arange(opened.get("Ni")) + 180.0) % 360.0 - 180.0
+    return np.round(latitude, 6), np.round(longitude, 6)
+
+
+def _within(axis: Floats, low: float, high: float, spacing: float) -> npt.NDArray[np.intp]:
+    """Return the places of an axis in [low, high] on multiples of the spacing, from low to high."""
+    nearest = np.round(axis / spacing) * spacing
+    coarse = axis.size > 1 and abs(axis[1] - axis[0]) >= spacing
+    fits = (axis >= low - DEGREES_ARE) & (axis <= high + DEGREES_ARE)
+    wanted = fits if coarse else fits & (np.abs(axis - nearest) < DEGREES_ARE)
+    places = np.flatnonzero(wanted)
+    return places[np.argsort(axis[places], kind="stable")]
+
+
+def _written(
+    opened: _Open, field: GridField, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]
+) -> bytes:
+    """Return the message again with fewer points, packed in the plainest way."""
+    codes = opened.codes
+    latitude, longitude = field.latitude[rows], field.longitude[columns]
+    clone = codes.codes_clone(opened.handle)
+    try:
+        values = field.values[rows][:, columns]
+        holes = bool(np.isnan(values).any())
+        for key, value in {
+            "packingType": "grid_simple",
+            "bitsPerValue": BITS,
+            "bitmapPresent": 0,
+            "Ni": columns.size,
+            "Nj": rows.size,
+            "jScansPositively": 0,
+            "latitudeOfFirstGridPointInDegrees": latitude[0],
+            "latitudeOfLastGridPointInDegrees": latitude[-1],
+            "longitudeOfFirstGridPointInDegrees": longitude[0],
+            "longitudeOfLastGridPointInDegrees": longitude[-1],
+            "iDirectionIncrementInDegrees": _step(longitude),
+            "jDirectionIncrementInDegrees": _step(latitude),
+        }.items():
+            codes.codes_set(clone, key, value if isinstance(value, str) else np.asarray(value).item())
+        if holes:
+            codes.codes_set(clone, "bitmapPresent", 1)
+        missing = float(codes.codes_get(clone, "missingValue"))
+        codes.codes_set_values(clone, np.where(np.isnan(values), missing, values).ravel())
+        return bytes(codes.codes_get_message(clone))
+    finally:
+        codes.codes_release(clone)
+
+
+def _step(axis: Floats) -> float:
+    return float(abs(axis[1] - axis[0])) if axis.size > 1 else 1.0
