@@ -37,6 +37,8 @@ DAILY: Final = "ArpltnInforInqireSvc/getMinuDustFrcstDspth"
 WEEKLY: Final = "ArpltnInforInqireSvc/getMinuDustWeekFrcstDspth"
 OVER50: Final = "MinuDustFrcstDspthSvc/getMinuDustFrcstDspth50Over"
 KEEPS: Final = timedelta(days=30)
+LATEST: Final = timedelta(hours=12)
+"""How long an issue that does not come is waited for."""
 ISSUES: Final = Timing(
     delay=timedelta(minutes=15),
     keeps=KEEPS,
@@ -53,6 +55,8 @@ CITY_OF_REGION: Final = {"서울": "seoul"}
 NO_FORECAST: Final = frozenset({"예보없음", "-", ""})
 CONFIDENCE: Final = "신뢰도"
 WEEK: Final = ("One", "Two", "Three", "Four")
+OUTLOOK_FROM: Final = 3
+"""The outlook speaks of the third day after its issue and the three that follow."""
 OVER: Final = re.compile(r"(\w{1,40})50Over", re.ASCII)
 YES: Final = frozenset({"O", "o", "○"})
 REGIONS: Final = {
@@ -129,12 +133,12 @@ def day_asks(operation: str, due: Due) -> list[Ask]:
 
 
 def issued(parsed: Parsed, answer: RawAnswer, timing: Timing) -> Parsed:
-    """Say which issues an answer settles: those that it holds, and all of a day that is over since a day.
+    """Say which issues an answer settles: those that it holds, and those that are older than half a day.
 
     Raises
     ------
     NotYetAvailable
-        it holds no issue of a day that is not over yet
+        it holds no issue, and none of its day is old enough
     """
     there = {bulletin.issued_at for bulletin in parsed.bulletins}
     try:
@@ -142,10 +146,10 @@ def issued(parsed: Parsed, answer: RawAnswer, timing: Timing) -> Parsed:
     except ValueError:
         return parsed._replace(covered=tuple((WHOLE, when) for when in sorted(there)))
     start, end = local_day_bounds(asked, ZONE)
-    if answer.fetched_at >= end + timedelta(days=1):
-        first = start.replace(hour=0, minute=0) + timing.offset
-        there |= {w for n in range(-4, 9) if start <= (w := first + n * timing.step) < end}
-    elif not there and not parsed.left_out:
+    first = start.replace(hour=0, minute=0) + timing.offset
+    issues = [w for n in range(-4, 9) if start <= (w := first + n * timing.step) < end]
+    there |= {when for when in issues if when <= answer.fetched_at - LATEST}
+    if not there and not parsed.left_out:
         raise NotYetAvailable(SOURCE, f"nothing issued on {asked} yet", remedy="ask again later")
     return parsed._replace(covered=tuple((WHOLE, when) for when in sorted(there)))
 
@@ -235,7 +239,11 @@ def _region(region: str, grade: str) -> dict[str, object]:
 def _outlook(item: Mapping[str, Any]) -> Iterator[Bulletin]:
     day = parse_day(required(item, "presnatnDt", SOURCE), "presnatnDt")
     issue = local_day_bounds(day, ZONE)[0] + OUTLOOK_AT
-    days = [_outlook_day(item, name) for name in WEEK if clean_text(item.get(f"frcst{name}Cn"))]
+    days = [
+        _outlook_day(item, name, day + timedelta(days=OUTLOOK_FROM + n))
+        for n, name in enumerate(WEEK)
+        if clean_text(item.get(f"frcst{name}Cn"))
+    ]
     if not days:
         raise BadPayload(SOURCE, "an outlook without a day", field="frcstOneCn", remedy=REMEDY)
     dates = [date.fromisoformat(str(each["date"])) for each in days]
@@ -245,8 +253,9 @@ def _outlook(item: Mapping[str, Any]) -> Iterator[Bulletin]:
     yield Bulletin(SOURCE, "outlook", f"week issued {day}", issue, start, end, content)
 
 
-def _outlook_day(item: Mapping[str, Any], name: str) -> dict[str, object]:
-    target = parse_day(required(item, f"frcst{name}Dt", SOURCE), f"frcst{name}Dt")
+def _outlook_day(item: Mapping[str, Any], name: str, expected: date) -> dict[str, object]:
+    told = item.get(f"frcst{name}Dt")
+    target = expected if told is None else parse_day(told, f"frcst{name}Dt")
     regions, confidence = parse_grades(item[f"frcst{name}Cn"], f"frcst{name}Cn")
     return {"date": target.isoformat(), "regions": regions, "confidence": confidence}
 
