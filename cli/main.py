@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from cli.commands import archive, audit, cycle, hindcast, pages, sources, status, upkeep, warnings
+from cli.commands import archive, audit, cycle, exchange, hindcast, pages, sources, status, upkeep, warnings
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -27,6 +27,7 @@ for group in (cycle, archive, hindcast, status, sources, pages):
     group.register(app)
 app.add_typer(warnings.app, name="warnings")
 app.add_typer(audit.app, name="audit")
+app.add_typer(exchange.app, name="exchange")
 app.add_typer(upkeep.store, name="store")
 app.add_typer(upkeep.outbox, name="outbox")
 

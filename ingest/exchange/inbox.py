@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import glob
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -122,8 +121,12 @@ class Inbox:
     def _oldest(self) -> list[Dropped]:
         if not self.folder.exists():
             return []
-        found = sorted(_files(self.folder), key=lambda f: (f.modified, f.path.name))
-        return found[:MOST_FILES]
+        found: list[Dropped] = []
+        for path in files_in(self.folder):
+            with contextlib.suppress(FileNotFoundError):
+                said = path.stat()
+                found.append(Dropped(path, said.st_size, datetime.fromtimestamp(said.st_mtime, tz=UTC)))
+        return sorted(found, key=lambda f: (f.modified, f.path.name))[:MOST_FILES]
 
     def _is_ready(self, file: Dropped, now: datetime) -> bool:
         """Tell whether a file has its end, or has waited so long for it that it counts as broken."""
@@ -148,14 +151,16 @@ class Inbox:
         path.replace(target)
 
 
-def _files(folder: Path) -> Iterator[Dropped]:
-    """Yield the plain files of a folder that are not marked as unfinished; links are not followed."""
-    for path in folder.iterdir():
-        hidden = path.name.startswith(".") or path.name.lower().endswith(UNFINISHED)
-        if hidden or path.is_symlink() or not path.is_file():
-            continue
-        found = path.stat()
-        yield Dropped(path, found.st_size, datetime.fromtimestamp(found.st_mtime, tz=UTC))
+def files_in(folder: Path) -> list[Path]:
+    """Return the plain files of a folder that are not marked as unfinished; links are not followed."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if not path.name.startswith(".")
+        and not path.name.lower().endswith(UNFINISHED)
+        and not path.is_symlink()
+        and path.is_file()
+    )
 
 
 def _versions(path: Path) -> list[Path]:

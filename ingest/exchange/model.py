@@ -13,7 +13,15 @@ from importlib import resources
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from pipeline.names import QUANTITIES
 
@@ -78,7 +86,7 @@ class Envelope(Row):
         description="short name of the writer, always the same"
     )
     issued_at: Instant = Field(description="instant with its offset from UTC")
-    timezone: Annotated[str, BeforeValidator(_zone)] = Field(
+    timezone: Annotated[str, AfterValidator(_zone)] = Field(
         "Asia/Shanghai", description="IANA time zone of the days of a forecast"
     )
     overall: Text = Field("", description="forecast in words")

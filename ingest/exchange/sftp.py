@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import paramiko
+from paramiko.pkey import UnknownKeyType
 
 from ingest.exchange.inbox import LARGEST, MOST_FILES, UNFINISHED, Inbox
 from ingest.exchange.text import SOURCE
@@ -120,8 +121,8 @@ class Mailbox:
             client.set_missing_host_key_policy(_OnlyKnown())
             try:
                 client.load_system_host_keys(None if self.known_hosts is None else str(self.known_hosts))
-                key = None if self.key_file is None else str(self.key_file.resolve(strict=True))
-            except OSError as error:
+                key = None if self.key_file is None else paramiko.PKey.from_path(self.key_file)
+            except (OSError, ValueError, TypeError, paramiko.SSHException, UnknownKeyType) as error:
                 raise Refused(
                     SOURCE, f"a file of the login cannot be read ({_cause(error)})", remedy="check settings"
                 ) from error
@@ -129,7 +130,7 @@ class Mailbox:
                 address.host,
                 address.port,
                 address.user,
-                key_filename=key,
+                pkey=key,
                 allow_agent=key is None,
                 look_for_keys=key is None,
                 timeout=TIMEOUT_S,
