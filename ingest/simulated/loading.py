@@ -26,8 +26,8 @@ from pipeline.times import HOUR
 
 ASSUMED_DELAY: Final = timedelta(minutes=25)
 """History counts as received this long after each interval's end; the services publish within 20 minutes."""
-LAST_HOURS: Final = 19
-"""How many hours the services are asked for; a day's answer of AirKorea surely holds them."""
+LAST_HOURS: Final = 24
+"""How many hours the services are asked for, as by a node that was away for a day."""
 ASKED: Final = ("airkorea.stations", "airkorea.hourly", "cnemc.hourly", "open_meteo.weather")
 """The feeds that a simulated world has."""
 

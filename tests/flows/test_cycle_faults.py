@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-import flows.ingest
+import ingest.simulated.loading
 from flows.run import cycle_lock, run_cycle
 from flows.summary import summary_lines, summary_of
-from ingest.simulated.loading import simulated_sources
-from ingest.sources import HttpSource
+from ingest.simulated.loading import simulated_feeds
 from pipeline.errors import SourceUnavailable
 from pipeline.ledger.audit import verify_audit
 from pipeline.ledger.runs import begin_run, list_runs
@@ -36,7 +35,9 @@ print(run_cycle(ws, CyclePlan.from_dict(json.loads(sys.argv[2]))))
 """
 
 KILLS = [
-    ("flows.ingest:store_collected", 2, "after the first source"),
+    ("ingest.asking:store_content", 2, "in the middle of a source"),
+    ("ingest.asking:mark_answered", 1, "between storing and marking as answered"),
+    ("ingest.collect:record_attempt", 2, "after the first feed"),
     ("flows.cycle:forecast_cycle", 1, "after everything was taken in"),
     ("flows.forecast:write_table", 2, "between two products"),
     ("flows.forecast:make_current", 1, "before the run is current"),
@@ -142,31 +143,29 @@ def test_two_processes_at_once_run_a_cycle_once(past, plan, reference):
         assert len(list_runs(conn, plan.world)) == 1
 
 
-def crooked(name, get):
-    """Return simulated sources of which one is asked by another function."""
-
-    def sources(world):
-        return [
-            HttpSource(s.name, lambda now, s=s: get(s, now), s.read) if s.name == name else s
-            for s in simulated_sources(world)
-        ]
-
-    return sources
-
-
-def silent(source, now):
-    raise SourceUnavailable(source.name, "HTTP 503 after 3 attempts")
-
-
-def nonsense(source, now):
+def crooked(source, spoil):
+    """Return the feeds of a simulated world, of which those of one source are asked by another function."""
     return [
-        dataclasses.replace(answer, payload=b'[{"maintenance": ') if i else answer
-        for i, answer in enumerate(source.get(now))
+        dataclasses.replace(feed, fetch=spoil(feed)) if feed.source == source else feed
+        for feed in simulated_feeds()
     ]
 
 
+def silent(feed):
+    def fetch(http, ask):
+        raise SourceUnavailable(feed.source, "HTTP 503 after 3 attempts")
+
+    return fetch
+
+
+def nonsense(feed):
+    asked = iter(range(1000))
+    return lambda http, ask: b'[{"maintenance": ' if next(asked) else feed.fetch(http, ask)
+
+
 def test_a_source_that_fails_degrades_its_city_and_not_the_other(past, plan, monkeypatch):
-    monkeypatch.setattr(flows.ingest, "simulated_sources", crooked("airkorea", silent))
+    feeds = crooked("airkorea", silent)
+    monkeypatch.setattr(ingest.simulated.loading, "simulated_feeds", lambda: feeds)
     run_cycle(past, plan)
     found = summary_of(past, plan)
     assert "airkorea: no answer" in found["degraded"]
@@ -183,7 +182,8 @@ def test_a_source_that_fails_degrades_its_city_and_not_the_other(past, plan, mon
 
 
 def test_nonsense_goes_to_quarantine_and_the_rest_of_the_answers_counts(past, plan, monkeypatch):
-    monkeypatch.setattr(flows.ingest, "simulated_sources", crooked("cnemc", nonsense))
+    feeds = crooked("cnemc", nonsense)
+    monkeypatch.setattr(ingest.simulated.loading, "simulated_feeds", lambda: feeds)
     run_cycle(past, plan)
     found = summary_of(past, plan)
     assert "cnemc: " in found["degraded"]
