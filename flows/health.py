@@ -132,6 +132,15 @@ def health_of(ws: Workspace, feeds: Sequence[Feed], world: str, now: datetime) -
     return found
 
 
+def now_of(ws: Workspace, world: str) -> datetime:
+    """Return the clock's instant; of a simulated world, which stands still, that of its newest attempt."""
+    if not is_simulated(world):
+        return ws.clock()
+    with ws.ledger.read() as conn:
+        records = feed_records(conn, world)
+    return max((r.last.at for r in records.values()), default=ws.clock()) + timedelta(minutes=1)
+
+
 def state_of(feed: Feed, record: FeedRecord | None, now: datetime) -> State:
     """Return how a feed is, from its last attempts and the age of its newest value."""
     if record is None:
@@ -141,7 +150,8 @@ def state_of(feed: Feed, record: FeedRecord | None, now: datetime) -> State:
     if failing and (since is None or now - since > max(DOWN_AFTER, 3 * feed.timing.step)):
         return "down" if record.failures > 1 else "waiting"
     expected = feed.timing.step + feed.timing.delay + GRACE
-    if record.newest is None or now - record.newest > expected:
+    newest = record.newest or record.succeeded_at
+    if newest is None or now - newest > expected:
         return "late"
     if failing:
         return "waiting"

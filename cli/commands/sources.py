@@ -33,14 +33,15 @@ def sources(
 
     Exit code 3 says that a feed is late, stopped or down.
     """
-    from flows.health import coverage_of, health_of, worst_first
+    from flows.health import coverage_of, health_of, now_of, worst_first
     from flows.live import feeds_of
     from flows.metrics import metrics_text
     from flows.workspace import open_workspace
     from pipeline.names import MEASURED
 
     ws = open_workspace(make_settings(data_dir))
-    now, name = ws.clock(), world or MEASURED
+    name = world or MEASURED
+    now = now_of(ws, name)
     health = worst_first(health_of(ws, feeds_of(ws, name), name, now))
     coverage = coverage_of(ws, name, now)
     if metrics:
