@@ -94,7 +94,7 @@ def feeds(config: SourceConfig) -> list[Feed]:
             DAYS_TIMING,
             history_service(config),
             day_asks,
-            lambda http, ask: get_hours(http, config, ask),
+            lambda http, ask: get_history(http, config, ask),
             lambda answer: parse_hours(answer)._replace(covered=None),
             (SOURCE,),
             wanted_stations,
@@ -163,14 +163,19 @@ def get_hours(http: Http, config: SourceConfig, asked: Ask) -> bytes:
     SourceError
         as the gateway says; a spent share of the history is SourceUnavailable, so that newest hours go on
     """
-    query = {name: value for name, value in asked.parameters.items() if name != "since"}
     if asked.operation != HISTORY:
-        return get(http, main_service(config), config, asked.operation, query)
+        return get(http, main_service(config), config, asked.operation, asked.parameters)
     try:
-        return get(http, history_service(config), config, asked.operation, query)
+        return get_history(http, config, asked)
     except QuotaSpent as spent:
         what = f"no requests left for station history ({spent.what})"
     raise SourceUnavailable(SOURCE, what, remedy="goes on after midnight KST; newest hours are not concerned")
+
+
+def get_history(http: Http, config: SourceConfig, asked: Ask) -> bytes:
+    """Ask for the history of one station."""
+    query = {name: value for name, value in asked.parameters.items() if name != "since"}
+    return get(http, history_service(config), config, HISTORY, query)
 
 
 def parse_hours(answer: RawAnswer) -> Parsed:

@@ -35,6 +35,8 @@ KST: Final = timezone(timedelta(hours=9))
 ZONE: Final = "Asia/Seoul"
 CALLS_PER_DAY: Final = 500
 ROWS_PER_PAGE: Final = 1000
+TYPES: Final = ("application/json", "text/json", "text/plain")
+"""Content types that may be JSON; which of them the gateway sends is unverified. Refusals are read in any."""
 MOST_PAGES: Final = 20
 BOM: Final = b"\xef\xbb\xbf"
 
@@ -228,7 +230,7 @@ def get(http: Http, asked: Service, config: SourceConfig, operation: str, query:
     total, rows = 1, 0
     while rows < total and len(pages) < MOST_PAGES:
         params = {**fixed, "pageNo": str(len(pages) + 1), **query}
-        page = http.ask(asked, Request("GET", url, params, check=check_answer))
+        page = http.ask(asked, Request("GET", url, params, check=check_answer, expect=TYPES))
         if pages and page.removeprefix(BOM) == pages[-1]:
             break
         total, more = _size(page)

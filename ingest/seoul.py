@@ -64,6 +64,8 @@ GASES: Final = {
 }
 FIELDS: Final = PM | GASES
 PPB_PER_PPM: Final = 1000.0
+TYPES: Final = ("application/json", "text/json", "text/plain")
+"""Content types that may be JSON; which of them the portal sends is unverified. Refusals are read in any."""
 MOST_ROWS: Final = 1000
 """The portal gives no more at once."""
 CLEAN_UGM3: Final = 5.0
@@ -123,7 +125,7 @@ def get_hour(http: Http, asked: Service, config: SourceConfig) -> bytes:
     """Ask for the newest hour of all districts and return the raw answer."""
     key = quote(config.key.get_secret_value(), safe="")
     url = f"{config.base_url or BASE_URL}/{key}/json/{OPERATION}/1/100/"
-    return http.ask(asked, Request("GET", url, check=check_answer))
+    return http.ask(asked, Request("GET", url, check=check_answer, expect=TYPES))
 
 
 def check_answer(payload: bytes) -> None:
