@@ -1,49 +1,56 @@
 """Open-Meteo: hourly weather at points (CC BY 4.0): what the weather services' analyses say has happened.
 
-The answer holds one column per variable and does not name the points: they come in the order of the
-request. Wind and temperature hold at the stamp, precipitation over the hour before it.
+Wind and temperature hold at the stamp, precipitation over the hour before it. Later runs change the newest
+hours a little; every request spans yesterday, so those changes come as new revisions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import requests
 
-from ingest.wire import REMEDY, Parsed, ask, flags, load_json, required, station_rows
-from pipeline.errors import BadPayload, SourceUnavailable
-from pipeline.schema import OBSERVATION_COLUMNS, check_observations
-from pipeline.times import to_ns
-
-SOURCE: Final = "open_meteo"
-BASE_URL: Final = "https://api.open-meteo.com/v1/forecast"
-Floats = npt.NDArray[np.float64]
-
-
-class WeatherPoint(NamedTuple):
-    """A place that is asked for; ``city`` is empty for points upwind of the cities."""
-
-    id: str
-    name: str
-    latitude: float
-    longitude: float
-    city: str = ""
-
-
-POINTS: Final = (
-    WeatherPoint("seoul", "Seoul", 37.5665, 126.9780, "seoul"),
-    WeatherPoint("beijing", "Beijing", 39.9042, 116.4074, "beijing"),
-    WeatherPoint("jinan", "Jinan, North China Plain", 36.65, 117.0),
-    WeatherPoint("bohai", "Bohai Sea", 38.7, 119.8),
-    WeatherPoint("yellow_sea", "Yellow Sea west of Incheon", 37.0, 124.0),
+from ingest import open_meteo_forecast
+from ingest.feeds import WHOLE, About, Ask, Due, Feed, RawAnswer, SourceConfig, Timing
+from ingest.open_meteo_points import POINTS
+from ingest.open_meteo_wire import (
+    BASE_URL,
+    CONVERSIONS,
+    FORECAST_PATH,
+    LICENCE,
+    SOURCE,
+    Columns,
+    Floats,
+    WeatherPoint,
+    answers_of,
+    ask_points,
+    service,
+    wind_components,
 )
-"""The two cities, then points upwind of them."""
+from ingest.wire import Parsed, flags, station_rows
+from pipeline.http import Http, Service
+from pipeline.schema import OBSERVATION_COLUMNS, check_observations
+from pipeline.times import from_ns, to_ns
+
+__all__ = [
+    "ABOUT",
+    "BASE_URL",
+    "CONVERSIONS",
+    "POINTS",
+    "SOURCE",
+    "WeatherPoint",
+    "feeds",
+    "get_weather",
+    "parse_weather",
+    "read_weather",
+    "service",
+    "wind_components",
+]
 
 VARIABLE_MAP: Final = {
     "temperature_2m": "air_temperature",
@@ -53,29 +60,18 @@ VARIABLE_MAP: Final = {
     "precipitation": "precipitation_amount",
 }
 WIND_FIELDS: Final = ("wind_speed_10m", "wind_direction_10m")
-CONVERSIONS: Final[dict[str, dict[str, Callable[[Floats], Floats]]]] = {
-    "temperature_2m": {"°C": lambda x: x + 273.15},
-    "relative_humidity_2m": {"%": lambda x: x / 100},
-    "surface_pressure": {"hPa": lambda x: x * 100},
-    "boundary_layer_height": {"m": lambda x: x},
-    "precipitation": {"mm": lambda x: x},
-    "wind_speed_10m": {"m/s": lambda x: x, "km/h": lambda x: x / 3.6},
-    "wind_direction_10m": {"°": lambda x: x},
-}
-"""Units that are understood, per field; a kilogram per square metre is a millimetre of water."""
 ANALYSIS: Final = "weather analysis at a point, not measured"
-FAR_DEGREES: Final = 0.5
-"""The answer gives the grid cell's coordinates; farther than this from the request, the order is mixed up."""
-
-
-def wind_components(speed: Floats, from_direction: Floats) -> tuple[Floats, Floats]:
-    """Return eastward and northward wind of a speed and the direction it comes *from* [degree].
-
-    >>> [round(float(x), 6) + 0.0 for x in wind_components(np.float64(2.0), np.float64(270.0))]
-    [2.0, 0.0]
-    """
-    angle = np.radians(from_direction)
-    return -speed * np.sin(angle), -speed * np.cos(angle)
+MOST_PAST_DAYS: Final = 92
+SETTLED: Final = np.timedelta64(24, "h")
+"""An hour that is still null at this age will stay so."""
+TIMING: Final = Timing(delay=timedelta(minutes=15), keeps=timedelta(days=MOST_PAST_DAYS - 1))
+ABOUT: Final = About(
+    source=SOURCE,
+    title="Open-Meteo (api.open-meteo.com)",
+    adds="weather at and upwind of the cities, weather forecasts with mixing height and winds aloft, "
+    "CAMS forecasts of PM2.5, PM10 and dust",
+    licence=LICENCE,
+)
 
 
 def parse_weather(
@@ -93,26 +89,34 @@ def parse_weather(
     Returns
     -------
     Parsed
-        rows in the units of ``pipeline.names`` (null gives no row) and one station per point
+        rows in the units of ``pipeline.names`` (null gives no row) and one station per point; ``covered``
+        holds the hours that have a value, or are so old that none will come
 
     Raises
     ------
-    SourceUnavailable
+    QuotaSpent, SourceUnavailable
         the limit of requests is reached, or the service is overloaded
     BadPayload
         wrong unit, length, order of points, or anything that does not read
     """
-    answers = load_json(payload, SOURCE)
-    answers = answers if isinstance(answers, list) else [answers]
-    for answer in answers:
-        _check_refusal(answer)
-    if len(answers) != len(points):
-        raise BadPayload(SOURCE, f"{len(answers)} points came, {len(points)} were asked", remedy=REMEDY)
-    frames = [_point_rows(a, p, to_ns(until)) for a, p in zip(answers, points, strict=True)]
+    answers = answers_of(payload, points)
+    frames, covered = [], set()
+    for answer, point in zip(answers, points, strict=True):
+        columns = Columns(answer)
+        times = columns.times[columns.times <= to_ns(until)]
+        frame = weather_rows(point.id, times, _values(columns, len(times)))
+        frames.append(frame)
+        covered |= {*times[times <= to_ns(until) - SETTLED].tolist(), *_ns(frame["time"].to_numpy())}
     return Parsed(
         check_observations(pd.concat(frames, ignore_index=True)),
         station_rows([point_station(p, note) for p in points]),
+        covered=tuple((WHOLE, from_ns(np.datetime64(t, "ns"))) for t in sorted(covered)),
     )
+
+
+def _ns(times: npt.NDArray[np.datetime64]) -> list[int]:
+    found: list[int] = np.unique(times).tolist()
+    return found
 
 
 def point_station(point: WeatherPoint, note: str = ANALYSIS) -> dict[str, object]:
@@ -129,33 +133,13 @@ def point_station(point: WeatherPoint, note: str = ANALYSIS) -> dict[str, object
     }
 
 
-def _check_refusal(answer: Any) -> None:
-    if not isinstance(answer, Mapping):
-        raise BadPayload(SOURCE, "the answer is no object", remedy=REMEDY)
-    if answer.get("error"):
-        reason = str(answer.get("reason", ""))[:120]
-        if "limit" in reason or "concurrent" in reason or "overloaded" in reason:
-            raise SourceUnavailable(SOURCE, reason, remedy="try again later")
-        raise BadPayload(SOURCE, reason, remedy="check the variables asked for")
-
-
-def _point_rows(answer: Mapping[str, Any], point: WeatherPoint, until: np.datetime64) -> pd.DataFrame:
-    for field, asked in (("latitude", point.latitude), ("longitude", point.longitude)):
-        got = required(answer, field, SOURCE)
-        if not isinstance(got, int | float) or abs(got - asked) > FAR_DEGREES:
-            raise BadPayload(
-                SOURCE,
-                f"{point.id} was asked at {asked}, the answer is for {got}",
-                field=field,
-                remedy="ask and read the points in the same order",
-            )
-    hourly, units = required(answer, "hourly", SOURCE), required(answer, "hourly_units", SOURCE)
-    times = _times(hourly, required(answer, "utc_offset_seconds", SOURCE))
-    columns = {f: _column(hourly, units, f, len(times)) for f in (*VARIABLE_MAP, *WIND_FIELDS)}
-    values = {quantity: columns[field] for field, quantity in VARIABLE_MAP.items()}
-    values["eastward_wind"], values["northward_wind"] = wind_components(*(columns[f] for f in WIND_FIELDS))
-    known = times <= until
-    return weather_rows(point.id, times[known], {q: v[known] for q, v in values.items()})
+def _values(columns: Columns, known: int) -> dict[str, Floats]:
+    """Return the first ``known`` values of every quantity of a point."""
+    fields = (*VARIABLE_MAP, *WIND_FIELDS)
+    found = {f: columns.column(f, CONVERSIONS[f])[:known] for f in fields}
+    values = {quantity: found[field] for field, quantity in VARIABLE_MAP.items()}
+    values["eastward_wind"], values["northward_wind"] = wind_components(*(found[f] for f in WIND_FIELDS))
+    return values
 
 
 def weather_rows(
@@ -163,7 +147,7 @@ def weather_rows(
 ) -> pd.DataFrame:
     """Return observation rows of one point from columns over ``times``; NaN gives no row."""
     quantities = list(values)
-    table = np.stack([values[q] for q in quantities]) if quantities else np.empty((0, len(times)))
+    table = np.stack([values[q] for q in quantities])
     which, hour = np.nonzero(np.isfinite(table))
     quantity = np.array(quantities, dtype=object)[which]
     value = table[which, hour].astype(float)
@@ -179,56 +163,64 @@ def weather_rows(
     return rows[list(OBSERVATION_COLUMNS)]
 
 
-def _times(hourly: Any, offset: Any) -> npt.NDArray[np.datetime64]:
-    try:
-        stamps = [datetime.fromisoformat(text) for text in required(hourly, "time", SOURCE)]
-        ends: npt.NDArray[np.datetime64] = np.array(stamps, dtype="datetime64[ns]")
-        ends -= np.timedelta64(int(offset), "s")
-        return ends
-    except (TypeError, ValueError):
-        raise BadPayload(
-            SOURCE, "a time does not read; ask timeformat=iso8601", field="time", remedy=REMEDY
-        ) from None
-
-
-def _column(hourly: Mapping[str, Any], units: Any, field: str, length: int) -> Floats:
-    cells, unit = required(hourly, field, SOURCE), required(units, field, SOURCE)
-    convert = CONVERSIONS[field].get(unit)
-    if convert is None:
-        raise BadPayload(
-            SOURCE,
-            f"the unit is {unit!r}",
-            field=field,
-            remedy=f"ask for {' or '.join(CONVERSIONS[field])} (wind_speed_unit=ms)",
-        )
-    try:
-        values = np.array([np.nan if x is None else float(x) for x in cells])
-    except (TypeError, ValueError):
-        raise BadPayload(SOURCE, "a value is no number", field=field, remedy=REMEDY) from None
-    if len(values) != length:
-        raise BadPayload(SOURCE, f"{len(values)} values for {length} times", field=field, remedy=REMEDY)
-    return convert(values)
-
-
 def read_weather(path: Path, until: datetime, points: Sequence[WeatherPoint] = POINTS) -> Parsed:
     """Read a saved answer; see :func:`parse_weather`."""
     return parse_weather(path.read_bytes(), until, points)
 
 
 def get_weather(
-    session: requests.Session,
+    http: Http,
+    known: Service,
+    config: SourceConfig,
     points: Sequence[WeatherPoint] = POINTS,
     past_days: int = 1,
-    base_url: str = BASE_URL,
 ) -> bytes:
-    """Ask for yesterday's and today's hours at the points and return the raw answer."""
+    """Ask for the hours of today and of the days before it at the points; return the raw answer."""
     query = {
-        "latitude": ",".join(str(p.latitude) for p in points),
-        "longitude": ",".join(str(p.longitude) for p in points),
         "hourly": ",".join((*VARIABLE_MAP, *WIND_FIELDS)),
         "wind_speed_unit": "ms",
-        "timezone": "GMT",
         "past_days": str(past_days),
         "forecast_days": "1",
     }
-    return ask(session, SOURCE, "GET", base_url, params=query)
+    url = (config.base_url or BASE_URL).rstrip("/") + FORECAST_PATH
+    return ask_points(http, known, url, points, query)
+
+
+def asks(due: Due) -> list[Ask]:
+    """Return one request for all hours that are due; it reaches back to the oldest, at least to yesterday.
+
+    >>> from datetime import UTC
+    >>> now = datetime(2025, 2, 3, 1, 27, tzinfo=UTC)
+    >>> [a.parameters["past_days"] for a in asks(Due(now, {WHOLE: (now - timedelta(days=3),)}))]
+    ['3']
+    """
+    if not due.instants:
+        return []
+    days = (due.now.date() - due.instants[0].date()).days
+    past_days = str(min(max(days, 1), MOST_PAST_DAYS))
+    fills = tuple((WHOLE, hour) for hour in due.instants)
+    return [Ask("forecast", f"hourly weather of {past_days} days", {"past_days": past_days}, fills)]
+
+
+def feeds(config: SourceConfig) -> list[Feed]:
+    """Return the analyses at points, weather forecasts and CAMS forecasts.
+
+    >>> [feed.name for feed in feeds(SourceConfig())]
+    ['open_meteo.weather', 'open_meteo.forecast', 'open_meteo.cams']
+    """
+    known = service()
+
+    def parse(answer: RawAnswer) -> Parsed:
+        return parse_weather(answer.payload, answer.fetched_at, note=answer.asked.get("note", ANALYSIS))
+
+    weather = Feed(
+        "open_meteo.weather",
+        SOURCE,
+        TIMING,
+        known,
+        asks,
+        lambda http, ask: get_weather(http, known, config, past_days=int(ask.parameters["past_days"])),
+        parse,
+        networks=(SOURCE,),
+    )
+    return [weather, *open_meteo_forecast.feeds(config, known)]

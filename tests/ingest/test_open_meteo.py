@@ -1,18 +1,19 @@
 """Open-Meteo: units, order of points, forecasts that are no observations, null tails."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
-import requests
 
 from ingest import open_meteo
-from pipeline.errors import BadPayload, SourceUnavailable
-from tests.ingest.wire_server import WIRE, serving
+from pipeline.errors import BadPayload, QuotaSpent, SourceUnavailable
+from tests.ingest.wire_server import WIRE
 
 TWO = open_meteo.POINTS[:2]
 PATH = WIRE / "open_meteo_two_points.json"
+HOUR = timedelta(hours=1)
 LATER = datetime(2025, 2, 1, 12, tzinfo=UTC)
 
 
@@ -92,6 +93,32 @@ def absent(answers):
     del answers[1]["hourly"]["boundary_layer_height"]
 
 
+def twice(answers):
+    for answer in answers:
+        answer["hourly"] = {name: [*cells, *cells] for name, cells in answer["hourly"].items()}
+
+
+def test_columns_that_come_twice_count_once():
+    once = open_meteo.read_weather(PATH, LATER, TWO).observations
+    pd.testing.assert_frame_equal(open_meteo.parse_weather(changed(twice), LATER, TWO).observations, once)
+
+
+def test_hours_with_values_are_answered_and_old_nulls_are_given_up():
+    hours = [datetime(2025, 1, 31, 22, tzinfo=UTC) + n * HOUR for n in range(3)]
+    fresh = open_meteo.read_weather(PATH, hours[-1] + HOUR, TWO)
+    assert fresh.covered == tuple(("", hour) for hour in hours)  # Seoul has a temperature at 00
+
+    def silence(answers):
+        for answer in answers:
+            for name, cells in answer["hourly"].items():
+                if name != "time":
+                    cells[1:] = [None, None]
+
+    for age, known in ((HOUR, 1), (24 * HOUR, 3)):
+        parsed = open_meteo.parse_weather(changed(silence), hours[-1] + age, TWO)
+        assert parsed.covered == tuple(("", hour) for hour in hours[:known])
+
+
 def stamp(answers):
     answers[0]["hourly"]["time"][0] = 1738360800
 
@@ -118,6 +145,7 @@ def test_what_does_not_fit_is_refused_by_name(edit, says):
     [
         ("Minutely API request limit exceeded. Please try again in one minute.", SourceUnavailable),
         ("Too many concurrent requests", SourceUnavailable),
+        ("Daily API request limit exceeded. Please try again tomorrow.", QuotaSpent),
         ("Cannot initialize WeatherVariable", BadPayload),
     ],
 )
@@ -125,11 +153,3 @@ def test_refusals(reason, error):
     payload = json.dumps({"error": True, "reason": reason}).encode()
     with pytest.raises(error, match=reason[:10]):
         open_meteo.parse_weather(payload, LATER, TWO)
-
-
-def test_the_request_asks_for_our_units_and_points():
-    with serving(PATH.read_bytes()) as (url, asked), requests.Session() as session:
-        payload = open_meteo.get_weather(session, TWO, base_url=url)
-    assert len(open_meteo.parse_weather(payload, LATER, TWO).observations)
-    assert "wind_speed_unit=ms" in asked[0][1]
-    assert "latitude=37.5665%2C39.9042" in asked[0][1]

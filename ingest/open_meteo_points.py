@@ -1,0 +1,40 @@
+"""Places at which Open-Meteo is asked: the two cities, and where their air comes from."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ingest.open_meteo_wire import WeatherPoint
+
+POINTS: Final = (
+    WeatherPoint("seoul", "Seoul", 37.5665, 126.9780, "seoul"),
+    WeatherPoint("beijing", "Beijing", 39.9042, 116.4074, "beijing"),
+    WeatherPoint("jinan", "Jinan, North China Plain", 36.65, 117.0),
+    WeatherPoint("bohai", "Bohai Sea", 38.7, 119.8),
+    WeatherPoint("yellow_sea", "Yellow Sea west of Incheon", 37.0, 124.0),
+)
+"""The two cities, then points upwind of them."""
+
+FORECAST_POINTS: Final = (
+    *POINTS,
+    WeatherPoint("baengnyeong", "Baengnyeong island", 37.97, 124.63),
+    WeatherPoint("weihai", "Weihai", 37.51, 122.12),
+    WeatherPoint("dalian", "Dalian", 38.91, 121.61),
+    WeatherPoint("qingdao", "Qingdao", 36.07, 120.38),
+    WeatherPoint("shanghai", "Shanghai", 31.23, 121.47),
+    WeatherPoint("xuzhou", "Xuzhou", 34.26, 117.19),
+    WeatherPoint("zhengzhou", "Zhengzhou", 34.75, 113.63),
+    WeatherPoint("shijiazhuang", "Shijiazhuang", 38.04, 114.51),
+    WeatherPoint("tianjin", "Tianjin", 39.13, 117.20),
+    WeatherPoint("taiyuan", "Taiyuan", 37.87, 112.55),
+    WeatherPoint("zhangjiakou", "Zhangjiakou", 40.77, 114.88),
+    WeatherPoint("hohhot", "Hohhot", 40.84, 111.75),
+    WeatherPoint("erenhot", "Erenhot, Gobi", 43.65, 111.98),
+    WeatherPoint("dalanzadgad", "Dalanzadgad, Gobi", 43.57, 104.43),
+    WeatherPoint("ejin", "Ejin, Alxa", 41.95, 101.07),
+    WeatherPoint("ulaanbaatar", "Ulaanbaatar", 47.92, 106.92),
+    WeatherPoint("shenyang", "Shenyang", 41.80, 123.43),
+    WeatherPoint("changchun", "Changchun", 43.82, 125.32),
+    WeatherPoint("pyongyang", "Pyongyang", 39.03, 125.75),
+)
+"""Also the coasts around the Yellow Sea, the plain, Manchuria and the Gobi."""
