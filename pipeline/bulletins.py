@@ -21,14 +21,16 @@ from pipeline.ledger.source_tables import bulletins
 from pipeline.times import to_utc
 
 KINDS: Final = {
-    "forecast": "one target day and pollutant: pollutant, target_date, regions, overall, cause",
+    "forecast": "one target day and pollutant: pollutant, target_date, regions, overall, cause, advice",
     "outlook": "later days in words: days (date, regions, confidence), outlook",
     "over50": "whether the day mean of PM2.5 is forecast above 50 ug m-3: target_date, regions",
-    "advisory": "PM advisory or warning: pollutant, level, district, area, value, lifted_at, lifted_value",
+    "advisory": "PM advisory or warning: pollutant, level (advisory, warning, or as written), district, area, "
+    "city (id or empty), value, lifted_at, lifted_value",
     "dust": "Asian-dust advisory: district, area, level, value, lifted_at",
 }
 """Each kind, and the fields of its content. ``regions`` maps the region's name, as its agency writes it, to
-``{"city": id or "", "grade": text or None, "low": …, "high": …, "value": …}`` with what the agency gives."""
+``{"city": id or "", "grade": text or None, "low": …, "high": …, "value": …}`` with what the agency gives;
+regions of ``over50`` also say ``above``: true or false."""
 
 
 @dataclass(frozen=True)
