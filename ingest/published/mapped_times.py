@@ -17,8 +17,8 @@ from ingest.published.table import FIRST_YEAR, LAST_YEAR, LeftOut, Times
 from ingest.published.text import Texts
 from pipeline.times import NS_HOUR
 
-_LATEST = 7_258_118_400
-"""2200-01-01 [s since 1970]."""
+_EARLIEST, _LATEST = 631_152_000, 7_258_118_400
+"""1990-01-01 and 2200-01-01 [s since 1970]."""
 
 
 def interval_ends(
@@ -50,7 +50,7 @@ def interval_ends(
 
 def _epoch(texts: pd.Series[Any]) -> pd.Series[Any]:
     seconds = pd.to_numeric(texts, errors="coerce").astype("float64")
-    seconds = seconds.where((seconds >= 0) & (seconds < _LATEST))
+    seconds = seconds.where((seconds >= _EARLIEST) & (seconds < _LATEST))
     return pd.to_datetime(seconds, unit="s", errors="coerce")
 
 

@@ -20,7 +20,9 @@ from pipeline.errors import UsageError
 STATED: Final = "stated"
 """A time zone that every time of the table states itself."""
 
-NAME: Final = r"[a-z0-9][a-z0-9_-]*"
+NAME: Final = r"^[a-z0-9][a-z0-9_-]*$"
+"""What the name of a source or network may be."""
+
 _OFFSET = re.compile(r"[+-]\d\d:\d\d")
 
 

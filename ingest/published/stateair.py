@@ -7,7 +7,11 @@ unverified]. Hours 0 … 23 in Beijing time name the END of the hour (12 AM is h
 valid hours of 2019 agree with the prepared table).
 
 Missing: -999, and any value with a QC name of "Missing". Another QC name than "Valid" is stored as failed.
-Values down to -15 are published as they are measured; being below zero they fail the range test.
+Values from -15 to 0 are noise of the instrument in clean air and are stored as 0, as in the prepared table;
+lower ones fail the range test.
+
+Trap: on the day of American summer time (2019-03-10) one hour is labelled as the next, which then occurs
+twice while it is absent itself. The first of such a pair is put back by one hour and stored as suspect.
 """
 
 from __future__ import annotations
@@ -15,15 +19,20 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from ingest.archive_stations import NETWORK_NOTES, Station
-from ingest.published.table import BEIJING, FileTable, LeftOut, Piece, bad, instants, joined
+from ingest.published.table import BEIJING, FileTable, LeftOut, Piece, Times, bad, instants, joined
 from ingest.published.text import Texts, columns_of, needed, numbers, rows_of
-from pipeline.names import QC_FAIL, QC_PASS
+from pipeline.names import QC_FAIL, QC_PASS, QC_SUSPECT
+from pipeline.times import NS_HOUR
 
 SOURCE: Final = "archive-stateair"
 START: Final = b"Site,Parameter,Date (LT),Year,Month,Day,Hour,"
 MISSING: Final = ("", "-999", "-999.0", "NA")
+NOISE: Final = -15.0
+"""Down to this a negative value is noise around zero [ug m-3]."""
+
 WHEN: Final = ("Year", "Month", "Day", "Hour")
 
 SITES: Final = {
@@ -76,7 +85,11 @@ def read(payload: bytes, name: str) -> FileTable:
     quality = np.char.strip(columns["QC Name"].astype(str))
     value = numbers(columns[field], field, left_out, MISSING)
     value[(quality == "Missing") | ~there | (value == -999)] = np.nan
+    value[(value < 0) & (value >= NOISE)] = 0.0
     qc = np.where(quality == "Valid", QC_PASS, QC_FAIL).astype(np.int8)
+    shifted = _labelled_late(time)
+    time[shifted] -= NS_HOUR
+    qc[shifted & (qc == QC_PASS)] = QC_SUSPECT
     station = f"archive:us_embassy_{site.lower()}"
     piece = Piece("pm2p5", np.zeros(len(time), np.int32), time + BEIJING, value, qc)
     listed = _listed(station, site)
@@ -93,6 +106,13 @@ def _site(sites: Texts, parameters: Texts, name: str) -> str:
     if other:
         raise bad(name, f"the parameter {other[0][:40]!r} is not PM2.5", field="Parameter")
     return found[0]
+
+
+def _labelled_late(time: Times) -> npt.NDArray[np.bool_]:
+    """Tell which rows have the label of the hour after: that of the next row, two hours after the last."""
+    late = np.zeros(len(time), dtype=np.bool_)
+    late[1:-1] = (time[1:-1] == time[2:]) & (time[1:-1] - time[:-2] == 2 * NS_HOUR)
+    return late
 
 
 def _listed(station: str, site: str) -> Station:
