@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from ingest.simulated import write_open_meteo
 from ingest.simulated.published import Published
@@ -54,13 +55,24 @@ FIRST_PREVIOUS = date(2024, 1, 1)
 FIRST_RUN = datetime(2024, 3, 1, tzinfo=UTC)
 
 
+@lru_cache(maxsize=256)
+def _shape(field: str) -> tuple[float, float, float]:
+    name = next(n for n in sorted(LOWEST_AND_SPAN, key=len, reverse=True) if field.startswith(n))
+    return (*LOWEST_AND_SPAN[name], sum(map(ord, field)) / 11)
+
+
 def forecast_value(field: str, latitude: float, longitude: float, when: datetime, days: int = 0) -> float:
     """What the fake forecasts for an instant, by a run ``days`` days old, in its default units (km/h)."""
-    name = next(n for n in sorted(LOWEST_AND_SPAN, key=len, reverse=True) if field.startswith(n))
-    low, span = LOWEST_AND_SPAN[name]
-    hours = (when - EPOCH) / HOUR
-    phase = hours / 9 + latitude / 7 + longitude / 5 + days / 3 + sum(map(ord, field)) / 11
+    low, span, offset = _shape(field)
+    phase = (when - EPOCH) / HOUR / 9 + latitude / 7 + longitude / 5 + days / 3 + offset
     return round(low + span * (0.5 + 0.5 * math.sin(phase)), 1)
+
+
+@lru_cache(maxsize=256)
+def _before(field: str) -> tuple[str, int]:
+    """A variable and how many days old its run is."""
+    found = PREVIOUS.fullmatch(field)
+    return (found[1], int(found[2])) if found else (field, 0)
 
 
 class OpenMeteoFake:
@@ -132,8 +144,7 @@ class OpenMeteoFake:
 
 def _weather_unit(field):
     """The unit of a weather variable; None for one that does not exist."""
-    before = PREVIOUS.fullmatch(field)
-    name = before[1] if before else field
+    name, _ = _before(field)
     level = LEVEL.fullmatch(name)
     if level:
         return LEVEL_UNIT[level[1]] if int(level[2]) in LEVELS else None
@@ -158,8 +169,7 @@ def point(place, units, hours, metres, known):
 
 
 def _shown(field, place, when, metres, known):
-    before = PREVIOUS.fullmatch(field)
-    name, days = (before[1], int(before[2])) if before else (field, 0)
+    name, days = _before(field)
     if not known(name, when, days):
         return None
     value = forecast_value(name, *place, when, days)
