@@ -11,7 +11,21 @@ import sys
 
 import typer
 
-from cli.commands import archive, audit, cycle, exchange, hindcast, pages, sources, status, upkeep, warnings
+from cli.commands import (
+    archive,
+    audit,
+    bulletins,
+    cycle,
+    exchange,
+    hindcast,
+    pages,
+    quality,
+    quarantine,
+    sources,
+    status,
+    upkeep,
+    warnings,
+)
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -23,11 +37,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (cycle, archive, hindcast, status, sources, pages):
+for group in (cycle, archive, hindcast, status, sources, bulletins, pages):
     group.register(app)
 app.add_typer(warnings.app, name="warnings")
 app.add_typer(audit.app, name="audit")
 app.add_typer(exchange.app, name="exchange")
+app.add_typer(quality.app, name="quality")
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(upkeep.store, name="store")
 app.add_typer(upkeep.outbox, name="outbox")
 

@@ -15,6 +15,7 @@ from ingest.quality_network import find_near
 from ingest.quality_pair import pair_flags
 from pipeline.schema import OBSERVATION_COLUMNS
 
+KEYS: Final = ["station", "quantity", "time"]
 _COLUMNS: Final = list(OBSERVATION_COLUMNS)
 WITH_HISTORY: Final = frozenset(LIMITS) | frozenset(STEP_LIMITS) | frozenset(FLAT_HOURS)
 """Quantities that are judged by earlier values, too; of the others ``recent`` needs no rows."""
@@ -52,7 +53,7 @@ def flag_arrivals(rows: pd.DataFrame, recent: pd.DataFrame, stations: pd.DataFra
     known = recent.loc[recent["quantity"].isin(WITH_HISTORY), _COLUMNS].assign(place=-1)
     table = pd.concat([known, fresh]) if len(known) else fresh
     table = table[np.isfinite(table["value"])]
-    table = table.drop_duplicates(["station", "quantity", "time"], keep="last").reset_index(drop=True)
+    table = table.drop_duplicates(KEYS, keep="last").reset_index(drop=True)
     found = judged(table, stations)
     place = table["place"].to_numpy()
     flags = np.zeros(len(rows), np.int8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,6 +72,34 @@ def as_grids(part: pd.DataFrame, stations: pd.DataFrame) -> list[Grid]:
     return [
         _grid(use[block == b], stamps, codes, names, values) for b in range(len(edges) + (len(there) > 0))
     ]
+
+
+def as_matrix(
+    part: pd.DataFrame, names: Sequence[str], end: np.datetime64, hours: int
+) -> npt.NDArray[np.float64]:
+    """Return rows of one quantity as (hours, stations) up to an interval end, NaN where there is none.
+
+    Parameters
+    ----------
+    part : rows with station, time and value, each key once; those not at a full hour are left out
+    names : stations of the columns
+    end : last interval end, a full hour
+
+    Examples
+    --------
+    >>> time = np.array(["2020-01-01T02"], "M8[ns]")
+    >>> part = pd.DataFrame({"station": ["a:1"], "value": [2.0], "time": time})
+    >>> as_matrix(part, ["a:1", "a:2"], np.datetime64("2020-01-01T03"), 2).tolist()
+    [[2.0, nan], [nan, nan]]
+    """
+    stamps = part["time"].to_numpy().astype("datetime64[ns]").view(np.int64)
+    last = int(end.astype("datetime64[ns]").astype(np.int64)) // NS_HOUR
+    row = stamps // NS_HOUR - (last - hours + 1)
+    column = pd.Index(names).get_indexer(pd.Index(part["station"]))
+    use = (stamps % NS_HOUR == 0) & (row >= 0) & (row < hours) & (column >= 0)
+    out = np.full((hours, len(names)), np.nan)
+    out[row[use], column[use]] = part["value"].to_numpy("float64")[use]
+    return out
 
 
 def _grid(

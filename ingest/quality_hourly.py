@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.quality_network import Around, Matrix, Near, around, middle
-from pipeline.names import QC_PASS, QC_SUSPECT, QUANTITIES
+from pipeline.names import QC_NOT_EVALUATED, QC_PASS, QC_SUSPECT, QUANTITIES
 
 Mask = npt.NDArray[np.bool_]
 FlagMatrix = npt.NDArray[np.int8]
@@ -97,22 +97,26 @@ def arrival_flags(quantity: str, values: Matrix, near: Near) -> FlagMatrix:
 def review_flags(quantity: str, values: Matrix, near: Near) -> FlagMatrix:
     """Flag every hour by the hours before and after it and the neighbours in the same hour.
 
-    A rise that lasted is air; a run of equal values is suspect from its second hour on. The last
-    MEMORY_HOURS rows are not judged as spikes: too little is known of what follows them.
+    A rise that lasted is air; a run of equal values is suspect from its second hour on. Where too few hours
+    before or after are known, nothing is said (not evaluated) of a value that is not suspect anyway.
 
     Examples
     --------
     >>> alone = Near(np.zeros((1, 1), np.intp), np.zeros((1, 1), bool))
     >>> lasting = np.array([[30.0]] * 4 + [[900.0]] * 8)
-    >>> review_flags("pm2p5", lasting, alone).sum(), arrival_flags("pm2p5", lasting, alone).sum()
-    (np.int64(0), np.int64(4))
+    >>> [int((f("pm2p5", lasting, alone) == 1).sum()) for f in (review_flags, arrival_flags)]
+    [0, 4]
+    >>> review_flags("pm2p5", lasting, alone).T.tolist()
+    [[3, 3, 3, 0, 0, 0, 0, 0, 0, 3, 3, 3]]
     """
     limits, clean = LIMITS[quantity], in_range(quantity, values)
     others = around(clean, near)
     level = np.maximum(level_before(clean), level_before(clean[::-1])[::-1])
     flat, length = flat_runs(clean, others.median, limits)
     spikes = _unshared(clean, level, limits.jump_later, others, near, limits)
-    return _flags(spikes | _misplaced(clean, others, limits) | _back_to_start(flat, length))
+    found = _flags(spikes | _misplaced(clean, others, limits) | _back_to_start(flat, length))
+    found[(found == QC_PASS) & np.isnan(level)] = QC_NOT_EVALUATED
+    return found
 
 
 def in_range(quantity: str, values: Matrix) -> Matrix:
