@@ -1,4 +1,4 @@
-"""When each flow runs: the four issues of the Korean forecast day, and the post, as Prefect schedules."""
+"""When each flow runs, as Prefect schedules: the Korean forecast day's four issues, the sources, the post."""
 
 from __future__ import annotations
 
@@ -10,18 +10,23 @@ from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
 from flows.cycle import scheduled_cycle, scheduled_post
+from flows.hourly import scheduled_ingest
 
 CYCLE_CRON: Final = "20 5,11,17,23 * * *"
 """Twenty minutes after 05, 11, 17 and 23 KST, when AirKorea (HH:15) and CNEMC (HH:20 CST) have published."""
+
+INGEST_CRON: Final = "27 * * * *"
+"""Every hour, when AirKorea (HH:15) and CNEMC (HH:20 CST) have published; CNEMC keeps a day only."""
 
 POST_CRON: Final = "*/5 * * * *"
 """Every five minutes: a deadline passes, or a mail server that was away is back."""
 
 
 def deployments(data_dir: str) -> list[RunnerDeployment]:
-    """Return the deployments of a data folder: the cycle of the measured world, and the post of all."""
+    """Return the deployments of a data folder: the measured world's cycle and sources, the post of all."""
     return [
         _deployment(scheduled_cycle, "cycle", CYCLE_CRON, data_dir),
+        _deployment(scheduled_ingest, "ingest", INGEST_CRON, data_dir),
         _deployment(scheduled_post, "post", POST_CRON, data_dir),
     ]
 

@@ -111,24 +111,32 @@ def run(  # noqa: PLR0913 - one argument per option
         raise typer.Exit(3)
 
 
-def ingest(
+def ingest(  # noqa: PLR0913 - one argument per option
     at: Instant = None,
     world: World = None,
     seed: Seed = DEFAULT_SEED,
     quiet_season: Quiet = False,
+    live: Annotated[bool, typer.Option("--live", help="Ask the live sources now.")] = False,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", help="With --live: only this one.", show_default=False)
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask every source once (step 1); one that fails does not stop the others (exit code 5)."""
+    """Ask every source for what it owes (step 1); one that fails does not stop the others (exit code 5)."""
     from flows.ingest import ingest as take_in
+    from flows.ingest import ingest_live
 
     with opened(data_dir, as_json) as ws:
-        found = take_in(ws, make_plan(ws, Wanted(at, world, seed, quiet_season)))
-    rows = [(r.source, r.rows, r.answers, "; ".join(r.errors)) for r in found]
+        if live:
+            found = ingest_live(ws, services=True, only=source or ())
+        else:
+            found = take_in(ws, make_plan(ws, Wanted(at, world, seed, quiet_season)))
     if as_json:
-        print_json([{"source": r.source, "rows": r.rows, "errors": list(r.errors)} for r in found])
+        print_json([vars(r) for r in found])
     else:
-        print_table("sources", ("source", "rows read", "answers", "errors"), rows)
+        rows = [(r.source, r.answers, r.rows, r.stored, "; ".join([*r.errors, *r.notes])) for r in found]
+        print_table("sources", ("source", "answers", "rows read", "new or changed", "errors and notes"), rows)
     if any(r.errors for r in found):
         raise typer.Exit(5)
 
@@ -221,6 +229,6 @@ def serve(data_dir: DataDir = None) -> None:
     url = await_server()
     print_lines([f"Prefect's server: {url}"])
     print_lines(
-        ["cycles at 05:20, 11:20, 17:20 and 23:20 KST, the post every five minutes; stop with Ctrl-C"]
+        ["cycles at 05:20, 11:20, 17:20 and 23:20 KST, sources at HH:27, the post every five minutes; Ctrl-C"]
     )
     serve_flows(str(settings.data_dir.resolve()))

@@ -1,0 +1,115 @@
+"""Looking at answers that could not be read, and reading them again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flows.live import forecasts_of
+from flows.workspace import Workspace
+from ingest.feeds import Feed
+from ingest.quarantine import raw_path
+from ingest.retry import Retried, retry
+from ingest.simulated.loading import simulated_feeds
+from ingest.sources import readers
+from ingest.storing import Intake
+from pipeline.errors import UsageError
+from pipeline.ledger.quarantined import Quarantined, find_quarantined, list_quarantined
+from pipeline.names import is_simulated
+from pipeline.times import iso
+
+HEAD = 400
+"""How much of an answer is shown [bytes]."""
+
+
+def quarantine_rows(
+    ws: Workspace, *, world: str | None = None, source: str | None = None, resolved: bool = False
+) -> list[dict[str, Any]]:
+    """Return one line about each answer in quarantine, oldest first."""
+    with ws.ledger.read() as conn:
+        found = list_quarantined(conn, world=world, source=source, resolved=resolved)
+    return [
+        {
+            "id": entry.id,
+            "fetched": iso(entry.fetched_at),
+            "reason": entry.reason,
+            "what": entry.what,
+            "asked for": entry.description,
+            "bytes": entry.bytes,
+            "seen": entry.seen,
+            "resolved": "" if entry.resolved_at is None else iso(entry.resolved_at),
+        }
+        for entry in found
+    ]
+
+
+def quarantine_entry(ws: Workspace, name: str) -> dict[str, Any]:
+    """Return all about one answer, and how it begins; ``name`` may be the end of its id.
+
+    Raises
+    ------
+    UsageError
+        no answer, or several, have that name
+    """
+    entry = _entry(ws, name)
+    path = raw_path(ws.settings.quarantine_dir, entry.id)
+    begins = path.read_bytes()[:HEAD].decode("utf-8", "replace") if path.is_file() else "(its bytes are gone)"
+    return {
+        "id": entry.id,
+        "world": entry.world,
+        "feed": entry.feed,
+        "fetched": iso(entry.fetched_at),
+        "asked for": entry.description,
+        "parameters": dict(entry.asked),
+        "reason": entry.reason,
+        "what": entry.what,
+        "field": entry.field,
+        "remedy": entry.remedy,
+        "seen": entry.seen,
+        "resolved": "" if entry.resolved_at is None else iso(entry.resolved_at),
+        "bytes": entry.bytes,
+        "file": str(path),
+        "begins": begins,
+    }
+
+
+def retry_quarantined(ws: Workspace, names: Sequence[str], *, source: str | None = None) -> list[Retried]:
+    """Read answers again, those named or every open one of a source or of all; returns what came of each.
+
+    Nothing is revised that was received after an answer was fetched.
+
+    Raises
+    ------
+    UsageError
+        no answer, or several, have one of the names
+    StorageError
+        disk or ledger cannot be used, or the bytes are gone
+    """
+    with ws.ledger.read() as conn:
+        entries = [] if names else list_quarantined(conn, source=source)
+    entries += [_entry(ws, name) for name in names]
+    done = []
+    for entry in entries:
+        feed = _reader(entry)
+        if feed is None:
+            done.append(Retried(entry.id, entry.feed, 0, f"no source has a feed {entry.feed} any more"))
+            continue
+        intake = Intake(ws.store, entry.world, ws.settings.quarantine_dir, forecasts_of(ws))
+        done.append(retry(intake, feed, entry))
+    return done
+
+
+def _reader(entry: Quarantined) -> Feed | None:
+    """Return the feed that reads an answer."""
+    if is_simulated(entry.world):
+        return {feed.name: feed for feed in simulated_feeds()}.get(entry.feed)
+    return readers().get(entry.feed)
+
+
+def _entry(ws: Workspace, name: str) -> Quarantined:
+    with ws.ledger.read() as conn:
+        found = find_quarantined(conn, name) if name else []
+    if len(found) != 1:
+        which = "no answer" if not found else f"{len(found)} answers"
+        raise UsageError(f"{which} in quarantine with the id {name!r}; see `sameair quarantine list`")
+    return found[0]
