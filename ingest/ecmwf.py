@@ -19,7 +19,8 @@ import numpy as np
 import xarray as xr
 
 from ingest.feeds import About, Ask, Due, Feed, RawAnswer, SourceConfig, Timing
-from ingest.grib import Area, GridField, can_read, cut, messages, read_field
+from ingest.grib import Area, GridField, can_read, cut, read_field
+from ingest.grib_sections import messages
 from ingest.wire import REMEDY, Parsed, nothing
 from pipeline.errors import BadPayload
 from pipeline.http import Http, Limits, Request, Service

@@ -1,7 +1,7 @@
-"""GRIB 2 messages of regular grids: apart, cut down to an area, and as arrays; read by ecCodes where it is.
+"""Fields of GRIB 2 messages, cut down to an area or as arrays, read by ecCodes where it is installed.
 
-ecCodes comes with the extra ``grib``; without it everything here that needs it raises Refused, which says so.
-What is handed to the library has passed a check of its sections, so that no garbage reaches its decoder.
+ecCodes comes with the extra ``grib``; without it all that needs it raises Refused, which says so. Messages
+pass ``ingest.grib_sections`` first, so that no garbage reaches the library's decoder.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ingest.grib_sections import messages
 from ingest.wire import REMEDY
 from pipeline.errors import BadPayload, Refused
 
 INSTALL: Final = "install the extra: pip install 'sameair[grib]'"
-START: Final = b"GRIB"
-END: Final = b"7777"
-MOST_POINTS: Final = 8_000_000
-SHORTEST: Final = 100
 DEGREES_ARE: Final = 1e-6
 BITS: Final = 16
+LARGEST: Final = 1e9
+"""No quantity of ours comes near it; beyond lies what was packed wrongly."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -67,60 +66,6 @@ def _library(source: str) -> Any:
         raise Refused(source, f"GRIB cannot be read here ({type(error).__name__})", remedy=INSTALL) from None
 
 
-def messages(payload: bytes, source: str) -> list[bytes]:
-    """Return the GRIB 2 messages that follow each other in some bytes.
-
-    Raises
-    ------
-    BadPayload
-        anything else in between, or a message whose sections do not add up
-
-    Examples
-    --------
-    >>> messages(b"", "ecmwf")
-    []
-    >>> messages(b"<html>", "ecmwf")
-    Traceback (most recent call last):
-    pipeline.errors.BadPayload: ecmwf: no GRIB 2 message at byte 0; ...
-    """
-    found = []
-    at = 0
-    while at < len(payload):
-        head = payload[at : at + 16]
-        length = int.from_bytes(head[8:16], "big")
-        message = payload[at : at + length]
-        if head[:4] != START or head[7:8] != b"\x02" or length < SHORTEST or not _adds_up(message, length):
-            raise BadPayload(source, f"no GRIB 2 message at byte {at}", remedy=REMEDY)
-        found.append(message)
-        at += length
-    return found
-
-
-def _adds_up(message: bytes, length: int) -> bool:
-    """Tell whether sections 1 … 7 fill a message, in order, and the grid is a plain one of sane size."""
-    if len(message) != length or message[-4:] != END:
-        return False
-    at, seen = 16, []
-    while at < length - 4:
-        size = int.from_bytes(message[at : at + 4], "big")
-        number = message[at + 4]
-        if size < 5 or at + size > length - 4:
-            return False
-        seen.append(number)
-        if number == 3 and not _plain_grid(message[at : at + size]):
-            return False
-        at += size
-    return at == length - 4 and seen in ([1, 3, 4, 5, 6, 7], [1, 2, 3, 4, 5, 6, 7])
-
-
-def _plain_grid(section: bytes) -> bool:
-    """Tell whether section 3 is template 3.0 (regular in latitude and longitude) with the points it says."""
-    if len(section) < 72 or int.from_bytes(section[12:14], "big") != 0:
-        return False
-    points, columns, lines = (int.from_bytes(section[at : at + 4], "big") for at in (6, 30, 34))
-    return 0 < points <= MOST_POINTS and columns * lines == points
-
-
 class _Open:
     """A message that ecCodes has open; closed at the end of ``with``."""
 
@@ -149,6 +94,7 @@ def read_field(message: bytes, area: Area, source: str) -> GridField:
         what the library cannot read, another grid, or one outside the area
     """
     library = _library(source)
+    messages(message, source)
     try:
         with _Open(message, source) as opened:
             rows, columns, field = _field(opened, area, source)
@@ -170,6 +116,7 @@ def cut(message: bytes, area: Area, source: str) -> bytes:
         as :func:`read_field`
     """
     library = _library(source)
+    messages(message, source)
     try:
         with _Open(message, source) as opened:
             rows, columns, field = _field(opened, area, source)
@@ -188,9 +135,12 @@ def _field(
     if said != wanted or odd:
         raise BadPayload(source, f"a field of another kind: {str(said)[:120]}", remedy=REMEDY)
     latitude, longitude = _axes(opened)
+    if opened.codes.codes_get_size(opened.handle, "values") != latitude.size * longitude.size:
+        raise BadPayload(source, "a field with more or fewer values than points", remedy=REMEDY)
     values = opened.codes.codes_get_values(opened.handle).astype("float64")
     if opened.get("bitmapPresent"):
         values[values == opened.get("missingValue")] = np.nan
+    values[~(np.abs(values) < LARGEST)] = np.nan
     values = values.reshape(latitude.size, longitude.size)
     rows = _within(latitude, area.south, area.north, area.spacing)[::-1]
     columns = _within(longitude, area.west, area.east, area.spacing)

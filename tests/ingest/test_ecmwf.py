@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from ingest import ecmwf, grib
 from ingest.ecmwf import AREA, LEVELS, PARAMS, STEPS, Place, parse_index, parse_run, ranges
 from ingest.feeds import WHOLE, Due, RawAnswer, SourceConfig
-from ingest.grib import cut, messages, read_field
+from ingest.grib import cut, read_field
+from ingest.grib_sections import messages
 from pipeline.errors import BadPayload, NotYetAvailable, Refused, SourceError
 from pipeline.http import PoliteHttp
 from pipeline.http_session import new_session
