@@ -124,12 +124,12 @@ def ingest(  # noqa: PLR0913 - one argument per option
     as_json: AsJson = False,
 ) -> None:
     """Ask every source for what it owes (step 1); one that fails does not stop the others (exit code 5)."""
+    from flows.hour import take_hour
     from flows.ingest import ingest as take_in
-    from flows.ingest import ingest_live
 
     with opened(data_dir, as_json) as ws:
         if live:
-            found = ingest_live(ws, services=True, only=source or ())
+            found = take_hour(ws, services=True, only=source or ())
         else:
             found = take_in(ws, make_plan(ws, Wanted(at, world, seed, quiet_season)))
     if as_json:

@@ -1,0 +1,41 @@
+"""One hour of the measured world: ask the sources, write the figures, tell the operator, review flags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flows.health import coverage_of, health_of
+from flows.ingest import SourceReport, ingest_live
+from flows.issue import channel_of
+from flows.live import feeds_of
+from flows.metrics import metrics_text, write_metrics
+from flows.operator import conditions_of, report_text, tell_operator
+from flows.quality import review_if_due
+from flows.workspace import Workspace
+from pipeline.names import MEASURED
+
+
+def take_hour(ws: Workspace, *, services: bool | None = None, only: Sequence[str] = ()) -> list[SourceReport]:
+    """Take in the measured world's hour and look after its sources; returns what each source gave.
+
+    Where no service is asked, only the folder of exchange files is looked into.
+
+    Parameters
+    ----------
+    services, only : see :func:`flows.ingest.ingest_live`
+    """
+    found = ingest_live(ws, services=services, only=only)
+    if ws.settings.live_sources if services is None else services:
+        look_after(ws)
+        review_if_due(ws, MEASURED, ws.clock())
+    return found
+
+
+def look_after(ws: Workspace) -> int:
+    """Write the figures of the sources and mail the operator what is news; returns how many lines of it."""
+    now = ws.clock()
+    health = health_of(ws, feeds_of(ws, MEASURED), MEASURED, now)
+    coverage = coverage_of(ws, MEASURED, now)
+    write_metrics(ws.settings.data_dir, metrics_text(health, coverage, now))
+    report = report_text(health, coverage, now)
+    return tell_operator(ws, MEASURED, conditions_of(health, coverage), channel_of(ws.settings), report, now)
