@@ -2,8 +2,8 @@
 
 import contextlib
 import json
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ingest import cnemc, cnemc_city
 from ingest.cnemc_wire import TYPES, looks_alive
+from ingest.collect import collect_all
 from ingest.feeds import Due, RawAnswer, SourceConfig
 from ingest.simulated.published import Published
 from pipeline.errors import BadPayload, NotYetAvailable, SourceError, SourceUnavailable
@@ -22,8 +23,10 @@ from pipeline.http import Request
 from pipeline.times import HOUR
 from tests.fakes.cnemc import CnemcFake
 from tests.fakes.server import serving_fake
+from tests.ingest.toy_source import Clock, open_intake, stored
 
 WIRE = Path(__file__).parent / "wire"
+MINUTE = timedelta(minutes=1)
 TEN = datetime(2026, 10, 9, 10, tzinfo=UTC)
 
 ROW = {"StationCode": "1001A", "TimePoint": "2026-10-09T18:00:00", "PM2_5": "87", "PM10": "121"}
@@ -324,3 +327,30 @@ def test_golden_times(shared):
     for row in rows:
         want = datetime.fromisoformat(row["utc"]).astimezone(UTC).replace(tzinfo=None)
         assert cnemc.parse_time(row["raw"]) == np.datetime64(want)
+
+
+def test_after_an_outage_of_30_hours_a_day_comes_back_and_the_rest_is_told(tmp_path):
+    truth, clock = published(hours=80), Clock(TEN - 40 * HOUR + 27 * MINUTE)
+    intake = open_intake(tmp_path, clock)
+    with serving_fake(CnemcFake(truth, clock)) as served, requests.Session() as session:
+        both, http = cnemc.feeds(SourceConfig(base_url=served.url)), Direct(session)
+        both[1] = replace(both[1], units=lambda _: ("cnemc:city_110000",))
+        first = collect_all(intake, http, both, clock())
+        clock.now += 30 * HOUR
+        second = collect_all(intake, http, both, clock())
+        served.asked.clear()
+        assert [r.outcome for r in collect_all(intake, http, both, clock())] == ["idle", "idle"]
+    assert [report.lost for report in first] == [(), ()]
+    missed = [TEN - n * HOUR for n in range(39, 33, -1)]
+    assert [[hour for _, hour in report.lost] for report in second] == [missed, missed]
+    known = stored(intake, clock())
+    lost = set(pd.DatetimeIndex(missed).tz_localize(None))
+    want = truth.rows[(truth.rows["quantity"] == "pm2p5") & ~truth.rows["time"].isin(lost)]
+    begin, end = TEN - 64 * HOUR, TEN - 10 * HOUR
+    times = pd.DatetimeIndex(want["time"]).tz_localize("UTC")
+    want = want[(times > begin) & (times <= end)]
+    assert known == {
+        (r.station, r.time.tz_localize("UTC").to_pydatetime()): r.value for r in want.itertuples()
+    }
+    assert served.asked == []
+    intake.ledger.close()
