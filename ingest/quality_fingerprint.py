@@ -34,6 +34,7 @@ SWAP_GAIN: Final = 0.05
 """How much better (in squared Fisher's z per neighbour) exchanged fingerprints must fit."""
 _SMOOTH_HOURS: Final = 25
 _FLOOR: Final = 2.0
+_STILL: Final = 1e-12
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def _columnwise(a: Matrix, b: Matrix) -> npt.NDArray[np.float64]:
     shared = (a * b).sum(axis=0) / enough - ma * mb
     spread = ((a * a).sum(axis=0) / enough - ma**2) * ((b * b).sum(axis=0) / enough - mb**2)
     with np.errstate(invalid="ignore", divide="ignore"):
-        out: Matrix = np.where((count >= LEAST_HOURS) & (spread > 0), shared / np.sqrt(spread), np.nan)
+        out: Matrix = np.where((count >= LEAST_HOURS) & (spread > _STILL), shared / np.sqrt(spread), np.nan)
     return out
 
 
@@ -204,7 +205,7 @@ def _fisher(ripple: Matrix) -> Matrix:
     variance = np.maximum(squares / enough - mean**2, 0)
     spread = variance * variance.T
     with np.errstate(invalid="ignore", divide="ignore"):
-        out = np.where((count >= LEAST_HOURS) & (spread > 0), shared / np.sqrt(spread), np.nan)
+        out = np.where((count >= LEAST_HOURS) & (spread > _STILL), shared / np.sqrt(spread), np.nan)
     np.fill_diagonal(out, np.nan)
     z: Matrix = np.arctanh(np.clip(out, -0.99, 0.99))
     return z

@@ -69,6 +69,8 @@ def judge_stations(
 ) -> list[Verdict]:
     """Return the verdicts that are new: doubts that arose, and doubts that are over.
 
+    Where a clock is in doubt the place cannot be judged.
+
     Parameters
     ----------
     read : gives the hours of stations; it is asked for 28 and 60 days up to ``now``
@@ -85,7 +87,11 @@ def judge_stations(
     table = _matrix(rows, names, now, WINDOW_HOURS + REFERENCE_HOURS)
     newest = {(v.station, v.kind): v for v in known if v.quantity == QUANTITY}
     case = _Case(names, table[REFERENCE_HOURS:], table[:REFERENCE_HOURS], now, newest)
-    return [*_clocks(case, listed), *_places(case, listed), *_places_again(case, listed, read)]
+    clocks = _clocks(case, listed)
+    late = {v.station for v in clocks if v.state == SUSPECT}
+    late |= {name for i, name in enumerate(names) if case.is_open(i, CLOCK)}
+    case.now[:, [name in late for name in names]] = np.nan
+    return [*clocks, *_places(case, listed), *_places_again(case, listed, read)]
 
 
 def _matrix(rows: pd.DataFrame, names: Sequence[str], end: datetime, hours: int) -> Matrix:
