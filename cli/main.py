@@ -18,6 +18,7 @@ from cli.commands import (
     cycle,
     exchange,
     hindcast,
+    history,
     pages,
     quality,
     quarantine,
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (cycle, archive, hindcast, status, sources, bulletins, pages):
+for group in (cycle, archive, hindcast, status, sources, bulletins, history, pages):
     group.register(app)
 app.add_typer(warnings.app, name="warnings")
 app.add_typer(audit.app, name="audit")

@@ -7,14 +7,13 @@ with mixing height and winds aloft. Both without key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
 import xarray as xr
 
-from ingest.feeds import SourceConfig
 from ingest.open_meteo_forecast import FORECAST_DAYS, parse_forecast, points_dataset, stacked, weather_fields
 from ingest.open_meteo_points import FORECAST_POINTS
 from ingest.open_meteo_wire import (
@@ -53,7 +52,6 @@ NEAR_GROUND: Final = {
 }
 WIND: Final = ("wind_speed_10m", "wind_direction_10m")
 MODEL: Final = "ecmwf_ifs"
-RUN_STEP: Final = timedelta(hours=12)
 
 
 def previous_fields() -> list[str]:
@@ -67,9 +65,9 @@ def previous_fields() -> list[str]:
 
 def get_previous_runs(
     http: Http,
-    config: SourceConfig,
     start: datetime,
     end: datetime,
+    base_url: str = "",
     points: Sequence[WeatherPoint] = FORECAST_POINTS,
 ) -> bytes:
     """Ask what had been forecast for the days that begin in [start, end) [UTC]; return the raw answer."""
@@ -79,7 +77,7 @@ def get_previous_runs(
         "start_date": start.strftime("%Y-%m-%d"),
         "end_date": (end - timedelta(days=1)).strftime("%Y-%m-%d"),
     }
-    url = (config.base_url or PREVIOUS_URL).rstrip("/") + FORECAST_PATH
+    url = (base_url or PREVIOUS_URL).rstrip("/") + FORECAST_PATH
     return ask_points(http, PREVIOUS_SERVICE, url, points, query)
 
 
@@ -123,7 +121,7 @@ def _lead_columns(columns: Columns) -> dict[str, Floats]:
 
 
 def get_single_run(
-    http: Http, config: SourceConfig, run: datetime, points: Sequence[WeatherPoint] = FORECAST_POINTS
+    http: Http, run: datetime, base_url: str = "", points: Sequence[WeatherPoint] = FORECAST_POINTS
 ) -> bytes:
     """Ask for one run of the IFS, by its start [UTC]; return the raw answer."""
     query = {
@@ -133,7 +131,7 @@ def get_single_run(
         "models": MODEL,
         "forecast_days": str(FORECAST_DAYS),
     }
-    url = (config.base_url or SINGLE_URL).rstrip("/") + FORECAST_PATH
+    url = (base_url or SINGLE_URL).rstrip("/") + FORECAST_PATH
     return ask_points(http, SINGLE_SERVICE, url, points, query)
 
 
@@ -143,30 +141,3 @@ def parse_single_run(
     """Read one run as a forecast after ``pipeline.weather_schema``; see ``parse_forecast`` for errors."""
     [forecast] = parse_forecast(payload, run, points, said="run").forecasts
     return forecast.assign_attrs(source="ECMWF IFS by Open-Meteo, single run")
-
-
-def months(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Yield [start, end) cut at the first of each month.
-
-    >>> found = months(datetime(2025, 1, 20, tzinfo=UTC), datetime(2025, 2, 3, tzinfo=UTC))
-    >>> [(f"{a:%m-%d}", f"{b:%m-%d}") for a, b in found]
-    [('01-20', '02-01'), ('02-01', '02-03')]
-    """
-    while start < end:
-        cut = min((start.replace(day=1) + timedelta(days=32)).replace(day=1), end)
-        yield start, cut
-        start = cut
-
-
-def runs(start: datetime, end: datetime) -> Iterator[datetime]:
-    """Yield the runs of 00 and 12 UTC that start in [start, end).
-
-    >>> day = datetime(2025, 1, 20, tzinfo=UTC)
-    >>> [run.hour for run in runs(day, day + timedelta(days=1))]
-    [0, 12]
-    """
-    run = start.replace(hour=0)
-    while run < end:
-        if run >= start:
-            yield run
-        run += RUN_STEP

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from ingest import open_meteo, open_meteo_forecast
-from ingest.feeds import SourceConfig
 from ingest.open_meteo_forecast import LEVELS, parse_cams, parse_forecast
 from ingest.open_meteo_history import (
     LEAD_DAYS,
@@ -236,9 +235,8 @@ def test_micrograms_are_understood_with_either_letter():
 
 
 def test_previous_runs_say_what_had_been_forecast_so_many_days_before(asking, clock):
-    config = SourceConfig(base_url=asking.served.url)
     first, last = START - timedelta(days=3), START
-    payload = get_previous_runs(asking.http, config, first, last)
+    payload = get_previous_runs(asking.http, first, last, asking.served.url)
     runs = parse_previous_runs(payload, first, last)
     assert runs["lead_day"].to_numpy().tolist() == list(LEAD_DAYS)
     assert runs.sizes["time"] == 72
@@ -252,17 +250,15 @@ def test_previous_runs_say_what_had_been_forecast_so_many_days_before(asking, cl
 
 
 def test_previous_runs_of_a_time_before_there_were_any_are_refused(asking):
-    config, first = SourceConfig(base_url=asking.served.url), datetime(2023, 12, 1, tzinfo=UTC)
-    payload = get_previous_runs(asking.http, config, first, first + timedelta(days=1))
+    first = datetime(2023, 12, 1, tzinfo=UTC)
+    payload = get_previous_runs(asking.http, first, first + timedelta(days=1), asking.served.url)
     with pytest.raises(BadPayload, match="no previous runs"):
         parse_previous_runs(payload, first, first + timedelta(days=1))
 
 
 def test_a_single_run_counts_its_leads_from_its_start(asking):
     run = START - timedelta(days=5)
-    forecast = parse_single_run(
-        get_single_run(asking.http, SourceConfig(base_url=asking.served.url), run), run
-    )
+    forecast = parse_single_run(get_single_run(asking.http, run, asking.served.url), run)
     assert forecast.attrs["reference"] == "run"
     assert forecast["forecast_period"].to_numpy().tolist() == list(range(6 * 24))
     assert "eastward_wind_aloft" in forecast
