@@ -18,18 +18,16 @@ from typing import Any, Final
 import pandas as pd
 
 from ingest import airkorea_alarms, airkorea_forecast
-from ingest.airkorea_gateway import BASE_URL, CALLS_PER_DAY, KST, SOURCE, floor_hour, get, service
+from ingest.airkorea_gateway import CALLS_PER_DAY, SOURCE, floor_hour, get, service
 from ingest.airkorea_history import KEEPS, history_ask, settled
 from ingest.airkorea_history import OPERATION as HISTORY
-from ingest.airkorea_rows import URBAN, VARIABLE_MAP, parse_measurements, parse_stations
+from ingest.airkorea_rows import parse_measurements, parse_stations
 from ingest.feeds import WHOLE, About, Ask, Due, Feed, RawAnswer, SourceConfig, Timing
 from ingest.wire import Parsed
 from pipeline.cities import all_cities
 from pipeline.errors import QuotaSpent, SourceUnavailable
 from pipeline.http import Http, Service
 from pipeline.times import HOUR
-
-__all__ = ["BASE_URL", "KST", "SOURCE", "URBAN", "VARIABLE_MAP", "parse_measurements", "parse_stations"]
 
 ABOUT: Final = About(
     SOURCE,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from ingest.airkorea_gateway import SOURCE, parse_items, parse_label
-from ingest.salvage import clean_text, read_each, station_name
+from ingest.salvage import clean_text, parts_per_billion, read_each, station_name
 from ingest.wire import Parsed, Reading, nothing, observation_rows, required, station_rows, to_number
 from pipeline.errors import BadPayload
 from pipeline.names import QC_PASS, QC_SUSPECT
@@ -23,7 +22,6 @@ GAS_MAP: Final = {
     "o3Value": "ozone_fraction",
     "no2Value": "nitrogen_dioxide_fraction",
 }
-PPB_PER_PPM: Final = 1000.0
 MISSING: Final = frozenset({"-", ""})
 CITY_OF_PROVINCE: Final = {"서울": "seoul", "서울특별시": "seoul"}
 URBAN: Final = "도시대기"
@@ -86,7 +84,7 @@ def _readings(item: Mapping[str, Any], station: str, time: np.datetime64) -> Ite
     for field, quantity in (VARIABLE_MAP | GAS_MAP).items():
         value = to_number(item.get(field), SOURCE, field, MISSING)
         if field in GAS_MAP:
-            value = round(value * PPB_PER_PPM, 6)
+            value = parts_per_billion(value, SOURCE, field)
         flagged = not _is_missing(item.get(field.replace("Value", "Flag")))
         yield Reading(station, quantity, time, value), flagged
 
@@ -153,13 +151,3 @@ def _coordinates(item: Mapping[str, Any]) -> tuple[float, float]:
         return np.nan, np.nan
     inside = all(low < value < high for value, (low, high) in zip(pair, KOREA, strict=True))
     return (pair[0], pair[1]) if inside else (np.nan, np.nan)
-
-
-def read_measurements(path: Path, station: str | None = None) -> Parsed:
-    """Read a saved answer; see :func:`parse_measurements`."""
-    return parse_measurements(path.read_bytes(), station)
-
-
-def read_stations(path: Path) -> Parsed:
-    """Read a saved station list; see :func:`parse_stations`."""
-    return parse_stations(path.read_bytes())

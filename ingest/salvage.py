@@ -8,6 +8,8 @@ from typing import Final, TypeVar
 from ingest.wire import REMEDY
 from pipeline.errors import BadPayload
 
+PPB_PER_PPM: Final = 1000.0
+PURE_PPM: Final = 1e6
 MOST_NAMED: Final = 20
 """How many bad rows of one answer are named."""
 LONGEST_NAME: Final = 100
@@ -47,6 +49,17 @@ def read_each(
     if errors and not good:
         raise errors[0]
     return rows, tuple(errors[:MOST_NAMED])
+
+
+def parts_per_billion(ppm: float, source: str, field: str) -> float:
+    """Return a mole fraction [1e-9] that came in parts per million; NaN stays.
+
+    >>> parts_per_billion(0.037, "airkorea", "o3Value")
+    37.0
+    """
+    if abs(ppm) > PURE_PPM:
+        raise BadPayload(source, f"{ppm:g} ppm is more than all of the air", field=field, remedy=REMEDY)
+    return round(ppm * PPB_PER_PPM, 6)
 
 
 def clean_text(value: object) -> str:

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from ingest.feeds import WHOLE, About, Ask, Due, Feed, SourceConfig, Timing
-from ingest.salvage import clean_text, read_each, station_name
+from ingest.salvage import clean_text, parts_per_billion, read_each, station_name
 from ingest.wire import (
     REMEDY,
     Parsed,
@@ -63,7 +63,6 @@ GASES: Final = {
     "SO2": "sulfur_dioxide_fraction",
 }
 FIELDS: Final = PM | GASES
-PPB_PER_PPM: Final = 1000.0
 TYPES: Final = ("application/json", "text/json", "text/plain")
 """Content types that may be JSON; which of them the portal sends is unverified. Refusals are read in any."""
 MOST_ROWS: Final = 1000
@@ -237,8 +236,14 @@ def _read(row: Mapping[str, Any]) -> Iterator[_District]:
     name = station_name(required(row, "MSRSTE_NM", SOURCE), SOURCE, "MSRSTE_NM")
     time = parse_label(required(row, "MSRDT", SOURCE))
     grade = clean_text(row.get("IDEX_NM"))
-    values = {name: to_number(row.get(field), SOURCE, field, MISSING) for field, name in FIELDS.items()}
+    values = {quantity: _value(row, field) for field, quantity in FIELDS.items()}
     yield _District(name, time, bool(grade) and _index(row) > 0, grade in GRADES, values)
+
+
+def _value(row: Mapping[str, Any], field: str) -> float:
+    """Return a value in the unit of its quantity; NaN where nothing is given."""
+    value = to_number(row.get(field), SOURCE, field, MISSING)
+    return parts_per_billion(value, SOURCE, field) if field in GASES else value
 
 
 def _index(row: Mapping[str, Any]) -> float:
@@ -256,9 +261,7 @@ def _observations(rows: Sequence[_District]) -> pd.DataFrame:
         for quantity, value in row.values.items():
             if value == 0 and not _believed_zero(row, quantity, rows):
                 continue
-            gas = quantity in GASES.values()
-            shown = round(value * PPB_PER_PPM, 6) if gas else value
-            readings.append(Reading(f"{SOURCE}:{row.name}", quantity, row.time, shown))
+            readings.append(Reading(f"{SOURCE}:{row.name}", quantity, row.time, value))
             if value == value:
                 doubted.append(not row.graded)
     table = observation_rows(readings)

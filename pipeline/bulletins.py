@@ -24,7 +24,7 @@ KINDS: Final = {
     "forecast": "one target day and pollutant: pollutant, target_date, regions, overall, cause, advice",
     "outlook": "later days in words: days (date, regions, confidence), outlook",
     "over50": "whether the day mean of PM2.5 is forecast above 50 ug m-3: target_date, regions",
-    "advisory": "PM advisory or warning: pollutant, level (advisory, warning, or as written), district, area, "
+    "advisory": "PM advisory or warning: pollutant, level (advisory, warning or as written), district, area, "
     "city (id or empty), value, lifted_at, lifted_value",
     "dust": "Asian-dust advisory: district, area, level, value, lifted_at",
 }

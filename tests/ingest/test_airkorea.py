@@ -27,6 +27,10 @@ WIRE = Path(__file__).parent / "wire"
 PM = ("pm2p5", "pm10")
 
 
+def measurements(path, station=None):
+    return airkorea.parse_measurements(path.read_bytes(), station)
+
+
 def envelope(items, code="00"):
     return json.dumps({"response": {"header": {"resultCode": code}, "body": {"items": items}}}).encode()
 
@@ -79,7 +83,7 @@ def test_a_label_that_is_no_time_is_refused(label):
 
 
 def test_all_stations_of_a_province():
-    parsed = airkorea.read_measurements(WIRE / "airkorea_ctprvn.json")
+    parsed = measurements(WIRE / "airkorea_ctprvn.json")
     rows = parsed.observations
     assert parsed.left_out == ()
     assert len(parsed.covered) == 4  # an hour without values is an answer, too
@@ -97,16 +101,18 @@ def test_all_stations_of_a_province():
 
 def test_one_station_does_not_name_itself():
     path = WIRE / "airkorea_station_hours.json"
-    rows = airkorea.read_measurements(path, station="중구").observations
+    rows = measurements(path, station="중구").observations
     assert set(rows["station"]) == {"airkorea:중구"}
     assert rows["time"].nunique() == 3
     assert (np.diff(np.sort(rows["time"].unique())) == np.timedelta64(1, "h")).all()
     with pytest.raises(BadPayload, match="stationName"):
-        airkorea.read_measurements(path)
+        measurements(path)
 
 
 def test_station_list_decides_coordinates_by_value_and_city_by_network():
-    table = airkorea.read_stations(WIRE / "airkorea_stations.json").stations.set_index("station")
+    table = airkorea.parse_stations((WIRE / "airkorea_stations.json").read_bytes()).stations.set_index(
+        "station"
+    )
     assert table.loc["airkorea:가온동", ["latitude", "longitude", "city"]].tolist() == [
         37.58,
         126.97,
@@ -133,7 +139,7 @@ def test_a_station_silent_altogether_gives_no_row():
 
 
 def test_gases_become_mole_fractions():
-    rows = airkorea.read_measurements(WIRE / "airkorea_ctprvn.json").observations
+    rows = measurements(WIRE / "airkorea_ctprvn.json").observations
     there = rows[rows["station"] == "airkorea:송파구"].set_index("quantity")["value"]
     assert there.to_dict() == {
         "sulfur_dioxide_fraction": 4.0,  # 0.004 ppm
@@ -160,6 +166,11 @@ def test_a_value_with_a_flag_is_kept_as_suspect():
 def test_a_row_twice_is_one_row():
     rows = airkorea.parse_measurements(envelope([item(), item()])).observations
     assert len(rows) == 2
+
+
+def test_more_gas_than_air_is_refused():
+    with pytest.raises(BadPayload, match="coValue"):
+        airkorea.parse_measurements(envelope([item(coValue="1e306")]))
 
 
 @pytest.mark.parametrize("value", ["abc", "1,000", "nan", "inf", True, [3], 10**400])
@@ -263,7 +274,9 @@ VALUE = st.recursive(
 
 @given(
     st.binary(max_size=200)
-    | st.dictionaries(st.sampled_from(sorted(ITEM)), VALUE).map(lambda new: envelope([ITEM | new, item() | new]))
+    | st.dictionaries(st.sampled_from(sorted(ITEM)), VALUE).map(
+        lambda new: envelope([ITEM | new, item() | new])
+    )
     | st.dictionaries(st.sampled_from(["items", "totalCount", "item"]), VALUE).map(
         lambda body: json.dumps({"response": {"header": {"resultCode": "00"}, "body": body}}).encode()
     )
@@ -279,17 +292,15 @@ def test_whatever_comes_only_typed_errors_are_raised(payload):
 
 def test_public_samples(shared):
     folder = shared / "samples" / "airkorea"
-    rows = airkorea.read_measurements(
-        folder / "getCtprvnRltmMesureDnsty_seoul_20240306_excerpt.json"
-    ).observations
+    rows = measurements(folder / "getCtprvnRltmMesureDnsty_seoul_20240306_excerpt.json").observations
     assert rows[rows["quantity"].isin(PM)]["value"].tolist() == [8.0, 22.0, 2.0, 6.0]
     assert rows[rows["quantity"] == "nitrogen_dioxide_fraction"]["value"].tolist() == [26.0, 17.0]
     assert (rows["time"] == np.datetime64("2024-03-06T03:00")).all()
-    one = airkorea.read_measurements(folder / "getMsrstnAcctoRltmMesureDnsty_2400.json", "x").observations
+    one = measurements(folder / "getMsrstnAcctoRltmMesureDnsty_2400.json", "x").observations
     assert (one["time"] == np.datetime64("2025-05-09T15:00")).all()
     for code in (22, 30):
         with pytest.raises(SourceUnavailable, match=str(code)):
-            airkorea.read_measurements(folder / f"gateway_error_{code}.xml")
+            measurements(folder / f"gateway_error_{code}.xml")
     failed = json.loads((folder / "item_comm_failure_20231012_v1.0.json").read_text())
     assert len(airkorea.parse_measurements(envelope([failed])).observations) == 0
 

@@ -133,6 +133,7 @@ def test_a_name_that_is_no_district_is_not_listed():
         ({"MSRDT": "?"}, "MSRDT"),
         ({"MSRSTE_NM": 5}, "MSRSTE_NM"),
         ({"O3": True}, "O3"),
+        ({"CO": 1e306}, "CO"),
     ],
 )
 def test_a_bad_row_is_left_out_and_named(changed, field):
