@@ -11,7 +11,8 @@ several runs that are due only the newest is fetched; the others are overtaken. 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
@@ -47,6 +48,15 @@ STEPS: Final = tuple(range(0, 103, 6))
 """From 12 UTC the end of local day D+3 in Seoul is 99 h away."""
 AREA: Final = Area(west=95.0, east=140.0, south=20.0, north=55.0, spacing=0.5)
 RUNS: Final = Timing(delay=timedelta(hours=7, minutes=45), keeps=timedelta(days=2), step=timedelta(hours=12))
+INDEX_TYPES: Final = ("application/json", "text/plain", "application/octet-stream", "binary/octet-stream")
+GRIB_TYPES: Final = (
+    "application/octet-stream",
+    "binary/octet-stream",
+    "application/x-grib2",
+    "application/x-grib",
+    "application/grib",
+)
+"""The index was seen as JSON; what the file is called is unverified, mirrors differ."""
 LONGEST_MESSAGE: Final = 8 * 2**20
 LONGEST_RANGE: Final = 16 * 2**20
 
@@ -136,23 +146,39 @@ def get_run(http: Http, config: SourceConfig, parameters: Mapping[str, str]) -> 
     parts = []
     for step in STEPS:
         file = f"{folder}/{run}0000-{step}h-oper-fc"
-        index = http.ask(service(config), Request("GET", f"{file}.index", absent=(404,), check=_no_page))
-        for place in ranges(parse_index(index)):
-            last = sum(place) - 1
-            request = Request(
-                "GET", f"{file}.grib2", headers={"Range": f"bytes={place.offset}-{last}"}, absent=(404,)
-            )
-            body = http.ask(service(config), request)
-            if len(body) != place.length:
-                raise BadPayload(SOURCE, f"{len(body)} bytes instead of {place.length}", remedy=REMEDY)
-            parts += [cut(message, AREA, SOURCE) for message in messages(body, SOURCE)]
+        index = _get(http, config, f"{file}.index", INDEX_TYPES)
+        with _keeping(index):
+            places = ranges(parse_index(index))
+        for place in places:
+            body = _get(http, config, f"{file}.grib2", GRIB_TYPES, place)
+            with _keeping(body):
+                parts += _cut_all(body, place)
     return b"".join(parts)
 
 
-def _no_page(payload: bytes) -> None:
-    """Raise BadPayload where an index is none, for its first line says."""
-    if not payload.lstrip().startswith(b"{"):
-        raise BadPayload(SOURCE, f"the index starts with {payload[:40]!r}", remedy=REMEDY)
+def _get(
+    http: Http, config: SourceConfig, url: str, types: tuple[str, ...], place: Place | None = None
+) -> bytes:
+    """Fetch a file or a part of it; one that is not there is not there yet."""
+    headers = {} if place is None else {"Range": f"bytes={place.offset}-{sum(place) - 1}"}
+    request = Request("GET", url, headers=headers, expect=types, absent=(404,))
+    return http.ask(service(config), request)
+
+
+@contextmanager
+def _keeping(body: bytes) -> Iterator[None]:
+    """Let what cannot be read be kept."""
+    try:
+        yield
+    except BadPayload as error:
+        error.payload = body
+        raise
+
+
+def _cut_all(body: bytes, place: Place) -> list[bytes]:
+    if len(body) != place.length:
+        raise BadPayload(SOURCE, f"{len(body)} bytes instead of {place.length}", remedy=REMEDY)
+    return [cut(message, AREA, SOURCE) for message in messages(body, SOURCE)]
 
 
 def parse_run(payload: bytes) -> Parsed:

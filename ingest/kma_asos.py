@@ -30,7 +30,7 @@ from ingest.kma_wire import (
     number,
     parse_hour,
     query_of,
-    read_lines,
+    read_table,
     rows_of,
     service,
     whole,
@@ -119,12 +119,14 @@ def parse_hours(payload: bytes, asked: Mapping[str, str], fetched_at: datetime) 
     SourceError
         refusals, or nothing that reads
     """
-    found, left_out = read_lines(payload, _readings)
-    readings = [reading for row in found for reading in row]
-    done = covered(asked, {from_ns(when) for when in {r.time for r in readings}}, fetched_at)
+    table = read_table(payload, _readings)
+    readings = [reading for row in table.rows for reading in row]
+    present = {from_ns(when) for when in {r.time for r in readings} if table.whole}
+    done = covered(asked, present, fetched_at)
     if not readings and not done:
         raise NotYetAvailable(SOURCE, "no weather of these hours so far", remedy="it is asked again later")
-    return Parsed(_rain_unjudged(rows_of(readings)), nothing().stations, covered=done, left_out=left_out)
+    rows = _rain_unjudged(rows_of(readings))
+    return Parsed(rows, nothing().stations, covered=done, left_out=table.left_out)
 
 
 def _readings(line: str) -> list[Reading]:
@@ -150,8 +152,9 @@ def _rain_unjudged(rows: pd.DataFrame) -> pd.DataFrame:
 
 def parse_stations(payload: bytes) -> Parsed:
     """Read ``stn_inf.php``: ``STN_ID LON LAT STN_SP HT … STN_KO STN_EN …``, apart by blanks."""
-    found, left_out = read_lines(payload, _station)
-    return Parsed(nothing().observations, station_rows(found), left_out=left_out)
+    table = read_table(payload, _station)
+    done = None if table.whole else ()
+    return Parsed(nothing().observations, station_rows(table.rows), covered=done, left_out=table.left_out)
 
 
 def _station(line: str) -> dict[str, object]:

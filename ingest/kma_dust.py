@@ -25,7 +25,7 @@ from ingest.kma_wire import (
     number,
     parse_hour,
     query_of,
-    read_lines,
+    read_table,
     rows_of,
     service,
     whole,
@@ -101,14 +101,14 @@ def parse_hours(payload: bytes, asked: Mapping[str, str], fetched_at: datetime) 
     >>> rows[["station", "value", "qc"]].to_numpy().tolist()
     [['kma_dust:102', 14.0, 0]]
     """
-    found, left_out = read_lines(payload, _mean)
-    means = [mean for mean in found if mean.reading.station]
+    table = read_table(payload, _mean)
+    means = [mean for mean in table.rows if mean.reading.station]
     rows = rows_of([m.reading for m in means], frozenset(m.reading for m in means if not m.complete))
-    present = {from_ns(m.reading.time) for m in means}
+    present = {from_ns(m.reading.time) for m in means if table.whole}
     done = covered(asked, present, fetched_at)
     if not means and not done:
         raise NotYetAvailable(SOURCE, "no PM10 of this hour so far", remedy="it is asked again later")
-    return Parsed(rows, nothing().stations, covered=done, left_out=left_out)
+    return Parsed(rows, nothing().stations, covered=done, left_out=table.left_out)
 
 
 def _mean(line: str) -> Mean:
@@ -128,9 +128,10 @@ def parse_stations(payload: bytes) -> Parsed:
 
     Longitude and latitude are the first two neighbouring numbers that lie in East Asia, the height follows.
     """
-    found, left_out = read_lines(payload, _station)
-    newest_last = sorted(found, key=lambda row: row[0])
-    return Parsed(nothing().observations, station_rows([row for _, row in newest_last]), left_out=left_out)
+    table = read_table(payload, _station)
+    listed = station_rows([row for _, row in sorted(table.rows, key=lambda row: row[0])])
+    done = None if table.whole else ()
+    return Parsed(nothing().observations, listed, covered=done, left_out=table.left_out)
 
 
 def _station(line: str) -> tuple[str, dict[str, object]]:

@@ -24,6 +24,7 @@ from ingest.kma_points import POINTS, cell_of
 from ingest.kma_wire import (
     APPLY,
     BASE_URL,
+    CONTENT_TYPES,
     KST,
     MOST_LEFT_OUT,
     SOURCE,
@@ -84,7 +85,9 @@ def get_forecast(http: Http, config: SourceConfig, parameters: Mapping[str, str]
             "authKey": config.key.get_secret_value(),
         }
         bodies.append(
-            http.ask(service(config), Request("GET", url, params=query, check=check_forecast)).strip()
+            http.ask(
+                service(config), Request("GET", url, params=query, check=check_forecast, expect=CONTENT_TYPES)
+            ).strip()
         )
     return b"[" + b",\n".join(bodies) + b"]"
 

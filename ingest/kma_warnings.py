@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ingest.feeds import Ask, Due, Feed, RawAnswer, SourceConfig, Timing
-from ingest.kma_wire import SOURCE, get_answer, label, parse_label, read_lines, service, whole
+from ingest.kma_wire import END, SOURCE, get_answer, label, parse_label, read_table, service, whole
 from ingest.wire import REMEDY, Parsed, nothing
 from pipeline.bulletins import Bulletin
 from pipeline.errors import BadPayload, Refused
@@ -34,6 +34,7 @@ CLOSING: Final = frozenset("347")
 PRELIMINARY: Final = "1"
 LIFTED: Final = "3"
 """Ends whatever is in force, even where it names another level; 4 and 7 end the level they name."""
+LAST_COLUMN: Final = "RPT"
 LOOK_BACK: Final = timedelta(days=10)
 """A dust warning lasts a few days; one that began before the first command we see cannot be told."""
 HOURLY: Final = Timing(delay=timedelta(0), keeps=timedelta(days=60))
@@ -65,6 +66,8 @@ def get_commands(http: Http, config: SourceConfig, parameters: Mapping[str, str]
     """Ask for the commands issued from ``tmfc1`` to ``tmfc2`` (KST) and for the zones; return both tables."""
     query = {"reg": "0", "wrn": DUST, "disp": "0", "help": "0", **parameters}
     commands = get_answer(http, config, COMMANDS, query)
+    if END.encode() not in commands:
+        return commands
     try:
         zones = get_answer(http, config, ZONES, {"help": "0"})
     except Refused:
@@ -93,14 +96,15 @@ def parse_commands(payload: bytes) -> Parsed:
     >>> bulletin.content["level"], bulletin.valid_until.isoformat()
     ('warning', '2026-03-22T07:00:00+00:00')
     """
-    found, left_out = read_lines(payload, _line)
-    zones = [row for row in found if isinstance(row, Zone)]
+    table = read_table(payload, _line, LAST_COLUMN)
+    zones = [row for row in table.rows if isinstance(row, Zone)]
     by_zone: dict[str, list[Command]] = {}
-    for row in sorted({row for row in found if isinstance(row, Command)}, key=_order):
+    for row in sorted({row for row in table.rows if isinstance(row, Command)}, key=_order):
         by_zone.setdefault(row.zone, []).append(row)
     bulletins = [b for rows in by_zone.values() for b in (*_in_force(rows, zones), *_announced(rows, zones))]
     empty = nothing()
-    return Parsed(empty.observations, empty.stations, tuple(bulletins), left_out=left_out)
+    done = None if table.whole else ()
+    return Parsed(empty.observations, empty.stations, tuple(bulletins), covered=done, left_out=table.left_out)
 
 
 def _line(line: str) -> Zone | Command | None:

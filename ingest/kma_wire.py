@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -34,6 +34,17 @@ CITY_OF_STATION: Final = {"108": "seoul"}
 
 APPLY: Final = "apply for this operation (활용신청) at apihub.kma.go.kr with the account of SAMEAIR_KMA_KEY"
 QUOTA_WORDS: Final = ("한도", "초과", "LIMITED_NUMBER")
+CONTENT_TYPES: Final = (
+    "text/plain",
+    "text/html",
+    "text/csv",
+    "text/xml",
+    "application/xml",
+    "application/json",
+    "application/octet-stream",
+)
+"""What the hub calls its tables is not documented; pages of HTML are told by their content."""
+END: Final = "#7777END"
 SETTLED: Final = 6 * HOUR
 """An hour of this age that an answer leaves out is taken as not measured, and not asked for again."""
 MOST_LEFT_OUT: Final = 20
@@ -62,7 +73,8 @@ def get_answer(http: Http, config: SourceConfig, operation: str, parameters: Map
     """
     query = {**parameters, "authKey": config.key.get_secret_value()}
     url = f"{config.base_url or BASE_URL}/{operation}"
-    return http.ask(service(config), Request("GET", url, params=query, check=check_answer))
+    request = Request("GET", url, params=query, check=check_answer, expect=CONTENT_TYPES)
+    return http.ask(service(config), request)
 
 
 def check_answer(payload: bytes) -> None:
@@ -135,46 +147,65 @@ def decode(payload: bytes) -> str:
     return payload.decode("cp949", "replace")
 
 
-def read_lines(payload: bytes, read: Callable[[str], T | None]) -> tuple[list[T], tuple[BadPayload, ...]]:
-    r"""Return what the data lines of a table hold, and which could not be read.
+class Table(NamedTuple, Generic[T]):
+    """What the lines of a table hold, which could not be read, and whether the table has its end mark."""
+
+    rows: list[T]
+    left_out: tuple[BadPayload, ...]
+    whole: bool
+
+
+def read_table(payload: bytes, read: Callable[[str], T | None], last_column: str = "") -> Table[T]:
+    r"""Return what the data lines of a table hold.
+
+    A table without its end mark may have been cut: what can be read counts, and it says so.
 
     Parameters
     ----------
     read : reads one line; raises BadPayload, or returns None for a line that does not concern us
+    last_column : name of the last column in the comments, by which a table without lines is known to be empty
+        and not cut, even without end mark
 
     Raises
     ------
     BadPayload
-        no table, or a table of which no line reads
+        no table, one that was cut before its first line, or one of which no line reads
     SourceUnavailable
         a refusal
 
     Examples
     --------
-    >>> read_lines(b"#START7777\n# A B\n1 2\n#7777END", str.split)[0]
+    >>> read_table(b"#START7777\n# A B\n1 2\n#7777END", str.split).rows
     [['1', '2']]
     """
     check_answer(payload)
     text = decode(payload)
     if not text.lstrip().startswith("#"):
         raise BadPayload(SOURCE, f"the answer is no table; it starts with {text[:40]!r}", remedy=REMEDY)
+    lines = [line.strip() for line in text.splitlines() if line.strip(" \t=")]
+    data = [line for line in lines if not line.startswith("#")]
+    cut = BadPayload(SOURCE, "a table without its end", field=END, remedy=REMEDY)
+    whole = bool(lines) and lines[-1].startswith(END)
+    if not data and not whole and not (last_column and last_column in text):
+        raise cut
+    found, bad = _read_each(data, read)
+    if data and len(bad) == len(data):
+        raise bad[0]
+    flaws = bad if whole or not data else [cut, *bad]
+    return Table(found, tuple(flaws[:MOST_LEFT_OUT]), whole or not data)
+
+
+def _read_each(lines: list[str], read: Callable[[str], T | None]) -> tuple[list[T], list[BadPayload]]:
     found: list[T] = []
     bad: list[BadPayload] = []
-    tried = 0
-    for line in text.splitlines():
-        if not line.strip(" \t=") or line.lstrip().startswith(("#", "7777END")):
-            continue
-        tried += 1
+    for line in lines:
         try:
-            row = read(line.strip())
+            row = read(line)
         except BadPayload as error:
             bad.append(error)
-            continue
-        if row is not None:
-            found.append(row)
-    if tried and len(bad) == tried:
-        raise bad[0]
-    return found, tuple(bad[:MOST_LEFT_OUT])
+        else:
+            found += [] if row is None else [row]
+    return found, bad
 
 
 def parse_label(text: str, field: str = "TM") -> datetime:
@@ -236,7 +267,8 @@ def rows_of(readings: list[Reading], doubtful: frozenset[Reading] = frozenset())
 def covered(asked: Mapping[str, str], present: set[datetime], fetched_at: datetime) -> tuple[Hour, ...]:
     """Return which of the hours that were asked for (``hours`` of the request) need not be asked again.
 
-    Those are the hours of which the answer holds anything, and those so old that nothing more will come.
+    Those are the hours of which the answer holds anything (none where it was cut), and those so old that
+    nothing more will come.
     """
     wanted = [parse_label(part, "hours") for part in asked.get("hours", "").split() if part]
     return tuple((WHOLE, hour) for hour in wanted if hour in present or fetched_at - hour >= SETTLED)

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from ingest import kma, kma_asos, kma_dust, kma_village, kma_warnings
 from ingest.feeds import WHOLE, Due, RawAnswer, SourceConfig
 from ingest.kma_points import cell_of
-from ingest.kma_wire import check_answer, covered, hours_of, label, parse_label, read_lines
+from ingest.kma_wire import check_answer, covered, hours_of, label, parse_label, read_table
 from ingest.simulated.published import Published
 from pipeline.errors import BadPayload, NotYetAvailable, QuotaSpent, Refused, SourceError, SourceUnavailable
 from pipeline.http import PoliteHttp
@@ -187,9 +187,21 @@ def test_weather_codes_of_two_words_shift_no_column():
 
 def test_a_row_that_was_cut_is_named_and_the_others_count():
     good = "2026.03.22.15:00   kma    102    412(12)    390    430"
-    parsed = kma_dust.parse_hours(f"#START7777\n{good}\n2026.03.22.15:00   kma    10".encode(), {}, NOW)
+    text = f"#START7777\n{good}\n2026.03.22.15:00   kma    10\n#7777END\n"
+    parsed = kma_dust.parse_hours(text.encode(), hours_of((HOURS[-1],)), NOW)
     assert values_of(parsed, "kma_dust:102") == {"pm10": 412.0}
     assert len(parsed.left_out) == 1
+    assert parsed.covered == ((WHOLE, HOURS[-1]),)
+
+
+def test_a_table_that_was_cut_counts_as_far_as_it_goes_and_is_asked_again():
+    good = "2026.03.22.15:00   kma    102    412(12)    390    430"
+    parsed = kma_dust.parse_hours(f"#START7777\n{good}\n".encode(), hours_of((HOURS[-1],)), NOW)
+    assert values_of(parsed, "kma_dust:102") == {"pm10": 412.0}
+    assert [error.field for error in parsed.left_out] == ["#7777END"]
+    assert parsed.covered == ()
+    with pytest.raises(BadPayload):
+        kma_dust.parse_hours(b"#START7777\n# TM  ORG", {}, NOW)
 
 
 def test_few_five_minute_values_make_a_doubtful_mean_and_none_make_no_row():
@@ -327,8 +339,11 @@ def test_a_warning_keeps_its_key_when_it_is_lifted():
 
 
 def test_no_warnings_is_an_answer():
-    parsed = kma_warnings.parse_commands(b"#START7777\n# TM_FC, TM_EF\n")
-    assert parsed.bulletins == ()
+    for text in (b"#START7777\n# TM_FC, CNT,   RPT, =\n", b"#START7777\n#7777END"):
+        parsed = kma_warnings.parse_commands(text)
+        assert (parsed.bulletins, parsed.left_out, parsed.covered) == ((), (), None)
+    with pytest.raises(BadPayload):
+        kma_warnings.parse_commands(b"#START7777\n# TM_FC, TM_E")
 
 
 def test_forecast_of_all_points_is_one_dataset(ask_feed):
@@ -439,4 +454,4 @@ def test_no_json_raises_anything_but_typed_errors(value):
 
 def test_a_table_of_lines_nobody_can_read_is_refused_whole():
     with pytest.raises(BadPayload):
-        read_lines(b"#START7777\nx\ny\n", lambda line: kma_dust._mean(line))
+        read_table(b"#START7777\nx\ny\n", lambda line: kma_dust._mean(line))
