@@ -57,6 +57,7 @@ map: setup-dev
 
 docs: setup-dev
 	PYTHONPATH=. $(PY) docs/make_contracts.py
+	PYTHONPATH=. $(PY) docs/make_sources.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

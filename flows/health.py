@@ -108,12 +108,12 @@ def health_of(ws: Workspace, feeds: Sequence[Feed], world: str, now: datetime) -
         records = feed_records(conn, world)
         waiting = open_quarantine(conn, world)
         gone = hours_gone(conn, world, now - MONTH)
-        left = {f.source: quota_left(conn, f.source, f.service.limits, now) for f in feeds}
-        stops = {f.source: stopped(conn, f.source, now) for f in feeds}
+        left = {f.name: quota_left(conn, f.service.source, f.service.limits, now) for f in feeds}
+        stops = {f.name: stopped(conn, f.service.source, now) for f in feeds}
     found = []
     for feed in feeds:
         record = records.get(feed.name)
-        stop = stops[feed.source]
+        stop = stops[feed.name]
         state: State = "stopped" if stop is not None else state_of(feed, record, now)
         trouble = "" if record is None or state == "ok" else "; ".join(record.last.errors[:2])
         found.append(
@@ -123,7 +123,7 @@ def health_of(ws: Workspace, feeds: Sequence[Feed], world: str, now: datetime) -
                 state,
                 None if record is None else record.succeeded_at,
                 None if record is None else record.newest,
-                left[feed.source],
+                left[feed.name],
                 waiting.get(feed.source, 0),
                 gone.get(feed.name, 0),
                 f"no requests until {iso(stop.until)}: {stop.reason}" if stop is not None else trouble,

@@ -49,7 +49,7 @@ def _feeds(registry: CollectorRegistry, health: Sequence[FeedHealth]) -> None:
         }.items()
     }
     left = Gauge(
-        "sameair_source_requests_left", "Requests left in the period", ["source", "period"], registry=registry
+        "sameair_feed_requests_left", "Requests left in the period", ["feed", "period"], registry=registry
     )
     waiting = Gauge("sameair_quarantine_open", "Answers in quarantine", ["source"], registry=registry)
     for feed in health:
@@ -62,7 +62,7 @@ def _feeds(registry: CollectorRegistry, health: Sequence[FeedHealth]) -> None:
         if feed.newest is not None:
             by_feed["feed_newest_timestamp_seconds"].labels(feed.feed).set(feed.newest.timestamp())
         for period, number in feed.quota_left.items():
-            left.labels(feed.source, period).set(number)
+            left.labels(feed.feed, period).set(number)
         waiting.labels(feed.source).set(feed.quarantined)
 
 

@@ -15,7 +15,7 @@ ABOUT: Final = About(
     "KMA API hub (기상청 API허브)",
     "PM10 of 27 stations with the islands upwind of Seoul, surface weather of 96 stations, dust warnings, "
     "short-range forecast at points; each operation needs its own application (활용신청)",
-    "kma_key",
+    "SAMEAIR_KMA_KEY",
     "register at https://apihub.kma.go.kr, then apply for: 황사관측(PM10), 종관기상관측(ASOS), "
     "지상관측 지점정보, 기상특보 (특보자료, 특보구역), 단기예보",
     "KOGL type 1 (attribution), as the hub marks each operation: unverified",

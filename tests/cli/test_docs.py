@@ -85,14 +85,17 @@ def test_the_documented_exit_codes_are_those_of_the_errors():
     assert {str(c) for c in codes} <= set(re.findall(r"^\| (\d+) \|", text, flags=re.MULTILINE))
 
 
-def test_data_contracts_are_up_to_date():
-    spec = importlib.util.spec_from_file_location("make_contracts", ROOT / "docs" / "make_contracts.py")
+@pytest.mark.parametrize("page", ["contracts", "sources"])
+def test_generated_pages_are_up_to_date(page):
+    spec = importlib.util.spec_from_file_location(f"make_{page}", ROOT / "docs" / f"make_{page}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    written = (ROOT / "docs" / "data-contracts.md").read_text("utf-8")
-    assert written == module.contracts_text(), "docs/data-contracts.md is out of date; run `make docs`"
+    written = module.TARGET.read_text("utf-8")
+    assert written == getattr(module, f"{page}_text")(), (
+        f"{module.TARGET.name} is out of date; run `make docs`"
+    )
 
 
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
