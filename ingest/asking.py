@@ -187,7 +187,7 @@ class Round:
             for error in flaws(read.parsed, unknown_stations(read.parsed, known, self.feed.source)):
                 self._notes.append(error)
                 self._quarantine(read.ask, read.answer, error)
-        self._rows += store_content(self.intake, self.feed, reads)
+        self._rows += store_content(self.intake, self.feed, reads, known)
         with self.intake.ledger.write() as conn:
             for read in reads:
                 hours = answered_hours(read.parsed, read.ask.fills, self.units)

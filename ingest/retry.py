@@ -55,7 +55,7 @@ def retry(intake: Intake, feed: Feed, entry: Quarantined) -> Retried:
         return _still_open(intake, entry, error, 0)
     store_stations(intake, feed, [read], only_new=True)
     known = intake.store.stations(intake.world)
-    rows = store_content(intake, feed, [read], fetched_before=entry.fetched_at)
+    rows = store_content(intake, feed, [read], known, fetched_before=entry.fetched_at)
     _mark(intake, feed, read)
     left = flaws(read.parsed, unknown_stations(read.parsed, known, feed.source))
     if left:

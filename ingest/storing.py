@@ -136,7 +136,12 @@ def unknown_stations(parsed: Parsed, known: pd.DataFrame, source: str) -> Unknow
 
 
 def store_content(
-    intake: Intake, feed: Feed, reads: Sequence[Read], *, fetched_before: datetime | None = None
+    intake: Intake,
+    feed: Feed,
+    reads: Sequence[Read],
+    known: pd.DataFrame,
+    *,
+    fetched_before: datetime | None = None,
 ) -> int:
     """Store the rows of known stations, bulletins and forecasts of answers; return how many are new.
 
@@ -144,10 +149,10 @@ def store_content(
 
     Parameters
     ----------
+    known : the stations of the world
     fetched_before : for old answers: nothing is revised that was received after this instant
     """
     rows = _joined([read.parsed.observations for read in reads], observation_rows([]))
-    known = intake.store.stations(intake.world)
     rows = rows[rows["station"].isin(known["station"])].drop_duplicates(KEYS, keep="last", ignore_index=True)
     written = _store_rows(intake, feed.source, rows, known, fetched_before) if len(rows) else 0
     found = [bulletin for read in reads for bulletin in read.parsed.bulletins]

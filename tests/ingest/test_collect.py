@@ -251,10 +251,10 @@ def test_sources_are_asked_side_by_side(intake, clock):
 def test_a_full_disk_stops_with_its_cause_and_leaves_the_others_work(intake, clock, monkeypatch):
     toys = [Toy(clock, name) for name in ("one", "two")]
 
-    def full(where, feed, reads, **options):
+    def full(where, feed, reads, known):
         if feed.source == "two":
             raise StorageError("the disk is full")
-        return store_content(where, feed, reads, **options)
+        return store_content(where, feed, reads, known)
 
     monkeypatch.setattr("ingest.asking.store_content", full)
     with pytest.raises(StorageError, match="full"):
