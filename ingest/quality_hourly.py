@@ -38,7 +38,7 @@ class Limits:
         jump + steep · their median needs a witness
     share, floor : a neighbour is a witness if the value is at most share · neighbour + floor
     rise_share, floor : … or if the rise is at most rise_share · the neighbour's own rise + floor
-    lone_jump : rise that is not believed where there is no neighbour
+    lone_jump : rise above the three hours before that is not believed where there is no neighbour
     apart, apart_floor : more than apart · highest neighbour + apart_floor is never believed
     vanish, vanish_least : less than vanish · neighbours' median, if that is at least vanish_least
     flat_quick, flat_slow, flat_low : hours of one value that are suspect while the neighbours move by at
@@ -66,7 +66,7 @@ class Limits:
 
 
 LIMITS: Final = {
-    "pm2p5": Limits(50, 40, 0.3, 1.2, 2, 20, 250, 4, 100, 0.02, 5, 5, 10, 24, 15, 10, 490),
+    "pm2p5": Limits(50, 40, 0.3, 1.2, 2, 20, 400, 4, 100, 0.02, 5, 5, 10, 24, 15, 10, 490),
     "pm10": Limits(600, 150, 0.3, 1.5, 2, 60, 1500, 4, 400, 0.02, 10, 5, 10, 24, 25, 15, 900),
 }
 
@@ -90,7 +90,9 @@ def arrival_flags(quantity: str, values: Matrix, near: Near) -> FlagMatrix:
     others = around(clean, near)
     level = level_before(clean)
     flat, _ = flat_runs(clean, others.median, limits)
-    sudden = _unshared(clean, level, limits.jump, others, near, limits)
+    sudden = _unshared(clean, level, limits.jump, others, near, limits) | _beyond_belief(
+        clean - highest_before(clean), others, limits
+    )
     return _flags(sudden | _misplaced(clean, others, limits) | flat)
 
 
@@ -105,7 +107,7 @@ def review_flags(quantity: str, values: Matrix, near: Near) -> FlagMatrix:
     >>> alone = Near(np.zeros((1, 1), np.intp), np.zeros((1, 1), bool))
     >>> lasting = np.array([[30.0]] * 4 + [[900.0]] * 8)
     >>> [int((f("pm2p5", lasting, alone) == 1).sum()) for f in (review_flags, arrival_flags)]
-    [0, 4]
+    [0, 1]
     >>> review_flags("pm2p5", lasting, alone).T.tolist()
     [[3, 3, 3, 0, 0, 0, 0, 0, 0, 3, 3, 3]]
     """
@@ -113,7 +115,9 @@ def review_flags(quantity: str, values: Matrix, near: Near) -> FlagMatrix:
     others = around(clean, near)
     level = np.maximum(level_before(clean), level_before(clean[::-1])[::-1])
     flat, length = flat_runs(clean, others.median, limits)
-    spikes = _unshared(clean, level, limits.jump_later, others, near, limits)
+    spikes = _unshared(clean, level, limits.jump_later, others, near, limits) | _beyond_belief(
+        clean - level, others, limits
+    )
     found = _flags(spikes | _misplaced(clean, others, limits) | _back_to_start(flat, length))
     found[(found == QC_PASS) & np.isnan(level)] = QC_NOT_EVALUATED
     return found
@@ -137,15 +141,32 @@ def level_before(values: Matrix) -> Matrix:
     return middle(stack, LEAST_MEMORY)[0]
 
 
+def highest_before(values: Matrix) -> Matrix:
+    """Return the highest of the LEAST_MEMORY rows before each; NaN where one of them is missing.
+
+    >>> highest_before(np.array([[1.0], [2.0], [9.0], [4.0]])).T.tolist()
+    [[nan, nan, nan, 9.0]]
+    """
+    padded = np.concatenate([np.full((LEAST_MEMORY, values.shape[1]), np.nan), values])
+    highest: Matrix = np.max([padded[lag : lag + len(values)] for lag in range(LEAST_MEMORY)], axis=0)
+    return highest
+
+
 def _unshared(clean: Matrix, level: Matrix, jump: float, others: Around, near: Near, limits: Limits) -> Mask:
-    """Tell rises above a level that no neighbour shares, or that are beyond belief where there is none."""
+    """Tell rises above a level that no neighbour shares."""
     rise = clean - level
     theirs = around(rise, near).highest
     with np.errstate(invalid="ignore"):
-        alone = np.isnan(others.highest) & (rise > limits.lone_jump)
         above = clean > limits.share * others.highest + limits.floor
         shared = rise <= limits.rise_share * theirs + limits.floor
-        found: Mask = alone | ((rise > jump + limits.steep * level) & above & ~shared)
+        found: Mask = (rise > jump + limits.steep * level) & above & ~shared
+    return found
+
+
+def _beyond_belief(rise: Matrix, others: Around, limits: Limits) -> Mask:
+    """Tell rises that are beyond belief even where there is no neighbour to ask."""
+    with np.errstate(invalid="ignore"):
+        found: Mask = np.isnan(others.highest) & (rise > limits.lone_jump)
     return found
 
 
