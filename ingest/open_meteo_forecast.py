@@ -70,8 +70,9 @@ FORECAST_TIMING: Final = Timing(
 )
 """At 01, 07, 13, 19 UTC, so that it is there an hour before each cycle."""
 CAMS_TIMING: Final = Timing(
-    delay=timedelta(hours=1), keeps=timedelta(hours=12), step=timedelta(hours=12), offset=timedelta(hours=10)
+    delay=timedelta(hours=1), keeps=timedelta(hours=13), step=timedelta(hours=12), offset=timedelta(hours=10)
 )
+"""Each can be had until the next is there, an hour after 10 and 22 UTC."""
 
 
 def weather_fields() -> list[str]:

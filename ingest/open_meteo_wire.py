@@ -91,13 +91,16 @@ def ask_points(
 
 
 def check_refusal(payload: bytes) -> None:
-    """Raise what a refusal means, whatever the status it came with.
+    """Raise what a refusal means, whatever the status it came with; what is no JSON is not judged here.
 
     >>> check_refusal(b'{"error": true, "reason": "Daily API request limit exceeded."}')
     Traceback (most recent call last):
     pipeline.errors.QuotaSpent: open_meteo: Daily API request limit exceeded.
     """
-    answers = load_json(payload, SOURCE)
+    try:
+        answers = load_json(payload, SOURCE)
+    except BadPayload:
+        return
     for answer in answers if isinstance(answers, list) else [answers]:
         _refused(answer)
 
@@ -119,14 +122,14 @@ def answers_of(payload: bytes, points: Sequence[WeatherPoint]) -> list[Mapping[s
     if len(answers) != len(points):
         raise BadPayload(SOURCE, f"{len(answers)} points came, {len(points)} were asked", remedy=REMEDY)
     for answer, point in zip(answers, points, strict=True):
+        if not isinstance(answer, Mapping):
+            raise BadPayload(SOURCE, "the answer is no object", remedy=REMEDY)
         _check_place(answer, point)
     return answers
 
 
 def _refused(answer: Any) -> None:
-    if not isinstance(answer, Mapping):
-        raise BadPayload(SOURCE, "the answer is no object", remedy=REMEDY)
-    if not answer.get("error"):
+    if not isinstance(answer, Mapping) or not answer.get("error"):
         return
     reason = ascii(str(answer.get("reason", ""))[:120])[1:-1]
     if "Daily" in reason and "limit" in reason:

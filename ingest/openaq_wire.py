@@ -14,7 +14,7 @@ import numpy as np
 from ingest.feeds import SourceConfig
 from ingest.wire import REMEDY, required
 from pipeline.cities import all_cities
-from pipeline.errors import BadPayload, Refused, SourceUnavailable
+from pipeline.errors import BadPayload, Refused, SourceError, SourceUnavailable
 from pipeline.http import Http, Limits, Request, Service
 
 SOURCE: Final = "openaq"
@@ -37,22 +37,29 @@ def service(config: SourceConfig) -> Service:
 
 
 def check(payload: bytes) -> None:
-    """Raise what a refusal means; good answers hold ``results``.
+    """Raise what a refusal means; what is no JSON is not judged here.
 
     >>> check(b'{"detail": "Invalid credentials"}')
     Traceback (most recent call last):
     pipeline.errors.Refused: openaq: Invalid credentials; check SAMEAIR_OPENAQ_KEY
     """
-    for page in _pages(payload):
+    try:
+        pages = list(_pages(payload))
+    except BadPayload:
+        return
+    for page in pages:
         detail = page.get("detail", page.get("message")) if isinstance(page, Mapping) else None
-        if detail is None:
-            continue
-        said = ascii(str(detail)[:120])[1:-1]
-        if "credentials" in said.lower() or "api key" in said.lower():
-            raise Refused(SOURCE, said, remedy="check SAMEAIR_OPENAQ_KEY")
-        if "too many" in said.lower() or "timeout" in said.lower():
-            raise SourceUnavailable(SOURCE, said, remedy="try again later")
-        raise BadPayload(SOURCE, said, remedy="check the parameters")
+        if detail is not None:
+            raise _refusal(ascii(str(detail)[:120])[1:-1])
+
+
+def _refusal(said: str) -> SourceError:
+    words = said.lower()
+    if "credentials" in words or "api key" in words:
+        return Refused(SOURCE, said, remedy="check SAMEAIR_OPENAQ_KEY")
+    if "too many" in words or "timeout" in words:
+        return SourceUnavailable(SOURCE, said, remedy="try again later")
+    return BadPayload(SOURCE, said, remedy="check the parameters")
 
 
 def _pages(payload: bytes) -> Iterator[Any]:
