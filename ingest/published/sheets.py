@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
-from datetime import date, datetime
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Final
 
 from ingest.published.table import bad
 
 OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ZIP: Final = b"PK\x03\x04"
+WORKER: Final = Path(__file__).with_name("sheet_worker.py")
+LONGEST: Final = 120
+"""How long the reading of one workbook may take [s]."""
 
 
 def is_workbook(head: bytes) -> bool:
@@ -23,7 +27,9 @@ def is_workbook(head: bytes) -> bool:
 
 
 def sheet_rows(payload: bytes, name: str, sheet: str = "") -> list[list[str]]:
-    """Return the rows of one sheet, the first one unless named, as text.
+    """Return the rows of one sheet, the first one unless named, as text; all equally long.
+
+    The workbook is read in a process of its own, which damaged bytes may end.
 
     Raises
     ------
@@ -38,33 +44,13 @@ def sheet_rows(payload: bytes, name: str, sheet: str = "") -> list[list[str]]:
     """
     if not is_workbook(payload):
         raise bad(name, "is no Excel workbook")
-    from python_calamine import CalamineWorkbook
-
+    command = [sys.executable, "-I", str(WORKER), sheet]
     try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(payload))
-        names = book.sheet_names
-        wanted = sheet or (names[0] if names else "")
-        found = book.get_sheet_by_name(wanted).to_python(skip_empty_area=False) if wanted in names else None
-    except BaseException as error:  # the library panics outside of Exception on some damaged files
-        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | MemoryError):
-            raise
-        raise bad(name, f"is a damaged workbook ({type(error).__name__})") from None
-    if found is None:
+        done = subprocess.run(command, input=payload, capture_output=True, timeout=LONGEST, check=True)  # noqa: S603
+        rows: list[list[str]] | None = json.loads(done.stdout)
+    except (subprocess.SubprocessError, ValueError):
+        raise bad(name, "is a damaged workbook") from None
+    if rows is None:
         raise bad(name, f"has no sheet {sheet!r}", field="sheet")
-    return [[_text(cell) for cell in row] for row in _even(found)]
-
-
-def _even(rows: Sequence[Sequence[object]]) -> list[list[object]]:
     width = max((len(row) for row in rows), default=0)
     return [[*row, *[""] * (width - len(row))] for row in rows]
-
-
-def _text(cell: object) -> str:
-    """Write a cell as a text table would: whole numbers without a point, times as ISO."""
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    if isinstance(cell, datetime):
-        return cell.isoformat(" ")
-    if isinstance(cell, date):
-        return cell.isoformat()
-    return "" if cell is None else str(cell)
