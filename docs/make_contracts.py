@@ -21,6 +21,7 @@ from pipeline.schema import (
     check_samples,
 )
 from pipeline.settings import Settings
+from pipeline.weather_schema import FORECAST_CONTRACT, PREVIOUS_CONTRACT
 
 TARGET = Path(__file__).with_name("data-contracts.md")
 
@@ -49,6 +50,10 @@ def contracts_text() -> str:
         _table(("variable", "dimensions"), [(n, ", ".join(d)) for n, d in FORECAST_DIMS.items()]),
         _paragraph(check_forecast.__doc__),
         f"Quantile levels {QUANTILE_LEVELS}; thresholds {PM_THRESHOLDS} ug m-3.",
+        "## Forecasts of other agencies (`pipeline.forecast_store`)",
+        _table(("part", "what it holds"), list(FORECAST_CONTRACT.items())),
+        "Previous runs, in which they differ:",
+        _table(("part", "what it holds"), list(PREVIOUS_CONTRACT.items())),
         "## Predictions (`predictions.parquet`, see predictions.md)",
         ", ".join(f"`{c}`" for c in COLUMNS),
         "## Ledger",
