@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 LATER: Final = "it is asked again at the next run"
 PASSING: Final = frozenset({408, 425})
 """Statuses below 500 that another try can cure."""
+FORBIDDEN: Final = frozenset({401, 403})
 AFTER_429: Final = timedelta(minutes=10)
 """How long a service is left alone that answers "too many requests" without saying for how long."""
 LONGEST_STOP: Final = timedelta(days=1)
@@ -24,7 +25,8 @@ def judge(service: Service, request: Request, answer: Answer, now: datetime) -> 
     """Return what is wrong with an answer, None if nothing is.
 
     The request's own check reads the body first, whatever the status: gateways refuse with 200, 400 or 403
-    and say why in the body only. Where the status is an error, a body that merely does not read adds nothing.
+    and say why in the body only. Where the status is an error, a body that merely does not read adds nothing,
+    and a web page does not make another try of "forbidden".
     """
     if answer.status in request.absent:
         return NotYetAvailable(service.source, f"not there (HTTP {answer.status})", remedy="ask again later")
@@ -34,8 +36,13 @@ def judge(service: Service, request: Request, answer: Answer, now: datetime) -> 
         pause = AFTER_429 if wait_s is None else timedelta(seconds=min(wait_s, LONGEST_STOP.total_seconds()))
         return QuotaSpent(service.source, "too many requests (HTTP 429)", until=now + pause, remedy=LATER)
     if 200 <= answer.status < 300:
-        return found or _body_problem(service, request, answer)
-    return _by_status(service, answer.status) if found is None or isinstance(found, BadPayload) else found
+        if found is None or isinstance(found, BadPayload):
+            return _nothing_said(service, answer.body) or found or _wrong_type(service, request, answer)
+        return found
+    vague = found is None or isinstance(found, BadPayload)
+    if answer.status in FORBIDDEN:
+        vague = vague or type(found) is SourceUnavailable
+    return _by_status(service, answer.status) if vague else found
 
 
 def _checked(service: Service, request: Request, body: bytes) -> SourceError | None:
@@ -52,22 +59,26 @@ def _checked(service: Service, request: Request, body: bytes) -> SourceError | N
     return None
 
 
-def _body_problem(service: Service, request: Request, answer: Answer) -> SourceError | None:
-    if not answer.body.strip():
+def _nothing_said(service: Service, body: bytes) -> SourceUnavailable | None:
+    """Return the error of an empty body or a web page, which no source has to give but many in trouble do."""
+    head = body.lstrip()[:15].lower()
+    if not head:
         return SourceUnavailable(service.source, "answered nothing", remedy=LATER)
-    if not request.expect:
-        return None
-    if answer.body.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
+    if head.startswith((b"<!doctype html", b"<html")):
         return SourceUnavailable(service.source, "answered a web page", remedy=LATER)
-    said = answer.headers.get("content-type", "").split(";")[0].strip().lower()
-    if said and said not in request.expect:
-        what = f"the answer is {said[:60]!r}, not {' or '.join(request.expect)}"
-        return BadPayload(service.source, what, field="Content-Type", remedy="check the operation")
     return None
 
 
+def _wrong_type(service: Service, request: Request, answer: Answer) -> BadPayload | None:
+    said = answer.headers.get("content-type", "").split(";")[0].strip().lower()
+    if not said or not request.expect or said in request.expect:
+        return None
+    what = f"the answer is {said[:60]!r}, not {' or '.join(request.expect)}"
+    return BadPayload(service.source, what, field="Content-Type", remedy="check the operation")
+
+
 def _by_status(service: Service, status: int) -> SourceError:
-    if status in (401, 403):
+    if status in FORBIDDEN:
         return Refused(service.source, f"HTTP {status}", remedy="check the key and what it may use")
     if status in PASSING or status >= 500:
         return SourceUnavailable(service.source, f"HTTP {status}", remedy=LATER)
