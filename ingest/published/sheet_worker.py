@@ -1,4 +1,4 @@
-"""The cells of one sheet of a workbook on stdin, as JSON on stdout; run by ``sheets`` in a process of its own.
+"""The cells of one sheet of a workbook on stdin, as JSON on stdout; run by ``sheets`` as its own process.
 
 A damaged workbook can make the library panic or ask for any amount of memory; here that ends this process
 alone.
