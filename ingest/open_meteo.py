@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -47,7 +46,6 @@ __all__ = [
     "feeds",
     "get_weather",
     "parse_weather",
-    "read_weather",
     "service",
     "wind_components",
 ]
@@ -161,11 +159,6 @@ def weather_rows(
         }
     )
     return rows[list(OBSERVATION_COLUMNS)]
-
-
-def read_weather(path: Path, until: datetime, points: Sequence[WeatherPoint] = POINTS) -> Parsed:
-    """Read a saved answer; see :func:`parse_weather`."""
-    return parse_weather(path.read_bytes(), until, points)
 
 
 def get_weather(

@@ -28,7 +28,7 @@ def values(rows, quantity, station="open_meteo:seoul"):
 
 
 def test_units_and_wind_components():
-    rows = open_meteo.read_weather(PATH, LATER, TWO).observations
+    rows = open_meteo.parse_weather(PATH.read_bytes(), LATER, TWO).observations
     np.testing.assert_allclose(values(rows, "air_temperature"), [273.15 - 5, 273.15 - 4.5, 273.15 - 4])
     np.testing.assert_allclose(values(rows, "relative_humidity"), [60 / 100, 58 / 100])
     np.testing.assert_allclose(values(rows, "surface_air_pressure"), [1021.3 * 100, 1021.0 * 100])
@@ -41,7 +41,9 @@ def test_units_and_wind_components():
 
 
 def test_hours_after_the_request_are_forecasts_and_are_left_out():
-    rows = open_meteo.read_weather(PATH, datetime(2025, 1, 31, 23, 20, tzinfo=UTC), TWO).observations
+    rows = open_meteo.parse_weather(
+        PATH.read_bytes(), datetime(2025, 1, 31, 23, 20, tzinfo=UTC), TWO
+    ).observations
     assert rows["time"].max() == np.datetime64("2025-01-31T23:00")
 
 
@@ -99,13 +101,13 @@ def twice(answers):
 
 
 def test_columns_that_come_twice_count_once():
-    once = open_meteo.read_weather(PATH, LATER, TWO).observations
+    once = open_meteo.parse_weather(PATH.read_bytes(), LATER, TWO).observations
     pd.testing.assert_frame_equal(open_meteo.parse_weather(changed(twice), LATER, TWO).observations, once)
 
 
 def test_hours_with_values_are_answered_and_old_nulls_are_given_up():
     hours = [datetime(2025, 1, 31, 22, tzinfo=UTC) + n * HOUR for n in range(3)]
-    fresh = open_meteo.read_weather(PATH, hours[-1] + HOUR, TWO)
+    fresh = open_meteo.parse_weather(PATH.read_bytes(), hours[-1] + HOUR, TWO)
     assert fresh.covered == tuple(("", hour) for hour in hours)  # Seoul has a temperature at 00
 
     def silence(answers):
