@@ -9,9 +9,10 @@ from flows.ingest import SourceReport, ingest_live
 from flows.issue import channel_of
 from flows.live import feeds_of
 from flows.metrics import metrics_text, write_metrics
-from flows.operator import conditions_of, report_text, tell_operator
+from flows.operator import conditions_of, doubts_of, report_text, tell_operator
 from flows.quality import review_if_due
 from flows.workspace import Workspace
+from pipeline.ledger.verdicts import newest_verdicts
 from pipeline.names import MEASURED
 
 
@@ -37,5 +38,10 @@ def look_after(ws: Workspace) -> int:
     health = health_of(ws, feeds_of(ws, MEASURED), MEASURED, now)
     coverage = coverage_of(ws, MEASURED, now)
     write_metrics(ws.settings.data_dir, metrics_text(health, coverage, now))
+    stations = ws.store.stations(MEASURED)
+    own = set(stations[stations["city"] != ""]["station"])
+    with ws.ledger.read() as conn:
+        verdicts = [v for v in newest_verdicts(conn, MEASURED) if v.station in own]
+    conditions = [*conditions_of(health, coverage), *doubts_of(verdicts)]
     report = report_text(health, coverage, now)
-    return tell_operator(ws, MEASURED, conditions_of(health, coverage), channel_of(ws.settings), report, now)
+    return tell_operator(ws, MEASURED, conditions, channel_of(ws.settings), report, now)

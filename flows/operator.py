@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -14,6 +14,7 @@ from alerts.plain_text import one_line
 from flows.health import Coverage, FeedHealth, worst_first
 from flows.workspace import Workspace
 from pipeline.ledger.notices import Condition, Notice, mark_sent, note_changes, unsent_notices
+from pipeline.ledger.verdicts import Verdict
 from pipeline.names import is_simulated
 from pipeline.times import iso
 
@@ -39,6 +40,16 @@ def conditions_of(health: Sequence[FeedHealth], coverage: Sequence[Coverage]) ->
         else:
             found.append(Condition(f"gone {feed.feed}", "none", 0, f"{feed.feed}: no value is gone"))
     return [*found, *_thin(coverage)]
+
+
+def doubts_of(verdicts: Iterable[Verdict]) -> list[Condition]:
+    """Return how each station stands whose clock or place is, or was, in doubt; give those of our cities."""
+    found = []
+    for v in verdicts:
+        doubted = v.state == "suspect"
+        text = f"{v.station}: {v.kind.replace('_', ' ')} {v.state}; {v.detail}"
+        found.append(Condition(f"station {v.station} {v.kind}", v.state, TELL_FROM * doubted, text))
+    return found
 
 
 def _thin(coverage: Sequence[Coverage]) -> list[Condition]:

@@ -12,12 +12,13 @@ from aiosmtpd.controller import Controller
 from alerts.smtp import SmtpChannel, SmtpServer
 from flows.health import coverage_of, health_of
 from flows.metrics import metrics_text
-from flows.operator import conditions_of, report_text, tell_operator
+from flows.operator import conditions_of, doubts_of, report_text, tell_operator
 from flows.workspace import open_workspace
 from ingest.feeds import Feed, Timing
 from pipeline.http import Limits, Service
 from pipeline.ledger.attempts import Attempt, record_attempt
 from pipeline.ledger.calls import Stop, count_call, record_stop
+from pipeline.ledger.verdicts import Verdict
 from pipeline.settings import Settings
 from pipeline.times import parse_instant
 
@@ -180,3 +181,17 @@ def test_thin_coverage_of_a_city_is_told_in_figures(ws, mailbox):
     later = NOW + 3 * HOUR
     assert tell(ws, mailbox, later) == 1
     assert "beijing: 21 of 48 PM2.5 values of cnemc in 24 h" in mailbox.mails[0].get_content()
+
+
+def test_the_operator_hears_of_a_doubted_station_and_when_the_doubt_is_over(ws, mailbox):
+    def say(state, at):
+        verdict = Verdict("cnemc:1001A", "pm2p5", "clock_shift", state, NOW, at, 0.4, "3 h late")
+        channel = SmtpChannel(SmtpServer("127.0.0.1", mailbox.port, "sameair@localhost", starttls=False))
+        try:
+            return tell_operator(ws, "measured", doubts_of([verdict]), channel, "", at)
+        finally:
+            channel.close()
+
+    assert [say("suspect", NOW), say("suspect", NOW + HOUR), say("cleared", NOW + 2 * HOUR)] == [1, 0, 1]
+    assert "cnemc:1001A: clock shift suspect; 3 h late" in mailbox.mails[0].get_content()
+    assert "over: cnemc:1001A: clock shift cleared" in mailbox.mails[1].get_content()
