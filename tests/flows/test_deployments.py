@@ -144,6 +144,10 @@ def test_the_cycle_cron_creates_runs_at_the_korean_issue_hours(server, tmp_path)
     post = wait_for(lambda: scheduled(server["PREFECT_API_URL"], "post"), 90)
     starts = sorted(datetime.fromisoformat(r["expected_start_time"]) for r in post)
     assert {(b - a).total_seconds() / 60 for a, b in pairwise(starts)} == {5.0}
+    sources = wait_for(lambda: scheduled(server["PREFECT_API_URL"], "ingest"), 90)
+    starts = sorted(datetime.fromisoformat(r["expected_start_time"]) for r in sources)
+    assert {(b - a).total_seconds() / 60 for a, b in pairwise(starts)} == {60.0}
+    assert {start.minute for start in starts} == {27}
 
 
 def test_serve_schedules_the_cycle_and_runs_it(serving):
@@ -151,6 +155,8 @@ def test_serve_schedules_the_cycle_and_runs_it(serving):
     runs = wait_for(lambda: scheduled(url, "cycle"), 90)
     assert hours(runs) <= {"05:20", "11:20", "17:20", "23:20"}
     post = wait_for(lambda: scheduled(url, "post"), 90)
+    sources = wait_for(lambda: scheduled(url, "ingest"), 90)
+    assert run_now(url, sources[0]["deployment_id"]) == "COMPLETED"
     assert run_now(url, runs[0]["deployment_id"]) == "COMPLETED"
     assert run_now(url, post[0]["deployment_id"]) == "COMPLETED"
     with ws.ledger.read() as conn:
