@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -10,17 +9,19 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from ingest import airkorea, cnemc, ecmwf, kma, open_meteo, openaq, seoul
+from ingest.exchange import feed as exchange
 from ingest.feeds import About, Feed, SourceConfig
 
-MODULES: Final = {
-    "airkorea": "ingest.airkorea",
-    "seoul": "ingest.seoul",
-    "cnemc": "ingest.cnemc",
-    "exchange": "ingest.exchange.feed",
-    "openaq": "ingest.openaq",
-    "open_meteo": "ingest.open_meteo",
-    "kma": "ingest.kma",
-    "ecmwf": "ingest.ecmwf",
+MODULES: Final[Mapping[str, ModuleType]] = {
+    "airkorea": airkorea,
+    "seoul": seoul,
+    "cnemc": cnemc,
+    "exchange": exchange,
+    "openaq": openaq,
+    "open_meteo": open_meteo,
+    "kma": kma,
+    "ecmwf": ecmwf,
 }
 """Where each source is read; every module has ABOUT and feeds(config)."""
 
@@ -37,9 +38,7 @@ def all_feeds(configs: Mapping[str, SourceConfig]) -> list[Feed]:
     configs : by source; one that is not named is asked at its published address without a key
     """
     return [
-        feed
-        for name, module in _modules().items()
-        for feed in module.feeds(configs.get(name, SourceConfig()))
+        feed for name, module in MODULES.items() for feed in module.feeds(configs.get(name, SourceConfig()))
     ]
 
 
@@ -51,16 +50,4 @@ def readers() -> dict[str, Feed]:
 
 def abouts() -> list[About]:
     """Return what a person must know of each source."""
-    return [module.ABOUT for module in _modules().values()]
-
-
-def _modules() -> dict[str, ModuleType]:
-    found = {}
-    for name, path in MODULES.items():
-        try:
-            module = importlib.import_module(path)
-        except ModuleNotFoundError:
-            continue
-        if hasattr(module, "feeds"):
-            found[name] = module
-    return found
+    return [module.ABOUT for module in MODULES.values()]
