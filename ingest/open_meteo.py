@@ -6,16 +6,13 @@ hours a little; every request spans yesterday, so those changes come as new revi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-
-from ingest import open_meteo_forecast
-from ingest.feeds import WHOLE, About, Ask, Due, Feed, RawAnswer, SourceConfig, Timing
+from ingest import open_meteo_forecast, open_meteo_stand_ins
+from ingest.feeds import About, Feed, RawAnswer, SourceConfig
+from ingest.open_meteo_hours import ANALYSIS, TIMING, asks, parse_hours, point_station
 from ingest.open_meteo_points import POINTS
 from ingest.open_meteo_wire import (
     BASE_URL,
@@ -26,15 +23,12 @@ from ingest.open_meteo_wire import (
     Columns,
     Floats,
     WeatherPoint,
-    answers_of,
     ask_points,
     service,
     wind_components,
 )
-from ingest.wire import Parsed, flags, station_rows
+from ingest.wire import Parsed
 from pipeline.http import Http, Service
-from pipeline.schema import OBSERVATION_COLUMNS, check_observations
-from pipeline.times import from_ns, to_ns
 
 __all__ = [
     "ABOUT",
@@ -46,6 +40,7 @@ __all__ = [
     "feeds",
     "get_weather",
     "parse_weather",
+    "point_station",
     "service",
     "wind_components",
 ]
@@ -58,11 +53,6 @@ VARIABLE_MAP: Final = {
     "precipitation": "precipitation_amount",
 }
 WIND_FIELDS: Final = ("wind_speed_10m", "wind_direction_10m")
-ANALYSIS: Final = "weather analysis at a point, not measured"
-MOST_PAST_DAYS: Final = 92
-SETTLED: Final = np.timedelta64(24, "h")
-"""An hour that is still null at this age will stay so."""
-TIMING: Final = Timing(delay=timedelta(minutes=15), keeps=timedelta(days=MOST_PAST_DAYS - 1))
 ABOUT: Final = About(
     source=SOURCE,
     title="Open-Meteo (api.open-meteo.com)",
@@ -97,38 +87,7 @@ def parse_weather(
     BadPayload
         wrong unit, length, order of points, or anything that does not read
     """
-    answers = answers_of(payload, points)
-    frames, covered = [], set()
-    for answer, point in zip(answers, points, strict=True):
-        columns = Columns(answer)
-        times = columns.times[columns.times <= to_ns(until)]
-        frame = weather_rows(point.id, times, _values(columns, len(times)))
-        frames.append(frame)
-        covered |= {*times[times <= to_ns(until) - SETTLED].tolist(), *_ns(frame["time"].to_numpy())}
-    return Parsed(
-        check_observations(pd.concat(frames, ignore_index=True)),
-        station_rows([point_station(p, note) for p in points]),
-        covered=tuple((WHOLE, from_ns(np.datetime64(t, "ns"))) for t in sorted(covered)),
-    )
-
-
-def _ns(times: npt.NDArray[np.datetime64]) -> list[int]:
-    found: list[int] = np.unique(times).tolist()
-    return found
-
-
-def point_station(point: WeatherPoint, note: str = ANALYSIS) -> dict[str, object]:
-    """Return the station row of a weather point."""
-    return {
-        "station": f"{SOURCE}:{point.id}",
-        "name": point.name,
-        "latitude": point.latitude,
-        "longitude": point.longitude,
-        "altitude": np.nan,
-        "city": point.city,
-        "interval_hours": 1,
-        "note": note,
-    }
+    return parse_hours(payload, until, points, note, _values)
 
 
 def _values(columns: Columns, known: int) -> dict[str, Floats]:
@@ -138,27 +97,6 @@ def _values(columns: Columns, known: int) -> dict[str, Floats]:
     values = {quantity: found[field] for field, quantity in VARIABLE_MAP.items()}
     values["eastward_wind"], values["northward_wind"] = wind_components(*(found[f] for f in WIND_FIELDS))
     return values
-
-
-def weather_rows(
-    point_id: str, times: npt.NDArray[np.datetime64], values: Mapping[str, Floats]
-) -> pd.DataFrame:
-    """Return observation rows of one point from columns over ``times``; NaN gives no row."""
-    quantities = list(values)
-    table = np.stack([values[q] for q in quantities])
-    which, hour = np.nonzero(np.isfinite(table))
-    quantity = np.array(quantities, dtype=object)[which]
-    value = table[which, hour].astype(float)
-    rows = pd.DataFrame(
-        {
-            "station": pd.Series([f"{SOURCE}:{point_id}"] * len(value), dtype="str"),
-            "quantity": pd.Series(quantity, dtype="str"),
-            "time": times[hour].astype("datetime64[ns]"),
-            "value": value,
-            "qc": flags(quantity.tolist(), value),
-        }
-    )
-    return rows[list(OBSERVATION_COLUMNS)]
 
 
 def get_weather(
@@ -179,27 +117,11 @@ def get_weather(
     return ask_points(http, known, url, points, query)
 
 
-def asks(due: Due) -> list[Ask]:
-    """Return one request for all hours that are due; it reaches back to the oldest, at least to yesterday.
-
-    >>> from datetime import UTC
-    >>> now = datetime(2025, 2, 3, 1, 27, tzinfo=UTC)
-    >>> [a.parameters["past_days"] for a in asks(Due(now, {WHOLE: (now - timedelta(days=3),)}))]
-    ['3']
-    """
-    if not due.instants:
-        return []
-    days = (due.now.date() - due.instants[0].date()).days
-    past_days = str(min(max(days, 1), MOST_PAST_DAYS))
-    fills = tuple((WHOLE, hour) for hour in due.instants)
-    return [Ask("forecast", f"hourly weather of {past_days} days", {"past_days": past_days}, fills)]
-
-
 def feeds(config: SourceConfig) -> list[Feed]:
-    """Return the analyses at points, weather forecasts and CAMS forecasts.
+    """Return the analyses at points and in place of stations, weather forecasts and CAMS forecasts.
 
     >>> [feed.name for feed in feeds(SourceConfig())]
-    ['open_meteo.weather', 'open_meteo.forecast', 'open_meteo.cams']
+    ['open_meteo.weather', 'open_meteo.stand_ins', 'open_meteo.forecast', 'open_meteo.cams']
     """
     known = service()
 
@@ -216,4 +138,4 @@ def feeds(config: SourceConfig) -> list[Feed]:
         parse,
         networks=(SOURCE,),
     )
-    return [weather, *open_meteo_forecast.feeds(config, known)]
+    return [weather, open_meteo_stand_ins.feed(config, known), *open_meteo_forecast.feeds(config, known)]

@@ -17,6 +17,7 @@ FIELDS: Final = {
     "temperature_2m": ("air_temperature", "°C", 1),
     "relative_humidity_2m": ("relative_humidity", "%", 0),
     "surface_pressure": ("surface_air_pressure", "hPa", 1),
+    "pressure_msl": ("air_pressure_at_mean_sea_level", "hPa", 1),
     "boundary_layer_height": ("atmosphere_boundary_layer_thickness", "m", 0),
     "precipitation": ("precipitation_amount", "mm", 1),
     "wind_speed_10m": ("wind_speed", "m/s", 2),

@@ -21,8 +21,10 @@ from ingest.open_meteo_history import (
     parse_single_run,
 )
 from ingest.open_meteo_points import FORECAST_POINTS, POINTS
+from ingest.open_meteo_stand_ins import POINTS as STAND_INS
 from ingest.simulated.published import Published
 from ingest.storing import Intake
+from pipeline.cities import all_cities
 from pipeline.errors import BadPayload, SourceError
 from pipeline.forecast_store import ForecastStore
 from pipeline.times import from_ns, to_ns
@@ -314,3 +316,57 @@ def test_the_fake_writes_points_as_the_service_does():
     one = point((37.5, 127.0), {"wind_speed_10m": ""}, [START], True, lambda *_: True)
     assert one["hourly_units"]["wind_speed_10m"] == "m/s"
     assert one["hourly"]["time"] == ["2025-03-10T00:00"]
+
+
+def stand_in_weather(hours=96):
+    """Temperature, humidity, wind and pressure at the places of the weather stations."""
+    times = to_ns(START) + np.arange(hours) * np.timedelta64(1, "h")
+    values = {
+        "air_temperature": 273.15 + 4,
+        "relative_humidity": 0.55,
+        "wind_speed": 3.25,
+        "wind_from_direction": 290.0,
+        "air_pressure_at_mean_sea_level": 102_310.0,
+    }
+    rows = pd.DataFrame(
+        [
+            (f"open_meteo:{p.id}", quantity, t, value, np.int8(0))
+            for p in STAND_INS
+            for quantity, value in values.items()
+            for t in times
+        ],
+        columns=["station", "quantity", "time", "value", "qc"],
+    )
+    rows["time"] = rows["time"].astype("datetime64[ns]")
+    stations = pd.DataFrame([open_meteo.point_station(p) for p in STAND_INS])
+    return values, Published(rows.assign(published_at=rows["time"] + pd.Timedelta(minutes=10)), stations)
+
+
+def test_analyses_stand_in_for_stations_in_the_units_and_names_of_their_reports(tmp_path, clock):
+    values, published = stand_in_weather()
+    fake = OpenMeteoFake(published, clock)
+    with rounds(tmp_path, open_meteo, fake, clock, SecretStr("")) as asking:
+        report = asking.collect("open_meteo.stand_ins")["open_meteo.stand_ins"]
+        rows = stored(asking)
+    assert report.outcome == "ok"
+    newest = rows[rows["time"] == to_ns(START + timedelta(days=2, hours=13))]
+    assert len(newest) == len(STAND_INS) * len(values)
+    found = newest.groupby("quantity")["value"].unique()
+    for quantity, value in values.items():
+        assert found[quantity].tolist() == pytest.approx([value])
+
+
+def test_every_weather_station_of_the_cities_has_a_stand_in_at_its_place():
+    named = {
+        tuple(spec.stations)
+        for city in all_cities().values()
+        for spec in city.series
+        if spec.world == "measured" and spec.quantity == "air_temperature"
+    }
+    assert named
+    ids = {f"open_meteo:{p.id}" for p in STAND_INS}
+    assert {pair[1] for pair in named} == ids
+    assert {pair[1].removeprefix("open_meteo:at_").replace("asos_1", "asos:1") for pair in named} >= {
+        "synop_54511",
+        "kma_asos:108",
+    }
