@@ -12,8 +12,6 @@ from ingest.simulated.published import Published
 from pipeline.errors import UsageError
 from pipeline.times import to_utc
 
-WINDOW_HOURS: Final = 24
-"""AirKorea's ``dataTerm=DAILY`` and CNEMC's history reach back this far."""
 Parameters = Mapping[str, str]
 Writer = Callable[[Published, datetime, Parameters], Any]
 

@@ -13,7 +13,6 @@ import pandas as pd
 
 from ingest.open_meteo import POINTS, SOURCE
 from ingest.quality import range_flags
-from ingest.simulated import services, world_published
 from ingest.simulated.analysis import printed_weather, weather_values
 from ingest.simulated.city_air import city_air
 from ingest.simulated.grid import Floats
@@ -33,7 +32,6 @@ WINTER: Final = (datetime(2024, 12, 1, tzinfo=UTC), datetime(2025, 3, 15, tzinfo
 SUMMER: Final = (datetime(2024, 6, 5, tzinfo=UTC), datetime(2024, 9, 5, tzinfo=UTC))
 """Between these the present is chosen; two years of history lie before both."""
 HISTORY: Final = timedelta(days=730)
-SERVICES_KEEP: Final = timedelta(days=3)
 
 
 @dataclass(frozen=True)
@@ -101,13 +99,6 @@ class SimulatedWorld:
             for q in net.truth
         }
         return pd.DataFrame({"time": self.times, **columns})
-
-    def answer(
-        self, source: str, operation: str, now: datetime, parameters: Mapping[str, str] | None = None
-    ) -> bytes:
-        """Return what a service would send at ``now``; see ``ingest.simulated.services.answer``."""
-        published = world_published.published_of(self, now - SERVICES_KEEP, now)
-        return services.answer(published, source, operation, now, parameters)
 
     def _hours(self, start: datetime, end: datetime) -> slice:
         low, high = np.searchsorted(self.times, [to_ns(start), to_ns(end)], side="right")

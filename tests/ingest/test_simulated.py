@@ -14,8 +14,10 @@ from ingest.simulated.grid import CELLS
 from ingest.simulated.loading import LAST_HOURS
 from ingest.simulated.network import SEOUL, station_table
 from ingest.simulated.scenario import CALM_BEIJING, CALM_SEOUL, day_means
+from ingest.simulated.services import answer
 from ingest.simulated.synoptic import Weather
 from ingest.simulated.transport import departure, growth, survival
+from ingest.simulated.world_published import published_of
 from pipeline.errors import SourceUnavailable, UsageError
 from pipeline.ledger import open_ledger
 from pipeline.names import is_simulated
@@ -220,21 +222,28 @@ def test_nothing_is_published_before_its_time(minutes, wire):
         assert time <= (w.end if minutes >= published[source] else w.end - HOUR)
 
 
+def answered(w, source, operation, now, parameters=None):
+    """What a service of a world sends at an instant."""
+    return answer(published_of(w, now - 3 * 24 * HOUR, now), source, operation, now, parameters)
+
+
 def test_the_hourly_poll_shows_each_station_once_and_late_ones_an_hour_behind():
     w, now = world(), world().end + timedelta(minutes=30)
-    rows = airkorea.parse_measurements(w.answer("airkorea", "getCtprvnRltmMesureDnsty", now)).observations
+
+    def newest(payload):
+        return airkorea.parse_measurements(payload).observations
+
+    rows = newest(answered(w, "airkorea", "getCtprvnRltmMesureDnsty", now))
     assert not rows.duplicated(["station", "quantity"]).any()
     assert rows["time"].max() == to_ns(w.end)
-    live = cnemc.parse_live(w.answer("cnemc", "GetAllAQIPublishLive", now))
+    live = cnemc.parse_live(answered(w, "cnemc", "GetAllAQIPublishLive", now))
     assert len(live.stations) == 12 + 4
     assert (live.stations["city"] == "beijing").sum() == 11
     early = [
-        t
-        for h in range(200)
-        for t in airkorea.parse_measurements(w.answer("airkorea", "getCtprvnRltmMesureDnsty", now - h * HOUR))
-        .observations["time"]
-        .unique()
-        if t < to_ns(w.end - h * HOUR)
+        time
+        for then in (now - h * HOUR for h in range(200))
+        for time in newest(answered(w, "airkorea", "getCtprvnRltmMesureDnsty", then))["time"].unique()
+        if time < to_ns(then - HOUR / 2)
     ]
     assert early
 
@@ -252,7 +261,7 @@ def test_stations_over_the_wire_are_the_stations_of_the_world(wire):
 
 def test_a_province_shows_its_own_stations():
     def shown(**asked):
-        payload = world().answer("airkorea", "getCtprvnRltmMesureDnsty", world().end, asked)
+        payload = answered(world(), "airkorea", "getCtprvnRltmMesureDnsty", world().end, asked)
         return airkorea.parse_measurements(payload).observations["station"].unique()
 
     assert list(shown(sidoName="인천")) == ["airkorea:백령도"]
@@ -261,13 +270,11 @@ def test_a_province_shows_its_own_stations():
 
 def test_a_wrong_operation_or_a_time_outside_is_a_usage_error():
     with pytest.raises(UsageError, match="no operation"):
-        world().answer("airkorea", "getForecast", world().end)
+        answered(world(), "airkorea", "getForecast", world().end)
     with pytest.raises(UsageError, match="outside"):
-        world().answer("cnemc", "GetAllAQIPublishLive", world().end + timedelta(days=3650))
-    assert (
-        world().answer("cnemc", "GetAQIHistoryByConditionHis", world().end, {"date": "2020-01-01 00:00:00"})
-        == b"[]"
-    )
+        answered(world(), "cnemc", "GetAllAQIPublishLive", world().end + timedelta(days=3650))
+    long_ago = {"date": "2020-01-01 00:00:00"}
+    assert answered(world(), "cnemc", "GetAQIHistoryByConditionHis", world().end, long_ago) == b"[]"
 
 
 def spoiled(feeds, name, fetch):
