@@ -62,7 +62,7 @@ def _site(row: Mapping[str, str], name: str) -> Station:
     """Return one site of quotsoft's list."""
     code, city = row.get("监测点编码", "").strip(), row.get("城市", "").strip()
     if not code:
-        raise bad(name, f"a line has no code: {dict(row)}", field="监测点编码")
+        raise bad(name, f"a line has no code: {str(dict(row))[:80]}", field="监测点编码")
     note = city + ("; control site" if row.get("对照点", "").strip() == "Y" else "")
     return Station(
         f"cnemc:{code}",
