@@ -16,7 +16,7 @@ from flows.plan import CyclePlan
 from flows.workspace import Workspace, reporter
 from ingest.archives import ImportReport, import_archive
 from ingest.asking import FeedReport
-from ingest.collect import collect_all
+from ingest.collect import LONGEST_ROUND_S, collect_all
 from ingest.simulated.loading import ingest_history, ingest_recent
 from ingest.simulated.world import SimulatedWorld, make_world
 from ingest.storing import Intake
@@ -26,6 +26,8 @@ from pipeline.times import iso
 
 SNAPSHOT_AFTER = timedelta(minutes=1)
 """How long after the sources were asked the snapshot of a simulated cycle is taken."""
+CYCLE_WAITS_S = 300.0
+"""How long a cycle goes on asking [s]: what is late is noted, not waited for."""
 LONGEST_WAIT = 900
 """How long to wait for another process that is asking the sources [s]; a cycle then goes on without."""
 
@@ -63,7 +65,7 @@ def ingest(ws: Workspace, plan: CyclePlan) -> list[SourceReport]:
     measurements come in by `sameair import-archive`. A simulated world's store keeps that world's time.
     """
     if plan.mode == "live":
-        return ingest_live(ws)
+        return ingest_live(ws, within_s=CYCLE_WAITS_S)
     if plan.mode != "simulated":
         return []
     world = simulated_world(plan.seed, plan.quiet_season)
@@ -76,7 +78,11 @@ def ingest(ws: Workspace, plan: CyclePlan) -> list[SourceReport]:
 
 
 def ingest_live(
-    ws: Workspace, *, services: bool | None = None, only: Sequence[str] = ()
+    ws: Workspace,
+    *,
+    services: bool | None = None,
+    only: Sequence[str] = (),
+    within_s: float = LONGEST_ROUND_S,
 ) -> list[SourceReport]:
     """Ask the sources of the measured world for what they owe; one process at a time.
 
@@ -84,6 +90,7 @@ def ingest_live(
     ----------
     services : ask services, not only the folder of exchange files (default: as the settings say)
     only : names of sources; empty: all
+    within_s : after this long no request is begun [s]
     """
     asked = ws.settings.live_sources if services is None else services
     feeds = [
@@ -104,6 +111,7 @@ def ingest_live(
                 http,
                 feeds,
                 ws.clock(),
+                within_s=within_s,
                 progress=lambda _: tell("asking the sources", next(done), len(names)),
             )
     except Timeout:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -36,6 +36,8 @@ STORE_AFTER: Final = 25
 """After so many answers they are stored, so that a kill loses no more of a day's quota than these."""
 PATIENCE: Final = 3
 """After so many failures in a row the feed is left alone until the next round."""
+OUT_OF_TIME: Final = "the time of this round was over before all was asked"
+NEXT_ROUND: Final = "it is asked again at the next round"
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,18 @@ class FeedReport:
 
 @dataclass
 class Round:
-    """The state of one round; see :func:`ingest.collect.collect_feed`."""
+    """The state of one round; see :func:`ingest.collect.collect_feed`.
+
+    Parameters
+    ----------
+    in_time : tells whether there is time for one more request
+    """
 
     intake: Intake
     http: Http
     feed: Feed
     units: frozenset[Unit]
+    in_time: Callable[[], bool] = lambda: True
     _waiting: list[Read] = field(default_factory=list)
     _failures: int = 0
     _stopped: bool = False
@@ -90,6 +98,9 @@ class Round:
             disk or ledger cannot be used
         """
         for ask in self._asks(due):
+            if not self.in_time():
+                self._errors.append(SourceUnavailable(self.feed.source, OUT_OF_TIME, remedy=NEXT_ROUND))
+                break
             self._ask(ask)
             if len(self._waiting) >= STORE_AFTER:
                 self._store()

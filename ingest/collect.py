@@ -6,6 +6,7 @@ asked side by side, the feeds of one source in turn, and each feed fails alone.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -23,6 +24,8 @@ from pipeline.http import Http
 from pipeline.ledger.asked import first_known, forget_answered, note_gaps, read_answered
 from pipeline.ledger.attempts import Attempt, first_and_last, record_attempt
 
+LONGEST_ROUND_S: Final = 1200.0
+"""How long a round goes on asking [s]: an hourly round ends well before the next."""
 FORGET: Final = timedelta(days=7)
 """How long answers stay on record after the source keeps the instants no more."""
 
@@ -44,6 +47,7 @@ def collect_all(
     now: datetime,
     *,
     backfill: timedelta = FIRST_BACKFILL,
+    within_s: float = LONGEST_ROUND_S,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[FeedReport]:
     """Ask every feed for what it owes us at ``now``; returns a report of each, in the order of ``feeds``.
@@ -51,6 +55,7 @@ def collect_all(
     Parameters
     ----------
     backfill : how far before its first attempt a feed is asked
+    within_s : after this long no request is begun [s]; what was not asked is lacking and asked next time
     progress : told each source that is done
 
     Raises
@@ -62,10 +67,11 @@ def collect_all(
     for feed in feeds:
         groups.setdefault(feed.source, []).append(feed)
     found: dict[str, FeedReport] = {}
+    until = time.monotonic() + within_s
     if groups:
         with ThreadPoolExecutor(len(groups), thread_name_prefix="source") as pool:
             waiting = {
-                pool.submit(_collect_source, intake, http, g, now, backfill): name
+                pool.submit(_collect_source, intake, http, g, now, backfill, until): name
                 for name, g in groups.items()
             }
             for done in as_completed(waiting):
@@ -76,18 +82,27 @@ def collect_all(
 
 
 def _collect_source(
-    intake: Intake, http: Http, feeds: Sequence[Feed], now: datetime, backfill: timedelta
+    intake: Intake, http: Http, feeds: Sequence[Feed], now: datetime, backfill: timedelta, until: float
 ) -> list[FeedReport]:
     """Ask the feeds of one source in turn; then try what was held for stations that are listed by now."""
-    found = [collect_feed(intake, http, feed, now, backfill) for feed in feeds]
+    found = [collect_feed(intake, http, feed, now, backfill, until) for feed in feeds]
     freed = retry_held(intake, feeds)
     return [replace(report, rows=report.rows + freed.get(report.feed, 0)) for report in found]
 
 
 def collect_feed(
-    intake: Intake, http: Http, feed: Feed, now: datetime, backfill: timedelta = FIRST_BACKFILL
+    intake: Intake,
+    http: Http,
+    feed: Feed,
+    now: datetime,
+    backfill: timedelta = FIRST_BACKFILL,
+    until: float = math.inf,
 ) -> FeedReport:
     """Ask one feed for what it owes us at ``now`` and store it; a failure is reported, never raised.
+
+    Parameters
+    ----------
+    until : reading of ``time.monotonic`` from which no request is begun
 
     Raises
     ------
@@ -101,7 +116,7 @@ def collect_feed(
         return FeedReport(feed.name, feed.source, "failed", errors=(error,))
     if not plan.due.hours:
         return FeedReport(feed.name, feed.source, "idle", lost=plan.lost)
-    report = Round(intake, http, feed, plan.units).ask_all(plan.due)
+    report = Round(intake, http, feed, plan.units, lambda: time.monotonic() < until).ask_all(plan.due)
     report = replace(report, lost=plan.lost)
     attempt = Attempt(
         feed.name,

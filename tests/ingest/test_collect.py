@@ -305,3 +305,20 @@ def test_the_record_of_answers_does_not_grow_for_ever(intake, clock):
     assert last - first == 11 * 24 * HOUR
     assert rows[0] <= (7 + 1 + 1) * 12
     assert parse_instant(rows[1]) > last - 24 * HOUR - KEEPS - timedelta(days=7)
+
+
+def test_a_round_whose_time_is_over_says_so_and_the_next_asks_for_the_rest(intake, clock):
+    slow, quick = Toy(clock, "slow"), Toy(clock, "quick")
+    feeds = [slow.feed(fetch=lambda http, ask: (pause.wait(0.05), slow.fetch(http, ask))[1]), quick.feed()]
+    pause = threading.Event()
+    first, other = collect_all(intake, NoHttp(), feeds, clock(), within_s=0.2)
+    assert first.outcome == "partial"
+    assert "time of this round" in str(first.errors[0])
+    assert 0 < len(slow.asked) < 12
+    assert other.outcome == "ok"
+    asked = set(slow.asked)
+    slow.asked.clear()
+    (second,) = collect_all(intake, NoHttp(), feeds[:1], clock())
+    assert second.outcome == "ok"
+    assert not asked & set(slow.asked)
+    assert len(asked | set(slow.asked)) == 12
