@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,6 +16,8 @@ Hour = tuple[str, datetime]
 """A unit of a feed (a station, or empty: the whole feed) and an instant of its grid."""
 
 _NEXT: Final = timedelta(microseconds=1)
+FEW: Final = 100
+"""So many units are looked up by name; where there are more, all are read."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,14 @@ class Gap:
     noticed_at: datetime
 
 
-def read_answered(conn: Connection, world: str, feed: str, after: datetime) -> dict[Hour, datetime]:
-    """Return when each instant later than ``after`` was last answered."""
+def read_answered(
+    conn: Connection, world: str, feed: str, after: datetime, units: Collection[str] | None = None
+) -> dict[Hour, datetime]:
+    """Return when each instant later than ``after`` was last answered, of some units or all."""
     query = select(asked_hours.c.unit, asked_hours.c.hour, asked_hours.c.asked_at)
     query = query.where(*_scope(asked_hours, world, feed), asked_hours.c.hour > after)
+    if units is not None:
+        query = query.where(asked_hours.c.unit.in_(units))
     return {(unit, hour): at for unit, hour, at in conn.execute(query)}
 
 
@@ -40,7 +46,9 @@ def mark_answered(conn: Connection, world: str, feed: str, hours: Iterable[Hour]
     wanted = set(hours)
     if not wanted:
         return
-    known = read_answered(conn, world, feed, min(hour for _, hour in wanted) - _NEXT)
+    units = {unit for unit, _ in wanted}
+    since = min(hour for _, hour in wanted) - _NEXT
+    known = read_answered(conn, world, feed, since, units if len(units) <= FEW else None)
     new = [{"unit": u, "hour": h, "asked_at": at} for u, h in wanted if (u, h) not in known]
     older = [{"u": u, "h": h, "at": at} for u, h in wanted if (u, h) in known and known[u, h] < at]
     if new:
