@@ -13,7 +13,7 @@ import pandas as pd
 from ingest import airkorea, cnemc, open_meteo
 from ingest.asking import FeedReport
 from ingest.collect import collect_all
-from ingest.feeds import Feed, RawAnswer, SourceConfig
+from ingest.feeds import Ask, Due, Feed, RawAnswer, SourceConfig
 from ingest.simulated.network import NOTE
 from ingest.simulated.twin import twin_session
 from ingest.simulated.world import SimulatedWorld
@@ -89,7 +89,15 @@ def _as_simulated(feed: Feed) -> Feed:
         notes = [note if note.startswith(NOTE) else NOTE for note in parsed.stations["note"]]
         return parsed._replace(stations=parsed.stations.assign(note=notes))
 
-    return replace(feed, parse=parse)
+    # The twin's day always holds LAST_HOURS rows; the real one may hold fewer, so the feed asks for a month.
+    def asks(due: Due) -> list[Ask]:
+        day = {"dataTerm": "DAILY"}
+        return [
+            replace(ask, parameters={**ask.parameters, **day}) if "dataTerm" in ask.parameters else ask
+            for ask in feed.asks(due)
+        ]
+
+    return replace(feed, parse=parse, asks=asks)
 
 
 def ingest_recent(
