@@ -11,17 +11,14 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import requests
 import xarray as xr
 
 from ingest.quality import range_flags
 from pipeline.bulletins import Bulletin
-from pipeline.errors import BadPayload, SourceUnavailable
+from pipeline.errors import BadPayload
 from pipeline.schema import OBSERVATION_COLUMNS, STATION_COLUMNS, check_observations
 from pipeline.times import to_ns
 
-TIMEOUT_S: Final = (10.0, 30.0)
-"""How long one request may take to connect and between bytes [s]."""
 REMEDY: Final = "compare the raw answer in quarantine with the documented shape"
 
 
@@ -160,25 +157,3 @@ def nothing() -> Parsed:
     [0, 0]
     """
     return Parsed(observation_rows([]), station_rows([]))
-
-
-def ask(session: requests.Session, source: str, method: str, url: str, **request: Any) -> bytes:
-    """Make one request with a time limit and return the body.
-
-    The error says only what kind of failure it was: the text of ``requests`` would show the key in the
-    address. Bodies of 4xx answers are returned, because that is where the services put their reasons.
-
-    Raises
-    ------
-    SourceUnavailable
-        when the service cannot be reached, answers 429, or a server error
-    """
-    try:
-        response = session.request(method, url, timeout=TIMEOUT_S, **request)
-    except requests.RequestException as error:
-        raise SourceUnavailable(
-            source, f"no answer ({type(error).__name__})", remedy="try again later"
-        ) from None
-    if response.status_code == 429 or response.status_code >= 500:
-        raise SourceUnavailable(source, f"HTTP {response.status_code}", remedy="try again later")
-    return response.content
