@@ -153,7 +153,7 @@ def station_rows(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
 def nothing() -> Parsed:
     """Return an answer without content.
 
-    >>> [len(part) for part in nothing()]
-    [0, 0]
+    >>> len(nothing().observations), len(nothing().stations), nothing().bulletins
+    (0, 0, ())
     """
     return Parsed(observation_rows([]), station_rows([]))
