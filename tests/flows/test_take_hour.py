@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 import flows.hour
 from cli.main import main
+from flows.gaps import gap_rows
 from flows.hour import take_hour
 from flows.ingest import ingest, ingest_live
 from flows.live import feeds_of, source_configs
@@ -109,6 +110,11 @@ def test_what_is_gone_for_good_is_told_and_costs_no_exit_code(ws, clock, sameair
     (china,) = [r for r in ingest_live(ws, only=["cnemc"]) if r.source == "cnemc"]
     assert china.errors == ()
     assert any("gone for good" in note for note in china.notes)
+    (row,) = [r for r in gap_rows(ws, "measured", START) if r["feed"] == "cnemc.hourly"]
+    assert (row["gone"], row["first"], row["station"]) == (6, "2025-02-10T04:00:00Z", "")
+    code, out = sameair("gaps", "--days", "20000", "--json")
+    assert code == 0
+    assert row in json.loads(out)
 
 
 def test_a_live_cycle_asks_as_well_and_a_replay_does_not(ws, clock):
