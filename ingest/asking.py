@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -188,17 +188,36 @@ class Round:
         quarantine(self.intake.ledger, self.intake.quarantine_dir, self.intake.world, answer, ask, error)
 
     def _store(self) -> None:
-        """Store the answers that wait, keep what of them could not be read, then mark them as answered."""
+        """Store the answers that wait; where that fails together, one by one, and keep the one at fault."""
         reads, self._waiting = self._waiting, []
+        try:
+            self._store_together(reads)
+        except StorageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one answer must stop neither this feed nor the others
+            if len(reads) == 1:
+                what = f"the answer could not be stored ({type(error).__name__})"
+                problem = BadPayload(
+                    self.feed.source, what, remedy="tell a developer; the other answers count"
+                )
+                self._keep(reads[0].ask, reads[0].answer, problem)
+                return
+            for read in reads:
+                self._waiting = [read]
+                self._store()
+
+    def _store_together(self, reads: Sequence[Read]) -> None:
+        """Store answers, keep what of them could not be read, then mark them as answered."""
         if not reads:
             return
         store_stations(self.intake, self.feed, reads)
         known = self.intake.store.stations(self.intake.world)
+        rows = store_content(self.intake, self.feed, reads, known)
         for read in reads:
             for error in flaws(read.parsed, unknown_stations(read.parsed, known, self.feed.source)):
                 self._notes.append(error)
                 self._quarantine(read.ask, read.answer, error)
-        self._rows += store_content(self.intake, self.feed, reads, known)
+        self._rows += rows
         with self.intake.ledger.write() as conn:
             for read in reads:
                 hours = answered_hours(read.parsed, read.ask.fills, self.units)

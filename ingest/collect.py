@@ -147,10 +147,12 @@ def plan_feed(intake: Intake, feed: Feed, now: datetime, backfill: timedelta = F
         known = first_known(conn, intake.world, feed.name) if ends else {}
     if ends is None:
         return Plan(Due(now, due_hours(feed.timing, sorted(units), answered, now, None, backfill)), units)
-    expected = {u: max(ends[0], known.get(u, ends[0])) for u in units if u == WHOLE or u in known}
+    # A clock that ran ahead at the first attempt must not keep us from asking until then.
+    first = min(ends[0], now)
+    expected = {u: max(first, known.get(u, first)) for u in units if u == WHOLE or u in known}
     lost = lost_hours(feed.timing, expected, answered, now, last)
     if lost:
         with intake.ledger.write() as conn:
             lost = note_gaps(conn, intake.world, feed.name, lost, now)
-    due = Due(now, due_hours(feed.timing, sorted(units), answered, now, ends[0], backfill))
+    due = Due(now, due_hours(feed.timing, sorted(units), answered, now, first, backfill))
     return Plan(due, units, tuple(lost), last - keeps - FORGET)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ingest.asking import answered_hours, flaws
 from ingest.feeds import Ask, Feed
-from ingest.quarantine import LONGEST_FIELD, raw_answer
+from ingest.quarantine import LONGEST_FIELD, raw_answer, raw_path
 from ingest.storing import (
     Intake,
     Read,
@@ -17,7 +17,7 @@ from ingest.storing import (
     units_of,
     unknown_stations,
 )
-from pipeline.errors import SourceError, UnknownStation
+from pipeline.errors import BadPayload, SourceError, StorageError, UnknownStation
 from pipeline.ledger.asked import mark_answered
 from pipeline.ledger.quarantined import (
     Quarantined,
@@ -66,7 +66,10 @@ def retry(intake: Intake, feed: Feed, entry: Quarantined) -> Retried:
 
 
 def retry_held(intake: Intake, feeds: Sequence[Feed]) -> dict[str, int]:
-    """Try answers with unknown stations again of which a list now has one; returns rows stored by feed."""
+    """Try answers with unknown stations again of which a list now has one; returns rows stored by feed.
+
+    An answer whose bytes somebody has removed is passed over.
+    """
     by_name = {feed.name: feed for feed in feeds}
     with intake.ledger.read() as conn:
         entries = [
@@ -79,10 +82,21 @@ def retry_held(intake: Intake, feeds: Sequence[Feed]) -> dict[str, int]:
     if entries:
         known = set(intake.store.stations(intake.world)["station"])
         for entry in entries:
-            if not known.isdisjoint(_held(entry)):
-                done = retry(intake, by_name[entry.feed], entry)
+            if not known.isdisjoint(_held(entry)) and raw_path(intake.quarantine_dir, entry.id).is_file():
+                done = _retry_safely(intake, by_name[entry.feed], entry)
                 stored[entry.feed] = stored.get(entry.feed, 0) + done.rows
     return stored
+
+
+def _retry_safely(intake: Intake, feed: Feed, entry: Quarantined) -> Retried:
+    """Try an entry again; one that cannot be stored waits for a person, and stops nothing else."""
+    try:
+        return retry(intake, feed, entry)
+    except StorageError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one old answer must not stop the sources
+        what = f"the answer could not be stored ({type(error).__name__})"
+        return _still_open(intake, entry, BadPayload(entry.source, what, remedy="tell a developer"), 0)
 
 
 def _held(entry: Quarantined) -> list[str]:

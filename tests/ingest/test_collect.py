@@ -20,7 +20,7 @@ from pipeline.ledger.asked import list_gaps
 from pipeline.ledger.attempts import first_and_last
 from pipeline.ledger.quarantined import list_quarantined
 from pipeline.ledger.source_tables import feed_attempts
-from pipeline.times import HOUR, parse_instant
+from pipeline.times import HOUR, iso, parse_instant
 from tests.ingest.toy_source import KEEPS, START, Clock, NoHttp, Toy, open_intake, stored
 
 MINUTE = timedelta(minutes=1)
@@ -263,6 +263,42 @@ def test_a_full_disk_stops_with_its_cause_and_leaves_the_others_work(intake, clo
     monkeypatch.undo()
     run(intake, *toys)
     assert len(stored(intake, clock())) == 2 * 24
+
+
+def test_an_answer_that_cannot_be_stored_costs_only_itself(intake, clock, monkeypatch):
+    toy, other = Toy(clock), Toy(clock, "other")
+
+    def fragile(where, feed, reads, known):
+        if feed.source == "toy" and any(read.ask.parameters["hour"] == iso(START) for read in reads):
+            raise ZeroDivisionError("a fault in quality control")
+        return store_content(where, feed, reads, known)
+
+    monkeypatch.setattr("ingest.asking.store_content", fragile)
+    first, second = run(intake, toy, other)
+    assert (first.outcome, second.outcome) == ("partial", "ok")
+    assert (first.rows, second.rows) == (2 * 11, 2 * 12)
+    with intake.ledger.read() as conn:
+        (entry,) = list_quarantined(conn)
+    assert "could not be stored (ZeroDivisionError)" in entry.what
+    monkeypatch.undo()
+    toy.asked.clear()
+    clock.now += MINUTE
+    run(intake, toy)
+    assert hours_asked(toy) == [START]
+    assert stored(intake, clock()) == toy.truth(START - 12 * HOUR, START) | other.truth(
+        START - 12 * HOUR, START
+    )
+
+
+def test_a_clock_that_ran_ahead_at_the_first_round_does_not_stop_the_next(intake, clock):
+    toy = Toy(clock)
+    clock.now += 400 * 24 * HOUR
+    toy.error = SourceUnavailable("toy", "no answer")
+    run(intake, toy)
+    clock.now = START + RUN_AT
+    toy.error = None
+    (report,) = run(intake, toy)
+    assert (report.outcome, report.rows, report.lost) == ("ok", 2 * 12, ())
 
 
 @pytest.mark.parametrize("place", ["mark_answered", "store_content", "store_stations", "read_answer"])

@@ -194,3 +194,14 @@ def test_an_entry_whose_bytes_are_gone_says_so(intake, clock):
     raw_path(intake.quarantine_dir, entry.id).unlink()
     with pytest.raises(StorageError, match="are gone"):
         retry(intake, toy.feed(), entry)
+
+
+def test_bytes_that_somebody_removed_stop_no_round(intake, clock):
+    toy = Toy(clock, stations=("a", "b"), listed=("a",))
+    run(intake, toy.feed())
+    for entry in entries(intake):
+        raw_path(intake.quarantine_dir, entry.id).unlink()
+    clock.now += HOUR
+    toy.listed = ("a", "b")
+    (report,) = run(intake, toy.feed())
+    assert (report.outcome, report.errors) == ("ok", ())
