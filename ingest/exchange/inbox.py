@@ -16,7 +16,7 @@ from typing import Final
 
 from ingest.exchange.text import SOURCE, is_whole
 from ingest.feeds import Ask, Due
-from pipeline.errors import BadPayload, NotYetAvailable, SourceUnavailable, StorageError
+from pipeline.errors import BadPayload, NotYetAvailable, SourceUnavailable
 from pipeline.files import reason
 
 ARCHIVE: Final = "archive"
@@ -98,7 +98,7 @@ class Inbox:
 
         Raises
         ------
-        StorageError
+        SourceUnavailable
             it cannot be moved; it will be read again, which changes nothing
         """
         path = self.folder / ask.parameters.get("name", "")
@@ -106,7 +106,9 @@ class Inbox:
             if path.is_file() and digest(path) == ask.parameters["sha256"]:
                 self._file_away(path, self.folder / (ARCHIVE if stored else REJECTED))
         except OSError as error:
-            raise StorageError(f"cannot file away {path}: {reason(error)}") from error
+            what = f"{path.name} cannot be filed away ({reason(error)})"
+            remedy = f"check who may write in {self.folder}"
+            raise SourceUnavailable(SOURCE, what, remedy=remedy) from error
 
     def holds(self, name: str, size: int, modified: int) -> bool:
         """Tell whether a file of this name, size and time [s since 1970] lies here or has been filed away."""

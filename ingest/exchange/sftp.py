@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +19,13 @@ from paramiko.pkey import UnknownKeyType
 
 from ingest.exchange.inbox import LARGEST, MOST_FILES, UNFINISHED, Inbox
 from ingest.exchange.text import SOURCE
-from pipeline.errors import BadPayload, Refused, SourceUnavailable
+from pipeline.errors import BadPayload, Refused, SourceUnavailable, StorageError
 from pipeline.files import write_atomic
 
 NAME = re.compile(r"[^./\\~\x00-\x1f][^/\\\x00-\x1f]{0,199}")
 TIMEOUT_S: Final = 30.0
+LONGEST_S: Final = 240.0
+"""A session is cut off after this long [s], so that a server that drips cannot hold up a round."""
 LATER: Final = "it is asked again at the next round"
 
 
@@ -74,12 +77,14 @@ class Mailbox:
     url : ``sftp://user@host:port/folder``
     key_file : private key of the login; None: the agent's or the user's own keys
     known_hosts : file that holds the server's key; None: the user's own
+    longest_s : how long a session may last [s]
     """
 
     url: str
     inbox: Inbox
     key_file: Path | None = None
     known_hosts: Path | None = None
+    longest_s: float = LONGEST_S
 
     def mirror(self) -> list[str]:
         """Copy into the inbox every file that it has never had; return their names.
@@ -89,11 +94,9 @@ class Mailbox:
         Refused
             the server's key or our login is not accepted
         SourceUnavailable
-            no connection, or it broke; what was copied by then stays
+            no connection, it broke or lasted too long, or the inbox cannot be written; what was copied stays
         BadPayload
             files are too large; the others were copied
-        StorageError
-            the inbox cannot be written
         """
         address = parse_address(self.url)
         try:
@@ -110,6 +113,9 @@ class Mailbox:
             ) from error
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise SourceUnavailable(SOURCE, f"SFTP failed ({_cause(error)})", remedy=LATER) from error
+        except StorageError as error:
+            remedy = f"check who may write in {self.inbox.folder}"
+            raise SourceUnavailable(SOURCE, "the inbox cannot be written", remedy=remedy) from error
         if large:
             what = f"larger than {LARGEST // 2**20} MiB on the server: {', '.join(large)[:200]}"
             raise BadPayload(SOURCE, what, remedy="ask the sender to split it into several files")
@@ -117,7 +123,7 @@ class Mailbox:
 
     @contextmanager
     def _session(self, address: Address) -> Iterator[paramiko.SFTPClient]:
-        with paramiko.SSHClient() as client:
+        with paramiko.SSHClient() as client, _cut_off(client, self.longest_s):
             client.set_missing_host_key_policy(_OnlyKnown())
             try:
                 client.load_system_host_keys(None if self.known_hosts is None else str(self.known_hosts))
@@ -191,6 +197,18 @@ class _OnlyKnown(paramiko.MissingHostKeyPolicy):
             f"the host key of {hostname} is not known",
             remedy="ask its owner for it and add it to SAMEAIR_EXCHANGE_SFTP_KNOWN_HOSTS",
         )
+
+
+@contextmanager
+def _cut_off(client: paramiko.SSHClient, after_s: float) -> Iterator[None]:
+    """Close a connection that lasts longer than ``after_s``: time-outs begin again with every byte."""
+    timer = threading.Timer(after_s, client.close)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _cause(error: Exception) -> str:

@@ -12,7 +12,7 @@ from ingest.exchange.feed import feeds
 from ingest.exchange.inbox import LARGEST, Inbox
 from ingest.feeds import Due, SourceConfig
 from pipeline.bulletins import read_bulletins
-from pipeline.errors import BadPayload, NotYetAvailable, SourceUnavailable, StorageError, UsageError
+from pipeline.errors import BadPayload, NotYetAvailable, SourceUnavailable, UsageError
 from pipeline.ledger.quarantined import list_quarantined
 from tests.fakes.exchange import as_csv, as_json
 from tests.ingest.toy_source import Clock, NoHttp, open_intake, stored
@@ -220,11 +220,11 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path):
         inbox.fetch(ask)
 
 
-def test_a_folder_that_cannot_be_written_stops_with_the_cause(folder):
+def test_a_folder_that_cannot_be_written_is_told_and_stops_no_other_source(folder):
     inbox, _ = Inbox(folder), drop(folder, "f.csv", as_csv(forecast()), SIX_PM)
     (ask,) = inbox.asks(Due(SIX_PM, {}))
     drop(folder, "archive", b"", SIX_PM)
-    with pytest.raises(StorageError, match="file away"):
+    with pytest.raises(SourceUnavailable, match="filed away"):
         inbox.settle(ask, True)
 
 

@@ -1,6 +1,8 @@
 """Fetching exchange files from a real SFTP server: its key is verified, nothing there is touched."""
 
 import os
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import paramiko
@@ -119,6 +121,25 @@ def test_a_login_that_is_not_accepted_is_refused(server, tmp_path):
     (tmp_path / "garbage").write_text("no key")
     with pytest.raises(Refused, match="cannot be read"):
         mailbox(server, tmp_path, key_file=tmp_path / "garbage").mirror()
+
+
+def test_a_server_that_goes_on_for_ever_is_cut_off(server, tmp_path, remote):
+    put(remote, "f.csv")
+    waiting = threading.Event()
+    server.on_open = lambda path: waiting.wait(20)
+    began = time.monotonic()
+    with pytest.raises(SourceUnavailable, match="SFTP failed"):
+        mailbox(server, tmp_path, longest_s=1.5).mirror()
+    waiting.set()
+    assert time.monotonic() - began < 10
+    assert not (tmp_path / "inbox").exists()
+
+
+def test_an_inbox_that_cannot_be_written_is_told_and_stops_no_other_source(server, tmp_path, remote):
+    put(remote, "f.csv")
+    server.on_open = lambda path: (tmp_path / "inbox").write_text("no folder")
+    with pytest.raises(SourceUnavailable, match="inbox cannot be written"):
+        mailbox(server, tmp_path).mirror()
 
 
 def test_a_file_that_changes_while_it_is_copied_is_left_for_later(server, tmp_path, remote):
