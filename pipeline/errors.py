@@ -28,18 +28,28 @@ class SameairError(Exception):
 
 
 class SourceError(SameairError):
-    """A source failed; names the source, the field and the remedy.
+    r"""A source failed; names the source, the field and the remedy.
+
+    Whatever a source wrote, the text can be stored and printed in one line.
 
     >>> str(SourceError("airkorea", "pm25Value is 'abc'", field="pm25Value", remedy="see quarantine/ab12"))
     "airkorea: pm25Value is 'abc' (field pm25Value); see quarantine/ab12"
+    >>> SourceError("cnemc", "the answer is a\ud800\nb").what
+    'the answer is a  b'
     """
 
     exit_code = 5
 
     def __init__(self, source: str, what: str, *, field: str | None = None, remedy: str = "") -> None:
+        what, field = _printable(what), None if field is None else _printable(field)
         self.source, self.what, self.field, self.remedy = source, what, field, remedy
         where = f" (field {field})" if field else ""
         super().__init__(f"{source}: {what}{where}" + (f"; {remedy}" if remedy else ""))
+
+
+def _printable(text: str) -> str:
+    """Return text with a blank for each sign that cannot be shown, such as half a surrogate pair."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 class NotYetAvailable(SourceError):
