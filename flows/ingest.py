@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from itertools import groupby
@@ -28,6 +29,8 @@ SNAPSHOT_AFTER = timedelta(minutes=1)
 """How long after the sources were asked the snapshot of a simulated cycle is taken."""
 CYCLE_WAITS_S = 300.0
 """How long a cycle goes on asking [s]: what is late is noted, not waited for."""
+GRACE_S = 30.0
+"""How long after the last request was begun the answers may still be on their way [s]."""
 LONGEST_WAIT = 900
 """How long to wait for another process that is asking the sources [s]; a cycle then goes on without."""
 
@@ -90,7 +93,8 @@ def ingest_live(
     ----------
     services : ask services, not only the folder of exchange files (default: as the settings say)
     only : names of sources; empty: all
-    within_s : after this long no request is begun [s]
+    within_s : after this long no request is begun [s], and soon after none goes on; another process is
+        waited for no longer than this either
     """
     asked = ws.settings.live_sources if services is None else services
     feeds = [
@@ -100,8 +104,9 @@ def ingest_live(
         return []
     ws.settings.data_dir.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(ws.settings.data_dir / "ingest.lock", timeout=LONGEST_WAIT):
-            tell, http = reporter.get(), http_of(ws)
+        with FileLock(ws.settings.data_dir / "ingest.lock", timeout=min(LONGEST_WAIT, within_s)):
+            tell = reporter.get()
+            http = replace(http_of(ws), until=time.monotonic() + within_s + GRACE_S)
             names = sorted({feed.source for feed in feeds})
             done = iter(range(1, len(names) + 1))
             intake = Intake(ws.store, MEASURED, ws.settings.quarantine_dir, forecasts_of(ws))

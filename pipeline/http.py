@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -14,9 +15,18 @@ from pydantic import SecretStr
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from pipeline.errors import BadPayload, QuotaSpent, SourceError, SourceUnavailable
-from pipeline.http_transfer import Answer, Deadline, TransferFailed, transfer
+from pipeline.http_transfer import Answer, Deadline, NeverSent, TransferFailed, transfer
 from pipeline.http_verdict import LATER, LONGEST_STOP, judge
-from pipeline.ledger.calls import Period, Stop, count_call, next_midnight, periods, record_stop, stopped
+from pipeline.ledger.calls import (
+    Period,
+    Stop,
+    count_call,
+    next_midnight,
+    periods,
+    record_stop,
+    stopped,
+    uncount_call,
+)
 from pipeline.ledger.connect import Ledger
 from pipeline.redaction import REDACTOR, guard_logs
 from pipeline.retry_after import told_wait
@@ -129,6 +139,7 @@ class PoliteHttp:
     ledger : holds what was asked and which services are left alone
     clock : dates requests
     sleep, rng, monotonic : how it waits, draws jitter and measures time-outs
+    until : reading of ``monotonic`` at which every request ends, also one that waits or is being answered
     """
 
     session: requests.Session
@@ -138,16 +149,17 @@ class PoliteHttp:
     rng: random.Random = field(default_factory=random.SystemRandom)
     monotonic: Callable[[], float] = time.monotonic
     patience: Patience = field(default_factory=Patience)
+    until: float = math.inf
 
     def ask(self, service: Service, request: Request) -> bytes:
         """Return the body of an answer that passed the request's check; see :meth:`Http.ask`."""
         guard_logs()
         REDACTOR.learn(service.secrets)
-        deadline = Deadline(self.monotonic() + self.patience.total_s, self.monotonic)
+        deadline = Deadline(min(self.monotonic() + self.patience.total_s, self.until), self.monotonic)
         retrying = Retrying(
             stop=lambda state: self._enough(state, deadline),
             wait=self._backoff,
-            sleep=lambda wait_s: self._pause(wait_s, deadline),
+            sleep=lambda wait_s: self._pause(wait_s, deadline, service),
             retry=retry_if_exception_type(_Again),
             reraise=True,
         )
@@ -194,34 +206,41 @@ class PoliteHttp:
         most = self.patience.first_wait_s * 2 ** (state.attempt_number - 1)
         return (_told(state) or 0.0) + self.rng.uniform(0, min(most, self.patience.longest_backoff_s))
 
-    def _pause(self, wait_s: float, deadline: Deadline) -> None:
-        """Wait; pauses are no part of the time that a request may take."""
+    def _pause(self, wait_s: float, deadline: Deadline, service: Service) -> None:
+        """Wait; pauses are no part of the time that a request may take, but end with all else."""
+        if self.monotonic() + wait_s >= self.until:
+            raise SourceUnavailable(service.source, "no time left to wait for an answer", remedy=LATER)
         self.sleep(wait_s)
-        deadline.at += wait_s
+        deadline.at = min(deadline.at + wait_s, self.until)
 
     def _once(self, service: Service, request: Request, deadline: Deadline) -> bytes:
         """Make one try: count it, send it, judge the answer."""
-        self._reserve(service, deadline)
+        counted_at = self._reserve(service, deadline)
         try:
             answer = transfer(self.session, service, request, self.patience, deadline)
         except TransferFailed as failed:
             what = f"no whole answer ({failed})"
+            if isinstance(failed, NeverSent):
+                with self.ledger.write() as conn:
+                    uncount_call(conn, service.source, service.limits, counted_at)
         else:
             return self._judge(service, request, answer)
         raise _Again(SourceUnavailable(service.source, what, remedy=LATER))
 
-    def _reserve(self, service: Service, deadline: Deadline) -> None:
+    def _reserve(self, service: Service, deadline: Deadline) -> datetime:
         """Count a request before it is made, waiting for the end of a period where that is soon."""
-        for waited in range(WAITS + 1):
+        waits = WAITS
+        while True:
             now = self.clock()
             full = self._count(service, now)
             if full is None:
-                return
+                return now
             wait_s = (full.until - now).total_seconds()
-            if wait_s > self.patience.longest_wait_s or waited == WAITS:
+            if wait_s > self.patience.longest_wait_s or not waits:
                 what = f"the {full.allowed} requests of this {full.kind} are used"
                 raise QuotaSpent(service.source, what, until=full.until, remedy=_again_at(full.until))
-            self._pause(wait_s, deadline)
+            self._pause(wait_s, deadline, service)
+            waits -= 1
 
     def _count(self, service: Service, now: datetime) -> Period | None:
         with self.ledger.read() as conn:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 
 from pipeline.errors import BadPayload, Refused, SourceError
 
@@ -33,6 +33,10 @@ UNSENDABLE: Final = (
 
 class TransferFailed(Exception):
     """The request got no whole answer; its text says what kind of failure, without address."""
+
+
+class NeverSent(TransferFailed):
+    """No connection was made, so the service has not counted the request."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,13 @@ def _told(source: str, error: Exception) -> SourceError | TransferFailed:
     if "certificate verify failed" in str(error).lower():
         remedy = "it is never asked unverified; give its authority's certificate as SAMEAIR_SOURCE_CA_FILE"
         return Refused(source, "its TLS certificate is not trusted", remedy=remedy)
-    return TransferFailed(type(error).__name__)
+    return (NeverSent if _unconnected(error) else TransferFailed)(type(error).__name__)
+
+
+def _unconnected(error: Exception) -> bool:
+    """Tell whether there was no connection at all: no route, no such name, nobody listening, no answer."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(error, requests.exceptions.ConnectTimeout) or isinstance(reason, NewConnectionError)
 
 
 def _follow(

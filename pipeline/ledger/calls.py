@@ -84,6 +84,14 @@ def count_call(conn: Connection, source: str, limits: Limits, now: datetime) -> 
     return None
 
 
+def uncount_call(conn: Connection, source: str, limits: Limits, at: datetime) -> None:
+    """Take back a request counted at an instant that never left."""
+    labels = [period.label for period in periods(limits, at)]
+    c = source_calls.c
+    place = (c.source == source, c.period.in_(labels), c.used > 0)
+    conn.execute(update(source_calls).where(*place).values(used=c.used - 1))
+
+
 def quota_left(conn: Connection, source: str, limits: Limits, now: datetime) -> dict[str, int]:
     """Return how many requests are left now, by ``minute``, ``hour`` and ``day`` as the service limits them.
 

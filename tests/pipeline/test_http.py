@@ -4,6 +4,7 @@ import gzip
 import json
 import logging
 import random
+import socket
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -230,6 +231,33 @@ def test_failed_tries_count_too(http, ledger):
     http.stop(replace(SERVICE, limits=limits), datetime(2025, 3, 2, tzinfo=UTC), "told so")
     with ledger.read() as conn:
         assert quota_left(conn, "echo", limits, NOW) == {"hour": 0, "day": 0}
+
+
+def test_a_request_that_found_no_connection_is_not_counted(http, ledger):
+    limits = Limits(per_hour=100, per_day=1000)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        nobody = f"http://127.0.0.1:{free.getsockname()[1]}/"
+    with pytest.raises(SourceUnavailable):
+        http.ask(replace(SERVICE, limits=limits), Request("GET", nobody))
+    with ledger.read() as conn:
+        assert quota_left(conn, "echo", limits, NOW) == {"hour": 100, "day": 1000}
+
+
+def test_nothing_goes_on_after_the_end_of_the_round(ledger, clock):
+    calm = Patience(connect_s=5, read_s=20, total_s=60)
+    service = replace(SERVICE, limits=Limits(per_minute=1))
+    with serving_fake(Echo()) as served:
+        over = replace(polite(ledger, clock, calm), until=time.monotonic() + 1)
+        over.ask(service, get(served))
+        began = time.monotonic()
+        with pytest.raises(SourceUnavailable, match="no time left") as told:
+            over.ask(service, get(served))
+        assert not isinstance(told.value, QuotaSpent), "the minute is full, but nothing is spent"
+        served.faults.tell("silent")
+        with pytest.raises(SourceUnavailable):
+            over.ask(replace(SERVICE, source="other"), get(served))
+        assert time.monotonic() - began < 3
+    assert clock.slept == []
 
 
 def test_the_last_request_is_never_shared(ledger, clock):
