@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+from flows.ingest import LONGEST_WAIT
 from flows.live import forecasts_of
 from flows.workspace import Workspace
 from ingest.feeds import Feed
@@ -13,7 +16,7 @@ from ingest.retry import Retried, retry
 from ingest.simulated.loading import simulated_feeds
 from ingest.sources import readers
 from ingest.storing import Intake
-from pipeline.errors import UsageError
+from pipeline.errors import StorageError, UsageError
 from pipeline.ledger.quarantined import Quarantined, find_quarantined, list_quarantined
 from pipeline.names import is_simulated
 from pipeline.times import iso
@@ -83,20 +86,27 @@ def retry_quarantined(ws: Workspace, names: Sequence[str], *, source: str | None
     UsageError
         no answer, or several, have one of the names
     StorageError
-        disk or ledger cannot be used, or the bytes are gone
+        disk or ledger cannot be used, the bytes are gone, or another process has long been asking the sources
     """
     with ws.ledger.read() as conn:
         entries = [] if names else list_quarantined(conn, source=source)
     entries += [_entry(ws, name) for name in names]
-    done = []
-    for entry in entries:
-        feed = _reader(entry)
-        if feed is None:
-            done.append(Retried(entry.id, entry.feed, 0, f"no source has a feed {entry.feed} any more"))
-            continue
-        intake = Intake(ws.store, entry.world, ws.settings.quarantine_dir, forecasts_of(ws))
-        done.append(retry(intake, feed, entry))
-    return done
+    if not entries:
+        return []
+    ws.settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        # Not while the sources are asked: what they give meanwhile is newer than an old answer.
+        with FileLock(ws.settings.data_dir / "ingest.lock", timeout=LONGEST_WAIT):
+            return [_retried(ws, entry) for entry in entries]
+    except Timeout as error:
+        raise StorageError("another process has long been asking the sources; repeat it later") from error
+
+
+def _retried(ws: Workspace, entry: Quarantined) -> Retried:
+    feed = _reader(entry)
+    if feed is None:
+        return Retried(entry.id, entry.feed, 0, f"no source has a feed {entry.feed} any more")
+    return retry(Intake(ws.store, entry.world, ws.settings.quarantine_dir, forecasts_of(ws)), feed, entry)
 
 
 def _reader(entry: Quarantined) -> Feed | None:
