@@ -142,7 +142,7 @@ def now_of(ws: Workspace, world: str) -> datetime:
 
 
 def state_of(feed: Feed, record: FeedRecord | None, now: datetime) -> State:
-    """Return how a feed is, from its last attempts and the age of its newest value."""
+    """Return how a feed is, from its last attempts and the age of its newest value or last answer."""
     if record is None:
         return "never"
     failing = record.last.outcome in ("failed", "stopped")
@@ -150,7 +150,7 @@ def state_of(feed: Feed, record: FeedRecord | None, now: datetime) -> State:
     if failing and (since is None or now - since > max(DOWN_AFTER, 3 * feed.timing.step)):
         return "down" if record.failures > 1 else "waiting"
     expected = feed.timing.step + feed.timing.delay + GRACE
-    newest = record.newest or record.succeeded_at
+    newest = record.succeeded_at if feed.sporadic else record.newest or record.succeeded_at
     if newest is None or now - newest > expected:
         return "late"
     if failing:

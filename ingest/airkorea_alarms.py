@@ -6,6 +6,7 @@ is unverified, too; each request returns the whole year, hence a late entry is f
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -13,6 +14,7 @@ from typing import Any, Final
 from ingest.airkorea_gateway import (
     KST,
     SOURCE,
+    check_answer,
     get,
     parse_items,
     parse_moment,
@@ -22,7 +24,7 @@ from ingest.feeds import WHOLE, Ask, Due, Feed, SourceConfig, Timing
 from ingest.salvage import clean_text, read_each
 from ingest.wire import REMEDY, Parsed, nothing, required, to_number
 from pipeline.bulletins import Bulletin
-from pipeline.errors import BadPayload
+from pipeline.errors import BadPayload, NotYetAvailable
 from pipeline.times import iso
 
 OPERATION: Final = "UlfptcaAlarmInqireSvc/getUlfptcaAlarmInfo"
@@ -45,8 +47,9 @@ def feeds(config: SourceConfig) -> list[Feed]:
             TIMING,
             asked,
             alarm_asks,
-            lambda http, ask: get(http, asked, config, OPERATION, ask.parameters),
+            lambda http, ask: get(http, asked, config, OPERATION, ask.parameters, check=check_register),
             lambda answer: parse_alarms(answer.payload),
+            sporadic=True,
         )
     ]
 
@@ -76,17 +79,29 @@ def alarm_asks(due: Due) -> list[Ask]:
     ]
 
 
+def check_register(payload: bytes) -> None:
+    """Raise the typed error of a refusal; "no data" passes, for a year without advisories has none.
+
+    >>> check_register(b'{"response": {"header": {"resultCode": "03"}}}')
+    """
+    with contextlib.suppress(NotYetAvailable):
+        check_answer(payload)
+
+
 def parse_alarms(payload: bytes) -> Parsed:
     """Read ``getUlfptcaAlarmInfo``: one bulletin for each advisory or warning, open or lifted.
 
     Raises
     ------
-    SourceUnavailable, NotYetAvailable
-        refusals of the gateway
+    SourceUnavailable
+        refusals of the gateway; "no data" is an empty register
     BadPayload
         no item reads at all; single bad items are left out and named
     """
-    items, cut = parse_items(payload)
+    try:
+        items, cut = parse_items(payload)
+    except NotYetAvailable:
+        return nothing()
     found, left_out = read_each(items, _alarm)
     last: dict[str, Bulletin] = {}
     for bulletin in found:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, Final
 from urllib.parse import unquote
@@ -215,7 +215,15 @@ def _count(body: Mapping[str, Any]) -> int:
     return int(text) if re.fullmatch(r"\d{1,7}", text, re.ASCII) else 0
 
 
-def get(http: Http, asked: Service, config: SourceConfig, operation: str, query: Mapping[str, str]) -> bytes:
+def get(
+    http: Http,
+    asked: Service,
+    config: SourceConfig,
+    operation: str,
+    query: Mapping[str, str],
+    *,
+    check: Callable[[bytes], None] | None = None,
+) -> bytes:
     """Ask one operation for all its pages; several pages come back as a JSON list of the answers.
 
     The portal hands out the key URL-encoded, too; sent like that it would be encoded twice (code 30).
@@ -230,7 +238,7 @@ def get(http: Http, asked: Service, config: SourceConfig, operation: str, query:
     total, rows = 1, 0
     while rows < total and len(pages) < MOST_PAGES:
         params = {**fixed, "pageNo": str(len(pages) + 1), **query}
-        page = http.ask(asked, Request("GET", url, params, check=check_answer, expect=TYPES))
+        page = http.ask(asked, Request("GET", url, params, check=check or check_answer, expect=TYPES))
         if pages and page.removeprefix(BOM) == pages[-1]:
             break
         total, more = _size(page)

@@ -218,5 +218,6 @@ def feeds(config: SourceConfig) -> list[Feed]:
             asks,
             lambda http, ask: get_commands(http, config, ask.parameters),
             read,
+            sporadic=True,
         )
     ]

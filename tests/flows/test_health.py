@@ -1,6 +1,7 @@
 """The health of sources and the mail to the operator, from what the ledger has seen."""
 
 import socket
+from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
 
@@ -65,6 +66,14 @@ def test_a_feed_is_late_once_its_newest_value_is_older_than_step_delay_and_grace
     newest = NOW - timedelta(minutes=30)
     assert health(ws, newest + allowed)["cnemc.hourly"].state == "ok"
     assert health(ws, newest + allowed + timedelta(seconds=1))["cnemc.hourly"].state == "late"
+
+
+def test_a_register_of_advisories_is_not_late_because_there_were_none(ws):
+    quiet = replace(CNEMC, sporadic=True)
+    attempt(ws, NOW, newest=NOW - timedelta(days=60))
+    assert health_of(ws, [quiet], "measured", NOW)[0].state == "ok"
+    assert health_of(ws, [CNEMC], "measured", NOW)[0].state == "late"
+    assert health_of(ws, [quiet], "measured", NOW + 4 * HOUR)[0].state == "late", "it was not even asked"
 
 
 def test_a_feed_that_fails_waits_first_and_is_down_after_three_hours(ws):

@@ -14,6 +14,7 @@ from pipeline.bulletins import Bulletin, read_bulletins
 from pipeline.errors import BadPayload
 from pipeline.times import HOUR, local_day_bounds, parse_instant
 from tests.fakes.airkorea import KEY, AirKoreaFake
+from tests.fakes.server import FakeAnswer
 from tests.ingest.source_rounds import hourly, published, rounds
 from tests.ingest.toy_source import Clock
 
@@ -275,6 +276,15 @@ def test_an_advisory_that_is_lifted_gets_a_second_version(korea, clock):
     assert known(korea, "advisory", before)[opened.key] == opened
     warning = advisory(SEVENTEEN - 2 * HOUR, level="warning", code="PM10")
     assert known(korea, "advisory", clock())[warning.key] == warning
+
+
+def test_a_year_without_advisories_is_an_answer(korea, clock):
+    none = b'{"response": {"header": {"resultCode": "03", "resultMsg": "NODATA_ERROR"}}}'
+    assert parse_alarms(none).bulletins == ()
+    korea.fake.answer = lambda *asked: FakeAnswer(body=none)
+    report = korea.collect("airkorea.alarms")["airkorea.alarms"]
+    assert (report.outcome, report.errors, report.notes) == ("ok", (), ())
+    assert korea.collect("airkorea.alarms")["airkorea.alarms"].outcome == "idle"
 
 
 def test_a_round_again_stores_nothing(korea, clock):
