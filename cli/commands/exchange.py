@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -52,9 +53,14 @@ def check(
 def schema(
     kind: Annotated[Kind, typer.Argument(help="Kind of file.")],
     data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Print the JSON schema of a kind of exchange file."""
+    """Print the JSON schema of a kind of exchange file; --json tells the kind beside it."""
     from ingest.exchange.model import packaged_schema
 
     make_settings(data_dir)
-    typer.echo(packaged_schema(kind.value), nl=False)
+    text = packaged_schema(kind.value)
+    if as_json:
+        print_json({"kind": kind.value, "schema": json.loads(text)})
+    else:
+        typer.echo(text, nl=False)

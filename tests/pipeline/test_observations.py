@@ -238,7 +238,7 @@ def test_the_summary_counts_versions(store):
     ("change", "message"),
     [
         ({"value": [1]}, "float64"),
-        ({"quantity": ["ozone"]}, "ozone"),
+        ({"quantity": ["radon"]}, "radon"),
         ({"time": np.array(["2020-01-01T00:00:00.5"], "M8[ns]")}, "whole seconds"),
     ],
 )
