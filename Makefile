@@ -36,12 +36,15 @@ check: setup-dev
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
+# One process a core; a file's tests stay together.
+PYTEST := $(VENV)/bin/pytest -n auto --dist loadfile
+
 test: check
-	$(VENV)/bin/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 # Every skip is an error here, and the slow tests run too.
 test-all: check
-	SAMEAIR_NO_SKIPS=1 $(VENV)/bin/pytest
+	SAMEAIR_NO_SKIPS=1 $(PYTEST)
 
 lock: setup-dev
 	$(PY) -m uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate --generate-hashes requirements-uv.in -o requirements-uv.lock
