@@ -158,7 +158,8 @@ class Table(NamedTuple, Generic[T]):
 def read_table(payload: bytes, read: Callable[[str], T | None], last_column: str = "") -> Table[T]:
     r"""Return what the data lines of a table hold.
 
-    A table without its end mark may have been cut: what can be read counts, and it says so.
+    A table without its end mark may have been cut: what can be read counts, but for a last line that does not
+    end, whose numbers may lack digits or be others' for want of columns; and the answer says so.
 
     Parameters
     ----------
@@ -186,7 +187,9 @@ def read_table(payload: bytes, read: Callable[[str], T | None], last_column: str
     data = [line for line in lines if not line.startswith("#")]
     cut = BadPayload(SOURCE, "a table without its end", field=END, remedy=REMEDY)
     whole = bool(lines) and lines[-1].startswith(END)
-    if not data and not whole and not (last_column and last_column in text):
+    halved = bool(data) and data[-1] == lines[-1] and not text.endswith(("\n", "="))
+    data = data[:-1] if halved else data
+    if not data and not whole and (halved or not (last_column and last_column in text)):
         raise cut
     found, bad = _read_each(data, read)
     if data and len(bad) == len(data):

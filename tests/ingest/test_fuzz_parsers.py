@@ -172,3 +172,26 @@ def test_no_bytes_make_another_reader_raise_anything_untyped(name):
     for bomb in BOMBS:
         tried(read, bomb)
     many()
+
+
+def values_of(parsed):
+    """Return every value and every place of a station that an answer gives."""
+    rows, stations = parsed.observations, parsed.stations.fillna(-9999.0)
+    keys = zip(rows["station"], rows["quantity"], rows["time"], strict=True)
+    found = dict(zip(keys, rows["value"], strict=True))
+    columns = (stations[c] for c in ("station", "latitude", "longitude", "altitude"))
+    return found | {(station, "place"): place for station, *place in zip(*columns, strict=True)}
+
+
+@pytest.mark.parametrize("name", FEEDS)
+def test_an_answer_that_was_cut_gives_no_other_values_than_the_whole(name):
+    read, originals = read_as(name)
+    whole = values_of(read(originals[0]))
+
+    @MANY
+    @given(st.integers(0, len(originals[0])))
+    def cut(end):
+        parsed = tried(read, originals[0][:end])
+        assert parsed is None or values_of(parsed).items() <= whole.items()
+
+    cut()
