@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flows.live import forecasts_of, http_of
+from flows.published import archives_of
 from flows.workspace import Workspace, reporter
 from ingest.history import HistoryReport, Span, import_openaq, import_previous_runs, import_single_runs
 from ingest.openaq_archive import ARCHIVE
@@ -46,7 +47,7 @@ def import_history(
     urls, http, tell = ws.settings.source_urls, http_of(ws), reporter.get()
     if kind == "openaq":
         numbers = [int(n) for n in locations] or _known_locations(ws)
-        return import_openaq(http, ws.store, MEASURED, numbers, span, urls.get(ARCHIVE, ""), tell)
+        return import_openaq(http, archives_of(ws), MEASURED, numbers, span, urls.get(ARCHIVE, ""), tell)
     imports = {
         "previous-runs": (import_previous_runs, "open_meteo_previous_runs"),
         "single-runs": (import_single_runs, "open_meteo_single_runs"),

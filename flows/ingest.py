@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from flows.live import EXCHANGE, feeds_of, forecasts_of, http_of
 from flows.plan import CyclePlan
+from flows.published import archives_of
 from flows.workspace import Workspace, reporter
 from ingest.archives import ImportReport, import_archive
 from ingest.asking import FeedReport
@@ -175,4 +176,4 @@ def trouble_with(report: SourceReport) -> str:
 
 def ingest_archive(ws: Workspace, folder: Path) -> ImportReport:
     """Import a folder of measured archives; a second import adds nothing."""
-    return import_archive(folder, ws.store, progress=reporter.get())
+    return import_archive(folder, archives_of(ws), progress=reporter.get())

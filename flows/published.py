@@ -6,9 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flows.workspace import Workspace, reporter
+from ingest.backdating import ArchiveStore
 from ingest.published.importing import import_files
 from ingest.published.mapping import read_mapping
 from ingest.published.report import FilesReport
+from pipeline.ledger.attempts import first_answer
+from pipeline.names import MEASURED
+
+
+def archives_of(ws: Workspace) -> ArchiveStore:
+    """Return the store as archives of measurements are taken into it."""
+    with ws.ledger.read() as conn:
+        return ArchiveStore(ws.store, first_answer(conn, MEASURED))
 
 
 def import_published(
@@ -24,7 +33,7 @@ def import_published(
     known = read_mapping(mapping) if mapping is not None else None
     return import_files(
         paths,
-        ws.store,
+        archives_of(ws),
         now=ws.clock(),
         mapping=known,
         accept_unknown=accept_unknown,

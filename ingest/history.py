@@ -16,12 +16,12 @@ import pandas as pd
 import xarray as xr
 
 from ingest import open_meteo_history as meteo
+from ingest.archives import Store
 from ingest.openaq_archive import ARCHIVE, ASSUMED_DELAY, day_of, get_day, get_month, parse_day, parse_month
 from ingest.wire import Parsed
 from pipeline.errors import BadPayload, NotYetAvailable, SourceError
 from pipeline.forecast_store import ForecastStore
 from pipeline.http import Http
-from pipeline.observations import ObservationStore
 from pipeline.previous_runs import ASSUMED_RUN_DELAY, earliest_known
 from pipeline.times import HOUR, iso, to_ns
 
@@ -86,7 +86,7 @@ class Span:
 
 def import_openaq(
     http: Http,
-    store: ObservationStore,
+    store: Store,
     world: str,
     locations: Sequence[int],
     span: Span,
@@ -133,7 +133,7 @@ def _station_month(
     return found
 
 
-def _store_days(store: ObservationStore, world: str, days: Sequence[Parsed], span: Span) -> int:
+def _store_days(store: Store, world: str, days: Sequence[Parsed], span: Span) -> int:
     """Store the stations and rows of days; return how many values were new."""
     if not days:
         return 0
@@ -148,7 +148,7 @@ def _store_days(store: ObservationStore, world: str, days: Sequence[Parsed], spa
     if not len(rows):
         return 0
     rows = rows.reset_index(drop=True)
-    return store.append(rows, source=ARCHIVE, world=world, assumed_delay=ASSUMED_DELAY).rows_written
+    return int(store.append(rows, source=ARCHIVE, world=world, assumed_delay=ASSUMED_DELAY).rows_written)
 
 
 def import_previous_runs(

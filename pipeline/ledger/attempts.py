@@ -46,3 +46,12 @@ def first_and_last(conn: Connection, world: str, feed: str) -> tuple[datetime, d
     query = select(feed_attempts.c.seq, feed_attempts.c.at).where(feed_attempts.c.seq.in_((first, last)))
     at = {row.seq: row.at for row in conn.execute(query)}
     return at[first], at[last]
+
+
+def first_answer(conn: Connection, world: str) -> datetime | None:
+    """Return when a source of a world first gave an answer, or None if none ever did."""
+    c = feed_attempts.c
+    found: datetime | None = conn.execute(
+        select(func.min(c.at)).where(c.world == world, c.answers > 0)
+    ).scalar()
+    return found
