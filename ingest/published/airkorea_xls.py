@@ -31,7 +31,9 @@ QUANTITIES_OF: Final = {
     "SO2": ("sulfur_dioxide_fraction", 1000.0),
     "CO": ("carbon_monoxide_fraction", 1000.0),
 }
-NETWORKS: Final = {"도시대기": "urban background", "도로변대기": "roadside"}
+URBAN: Final = "도시대기"
+"""Only urban background stations make up a city mean."""
+NETWORKS: Final = {URBAN: "urban background", "도로변대기": "roadside"}
 HOURS: Final = [f"{hour}시" for hour in range(1, 25)]
 
 _TITLE = re.compile(r"\((PM2\.5|PM10|O3|NO2|SO2|CO)\)")
@@ -71,7 +73,7 @@ def read(payload: bytes, name: str) -> FileTable:
             if any(row):
                 left_out.add(f"row {number}", f"{row[1][:40]!r} is no station", "측정소명")
             continue
-        city = "seoul" if place[1] == "서울" else ""
+        city = "seoul" if place[1] == "서울" and row[0].strip() == URBAN else ""
         note = NETWORKS.get(row[0].strip(), row[0].strip())
         stations.append(Station(f"airkorea:{place[2].strip()}", place[2].strip(), city=city, note=note))
         cells += row[2:26]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from ingest.archive_stations import Station, read_stations
+from ingest.cnemc import CONTROL_CODES
 from ingest.published.table import bad
 from pipeline.errors import BadPayload
 
@@ -63,13 +64,14 @@ def _site(row: Mapping[str, str], name: str) -> Station:
     code, city = row.get("监测点编码", "").strip(), row.get("城市", "").strip()
     if not code:
         raise bad(name, f"a line has no code: {str(dict(row))[:80]}", field="监测点编码")
-    note = city + ("; control site" if row.get("对照点", "").strip() == "Y" else "")
+    control = row.get("对照点", "").strip() == "Y" or code in CONTROL_CODES
+    note = city + ("; control site, not in the city mean" if control else "")
     return Station(
         f"cnemc:{code}",
         row.get("监测点名称", "").strip(),
         _degrees(row.get("纬度", ""), 90, name),
         _degrees(row.get("经度", ""), 180, name),
-        city="beijing" if city in BEIJING else "",
+        city="beijing" if city in BEIJING and not control else "",
         note=note,
         group=f"china:{city}",
     )

@@ -209,7 +209,7 @@ def test_quotsoft_station_list(tmp_path):
     wanshou, dingling = parse_list(text.encode(), "x.csv")
     assert (wanshou.longitude, wanshou.city, wanshou.note) == (116.3621, "beijing", "北京")
     assert np.isnan(dingling.latitude)
-    assert dingling.note == "北京; control site"
+    assert (dingling.city, dingling.note) == ("", "北京; control site, not in the city mean")
     for wrong in ("1001A,a,b,x,1", "1001A,a,b,1,91", ",a,b,1,1"):
         with pytest.raises(BadPayload):
             parse_list(f"{HEADER}\n{wrong}".encode(), "x.csv")
