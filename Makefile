@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 export UV_SYSTEM_CERTS = 1
 export UV_COMPILE_BYTECODE = 1
 
-.PHONY: run test test-all check setup setup-dev lock fonts map docs clean
+.PHONY: run test test-all nightly check setup setup-dev lock fonts map docs clean
 
 run: setup
 	$(VENV)/bin/sameair run $(if $(DATA_DIR),--data-dir $(DATA_DIR))
@@ -45,6 +45,11 @@ test: check
 # Every skip is an error here, and the slow tests run too.
 test-all: check
 	SAMEAIR_NO_SKIPS=1 $(PYTEST)
+
+# Ten thousand damaged answers for every reader of foreign bytes (hours on one core), and all slow tests.
+nightly: check
+	SAMEAIR_FUZZ_EXAMPLES=10000 $(VENV)/bin/pytest -n auto tests/ingest/test_fuzz_parsers.py
+	$(PYTEST) -m slow
 
 lock: setup-dev
 	$(PY) -m uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate --generate-hashes requirements-uv.in -o requirements-uv.lock
