@@ -88,8 +88,9 @@ def parse_live(payload: bytes, note: str = "", now: datetime | None = None) -> P
     -------
     Parsed
         rows of ``pm2p5``, ``pm10`` and gases [ug m-3] and the stations with coordinates; rows with
-        ``IsPublish`` false are valid; ``CityCode`` and ``ProvinceId`` may be 0 and are not used. ``covered``
-        holds each hour that at least half of the stations have.
+        ``IsPublish`` false are valid; ``CityCode`` and ``ProvinceId`` may be 0 and are not used. A row that
+        does not name its city is taken to say nothing of the place. ``covered`` holds each hour that at
+        least half of the stations have.
 
     Raises
     ------
@@ -133,14 +134,15 @@ def _station(item: Item, code: str, note: str) -> dict[str, object]:
     apart = next((what for mark, what in NOT_IN_MEAN.items() if mark in name), "")
     if code in CONTROL_CODES:
         apart = NOT_IN_MEAN["对照点"]
+    area = said(item.get("area"))
     notes = [note, f"{apart}, not in the city mean" if apart else ""]
     return {
         "station": f"{SOURCE}:{code}",
         "name": name,
-        "latitude": coordinate(item.get("latitude"), 90),
-        "longitude": coordinate(item.get("longitude"), 180),
+        "latitude": coordinate(item.get("latitude"), 90) if area else np.nan,
+        "longitude": coordinate(item.get("longitude"), 180) if area else np.nan,
         "altitude": np.nan,
-        "city": "" if apart else CITY_OF_AREA.get(said(item.get("area")), ""),
+        "city": "" if apart else CITY_OF_AREA.get(area, ""),
         "interval_hours": 1,
         "note": "; ".join(s for s in notes if s),
     }

@@ -107,7 +107,7 @@ def units_of(intake: Intake, feed: Feed) -> frozenset[Unit]:
 
 
 def store_stations(intake: Intake, feed: Feed, reads: Sequence[Read], *, only_new: bool = False) -> None:
-    """Store the stations that came with answers.
+    """Store the stations that came with answers; one that comes without a place keeps the one it had.
 
     Parameters
     ----------
@@ -117,8 +117,20 @@ def store_stations(intake: Intake, feed: Feed, reads: Sequence[Read], *, only_ne
     stations = stations.drop_duplicates("station", keep="last", ignore_index=True)
     if only_new:
         stations = stations[~stations["station"].isin(intake.store.stations(intake.world)["station"])]
+    elif stations["latitude"].isna().any():
+        stations = _placed(stations, intake.store.stations(intake.world))
     if len(stations):
         intake.store.append_stations(stations, source=feed.source, world=intake.world)
+
+
+def _placed(stations: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Return stations, those without a place (and, if they name none, city) at what is known of them."""
+    places = ["latitude", "longitude", "altitude"]
+    held = stations[["station"]].merge(known[["station", *places, "city"]], on="station", how="left")
+    lost = (stations["latitude"].isna() | stations["longitude"].isna()).to_numpy()
+    kept = {name: stations[name].mask(lost, held[name].to_numpy()) for name in places}
+    nowhere = lost & (stations["city"] == "").to_numpy() & held["city"].notna().to_numpy()
+    return stations.assign(**kept, city=stations["city"].mask(nowhere, held["city"].to_numpy()))
 
 
 def unknown_stations(parsed: Parsed, known: pd.DataFrame, source: str) -> UnknownStation | None:

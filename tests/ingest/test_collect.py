@@ -3,6 +3,7 @@
 import threading
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from ingest.asking import PATIENCE
@@ -290,6 +291,29 @@ def test_an_answer_that_cannot_be_stored_costs_only_itself(intake, clock, monkey
     )
 
 
+def test_a_station_moves_but_is_not_lost_from_the_map(intake, clock):
+    toy = Toy(clock)
+    run(intake, toy)
+    places = {"a": (np.nan, np.nan), "b": (38.0, 128.0)}
+
+    def parse(answer):
+        parsed = toy.parse(answer)
+        table = parsed.stations.assign(
+            latitude=[places[s[-1]][0] for s in parsed.stations["station"]],
+            longitude=[places[s[-1]][1] for s in parsed.stations["station"]],
+            city=["" if s[-1] == "a" else "seoul" for s in parsed.stations["station"]],
+        )
+        return parsed._replace(stations=table)
+
+    clock.now += HOUR
+    collect_all(intake, NoHttp(), [toy.feed(parse=parse)], clock())
+    table = intake.store.stations("measured").set_index("station")
+    assert table.loc["toy:a", ["latitude", "longitude", "city"]].tolist() == [37.5, 127.0, "seoul"]
+    assert table.loc["toy:b", ["latitude", "longitude"]].tolist() == [38.0, 128.0]
+    before = intake.store.stations("measured", START + RUN_AT + MINUTE).set_index("station")
+    assert before.loc["toy:b", "latitude"] == 37.5, "stations are versioned"
+
+
 def test_a_clock_that_ran_ahead_at_the_first_round_does_not_stop_the_next(intake, clock):
     toy = Toy(clock)
     clock.now += 400 * 24 * HOUR
@@ -345,9 +369,9 @@ def test_the_record_of_answers_does_not_grow_for_ever(intake, clock):
 
 def test_a_round_whose_time_is_over_says_so_and_the_next_asks_for_the_rest(intake, clock):
     slow, quick = Toy(clock, "slow"), Toy(clock, "quick")
-    feeds = [slow.feed(fetch=lambda http, ask: (pause.wait(0.05), slow.fetch(http, ask))[1]), quick.feed()]
+    feeds = [slow.feed(fetch=lambda http, ask: (pause.wait(0.4), slow.fetch(http, ask))[1]), quick.feed()]
     pause = threading.Event()
-    first, other = collect_all(intake, NoHttp(), feeds, clock(), within_s=0.2)
+    first, other = collect_all(intake, NoHttp(), feeds, clock(), within_s=3)
     assert first.outcome == "partial"
     assert "time of this round" in str(first.errors[0])
     assert 0 < len(slow.asked) < 12
