@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pipeline.settings import Settings
 
 DataDir = Annotated[
@@ -41,6 +44,7 @@ def make_settings(data_dir: Path | None) -> Settings:
         a SAMEAIR_… variable cannot be read; names it and what it may hold
     """
     from pydantic import ValidationError
+    from pydantic_settings import SettingsError
 
     from pipeline.errors import UsageError
     from pipeline.settings import Settings
@@ -51,3 +55,24 @@ def make_settings(data_dir: Path | None) -> Settings:
         first = error.errors(include_input=False)[0]
         name = "SAMEAIR_" + "_".join(str(part) for part in first["loc"]).upper()
         raise UsageError(f"{name}: {first['msg']}; see docs/operations.md for what it may hold") from None
+    except SettingsError as error:
+        field = re.search(r'field "(\w+)"', str(error))
+        name = f"SAMEAIR_{field[1].upper()}" if field else "a SAMEAIR_ variable"
+        raise UsageError(f"{name}: this is no JSON; docs/operations.md shows how it is written") from None
+
+
+def instant_of(text: str) -> datetime:
+    """Read the instant of ``--at``.
+
+    Raises
+    ------
+    UsageError
+        it is no instant; says how to write one
+    """
+    from pipeline.errors import UsageError
+    from pipeline.times import parse_instant
+
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise UsageError(f"--at {text}: {error}; write it like 2019-03-03T08:00Z") from None

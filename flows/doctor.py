@@ -11,7 +11,10 @@ from typing import Final, Literal
 
 from alerts.policy import load_policy
 from alerts.recipients import load_recipients
+from flows.history import ADDRESSES as HISTORY_ADDRESSES
 from flows.workspace import Workspace
+from ingest.sources import MODULES
+from pipeline.cities import all_cities
 from pipeline.errors import SameairError
 from pipeline.ledger.audit import verify_audit
 
@@ -34,7 +37,7 @@ class Check:
 def local_checks(ws: Workspace) -> list[Check]:
     """Look at what needs no network; nothing is changed but an empty file written and removed."""
     checks: list[Callable[[Workspace], Check]] = [_folder, _space, _ledger, _audit, _policy, _recipients]
-    return [_guarded(check, ws) for check in [*checks, _operator, _keys]]
+    return [_guarded(check, ws) for check in [*checks, _operator, _sources, _keys]]
 
 
 def _guarded(check: Callable[[Workspace], Check], ws: Workspace) -> Check:
@@ -77,10 +80,11 @@ def _audit(ws: Workspace) -> Check:
 
 def _policy(ws: Workspace) -> Check:
     policy = load_policy(ws.settings.policy_file)
-    if policy.agreed_by:
+    missing = {city.party for city in all_cities().values()} - set(policy.agreed_by)
+    if not missing:
         return Check("policy", "ok", f"agreed by {', '.join(policy.agreed_by)}")
-    found = "the policy is a proposal that no party has agreed to: warnings carry CAP status Test"
-    return Check("policy", "note", found, "set SAMEAIR_POLICY_FILE to the agreed one")
+    found = f"not agreed to by {' and '.join(sorted(missing))}: live warnings carry CAP status Test"
+    return Check("policy", "note", found, "name the agreed one in SAMEAIR_POLICY_FILE")
 
 
 def _recipients(ws: Workspace) -> Check:
@@ -96,6 +100,18 @@ def _operator(ws: Workspace) -> Check:
     return Check("operator", "warning", "nobody is told when a source fails", remedy)
 
 
+def _sources(ws: Workspace) -> Check:
+    """Look for misspelt names in settings, which would change nothing."""
+    given = {*ws.settings.sources_off, *ws.settings.source_urls}
+    unknown = sorted(given - {*MODULES, *HISTORY_ADDRESSES})
+    if unknown:
+        found = f"the settings name {', '.join(unknown)}, which is no source"
+        return Check("sources", "warning", found, f"write some of {', '.join(sorted(MODULES))}")
+    asked = "" if ws.settings.live_sources else "not "
+    remedy = "" if ws.settings.live_sources else "set SAMEAIR_LIVE_SOURCES=true"
+    return Check("sources", "ok" if not asked else "note", f"the schedule does {asked}ask them", remedy)
+
+
 def _keys(ws: Workspace) -> Check:
     """Private keys may be read by their owner alone."""
     folder = ws.settings.keys_dir
@@ -104,4 +120,6 @@ def _keys(ws: Workspace) -> Check:
     if open_ones:
         remedy = f"chmod 600 the files in {folder}"
         return Check("keys", "trouble", f"others can read {', '.join(open_ones)}", remedy)
-    return Check("keys", "ok", f"{len(private)} private keys, readable by their owner alone")
+    if not private:
+        return Check("keys", "note", "no signing keys yet; each is made when its party first signs")
+    return Check("keys", "ok", f"signing keys readable by their owner alone: {len(private)}")

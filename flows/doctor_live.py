@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from flows.doctor import Check
+from flows.live import EXCHANGE
 from flows.workspace import Workspace
 from ingest.due import grid
-from ingest.feeds import WHOLE, About, Due, Feed, RawAnswer
+from ingest.feeds import About, Ask, Due, Feed, RawAnswer
 from ingest.storing import Intake, read_answer, units_of
 from ingest.wire import Parsed
 from pipeline.errors import NotYetAvailable, SourceError, SourceUnavailable
-from pipeline.http import Http
+from pipeline.http import Http, Patience
 from pipeline.names import MEASURED
+
+PATIENCE: Final = Patience(read_s=20, total_s=60, tries=2)
+"""A person waits for the answers."""
+
+MOST_ASKS: Final = 3
+"""So many requests are made of a feed, at most, until one brings something: not every place has stations."""
 
 
 def live_checks(
     ws: Workspace, http: Http, feeds: Sequence[Feed], abouts: Iterable[About], now: datetime
-) -> list[Check]:
-    """Ask every feed once for its newest instant and say what came; nothing of it is stored.
+) -> Iterator[Check]:
+    """Ask every feed once for its newest instant and say what came, feed by feed; nothing of it is stored.
 
     The requests count towards the quotas, and a source without its key is named with how to get one.
     """
-    found = []
     for about in abouts:
         own = [feed for feed in feeds if feed.source == about.source]
-        if not own:
-            found.append(_unasked(ws, about))
-        found += [_tried(ws, http, feed, about, now) for feed in own]
-    return found
+        if own:
+            yield Check(about.source, "note", f"adds {about.adds}")
+        else:
+            yield _unasked(ws, about)
+        for feed in own:
+            yield _tried(ws, http, feed, now)
 
 
 def _unasked(ws: Workspace, about: About) -> Check:
@@ -48,20 +57,17 @@ def _unasked(ws: Workspace, about: About) -> Check:
     return Check(about.source, "note", f"nothing to ask; it would add {about.adds}", "see docs/sources.md")
 
 
-def _tried(ws: Workspace, http: Http, feed: Feed, about: About, now: datetime) -> Check:
+def _tried(ws: Workspace, http: Http, feed: Feed, now: datetime) -> Check:
     """Ask one feed for its newest instant."""
     instants = grid(feed.timing, now - feed.timing.delay - 2 * feed.timing.step, now - feed.timing.delay)
-    intake = Intake(ws.store, MEASURED, Path(os.devnull))
     try:
-        unit = min(units_of(intake, feed), default=WHOLE)
-        asks = feed.asks(Due(now, {unit: tuple(instants[-1:])}))
+        units = units_of(Intake(ws.store, MEASURED, Path(os.devnull)), feed)
+        if not units:
+            return _idle(ws, feed)
+        asks = feed.asks(Due(now, dict.fromkeys(sorted(units)[:MOST_ASKS], tuple(instants[-1:]))))
         if not asks:
             return Check(feed.name, "note", "nothing to ask for at present")
-        ask = asks[0]
-        payload = feed.fetch(http, ask)
-        asked = {**ask.parameters, "operation": ask.operation}
-        answer = RawAnswer(feed.source, payload, ask.description, now, asked, feed.name)
-        return Check(feed.name, "ok", f"{_contents(read_answer(feed, answer))}; adds {about.adds}")
+        return Check(feed.name, "ok", _contents(_first_full(http, feed, asks[:MOST_ASKS], now)))
     except NotYetAvailable as error:
         return Check(feed.name, "note", error.what, "it answers, and has nothing for now")
     except SourceUnavailable as error:
@@ -70,16 +76,43 @@ def _tried(ws: Workspace, http: Http, feed: Feed, about: About, now: datetime) -
         return Check(feed.name, "trouble", str(error), "compare with docs/sources.md; it may have changed")
 
 
+def _idle(ws: Workspace, feed: Feed) -> Check:
+    """Say why a feed has nothing that could be asked for."""
+    if feed.source == EXCHANGE:
+        folder = ws.settings.inbox_dir
+        return Check(feed.name, "note", f"no folder {folder}", "create it to switch the exchange on")
+    return Check(
+        feed.name, "note", "none of its stations is known yet", "the first `sameair ingest` lists them"
+    )
+
+
+def _first_full(http: Http, feed: Feed, asks: Sequence[Ask], now: datetime) -> Parsed:
+    """Return the first answer that holds anything, else the last one."""
+    for ask in asks:
+        payload = feed.fetch(http, ask)
+        asked = {**ask.parameters, "operation": ask.operation}
+        parsed = read_answer(feed, RawAnswer(feed.source, payload, ask.description, now, asked, feed.name))
+        if _counts(parsed):
+            break
+    return parsed
+
+
+def _counts(parsed: Parsed) -> list[str]:
+    """Count in words what an answer held."""
+    found = {
+        "value": len(parsed.observations),
+        "station": len(parsed.stations),
+        "bulletin": len(parsed.bulletins),
+        "forecast": len(parsed.forecasts),
+    }
+    return [f"{n} {name}{'s' * (n != 1)}" for name, n in found.items() if n]
+
+
 def _contents(parsed: Parsed) -> str:
     """Say in words what an answer held."""
-    parts = [
-        f"{len(parsed.observations)} values" * bool(len(parsed.observations)),
-        f"{len(parsed.stations)} stations" * bool(len(parsed.stations)),
-        f"{len(parsed.bulletins)} bulletins" * bool(parsed.bulletins),
-        f"{len(parsed.forecasts)} forecasts" * bool(parsed.forecasts),
-        f"{len(parsed.left_out)} rows that do not read" * bool(parsed.left_out),
-    ]
-    said = ", ".join(p for p in parts if p) or "an empty answer"
+    unread = len(parsed.left_out)
+    parts = [*_counts(parsed), *[f"{unread} rows that do not read"] * bool(unread)]
+    said = ", ".join(parts) or "an empty answer"
     if len(parsed.observations):
         newest = parsed.observations["time"].max().to_numpy().astype("M8[s]")
         said += f", newest {newest}Z"

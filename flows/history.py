@@ -23,6 +23,9 @@ KINDS = {
     "single-runs": "whole weather forecasts with mixing height and winds aloft",
 }
 """What can be imported."""
+PREVIOUS_RUNS, SINGLE_RUNS = "open_meteo_previous_runs", "open_meteo_single_runs"
+ADDRESSES = (ARCHIVE, PREVIOUS_RUNS, SINGLE_RUNS)
+"""What SAMEAIR_SOURCE_URLS may name beside the live sources."""
 PLACES = ("level", "station", "latitude", "longitude")
 
 
@@ -49,8 +52,8 @@ def import_history(
         numbers = [int(n) for n in locations] or _known_locations(ws)
         return import_openaq(http, archives_of(ws), MEASURED, numbers, span, urls.get(ARCHIVE, ""), tell)
     imports = {
-        "previous-runs": (import_previous_runs, "open_meteo_previous_runs"),
-        "single-runs": (import_single_runs, "open_meteo_single_runs"),
+        "previous-runs": (import_previous_runs, PREVIOUS_RUNS),
+        "single-runs": (import_single_runs, SINGLE_RUNS),
     }
     if kind not in imports:
         raise UsageError(f"no history of '{kind}'; there are {', '.join(KINDS)}")
@@ -106,11 +109,13 @@ def newest_fields(ws: Workspace, world: str, at: datetime | None = None) -> list
     rows = []
     for source in sorted({one.source for one in listed}):
         newest = store.newest(source, world, as_of)
-        files = sum(one.source == source for one in listed)
+        own = [one for one in listed if one.source == source]
+        files = len(own)
         if newest is None:
-            rows.append(FieldRow(source, files, "", "", "", "", (), ""))
+            until = max(one.last_time for one in own)
+            rows.append(FieldRow(source, files, "", "history", iso(until), "", (), ""))
             continue
-        sizes = [f"{newest.sizes[dim]} {dim}" for dim in PLACES if dim in newest.sizes]
+        sizes = [f"{newest.sizes[dim]} {dim}s" for dim in PLACES if dim in newest.sizes]
         rows.append(
             FieldRow(
                 source,

@@ -221,6 +221,7 @@ class PoliteHttp:
         except TransferFailed as failed:
             what = f"no whole answer ({failed})"
             if isinstance(failed, NeverSent):
+                what = f"cannot be reached ({failed})"
                 with self.ledger.write() as conn:
                     uncount_call(conn, service.source, service.limits, counted_at)
         else:

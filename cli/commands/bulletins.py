@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
-from cli.options import AsJson, DataDir, Instant, World, make_settings
+from cli.options import AsJson, DataDir, Instant, World, instant_of, make_settings
 from cli.output import print_json, print_table
 
-LONGEST = 120
+LONGEST = 160
 
 
 def register(app: typer.Typer) -> None:
@@ -35,23 +34,19 @@ def bulletins(
     as_json: AsJson = False,
 ) -> None:
     """List what other agencies have said, as known at an instant (default: now)."""
-    from flows.statements import bulletin_rows
+    from flows.statements import bulletin_rows, said_in_words
     from flows.workspace import open_workspace
-    from pipeline.errors import UsageError
     from pipeline.names import MEASURED
-    from pipeline.times import parse_instant
 
     ws = open_workspace(make_settings(data_dir))
-    try:
-        as_of = ws.clock() if at is None else parse_instant(at)
-    except ValueError as error:
-        raise UsageError(f"--at {at}: {error}; write it like 2019-03-03T08:00Z") from None
+    as_of = ws.clock() if at is None else instant_of(at)
     rows = bulletin_rows(ws, world or MEASURED, as_of, kind=kind, source=source, in_force=in_force)
     if as_json:
         print_json(rows)
         return
     for row in rows:
-        row["content"] = _short(json.dumps(row["content"], ensure_ascii=False))
+        del row["key"]
+        row["content"] = _short(said_in_words(row["content"]))
     print_table("bulletins", list(rows[0]) if rows else [], [list(row.values()) for row in rows])
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import AsJson, DataDir, Instant, World, make_settings
+from cli.options import AsJson, DataDir, Instant, World, instant_of, make_settings
 from cli.output import print_json, print_lines, print_table, progress_bars
 
 INCOMPLETE = 5
@@ -76,13 +76,13 @@ def fields(
     from pipeline.names import MEASURED
 
     ws = open_workspace(make_settings(data_dir))
-    found = newest_fields(ws, world or MEASURED, None if at is None else _day(at))
+    found = newest_fields(ws, world or MEASURED, None if at is None else instant_of(at))
     if as_json:
         print_json([vars(row) for row in found])
         return
     columns = ("source", "files", "reference", "it is the", "until", "at", "variables")
     rows = [
-        (f.source, f.files, f.reference_time, f.kind_of_reference, f.until, f.places, len(f.variables))
+        (f.source, f.files, f.reference_time, f.kind_of_reference, f.until, f.places, len(f.variables) or "")
         for f in found
     ]
     print_table("other agencies' forecasts", columns, rows)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -64,22 +65,27 @@ def doctor(data_dir: DataDir = None, live: Live = False, as_json: AsJson = False
     from flows.workspace import open_workspace
 
     ws = open_workspace(make_settings(data_dir))
-    checks = local_checks(ws) + (_tried(ws) if live else [])
+    checks = []
+    for check in chain(local_checks(ws), _tried(ws) if live else ()):
+        checks.append(check)
+        if not as_json:
+            print_lines([_line(check)])
     if as_json:
         print_json({"checks": [vars(c) for c in checks]})
-    else:
-        print_lines([_line(c) for c in checks])
     if any(c.verdict == "trouble" for c in checks):
         raise typer.Exit(DEGRADED)
 
 
-def _tried(ws: Workspace) -> list[Check]:
-    from flows.doctor_live import live_checks
+def _tried(ws: Workspace) -> Iterator[Check]:
+    from dataclasses import replace
+
+    from flows.doctor_live import PATIENCE, live_checks
     from flows.live import feeds_of, http_of
     from ingest.sources import abouts
     from pipeline.names import MEASURED
 
-    return live_checks(ws, http_of(ws), feeds_of(ws, MEASURED), abouts(), ws.clock())
+    http = replace(http_of(ws), patience=PATIENCE)
+    return live_checks(ws, http, feeds_of(ws, MEASURED), abouts(), ws.clock())
 
 
 def _show(title: str, rows: Sequence[Mapping[str, object]]) -> None:

@@ -131,7 +131,7 @@ def test_the_newest_fields_are_shown_as_known_then(serve):
     [row] = newest_fields(ws, MEASURED, START + 9 * HOUR)
     assert (row.source, row.files) == ("open_meteo.single_runs", 1)
     assert row.reference_time == "2025-03-10T00:00:00Z"
-    assert row.places == "4 level, 24 station"
+    assert row.places == "4 levels, 24 stations"
     assert "atmosphere_boundary_layer_thickness" in row.variables
     assert newest_fields(ws, MEASURED, START) == []
     assert newest_fields(ws, MEASURED)[0].reference_time == "2025-03-10T12:00:00Z"
