@@ -12,6 +12,8 @@ from flows.metrics import metrics_text, write_metrics
 from flows.operator import conditions_of, doubts_of, report_text, tell_operator
 from flows.quality import review_if_due
 from flows.workspace import Workspace
+from ingest.sources import MODULES
+from pipeline.errors import UsageError
 from pipeline.ledger.verdicts import newest_verdicts
 from pipeline.names import MEASURED
 
@@ -24,12 +26,27 @@ def take_hour(ws: Workspace, *, services: bool | None = None, only: Sequence[str
     Parameters
     ----------
     services, only : see :func:`flows.ingest.ingest_live`
+
+    Raises
+    ------
+    UsageError
+        ``only`` names what is no source, is switched off, or lacks its key
     """
+    _check_names(ws, only)
     found = ingest_live(ws, services=services, only=only)
     if ws.settings.live_sources if services is None else services:
         look_after(ws)
         review_if_due(ws, MEASURED, ws.clock())
     return found
+
+
+def _check_names(ws: Workspace, only: Sequence[str]) -> None:
+    asked = {feed.source for feed in feeds_of(ws, MEASURED)}
+    for name in only:
+        if name not in MODULES:
+            raise UsageError(f"there is no source '{name}'; there are {', '.join(sorted(MODULES))}")
+        if name not in asked:
+            raise UsageError(f"{name} is switched off or has no key; `sameair doctor --live` says which")
 
 
 def look_after(ws: Workspace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -75,7 +76,7 @@ def summary_lines(found: Plain) -> list[str]:
         label,
         f"cycle      {_kst(found['cycle'])}; run {found['run']}",
         f"inputs     {len(found['inputs'])} series known at {found['as_of']}, {found['batches']} batches"
-        + (f"; missing {', '.join(found['missing'])}" if found["missing"] else "; none missing"),
+        + (f"; missing {_missing(found['missing'])}" if found["missing"] else "; none missing"),
         f"model      {found['model']}" + (f"; DEGRADED: {found['degraded']}" if found["degraded"] else ""),
     ]
     lines += [f"forecast   {line}" for line in found["forecast"]]
@@ -88,6 +89,15 @@ def summary_lines(found: Plain) -> list[str]:
     lines.append(f"audit      {'whole' if audit['ok'] else 'BROKEN'}, {audit['rows']} rows")
     lines += [f"look at    {path}" for path in _places(found)]
     return lines
+
+
+def _missing(names: list[str]) -> str:
+    """Name what is missing in the cities themselves, and count it at the many places upwind."""
+    upwind = [name for name in names if ".upwind" in name]
+    own = [name for name in names if ".upwind" not in name]
+    counts = Counter(name.split(".")[1] for name in upwind)
+    far = ", ".join(f"{quantity} {n} times" for quantity, n in counts.most_common())
+    return "; ".join([", ".join(own)] * bool(own) + [f"upwind {far} (--json names them)"] * bool(upwind))
 
 
 def _places(found: Plain) -> list[str]:

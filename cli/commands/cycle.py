@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ Drill = Annotated[
     typer.Option("--drill/--no-drill", help="Approve drafts as a drill [default: only in simulated worlds]."),
 ]
 Again = Annotated[bool, typer.Option("--again", help="Make another run of a cycle that is done.")]
+
+MOST_TOLD = 3
+"""So many different errors of a source stand in the table of an ingest."""
 
 
 def register(app: typer.Typer) -> None:
@@ -126,7 +130,10 @@ def ingest(  # noqa: PLR0913 - one argument per option
     """Ask every source for what it owes (step 1); one that fails does not stop the others (exit code 5)."""
     from flows.hour import take_hour
     from flows.ingest import ingest as take_in
+    from pipeline.errors import UsageError
 
+    if source and not live:
+        raise UsageError("--source goes with --live; add --live")
     with opened(data_dir, as_json) as ws:
         if live:
             found = take_hour(ws, services=True, only=source or ())
@@ -135,10 +142,19 @@ def ingest(  # noqa: PLR0913 - one argument per option
     if as_json:
         print_json([vars(r) for r in found])
     else:
-        rows = [(r.source, r.answers, r.rows, r.stored, "; ".join([*r.errors, *r.notes])) for r in found]
+        rows = [(r.source, r.answers, r.rows, r.stored, _briefly([*r.errors, *r.notes])) for r in found]
         print_table("sources", ("source", "answers", "rows read", "new or changed", "errors and notes"), rows)
     if any(r.errors for r in found):
         raise typer.Exit(5)
+
+
+def _briefly(told: list[str]) -> str:
+    """Return the first of what is told, each line once with its number; --json names all."""
+    counted = Counter(told)
+    lines = [f"{text} ({n} times)" if n > 1 else text for text, n in counted.most_common(MOST_TOLD)]
+    if len(counted) > MOST_TOLD:
+        lines.append(f"and {len(counted) - MOST_TOLD} more like that; --json names all")
+    return "\n".join(lines)
 
 
 def forecast(

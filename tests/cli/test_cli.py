@@ -170,6 +170,11 @@ WRONG = [
     ("replay", 2, "sameair import-archive"),
     ("outbox resolve 1 --resend --person kim --reason x", 2, "see `sameair outbox list`"),
     ("audit list --limit 0", 2, "--limit"),
+    ("ingest --source cnemc", 2, "add --live"),
+    ("ingest --live --source cnecm", 2, "there are airkorea, cnemc, ecmwf"),
+    ("ingest --live --source kma", 2, "switched off or has no key"),
+    ("fields --at yesterday", 2, "write it like 2019-03-03T08:00Z"),
+    ("bulletins --at yesterday", 2, "write it like 2019-03-03T08:00Z"),
 ]
 
 
@@ -207,6 +212,8 @@ def test_a_data_folder_that_cannot_be_used_is_said_in_one_line(sameair, folders,
         ("SAMEAIR_CHANNEL", "pigeon", "SAMEAIR_CHANNEL"),
         ("SAMEAIR_SMTP_PORT", "many", "SAMEAIR_SMTP_PORT"),
         ("SAMEAIR_LEDGER_URL", "nonsense://", "nonsense"),
+        ("SAMEAIR_SOURCES_OFF", "ecmwf", "SAMEAIR_SOURCES_OFF: this is no JSON"),
+        ("SAMEAIR_SOURCE_URLS", "http://relay", "SAMEAIR_SOURCE_URLS: this is no JSON"),
     ],
 )
 def test_a_setting_that_cannot_be_read_is_named(sameair, monkeypatch, name, value, text):
