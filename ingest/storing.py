@@ -17,6 +17,7 @@ from ingest.wire import REMEDY, Parsed, observation_rows, station_rows
 from pipeline.bulletins import Bulletin, append_bulletins, check_bulletin, read_bulletins
 from pipeline.errors import BadPayload, SourceError, SourceUnavailable, UnknownStation
 from pipeline.ledger import Ledger
+from pipeline.names import QC_FAIL, QC_PASS, QC_SUSPECT
 from pipeline.observations import ObservationStore
 from pipeline.schema import OBSERVATION_COLUMNS, check_observations
 from pipeline.times import Clock, from_ns, to_ns
@@ -157,7 +158,8 @@ def store_content(
 ) -> int:
     """Store the rows of known stations, bulletins and forecasts of answers; return how many are new.
 
-    A row whose value equals the newest stored one is not stored again, so that flags given since stay.
+    A row whose value equals the newest stored one is not stored again, so that flags given since stay; unless
+    the source itself (a status of the instrument) doubts it by now and nobody else had.
 
     Parameters
     ----------
@@ -211,11 +213,13 @@ def _store_rows(
 
 
 def _fresh(rows: pd.DataFrame, versions: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Return the rows whose value differs from the newest that the source delivered."""
+    """Return the rows whose value differs from the source's newest, or that the source doubts by now."""
     same_hours = versions[(versions["source"] == source) & versions["time"].isin(rows["time"].unique())]
-    stored = same_hours.drop_duplicates(KEYS, keep="last")[[*KEYS, "value"]]
-    old = rows[KEYS].merge(stored, on=KEYS, how="left")["value"].to_numpy()
-    fresh: pd.DataFrame = rows[rows["value"].to_numpy() != old].reset_index(drop=True)
+    stored = same_hours.drop_duplicates(KEYS, keep="last")[[*KEYS, "value", "qc"]]
+    old = rows[KEYS].merge(stored, on=KEYS, how="left")
+    changed = rows["value"].to_numpy() != old["value"].to_numpy()
+    doubted = rows["qc"].isin((QC_SUSPECT, QC_FAIL)).to_numpy() & (old["qc"] == QC_PASS).to_numpy()
+    fresh: pd.DataFrame = rows[changed | doubted].reset_index(drop=True)
     return fresh
 
 

@@ -135,6 +135,24 @@ def test_a_flag_given_since_stays_when_the_same_value_comes_again(intake, clock)
     assert versions["qc"].tolist() == [0, 1]
 
 
+def test_a_doubt_that_the_source_itself_has_later_becomes_a_revision(intake, clock):
+    toy = Toy(clock)
+    run(intake, toy)
+
+    def doubting(answer):
+        parsed = toy.parse(answer)
+        return parsed._replace(observations=parsed.observations.assign(qc=np.int8(1)))
+
+    before = clock() + MINUTE
+    for _ in range(4):
+        clock.now += HOUR
+        collect_all(intake, NoHttp(), [toy.feed(parse=doubting)], clock())
+    versions = intake.store.versions(world="measured", stations=["toy:a"], start=START - HOUR, end=START)
+    assert (versions["value"].tolist(), versions["qc"].tolist()) == ([20.0, 20.0], [0, 1])
+    known = intake.store.read(world="measured", as_of=before, stations=["toy:a"], start=START - HOUR)
+    assert known["qc"].tolist() == [0]
+
+
 def test_values_are_judged_by_what_was_stored_before(intake, clock):
     toy = Toy(clock)
     run(intake, toy)
