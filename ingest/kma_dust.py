@@ -40,9 +40,8 @@ HOURS: Final = "typ01/url/dst_pm10_hr.php"
 STATIONS: Final = "typ01/url/stn_pm10_inf.php"
 ORG: Final = "kma"
 """Answers may hold rows of other networks (``cma``: Chinese stations), which are not asked for."""
-FULL_HOUR: Final = 12
 ENOUGH: Final = 9
-"""A mean of fewer than three quarters of the 5-minute values is flagged as suspect."""
+"""A mean of fewer than three quarters of an hour's twelve 5-minute values is flagged as suspect."""
 HOURLY: Final = Timing(
     delay=timedelta(minutes=15), keeps=timedelta(days=31), revisit=(timedelta(hours=3), timedelta(days=1))
 )

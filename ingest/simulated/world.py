@@ -23,7 +23,7 @@ from ingest.simulated.synoptic import Climate, draw_climate
 from ingest.simulated.transport import PointHistory, simulate
 from pipeline.errors import UsageError
 from pipeline.schema import OBSERVATION_COLUMNS
-from pipeline.times import NS_HOUR, from_ns, to_ns
+from pipeline.times import NS_HOUR, to_ns
 
 FIRST_HOUR: Final = datetime(2022, 5, 15, tzinfo=UTC)
 HOURS: Final = 25_400
@@ -61,10 +61,6 @@ class SimulatedWorld:
                 f"{self.name} runs from {self.times[0]} to {self.times[-1]}, {when} lies outside"
             )
         return hour
-
-    def time_of(self, hour: int) -> datetime:
-        """Return the interval end of a simulated hour [UTC]."""
-        return from_ns(self.times[hour])
 
     def observations(self, start: datetime, end: datetime) -> pd.DataFrame:
         """Return what the instruments showed, start < time ≤ end (OBSERVATION_COLUMNS), sorted.
