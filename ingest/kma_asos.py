@@ -121,8 +121,8 @@ def parse_hours(payload: bytes, asked: Mapping[str, str], fetched_at: datetime) 
     """
     table = read_table(payload, _readings)
     readings = [reading for row in table.rows for reading in row]
-    present = {from_ns(when) for when in {r.time for r in readings} if table.whole}
-    done = covered(asked, present, fetched_at)
+    present = {from_ns(when) for when in {r.time for r in readings}}
+    done = covered(asked, table, present, fetched_at)
     if not readings and not done:
         raise NotYetAvailable(SOURCE, "no weather of these hours so far", remedy="it is asked again later")
     rows = _rain_unjudged(rows_of(readings))

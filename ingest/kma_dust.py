@@ -103,8 +103,8 @@ def parse_hours(payload: bytes, asked: Mapping[str, str], fetched_at: datetime) 
     table = read_table(payload, _mean)
     means = [mean for mean in table.rows if mean.reading.station]
     rows = rows_of([m.reading for m in means], frozenset(m.reading for m in means if not m.complete))
-    present = {from_ns(m.reading.time) for m in means if table.whole}
-    done = covered(asked, present, fetched_at)
+    present = {from_ns(m.reading.time) for m in means}
+    done = covered(asked, table, present, fetched_at)
     if not means and not done:
         raise NotYetAvailable(SOURCE, "no PM10 of this hour so far", remedy="it is asked again later")
     return Parsed(rows, nothing().stations, covered=done, left_out=table.left_out)

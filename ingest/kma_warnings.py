@@ -97,14 +97,16 @@ def parse_commands(payload: bytes) -> Parsed:
     ('warning', '2026-03-22T07:00:00+00:00')
     """
     table = read_table(payload, _line, LAST_COLUMN)
+    if not table.whole:
+        # What stood behind the cut may have lifted what stands before it, or named it.
+        raise table.left_out[0]
     zones = [row for row in table.rows if isinstance(row, Zone)]
     by_zone: dict[str, list[Command]] = {}
     for row in sorted({row for row in table.rows if isinstance(row, Command)}, key=_order):
         by_zone.setdefault(row.zone, []).append(row)
     bulletins = [b for rows in by_zone.values() for b in (*_in_force(rows, zones), *_announced(rows, zones))]
     empty = nothing()
-    done = None if table.whole else ()
-    return Parsed(empty.observations, empty.stations, tuple(bulletins), covered=done, left_out=table.left_out)
+    return Parsed(empty.observations, empty.stations, tuple(bulletins), left_out=table.left_out)
 
 
 def _line(line: str) -> Zone | Command | None:

@@ -267,12 +267,16 @@ def rows_of(readings: list[Reading], doubtful: frozenset[Reading] = frozenset())
     return sure.assign(qc=flags)
 
 
-def covered(asked: Mapping[str, str], present: set[datetime], fetched_at: datetime) -> tuple[Hour, ...]:
+def covered(
+    asked: Mapping[str, str], table: Table[Any], present: set[datetime], fetched_at: datetime
+) -> tuple[Hour, ...]:
     """Return which of the hours that were asked for (``hours`` of the request) need not be asked again.
 
-    Those are the hours of which the answer holds anything (none where it was cut), and those so old that
-    nothing more will come.
+    Those are the hours of which a table holds anything, and those so old that nothing more will come; none
+    where the table was cut, for what it lacks may have stood behind its end.
     """
+    if not table.whole:
+        return ()
     wanted = [parse_label(part, "hours") for part in asked.get("hours", "").split() if part]
     return tuple((WHOLE, hour) for hour in wanted if hour in present or fetched_at - hour >= SETTLED)
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from ingest import kma, kma_asos, kma_dust, kma_village, kma_warnings
 from ingest.feeds import WHOLE, Due, RawAnswer, SourceConfig
 from ingest.kma_points import cell_of
-from ingest.kma_wire import check_answer, covered, hours_of, label, parse_label, read_table
+from ingest.kma_wire import Table, check_answer, covered, hours_of, label, parse_label, read_table
 from ingest.simulated.published import Published
 from pipeline.errors import BadPayload, NotYetAvailable, QuotaSpent, Refused, SourceError, SourceUnavailable
 from pipeline.http import PoliteHttp
@@ -196,10 +196,11 @@ def test_a_row_that_was_cut_is_named_and_the_others_count():
 
 def test_a_table_that_was_cut_counts_as_far_as_it_goes_and_is_asked_again():
     good = "2026.03.22.15:00   kma    102    412(12)    390    430"
-    parsed = kma_dust.parse_hours(f"#START7777\n{good}\n".encode(), hours_of((HOURS[-1],)), NOW)
-    assert values_of(parsed, "kma_dust:102") == {"pm10": 412.0}
-    assert [error.field for error in parsed.left_out] == ["#7777END"]
-    assert parsed.covered == ()
+    for now in (NOW, NOW + timedelta(days=2)):
+        parsed = kma_dust.parse_hours(f"#START7777\n{good}\n".encode(), hours_of((HOURS[-1],)), now)
+        assert values_of(parsed, "kma_dust:102") == {"pm10": 412.0}
+        assert [error.field for error in parsed.left_out] == ["#7777END"]
+        assert parsed.covered == ()
     with pytest.raises(BadPayload):
         kma_dust.parse_hours(b"#START7777\n# TM  ORG", {}, NOW)
 
@@ -243,7 +244,9 @@ def test_labels_written_are_read_back(naive):
 
 def test_covered_are_the_hours_that_came_and_those_too_old_to_come():
     asked = hours_of((NOW - 9 * HOUR, NOW - HOUR, NOW))
-    assert covered(asked, {NOW}, NOW + HOUR) == ((WHOLE, NOW - 9 * HOUR), (WHOLE, NOW))
+    whole = Table([], (), whole=True)
+    assert covered(asked, whole, {NOW}, NOW + HOUR) == ((WHOLE, NOW - 9 * HOUR), (WHOLE, NOW))
+    assert covered(asked, whole._replace(whole=False), {NOW}, NOW + HOUR) == ()
 
 
 def refusal(status, message):
@@ -300,7 +303,8 @@ def test_dust_warnings_without_the_right_to_names_have_codes(ask_feed, fake):
 
 
 def commands_text(*commands):
-    return ("#START7777\n" + "\n".join(f"{line}, 00, 4, 101, =" for line in commands)).encode()
+    lines = [f"{line}, 00, 4, 101, =" for line in commands]
+    return "\n".join(["#START7777", *lines, "#7777END"]).encode()
 
 
 def test_a_lift_ends_a_warning_even_where_it_names_the_lower_level():
@@ -336,6 +340,26 @@ def test_a_warning_keeps_its_key_when_it_is_lifted():
     after = kma_warnings.parse_commands(commands_text(first, lifted)).bulletins[0]
     assert before.key == after.key
     assert before.digest != after.digest
+
+
+def test_warnings_that_were_cut_say_nothing_for_what_lifts_them_may_be_lacking():
+    whole = commands_text(
+        "202603220900, 202603220900, 202603220900, 109, L1010100, Y, 3, 1",
+        "202603221500, 202603221500, 202603221500, 109, L1010100, Y, 3, 3",
+    )
+    assert kma_warnings.parse_commands(whole).bulletins[0].valid_until is not None
+    for end in range(30, len(whole) - len("#7777END")):
+        with pytest.raises(BadPayload):
+            kma_warnings.parse_commands(whole[:end])
+
+
+def test_a_line_that_was_cut_gives_no_value():
+    good = "2026.03.22.15:00   kma    102    412(12)    390    430"
+    other = "2026.03.22.15:00   kma    108    410(12)    390    430"
+    whole = f"#START7777\n{good}\n{other}\n#7777END".encode()
+    for end in range(len(whole) - 30, len(whole) - len("#7777END") - 1):
+        parsed = kma_dust.parse_hours(whole[:end], hours_of((HOURS[-1],)), NOW)
+        assert set(parsed.observations["station"]) == {"kma_dust:102"}
 
 
 def test_no_warnings_is_an_answer():
