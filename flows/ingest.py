@@ -69,7 +69,7 @@ def ingest(ws: Workspace, plan: CyclePlan) -> list[SourceReport]:
     measurements come in by `sameair import-archive`. A simulated world's store keeps that world's time.
     """
     if plan.mode == "live":
-        return ingest_live(ws, within_s=CYCLE_WAITS_S)
+        return ingest_live(ws, slow=False, within_s=CYCLE_WAITS_S)
     if plan.mode != "simulated":
         return []
     world = simulated_world(plan.seed, plan.quiet_season)
@@ -86,6 +86,7 @@ def ingest_live(
     *,
     services: bool | None = None,
     only: Sequence[str] = (),
+    slow: bool = True,
     within_s: float = LONGEST_ROUND_S,
 ) -> list[SourceReport]:
     """Ask the sources of the measured world for what they owe; one process at a time.
@@ -94,13 +95,13 @@ def ingest_live(
     ----------
     services : ask services, not only the folder of exchange files (default: as the settings say)
     only : names of sources; empty: all
+    slow : ask feeds as well whose answers take minutes
     within_s : after this long no request is begun [s], and soon after none goes on; another process is
         waited for no longer than this either
     """
     asked = ws.settings.live_sources if services is None else services
-    feeds = [
-        f for f in feeds_of(ws, MEASURED) if (asked or _is_folder(f.name)) and (not only or f.source in only)
-    ]
+    offered = [f for f in feeds_of(ws, MEASURED) if slow or not f.slow]
+    feeds = [f for f in offered if (asked or _is_folder(f.name)) and (not only or f.source in only)]
     if not feeds:
         return []
     ws.settings.data_dir.mkdir(parents=True, exist_ok=True)

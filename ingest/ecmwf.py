@@ -274,5 +274,6 @@ def feeds(config: SourceConfig) -> list[Feed]:
             asks,
             lambda http, ask: get_run(http, config, ask.parameters),
             read,
+            slow=True,
         )
     ]

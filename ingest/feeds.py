@@ -113,6 +113,7 @@ class Feed:
     units : which units it has, given the known stations of its networks
     settle : called with each ask whose answer is safe, once it was stored (True) or, where it could not be
         read, put into quarantine (False); not called where the answer was NotYetAvailable or never came
+    slow : an answer takes minutes, so a cycle does not wait for it and the hourly round asks it
     sporadic : what it publishes comes at no set times (advisories), so that old news is no sign of trouble
     """
 
@@ -127,6 +128,7 @@ class Feed:
     units: Callable[[pd.DataFrame], tuple[Unit, ...]] = field(default=lambda _: (WHOLE,), repr=False)
     settle: Callable[[Ask, bool], None] = field(default=lambda _ask, _stored: None, repr=False)
     sporadic: bool = False
+    slow: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Composing series whose versions stay what was known: means of stations, of hours, and the best of several.
 
 Each result has one version per instant at which any of its parts changed, so that it can be read as of any
-instant exactly as if it had been composed then.
+instant as if it had been composed then. One thing is known better afterwards: whether a station that was not
+heard yet was silent or did not exist.
 """
 
 from __future__ import annotations

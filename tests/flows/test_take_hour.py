@@ -210,3 +210,13 @@ def test_the_command_asks_live_and_says_what_came(ws, served, monkeypatch, samea
     code, out = sameair("ingest", "--live", "--source", "cnemc", "--json")
     (report,) = json.loads(out)
     assert (code, report["source"], asked) == (0, "cnemc", ["measured"])
+
+
+def test_a_cycle_leaves_what_takes_minutes_to_the_hourly_round(ws, clock, served, monkeypatch):
+    slow = [replace(f, slow=f.name == "cnemc.city") for f in feeds_of(ws, "measured")]
+    monkeypatch.setattr("flows.ingest.feeds_of", lambda *_: slow)
+    ingest(ws, plan_measured(None, clock(), drill=False))
+    assert served["cnemc"].asked
+    assert not any("GetCityRealTimeAqiHistory" in a.path for a in served["cnemc"].asked)
+    take_hour(ws)
+    assert any("GetCityRealTimeAqiHistory" in a.path for a in served["cnemc"].asked)
