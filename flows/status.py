@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+from datetime import UTC
 from typing import Any
+
+import pandas as pd
 
 from flows.workspace import Workspace
 from pipeline.ledger.models import list_models
@@ -11,6 +16,7 @@ from pipeline.ledger.warnings import list_versions
 from pipeline.times import iso
 
 Rows = list[dict[str, Any]]
+LEVEL = re.compile(r"(.+)@(-?[0-9.e+]+)m")
 
 
 def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
@@ -22,10 +28,11 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
     worlds = [world] if world else ws.store.worlds()
     return {
         "observations": [
-            {"world": name, **{str(k): str(v) for k, v in row.items()}}
+            {"world": name, **{str(k): _written(v) for k, v in row.items()}}
             for name in worlds
             for row in ws.store.summary(name).to_dict("records")
         ],
+        "profiles": [row for name in worlds for row in _profiles(ws, name)],
         "models": [{"id": m.id, "world": m.world, "data until": iso(m.data_until)} for m in models],
         "runs": [
             {
@@ -51,3 +58,19 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
             for v in versions
         ],
     }
+
+
+def _written(value: Any) -> str:
+    return iso(value.to_pydatetime().replace(tzinfo=UTC)) if isinstance(value, pd.Timestamp) else str(value)
+
+
+def _profiles(ws: Workspace, world: str) -> Rows:
+    """Return the places of profiles: each level is a station ``place@HEIGHTm``."""
+    names = ws.store.stations(world)["station"]
+    levels: dict[str, list[float]] = defaultdict(list)
+    for place, height in (found.groups() for found in map(LEVEL.fullmatch, names) if found):
+        levels[place].append(float(height))
+    return [
+        {"world": world, "place": place, "levels": len(own), "heights [m]": f"{min(own):g} to {max(own):g}"}
+        for place, own in sorted(levels.items())
+    ]

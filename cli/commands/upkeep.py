@@ -76,4 +76,5 @@ def shown(title: str, rows: list[dict[str, object]], as_json: bool) -> None:
     if as_json:
         print_json(rows)
     else:
-        print_table(title, list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+        cells = [[", ".join(map(str, v)) if isinstance(v, list) else v for v in r.values()] for r in rows]
+        print_table(title, list(rows[0]) if rows else [], cells)

@@ -60,7 +60,7 @@ def read_mapped(payload: bytes, name: str, mapping: Mapping) -> FileTable:
     for quantity, unit, value, station in _series(columns, levels):
         factor, offset = conversion(quantity, unit)
         value = np.where(there & (station >= 0), value, np.nan) * factor + offset
-        pieces.append(Piece(quantity, np.maximum(station, 0), time, value, qc))
+        pieces.append(Piece(quantity, station, time, value, qc))
     ids = [s.station for s in levels.found]
     return joined(f"files-{mapping.source}", ids, pieces, left_out, listed=levels.found)
 

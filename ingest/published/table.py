@@ -147,7 +147,7 @@ def joined(
     for piece in kept:
         there = ~np.isnan(piece.value)
         count = int(np.count_nonzero(there))
-        missing += len(there) - count
+        missing += int(np.count_nonzero(~there & (piece.station >= 0)))
         qc = piece.qc if piece.qc is not None else np.full(len(there), QC_PASS, np.int8)
         columns["station"].append(piece.station[there])
         columns["quantity"].append(np.full(count, quantities.index(piece.quantity), np.int8))
