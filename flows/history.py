@@ -10,6 +10,7 @@ from flows.live import forecasts_of, http_of
 from flows.published import archives_of
 from flows.workspace import Workspace, reporter
 from ingest.history import HistoryReport, Span, import_openaq, import_previous_runs, import_single_runs
+from ingest.open_meteo_history import PREVIOUS_SINCE, SINGLE_SINCE
 from ingest.openaq_archive import ARCHIVE
 from ingest.openaq_wire import SOURCE
 from pipeline.errors import UsageError
@@ -52,12 +53,14 @@ def import_history(
         numbers = [int(n) for n in locations] or _known_locations(ws)
         return import_openaq(http, archives_of(ws), MEASURED, numbers, span, urls.get(ARCHIVE, ""), tell)
     imports = {
-        "previous-runs": (import_previous_runs, PREVIOUS_RUNS),
-        "single-runs": (import_single_runs, SINGLE_RUNS),
+        "previous-runs": (import_previous_runs, PREVIOUS_RUNS, PREVIOUS_SINCE),
+        "single-runs": (import_single_runs, SINGLE_RUNS, SINGLE_SINCE),
     }
     if kind not in imports:
         raise UsageError(f"no history of '{kind}'; there are {', '.join(KINDS)}")
-    bring, name = imports[kind]
+    bring, name, since = imports[kind]
+    if span.end <= since:
+        raise UsageError(f"{kind} begin with {since:%Y-%m-%d}; give a later --to")
     return bring(http, forecasts_of(ws), MEASURED, span, urls.get(name, ""), tell)
 
 

@@ -174,6 +174,7 @@ WRONG = [
     ("ingest --live --source cnecm", 2, "there are airkorea, cnemc, ecmwf"),
     ("ingest --live --source kma", 2, "switched off or has no key"),
     ("fields --at yesterday", 2, "write it like 2019-03-03T08:00Z"),
+    ("import-history previous-runs --from 2023-01-01 --to 2023-12-31", 2, "begin with 2024-01-01"),
     ("bulletins --at yesterday", 2, "write it like 2019-03-03T08:00Z"),
 ]
 

@@ -121,8 +121,8 @@ def test_single_runs_go_on_after_a_day_s_quota(serve):
 def test_nothing_is_asked_of_days_before_there_was_anything(serve):
     ws = serve(Counting(OpenMeteoFake(analyses(), lambda: NOW), most=0), "open_meteo_previous_runs")
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
-    report = import_history(ws, "previous-runs", long_ago, long_ago + 40 * DAY)
-    assert (report.asked, report.new, report.stopped) == (0, 0, "")
+    with pytest.raises(UsageError, match="begin with 2024-01-01"):
+        import_history(ws, "previous-runs", long_ago, long_ago + 40 * DAY)
 
 
 def test_the_newest_fields_are_shown_as_known_then(serve):
