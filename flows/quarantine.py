@@ -17,7 +17,13 @@ from ingest.simulated.loading import simulated_feeds
 from ingest.sources import readers
 from ingest.storing import Intake
 from pipeline.errors import StorageError, UsageError
-from pipeline.ledger.quarantined import Quarantined, find_quarantined, list_quarantined
+from pipeline.ledger.audit import append_audit
+from pipeline.ledger.quarantined import (
+    Quarantined,
+    find_quarantined,
+    list_quarantined,
+    resolve_quarantined,
+)
 from pipeline.names import is_simulated
 from pipeline.times import iso
 
@@ -100,6 +106,32 @@ def retry_quarantined(ws: Workspace, names: Sequence[str], *, source: str | None
             return [_retried(ws, entry) for entry in entries]
     except Timeout as error:
         raise StorageError("another process has long been asking the sources; repeat it later") from error
+
+
+def close_quarantined(ws: Workspace, names: Sequence[str], *, person: str, reason: str) -> list[str]:
+    """Let a person close answers that nobody will read again; returns their ids. The bytes stay.
+
+    Raises
+    ------
+    UsageError
+        no answer, or several, have one of the names, or the decision lacks a name or a reason
+    """
+    if not person.strip() or not reason.strip():
+        raise UsageError("say who closes it (--person) and why (--reason); both stand in the audit trail")
+    entries = [_entry(ws, name) for name in names]
+    at = ws.clock()
+    with ws.ledger.write() as conn:
+        for entry in entries:
+            resolve_quarantined(conn, entry.id, at)
+            append_audit(
+                conn,
+                at=at,
+                actor=person,
+                action="quarantine.close",
+                subject=entry.id,
+                payload={"reason": reason, "feed": entry.feed},
+            )
+    return [entry.id for entry in entries]
 
 
 def _retried(ws: Workspace, entry: Quarantined) -> Retried:

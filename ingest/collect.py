@@ -17,7 +17,7 @@ from typing import Final
 from ingest.asking import FeedReport, Round
 from ingest.due import FIRST_BACKFILL, due_hours, lost_hours
 from ingest.feeds import WHOLE, Due, Feed, Hour, Unit
-from ingest.retry import retry_held
+from ingest.retry import close_answered, retry_held
 from ingest.storing import Intake, units_of
 from pipeline.errors import SourceError
 from pipeline.http import Http
@@ -87,6 +87,7 @@ def _collect_source(
     """Ask the feeds of one source in turn; then try what was held for stations that are listed by now."""
     found = [collect_feed(intake, http, feed, now, backfill, until) for feed in feeds]
     freed = retry_held(intake, feeds)
+    close_answered(intake, feeds)
     return [replace(report, rows=report.rows + freed.get(report.feed, 0)) for report in found]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 from ingest.asking import answered_hours, flaws
 from ingest.feeds import Ask, Feed
@@ -18,13 +20,15 @@ from ingest.storing import (
     unknown_stations,
 )
 from pipeline.errors import BadPayload, SourceError, StorageError, UnknownStation
-from pipeline.ledger.asked import mark_answered
+from pipeline.ledger.asked import mark_answered, read_answered
 from pipeline.ledger.quarantined import (
     Quarantined,
     list_quarantined,
     resolve_quarantined,
     restate_quarantined,
 )
+
+_TICK: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,30 @@ def retry_held(intake: Intake, feeds: Sequence[Feed]) -> dict[str, int]:
                 done = _retry_safely(intake, by_name[entry.feed], entry)
                 stored[entry.feed] = stored.get(entry.feed, 0) + done.rows
     return stored
+
+
+def close_answered(intake: Intake, feeds: Sequence[Feed]) -> int:
+    """Close answers whose every instant a later answer stands for by now; returns how many.
+
+    Their bytes stay. What waits for a station's listing is not closed: the later answer lacks it as well.
+    """
+    closed = []
+    with intake.ledger.read() as conn:
+        for feed in feeds:
+            entries = list_quarantined(conn, world=intake.world, source=feed.source)
+            damaged = [
+                e for e in entries if e.feed == feed.name and e.fills and e.reason == BadPayload.__name__
+            ]
+            oldest = min((hour for e in damaged for _, hour in e.fills), default=intake.clock()) - _TICK
+            answered = read_answered(conn, intake.world, feed.name, oldest) if damaged else {}
+            closed += [
+                e.id for e in damaged if all(answered.get(f, e.fetched_at) > e.fetched_at for f in e.fills)
+            ]
+    if closed:
+        with intake.ledger.write() as conn:
+            for entry_id in closed:
+                resolve_quarantined(conn, entry_id, intake.clock())
+    return len(closed)
 
 
 def _retry_safely(intake: Intake, feed: Feed, entry: Quarantined) -> Retried:

@@ -9,7 +9,7 @@ import typer
 from cli.options import AsJson, DataDir, World, make_settings
 from cli.output import print_json, print_lines, print_table
 
-app = typer.Typer(help="Answers that could not be read: list, show, read again.")
+app = typer.Typer(help="Answers that could not be read: list, show, read again, close.")
 
 Source = Annotated[str | None, typer.Option("--source", help="Only of this source.", show_default=False)]
 UNREADABLE = 5
@@ -73,3 +73,22 @@ def retry(
         print_table("read again", list(rows[0]) if rows else [], [list(row.values()) for row in rows])
     if any(d.trouble for d in done):
         raise typer.Exit(UNREADABLE)
+
+
+@app.command()
+def close(
+    answer_id: Annotated[list[str], typer.Argument(help="Ids of answers, or the ends of them.")],
+    person: Annotated[str, typer.Option("--person", help="Who decides it.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why nobody will read it again.")] = "",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Close answers that nobody will read again; the bytes stay, and name and reason are audited."""
+    from flows.quarantine import close_quarantined
+    from flows.workspace import open_workspace
+
+    done = close_quarantined(open_workspace(make_settings(data_dir)), answer_id, person=person, reason=reason)
+    if as_json:
+        print_json({"closed": done})
+    else:
+        print_lines([f"closed {one}" for one in done])

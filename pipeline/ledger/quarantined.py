@@ -25,7 +25,7 @@ class Quarantined:
     reason : class of the error; ``what``, ``field`` and ``remedy`` are its parts
     asked, fills : parameters of the request and what it was to answer for
     seen : how often the same bytes came
-    resolved_at : when a retry read it; None: open
+    resolved_at : when a retry read it, a later answer stood for the same hours, or a person closed it
     """
 
     id: str
@@ -80,7 +80,7 @@ def find_quarantined(conn: Connection, name: str) -> list[Quarantined]:
 
 
 def resolve_quarantined(conn: Connection, entry_id: str, at: datetime) -> None:
-    """Close an entry: a retry has read it."""
+    """Close an entry: it needs nobody any more. Its bytes stay."""
     conn.execute(update(quarantined).where(quarantined.c.id == entry_id).values(resolved_at=at))
 
 

@@ -99,7 +99,7 @@ quarantined = Table(
     Column("fetched_at", UTCDateTime, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("seen", Integer, nullable=False, comment="how often the same bytes came"),
-    Column("resolved_at", UTCDateTime, comment="when a retry read it; NULL: open"),
+    Column("resolved_at", UTCDateTime, comment="when it needed nobody any more; NULL: open"),
     Index("ix_quarantined_open", "world", "source", "resolved_at"),
 )
 """Raw answers that could not be read, or not wholly; the bytes lie in the quarantine folder."""

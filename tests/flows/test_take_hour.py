@@ -220,3 +220,15 @@ def test_a_cycle_leaves_what_takes_minutes_to_the_hourly_round(ws, clock, served
     assert not any("GetCityRealTimeAqiHistory" in a.path for a in served["cnemc"].asked)
     take_hour(ws)
     assert any("GetCityRealTimeAqiHistory" in a.path for a in served["cnemc"].asked)
+
+
+def test_a_person_closes_an_answer_with_name_and_reason(ws, clock, served, sameair):
+    served["cnemc"].faults.tell("malformed")
+    take_hour(ws)
+    (entry,) = [row["id"] for row in quarantine_rows(ws)][:1]
+    assert sameair("quarantine", "close", entry)[0] == 2
+    code, said = sameair("quarantine", "close", entry, "--person", "Kim", "--reason", "maintenance page")
+    assert (code, entry in said) == (0, True)
+    assert entry not in [row["id"] for row in quarantine_rows(ws)]
+    assert entry in [row["id"] for row in quarantine_rows(ws, resolved=True)]
+    assert "quarantine.close" in sameair("audit", "list")[1]

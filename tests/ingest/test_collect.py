@@ -177,6 +177,10 @@ def test_an_answer_that_cannot_be_read_is_kept_and_asked_again(intake, clock):
     clock.now += MINUTE
     run(intake, toy)
     assert hours_asked(toy) == [START]
+    with intake.ledger.read() as conn:
+        assert list_quarantined(conn) == []
+        assert [e.id for e in list_quarantined(conn, resolved=True)] == [entry.id]
+    assert (intake.quarantine_dir / f"{entry.id}.raw").exists()
 
 
 def test_the_same_bad_answer_is_kept_once_and_counted(intake, clock):
