@@ -140,6 +140,8 @@ class PoliteHttp:
     clock : dates requests
     sleep, rng, monotonic : how it waits, draws jitter and measures time-outs
     until : reading of ``monotonic`` at which every request ends, also one that waits or is being answered
+    silent : services that did not answer a request however often it was tried; until they answer they are
+        tried once a request, so that an outage does not use up the day's quota
     """
 
     session: requests.Session
@@ -150,6 +152,7 @@ class PoliteHttp:
     monotonic: Callable[[], float] = time.monotonic
     patience: Patience = field(default_factory=Patience)
     until: float = math.inf
+    silent: set[str] = field(default_factory=set, repr=False)
 
     def ask(self, service: Service, request: Request) -> bytes:
         """Return the body of an answer that passed the request's check; see :meth:`Http.ask`."""
@@ -157,7 +160,7 @@ class PoliteHttp:
         REDACTOR.learn(service.secrets)
         deadline = Deadline(min(self.monotonic() + self.patience.total_s, self.until), self.monotonic)
         retrying = Retrying(
-            stop=lambda state: self._enough(state, deadline),
+            stop=lambda state: self._enough(state, deadline, service),
             wait=self._backoff,
             sleep=lambda wait_s: self._pause(wait_s, deadline, service),
             retry=retry_if_exception_type(_Again),
@@ -165,7 +168,9 @@ class PoliteHttp:
         )
         problem: SourceError
         try:
-            return retrying(self._once, service, request, deadline)
+            body: bytes = retrying(self._once, service, request, deadline)
+            self.silent.discard(service.source)
+            return body
         except _Again as again:
             problem = self._give_up(service, again)
         except SourceError as error:
@@ -190,16 +195,18 @@ class PoliteHttp:
 
     def _give_up(self, service: Service, again: _Again) -> SourceError:
         """Return the error of the last try; a service that wants a long pause gets it."""
+        self.silent.add(service.source)
         if again.wait_s is not None and again.wait_s > self.patience.longest_wait_s:
             pause = min(timedelta(seconds=min(again.wait_s, 1e6)), LONGEST_STOP)
             self.stop(service, self.clock() + pause, again.error.what)
         return again.error
 
-    def _enough(self, state: RetryCallState, deadline: Deadline) -> bool:
+    def _enough(self, state: RetryCallState, deadline: Deadline, service: Service) -> bool:
         """Tell whether to give up: tries or time are used up, or the service wants a longer pause."""
         if (_told(state) or 0.0) > self.patience.longest_wait_s:
             return True
-        return state.attempt_number >= self.patience.tries or deadline.left() <= 0
+        tries = 1 if service.source in self.silent else self.patience.tries
+        return state.attempt_number >= tries or deadline.left() <= 0
 
     def _backoff(self, state: RetryCallState) -> float:
         """Return how long to wait: as the service says, else twice as long each time, with full jitter."""

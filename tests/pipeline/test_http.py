@@ -218,6 +218,21 @@ def test_a_full_minute_is_waited_for_and_a_full_day_is_not(http, clock):
         http.ask(service, get(served))
 
 
+def test_a_service_that_gave_nothing_is_tried_once_a_request_until_it_answers(http):
+    with serving_fake(Echo()) as served:
+        served.faults.tell("error 503")
+        for tried in (QUICK.tries, QUICK.tries + 1, QUICK.tries + 2):
+            with pytest.raises(SourceUnavailable):
+                http.ask(SERVICE, get(served))
+            assert len(served.asked) == tried
+        served.faults.stop()
+        http.ask(SERVICE, get(served))
+        served.asked.clear()
+        served.faults.tell("error 503", 1)
+        http.ask(SERVICE, get(served))
+    assert len(served.asked) == 2
+
+
 def test_failed_tries_count_too(http, ledger):
     limits = Limits(per_hour=100, per_day=1000)
     with serving_fake(Echo()) as served:
