@@ -100,7 +100,7 @@ def parse_index(payload: bytes) -> list[Place]:
                 entry["levtype"] == "pl" and entry["param"] in PARAMS and int(entry["levelist"]) in LEVELS
             )
             place = Place(entry["_offset"], entry["_length"]) if wanted else None
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
             raise BadPayload(SOURCE, f"{line[:60]!r} is no entry of an index", remedy=REMEDY) from None
         if place is not None:
             found.add(_sane(place))
