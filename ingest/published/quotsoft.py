@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from ingest.archive_stations import Station
-from ingest.published.table import BEIJING, FileTable, Flags, LeftOut, Piece, Values, bad, joined
+from ingest.published.table import BEIJING, LARGEST, FileTable, Flags, LeftOut, Piece, Values, bad, joined
 from pipeline.names import QC_FAIL, QC_PASS, QC_SUSPECT
 from pipeline.times import NS_HOUR
 
@@ -187,10 +187,10 @@ def _numbers(cells: list[bytes], width: int, field_name: str, left_out: LeftOut)
         found = np.empty(0)
     if len(found) != len(cells) * width:
         found = np.concatenate([_one_by_one(line, field_name, left_out) for line in cells])
-    infinite = np.isinf(found)
-    if infinite.any():
-        left_out.add("some cells", "are infinite", field_name, int(infinite.sum()))
-        found[infinite] = np.nan
+    too_large = np.abs(found) >= LARGEST
+    if too_large.any():
+        left_out.add("some cells", "are far too large", field_name, int(too_large.sum()))
+        found[too_large] = np.nan
     return found.reshape(len(cells), width)
 
 

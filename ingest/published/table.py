@@ -19,6 +19,10 @@ Values = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.int8]
 Codes = npt.NDArray[np.int32]
 
+LARGEST: Final = 1e30
+"""No quantity comes near it in any unit; a larger number is damage, and would overflow when converted."""
+LONGEST: Final = 300
+"""As much as is said of what a file holds instead [characters]."""
 MOST_LEFT_OUT: Final = 20
 """How many unreadable rows of a file are named; the others are counted."""
 
@@ -112,7 +116,7 @@ def bad(name: str, what: str, field: str | None = None) -> BadPayload:
     >>> str(bad("a.csv", "holds no table"))
     'a.csv: holds no table; put it right in the file and import it again'
     """
-    return BadPayload(name, what, field=field, remedy="put it right in the file and import it again")
+    return BadPayload(name, what[:LONGEST], field=field, remedy="put it right in the file and import it again")
 
 
 def joined(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ingest.published.table import LeftOut, Values, bad
+from ingest.published.table import LARGEST, LeftOut, Values, bad
 
 Texts = npt.NDArray[np.object_]
 
@@ -80,7 +80,7 @@ def needed(columns: Mapping[str, Texts], names: Collection[str], name: str) -> N
 
 
 def numbers(texts: Texts, field: str, left_out: LeftOut, missing: Collection[str] = ("",)) -> Values:
-    """Return texts as numbers: NaN for missing marks, and for what is no number, which is left out.
+    """Return texts as numbers: NaN for missing marks, and for what is no number or beyond LARGEST, left out.
 
     >>> found = LeftOut("x.csv")
     >>> numbers(np.array(["35", " NA", "abc"], object), "PM2.5", found, {"NA"}), found.count
@@ -89,7 +89,7 @@ def numbers(texts: Texts, field: str, left_out: LeftOut, missing: Collection[str
     series: pd.Series[Any] = pd.Series(texts, dtype=object).astype(str).str.strip()
     absent = series.isin(list(missing)).to_numpy()
     found = pd.to_numeric(series.where(~absent, None), errors="coerce").to_numpy(dtype="float64", copy=True)
-    wrong = ~absent & ~np.isfinite(found)
+    wrong = ~absent & ~(np.abs(found) < LARGEST)
     for at in np.flatnonzero(wrong)[:5].tolist():
         left_out.add(f"value {at + 1}", f"{series.iloc[at][:40]!r} is no number", field)
     left_out.count += max(int(wrong.sum()) - 5, 0)
