@@ -116,7 +116,8 @@ def bad(name: str, what: str, field: str | None = None) -> BadPayload:
     >>> str(bad("a.csv", "holds no table"))
     'a.csv: holds no table; put it right in the file and import it again'
     """
-    return BadPayload(name, what[:LONGEST], field=field, remedy="put it right in the file and import it again")
+    remedy = "put it right in the file and import it again"
+    return BadPayload(name, what[:LONGEST], field=field, remedy=remedy)
 
 
 def joined(
