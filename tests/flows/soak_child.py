@@ -20,7 +20,7 @@ from sqlalchemy import event
 import flows.ingest
 from flows.upkeep import compact_store
 from flows.workspace import open_workspace
-from ingest import cnemc_city, ecmwf
+from ingest import cnemc_city, ecmwf, kma_points
 from ingest.collect import collect_all
 from pipeline.http import Patience, PoliteHttp
 from pipeline.http_session import new_session
@@ -59,8 +59,10 @@ def no_power_cut(ws):
 
 
 def fewer():
-    """Ask of the two sources with the most requests fewer of them."""
+    """Ask fewer places of the sources that need a request for each."""
     ecmwf.STEPS = STEPS
+    for place in list(kma_points.POINTS)[1:]:
+        del kma_points.POINTS[place]
     for code in set(cnemc_city.CITIES) - set(CITIES):
         del cnemc_city.CITIES[code]
 

@@ -31,7 +31,7 @@ DAMAGE = ("cut JSON", "malformed", "wrong content type")
 PASSING = ("reset", "cut short", "error 500", "error 503", "empty body", "HTML with 200", "rate limited")
 """Faults that may hit the first requests of an hour and are cured by another try."""
 SLOW = ("silent", "slow")
-"""They cost real time."""
+"""They cost real time; a drip uses up all that one request has."""
 
 
 @dataclass
@@ -64,6 +64,8 @@ class Schedule:
             if self.fault(source, hour - ago)[0] == "rate limited for hours":
                 return "perhaps"
         kind, times = self.fault(source, hour)
+        if kind == "slow":
+            return "perhaps"
         return "no" if kind in OUTAGES and times is None else "yes"
 
     def damages(self, source, hour):
@@ -80,15 +82,16 @@ def drawn(seed, hours, turns, longest, *, calm, kills, healthy):
     turns : source → every how many hours it is asked; exchange files are looked for in every hour
     longest : source → hours of an outage that it surely has
     kills : how many
-    healthy : mean time between two troubles of a source [h]
+    healthy : mean time between two troubles of a source [h]; troubles are counted in its rounds
     """
     rng = random.Random(seed)
     places = {source: (every, n % every) for n, (source, every) in enumerate(turns.items())}
     made = Schedule(seed, hours, calm, places)
-    for source in turns:
-        hour = int(rng.expovariate(1 / healthy)) + 2
-        while hour < hours - calm:
-            hour += _trouble(made, source, hour, rng) + int(rng.expovariate(1 / healthy)) + 1
+    for source, (every, first) in places.items():
+        rounds = range(first, hours - calm, every)
+        at = 1
+        while (at := at + int(rng.expovariate(every / healthy))) < len(rounds):
+            at += _trouble(made, source, rounds[at:], rng) + 1
     for source, length in longest.items():
         first = rng.randrange(6, max(7, hours - calm - length))
         for hour in range(first, min(first + length, hours - calm)):
@@ -98,19 +101,19 @@ def drawn(seed, hours, turns, longest, *, calm, kills, healthy):
     return made
 
 
-def _trouble(made, source, first, rng):
-    """Draw one trouble of a source; return how long it lasts."""
+def _trouble(made, source, rounds, rng):
+    """Draw one trouble of a source from a round on; return how many rounds it lasts."""
     kind = rng.random()
     if kind < 0.35:
         fault = rng.choice(SLOW) if rng.random() < 0.06 else rng.choice(PASSING)
-        made.faults[source, first] = (fault, rng.choice((1, 2)) if fault not in SLOW else 1)
+        made.faults[source, rounds[0]] = (fault, 1 if fault in SLOW else rng.choice((1, 2)))
         return 1
     if kind < 0.42:
-        made.faults[source, first] = ("duplicated rows", None)
+        made.faults[source, rounds[0]] = ("duplicated rows", None)
         return 1
-    length = min(rng.choice((1, 1, 2, 3, 5, 8, 14)), made.hours - made.calm - first)
+    length = rng.choice((1, 1, 2, 3, 4, 7))
     fault = rng.choice(OUTAGES)
-    for hour in range(first, first + length):
+    for hour in rounds[:length]:
         made.faults[source, hour] = (fault, None)
         if rng.random() < 0.2:
             fault = rng.choice(OUTAGES)
