@@ -71,6 +71,7 @@ class Handler(BaseHTTPRequestHandler):
     """Hands a request to the fake and its answer, or the fault, to the client."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     fake: Fake
     served: Served
 
