@@ -116,7 +116,7 @@ def migrated(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def few_steps():
     """Let ECMWF's run have three steps: each of its fields is a whole globe."""
     with pytest.MonkeyPatch.context() as patch:
