@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, Row, insert, select
 
@@ -13,6 +13,8 @@ from pipeline.errors import StorageError
 from pipeline.ledger.tables import models
 
 Purpose = Literal["operational", "leave_out"]
+STANDARD: Final = "standard"
+"""The variant that operations use; another one, such as a model with other inputs, never replaces it."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class ModelRow:
     path: str
     digest: str
     details: dict[str, Any]
+    variant: str = STANDARD
 
 
 def register_model(  # noqa: PLR0913 - one argument per column
@@ -42,6 +45,7 @@ def register_model(  # noqa: PLR0913 - one argument per column
     path: str,
     digest: str,
     details: Mapping[str, Any],
+    variant: str = STANDARD,
 ) -> None:
     """List a trained model whose file is in place; repeating it changes nothing.
 
@@ -88,6 +92,7 @@ def register_model(  # noqa: PLR0913 - one argument per column
             path=path,
             digest=digest,
             details=dict(details),
+            variant=variant,
         )
     )
 
@@ -98,16 +103,26 @@ def get_model(conn: Connection, model_id: str) -> ModelRow | None:
     return _model_row(row) if row is not None else None
 
 
-def newest_model(conn: Connection, *, world: str, quantity: str, known_at: datetime) -> ModelRow | None:
+def newest_model(
+    conn: Connection,
+    *,
+    world: str,
+    quantity: str,
+    known_at: datetime,
+    excluding: Collection[str] = (),
+    variant: str = STANDARD,
+) -> ModelRow | None:
     """Return the operational model with the newest data that had been received by an instant, or None.
 
-    Of several with data until the same instant the one trained last is taken.
+    Of several with data until the same instant the one trained last is taken; ids ``excluding`` never.
     """
     usable = select(models).where(
         models.c.world == world,
         models.c.quantity == quantity,
         models.c.purpose == "operational",
         models.c.data_until <= known_at,
+        models.c.variant == variant,
+        models.c.id.not_in(list(excluding)),
     )
     order = (models.c.data_until.desc(), models.c.trained_at.desc(), models.c.id.desc())
     row = conn.execute(usable.order_by(*order).limit(1)).one_or_none()

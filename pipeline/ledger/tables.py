@@ -129,6 +129,7 @@ models = Table(
     Column("path", Text, nullable=False),
     Column("digest", String(64), nullable=False),
     Column("details", JSON, nullable=False),
+    Column("variant", String(64), nullable=False, server_default="standard"),
     CheckConstraint("purpose IN ('operational', 'leave_out')", name="purpose"),
     Index("ix_models_use", "world", "quantity", "purpose", "data_until"),
 )
