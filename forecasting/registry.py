@@ -4,12 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any, Final, Protocol, runtime_checkable
 
 from forecasting.model import Model
-from pipeline.errors import StorageError
+from pipeline.errors import NoUsableModel, StorageError
 from pipeline.files import write_atomic
+
+FORMAT: Final = 1
+"""Number of the format of model files; raise it whenever a model's class or its meaning changes."""
+
+HEADER = re.compile(rb"sameair model (\d+)\n")
+
+
+@runtime_checkable
+class Trained(Protocol):
+    """What the registry, cards and comparisons need to know of a trained model, whatever it is inside."""
+
+    model_id: str
+    world: str
+    quantity: str
+    data_until: datetime
+    leave_out_years: tuple[int, ...]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what it was made of, as plain JSON.
+
+        ``inputs`` : panel keys it reads; ``columns``, ``rows`` : size of what it learned from;
+        ``scores`` : held-out scores, entries of city, lead_day, n, rmse, crps, bias, coverage_80, coverage_90
+        """
 
 
 @dataclass(frozen=True)
@@ -20,26 +46,41 @@ class Stored:
     digest: str
 
 
-def save_model(model: Model, folder: Path) -> Stored:
+def save_model(model: Trained, folder: Path) -> Stored:
     """Write a model as one file, whole or not at all; the same model gives the same file name.
 
-    The file is a pickle, which only the program itself writes and which is read only after its digest,
-    kept in the ledger, was found right: never load a model file from elsewhere.
+    The file is a line with its format and a pickle, which only the program itself writes and which is read
+    only after its digest, kept in the ledger, was found right: never load a model file from elsewhere.
     """
-    content = pickle.dumps(model, protocol=5)
+    content = b"sameair model %d\n" % FORMAT + pickle.dumps(model, protocol=5)
     path = write_atomic(folder / model.world / f"{model.model_id}.model", content)
     return Stored(path, hashlib.sha256(content).hexdigest())
 
 
 def load_model(path: Path, digest: str) -> Model:
-    """Read a model back; raises StorageError if the file is gone or was altered."""
+    """Read a model back.
+
+    Raises
+    ------
+    StorageError
+        the file is gone or was altered
+    NoUsableModel
+        it is of another format, written by another version of the program
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise StorageError(f"model {path} cannot be read: {error.strerror}; train it again") from error
     if hashlib.sha256(content).hexdigest() != digest:
         raise StorageError(f"model {path} is not the file that was registered; train it again")
-    model = pickle.loads(content)  # noqa: S301 - its digest was checked against the ledger
+    header = HEADER.match(content)
+    found = int(header[1]) if header else 1
+    if found != FORMAT:
+        raise NoUsableModel(f"model {path} is of format {found}, this version reads {FORMAT}; train it again")
+    try:
+        model = pickle.loads(content[header.end() if header else 0 :])  # noqa: S301 - its digest was checked
+    except Exception as error:  # a pickle of classes that have changed can fail in any way
+        raise NoUsableModel(f"model {path} is of another version ({error}); train it again") from error
     if not isinstance(model, Model):
-        raise StorageError(f"model {path} holds a {type(model).__name__}; train it again")
+        raise NoUsableModel(f"model {path} holds a {type(model).__name__}; train it again")
     return model

@@ -1,0 +1,104 @@
+"""The promotion gate: what a comparison found, and whether it lets a challenger replace the champion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+FEWEST_DAYS: Final = 60
+"""Fewer days than this decide nothing by themselves; two months hold a dozen blocks."""
+
+WANTED: Final = 2
+"""Of RMSE, CRPS and BSS so many must be better beyond noise in each city."""
+
+HEADLINES: Final = ("rmse", "crps", "bss")
+
+
+@dataclass(frozen=True)
+class Gain:
+    """By how much a challenger is better in one city and measure; above 0 is better.
+
+    Parameters
+    ----------
+    measure : rmse and crps [ug m-3]; bss over all thresholds; bss_75, pod_75: of days above 75 ug m-3
+    champion, challenger : the two scores; None where undefined
+    gain, low, high : improvement and its 90 % interval, positive where the challenger is better
+    undefined : why there is no gain; empty: there is one
+    """
+
+    city: str
+    measure: str
+    champion: float | None
+    challenger: float | None
+    gain: float | None
+    low: float | None
+    high: float | None
+    undefined: str = ""
+
+    @property
+    def better(self) -> bool:
+        """Tell whether the whole interval is above 0."""
+        return self.low is not None and self.low > 0
+
+    @property
+    def worse(self) -> bool:
+        """Tell whether the whole interval is below 0."""
+        return self.high is not None and self.high < 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON, rounded to what the sample can bear."""
+        return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a paired comparison found, and what the promotion gate makes of it.
+
+    Parameters
+    ----------
+    pairs, days : forecasts and local days by city
+    promote : the challenger passes the gate
+    reasons : why, or why not
+    """
+
+    pairs: dict[str, int]
+    days: dict[str, int]
+    first: str
+    last: str
+    gains: list[Gain]
+    promote: bool
+    reasons: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON."""
+        return {**asdict(self), "gains": [g.to_dict() for g in self.gains]}
+
+
+def gate(gains: Sequence[Gain], days: Mapping[str, int]) -> tuple[bool, list[str]]:
+    """Tell whether a challenger may replace the champion without a person's decision, and why.
+
+    >>> better = [Gain("seoul", m, 1.0, 0.9, 0.1, 0.05, 0.15) for m in ("rmse", "crps")]
+    >>> skill = [Gain("seoul", "bss", 0.2, 0.1, -0.1, -0.2, 0.0), Gain("seoul", "bss_50", 0, 0, 0, -1, 1)]
+    >>> gate([*better, *skill], {"seoul": 100})
+    (True, ['seoul: better beyond noise in rmse, crps'])
+    >>> gate([*better, Gain("seoul", "pod_50", 0.8, 0.6, -0.2, -0.3, -0.1), *skill], {"seoul": 100})
+    (False, ['seoul: worse beyond noise in pod_50'])
+    """
+    refusals, merits = [], []
+    for city in days:
+        own = [g for g in gains if g.city == city]
+        worse = [g.measure for g in own if g.worse]
+        better = [g.measure for g in own if g.better and g.measure in HEADLINES]
+        seen = any(g.gain is not None for g in own if g.measure.startswith("bss_"))
+        if days[city] < FEWEST_DAYS:
+            refusals.append(f"{city}: {days[city]} days are too few, {FEWEST_DAYS} are needed")
+        elif worse:
+            refusals.append(f"{city}: worse beyond noise in {', '.join(worse)}")
+        elif not seen:
+            refusals.append(f"{city}: too few days above a threshold to judge exceedances")
+        elif len(better) < WANTED:
+            refusals.append(f"{city}: better beyond noise only in {', '.join(better) or 'nothing'}")
+        else:
+            merits.append(f"{city}: better beyond noise in {', '.join(better)}")
+    return not refusals and bool(merits), refusals or merits
