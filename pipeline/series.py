@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
+import numpy as np
 import pandas as pd
 
 from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.cities import City, SeriesSpec
 from pipeline.names import QC_FAIL, QC_SUSPECT, is_simulated
 from pipeline.splice import network_mean, on_step, splice, trailing_mean
+from pipeline.surroundings import AROUND, all_places
 
 AVERAGED: Final = frozenset({"pm2p5", "pm10"})
 """Quantities that are means over their interval; the others hold at its end."""
@@ -30,7 +32,10 @@ class VersionedStore(Protocol):
         end: datetime | None = None,
         as_of: datetime | None = None,
     ) -> pd.DataFrame:
-        """Return every version with start < time ≤ end received by ``as_of``."""
+        """Return every version with start < time ≤ end received by ``as_of``.
+
+        Sorted by station, quantity, time and receipt.
+        """
 
     def stations(self, world: str, as_of: datetime | None = None) -> pd.DataFrame:
         """Return the newest row of each station."""
@@ -45,45 +50,60 @@ def load_panel(
     end: datetime | None = None,
     as_of: datetime | None = None,
 ) -> AsOfPanel:
-    """Read the declared series of the cities from the store, with all versions received by ``as_of``.
+    """Read the series of the cities and of the places around them, with all versions received by ``as_of``.
 
     Values that failed quality control (and suspect ones, where a series does not accept them) are taken as
     withdrawn: they are in the store, not in the panel.
 
     Returns
     -------
-    panel keyed ``city.quantity.role``; a series without any value is left out
+    panel keyed ``city.quantity.role`` and ``around.quantity.place`` (see ``pipeline.surroundings``); a
+    series without any value is left out
     """
     kind = "simulated" if is_simulated(world) else world
-    wanted = [(c, s) for c in cities for s in c.series if s.world == kind]
     listed = store.stations(world, as_of)
-    members = {_key(city, spec): stations_of(listed, city, spec) for city, spec in wanted}
-    stations = {s for group in members.values() for s in group} | {
-        s for _, spec in wanted for s in spec.stations
+    wanted = {
+        f"{city.id}.{spec.quantity}.{spec.role}": (spec, tuple(stations_of(listed, city, spec)))
+        for city in cities
+        for spec in city.series
+        if spec.world == kind
+    } | {
+        f"{AROUND}.{spec.quantity}.{spec.role}": (spec, ())
+        for place in all_places().values()
+        for spec in place.series
+        if spec.world == kind
     }
     rows = store.versions(
         world=world,
-        stations=sorted(stations),
-        quantities=sorted({spec.quantity for _, spec in wanted}),
+        stations=sorted({s for spec, members in wanted.values() for s in (*spec.stations, *members)}),
+        quantities=sorted({spec.quantity for spec, _ in wanted.values()}),
         start=start,
         end=end,
         as_of=as_of,
     )
-    by_key = {
-        (str(s), str(q)): part
-        for (s, q), part in rows.groupby(["station", "quantity"], observed=True, sort=False)
-    }
+    by_key = _by_station(rows)
     hours = dict(zip(listed["station"].astype(str), listed["interval_hours"].astype(int), strict=True))
     series = {}
-    for city, spec in wanted:
-        parts = _parts(spec, members[_key(city, spec)], by_key, hours)
+    for key, (spec, members) in wanted.items():
+        parts = _parts(spec, members, by_key, hours)
         if parts:
-            series[_key(city, spec)] = splice(parts)
+            series[key] = splice(parts)
     return AsOfPanel(series, world)
 
 
-def _key(city: City, spec: SeriesSpec) -> str:
-    return f"{city.id}.{spec.quantity}.{spec.role}"
+def _by_station(rows: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    """Cut a table sorted by station and quantity where one of them changes."""
+    if not len(rows):
+        return {}
+    codes = [pd.factorize(rows[name])[0] for name in ("station", "quantity")]
+    edges = np.flatnonzero(np.any([np.diff(c) != 0 for c in codes], axis=0)) + 1
+    starts, ends = np.concatenate([[0], edges]), np.append(edges, len(rows))
+    columns = rows[["time", "received_at", "value", "qc"]]
+    names = zip(rows["station"].iloc[starts], rows["quantity"].iloc[starts], strict=True)
+    return {
+        (str(station), str(quantity)): columns.iloc[start:end]
+        for (station, quantity), start, end in zip(names, starts, ends, strict=True)
+    }
 
 
 def _parts(
@@ -117,8 +137,10 @@ def _on_interval(part: AsOfSeries, spec: SeriesSpec) -> AsOfSeries:
 
 
 def _accepted(part: pd.DataFrame, spec: SeriesSpec) -> pd.DataFrame:
-    refused = [QC_FAIL] if spec.accept_suspect else [QC_FAIL, QC_SUSPECT]
-    return part.assign(value=part["value"].where(~part["qc"].isin(refused)))
+    refused = part["qc"].to_numpy() == QC_FAIL
+    if not spec.accept_suspect:
+        refused |= part["qc"].to_numpy() == QC_SUSPECT
+    return part.assign(value=part["value"].mask(refused)) if refused.any() else part
 
 
 def stations_of(listed: pd.DataFrame, city: City, spec: SeriesSpec) -> list[str]:
@@ -130,10 +152,9 @@ def stations_of(listed: pd.DataFrame, city: City, spec: SeriesSpec) -> list[str]
 
 
 def _single(part: pd.DataFrame, interval_hours: int) -> AsOfSeries:
-    rows = part.sort_values(["time", "received_at"], kind="stable")
     return AsOfSeries(
-        rows["time"].to_numpy("datetime64[ns]"),
-        rows["received_at"].to_numpy("datetime64[ns]"),
-        rows["value"].to_numpy("float64"),
+        part["time"].to_numpy("datetime64[ns]"),
+        part["received_at"].to_numpy("datetime64[ns]"),
+        part["value"].to_numpy("float64"),
         interval_hours,
     )

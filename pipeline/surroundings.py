@@ -1,0 +1,128 @@
+"""Places around the cities: where weather and air are measured that a forecast may use, rows of a table."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+from pipeline.cities import SeriesSpec
+from pipeline.errors import PolicyError
+
+AROUND: Final = "around"
+"""Stands where the keys of a city's series have its id: ``around.<quantity>.<place>``."""
+
+SECOND_TRUTH: Final = "second_truth"
+"""Group of places that measure a city's own air beside its reference; no inputs of a forecast."""
+
+_OF_KIND: Final = ("group", "world", "quantities", "stations", "interval_hours", "note")
+_OF_PLACE: Final = ("id", "name", "latitude", "longitude")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place: its group (``weather``, ``sea``, ``air`` or ``second_truth``) and the series measured there.
+
+    Parameters
+    ----------
+    latitude, longitude : [degree]
+    altitude : of the station [m]; None where it does not matter
+    series : as those of a city, their ``role`` being the id of the place
+    """
+
+    id: str
+    name: str
+    group: str
+    latitude: float
+    longitude: float
+    altitude: float | None = None
+    series: tuple[SeriesSpec, ...] = field(default=(), repr=False)
+
+    def quantities(self, world: str) -> tuple[str, ...]:
+        """Return what is measured here, in worlds of a kind (``measured`` or ``simulated``).
+
+        >>> place("deokjeok_buoy").quantities("simulated")
+        ()
+        """
+        return tuple(s.quantity for s in self.series if s.world == world)
+
+
+def parse_places(table: dict[str, Any]) -> dict[str, Place]:
+    """Read the table of kinds of places; what a place measures as several kinds comes together.
+
+    Raises
+    ------
+    PolicyError
+        something is missing, or a place stands in two groups
+
+    Examples
+    --------
+    >>> kind = {"group": "sea", "world": "measured", "quantities": ["wind_speed"], "note": "buoy",
+    ...     "stations": ["kma_buoy:{number}"], "interval_hours": 1,
+    ...     "places": [{"id": "b", "number": "7", "name": "B", "latitude": 35.0, "longitude": 125.0}]}
+    >>> parse_places({"kind": [kind]})["b"].series[0].stations
+    ('kma_buoy:7',)
+    """
+    found: dict[str, Place] = {}
+    for kind in table.get("kind", ()):
+        for row in kind.get("places", ()):
+            new = _place(kind, row)
+            old = found.get(new.id)
+            if old is not None and old.group != new.group:
+                raise PolicyError(f"surroundings: {new.id} is in two groups, {old.group} and {new.group}")
+            found[new.id] = new if old is None else _both(old, new)
+    return found
+
+
+def _place(kind: dict[str, Any], row: dict[str, Any]) -> Place:
+    try:
+        group, world, quantities, stations, hours, note = (kind[name] for name in _OF_KIND)
+        place_id, name, latitude, longitude = (row[name] for name in _OF_PLACE)
+        named = tuple(station.format(**row) for station in stations)
+        series = tuple(
+            SeriesSpec(quantity, place_id, world, hours, named, note=note.format(**row))
+            for quantity in quantities
+        )
+    except KeyError as error:
+        raise PolicyError(
+            f"surroundings: {row.get('id', 'a place')} lacks {error}; compare it with its neighbours"
+        ) from error
+    return Place(place_id, name, group, latitude, longitude, row.get("altitude"), series)
+
+
+def _both(old: Place, new: Place) -> Place:
+    altitude = new.altitude if old.altitude is None else old.altitude
+    series = (*old.series, *new.series)
+    return Place(old.id, old.name, old.group, old.latitude, old.longitude, altitude, series)
+
+
+@cache
+def all_places() -> dict[str, Place]:
+    """Return every place by id.
+
+    >>> sorted({p.group for p in all_places().values()})
+    ['air', 'sea', 'second_truth', 'weather']
+    """
+    file = resources.files("pipeline") / "surroundings.toml"
+    return parse_places(tomllib.loads(file.read_text("utf-8")))
+
+
+def place(place_id: str) -> Place:
+    """Return one place.
+
+    >>> place("erenhot").series[0].stations
+    ('synop:53068', 'open_meteo:at_synop_53068')
+    """
+    return all_places()[place_id]
+
+
+def place_of(key: str) -> Place | None:
+    """Return the place of a panel key; None for series of a city and for places that are not listed.
+
+    >>> place_of("around.wind_speed.erenhot").name, place_of("seoul.pm2p5.reference")
+    ('Erenhot', None)
+    """
+    city, _, place_id = key.split(".", 2)
+    return all_places().get(place_id) if city == AROUND else None
