@@ -27,6 +27,7 @@ from ingest.wire import Parsed
 from pipeline.cities import all_cities
 from pipeline.errors import QuotaSpent, SourceUnavailable
 from pipeline.http import Http, Service
+from pipeline.surroundings import all_places
 from pipeline.times import HOUR
 
 ABOUT: Final = About(
@@ -117,7 +118,9 @@ def _whole(due: Due) -> tuple[tuple[str, Any], ...]:
 
 
 def wanted_stations(stations: pd.DataFrame) -> tuple[str, ...]:
-    """Return the stations whose missed hours are asked for: those of our cities, and those named upwind.
+    """Return the stations whose missed hours are asked for: those of our cities, and those named around.
+
+    Stations around that make means over three hours are not: two of three hours are enough for a mean.
 
     >>> "airkorea:백령도" in wanted_stations(pd.DataFrame({"station": [], "city": []}))
     True
@@ -126,8 +129,10 @@ def wanted_stations(stations: pd.DataFrame) -> tuple[str, ...]:
     ours = ours[(stations["city"].astype(str) != "") & ours.str.startswith(f"{SOURCE}:")]
     named = {
         name
-        for city in all_cities().values()
-        for series in city.series
+        for series in (
+            *(s for city in all_cities().values() for s in city.series),
+            *(s for place in all_places().values() for s in place.series if s.interval_hours == 1),
+        )
         for name in series.stations
         if name.startswith(f"{SOURCE}:")
     }

@@ -70,7 +70,7 @@ TIMING: Final = Timing(
 ABOUT: Final = About(
     source=SOURCE,
     title="CNEMC national publication (air.cnemc.cn)",
-    adds="hourly PM2.5, PM10 and gases of about 1,600 Chinese stations, and the official values of 11 cities",
+    adds="hourly PM2.5, PM10 and gases of about 1,600 Chinese stations, and the official values of 21 cities",
     licence="published for health guidance; terms of redistribution are not stated",
 )
 

@@ -24,17 +24,27 @@ from pipeline.times import from_ns
 CITIES: Final[Mapping[str, str]] = {
     "110000": "北京市",
     "120000": "天津市",
+    "130100": "石家庄市",
+    "130200": "唐山市",
     "130300": "秦皇岛市",
+    "140100": "太原市",
+    "150100": "呼和浩特市",
     "210100": "沈阳市",
     "210200": "大连市",
+    "210600": "丹东市",
     "220100": "长春市",
+    "230100": "哈尔滨市",
     "310000": "上海市",
     "320100": "南京市",
+    "320700": "连云港市",
     "330200": "宁波市",
     "340100": "合肥市",
+    "370100": "济南市",
     "370200": "青岛市",
+    "370600": "烟台市",
+    "371000": "威海市",
 }
-"""The cities of the forecast exchange, by GB/T 2260 code."""
+"""The cities of the forecast exchange and those of pipeline/surroundings.toml, by GB/T 2260 code."""
 CITY_OF_CODE: Final = {"110000": "beijing"}
 PREFIX: Final = "city_"
 OPERATION: Final = "GetCityRealTimeAqiHistoryByCondition"

@@ -121,7 +121,8 @@ def feeds(config: SourceConfig) -> list[Feed]:
     """Return the analyses at points and in place of stations, weather forecasts and CAMS forecasts.
 
     >>> [feed.name for feed in feeds(SourceConfig())]
-    ['open_meteo.weather', 'open_meteo.stand_ins', 'open_meteo.forecast', 'open_meteo.cams']
+    ['open_meteo.weather', 'open_meteo.stand_ins', 'open_meteo.stand_ins_3h', 'open_meteo.forecast',
+     'open_meteo.cams']
     """
     known = service()
 
@@ -138,4 +139,5 @@ def feeds(config: SourceConfig) -> list[Feed]:
         parse,
         networks=(SOURCE,),
     )
-    return [weather, open_meteo_stand_ins.feed(config, known), *open_meteo_forecast.feeds(config, known)]
+    stand_ins = open_meteo_stand_ins.feeds(config, known)
+    return [weather, *stand_ins, *open_meteo_forecast.feeds(config, known)]

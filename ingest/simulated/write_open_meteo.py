@@ -20,6 +20,7 @@ FIELDS: Final = {
     "pressure_msl": ("air_pressure_at_mean_sea_level", "hPa", 1),
     "boundary_layer_height": ("atmosphere_boundary_layer_thickness", "m", 0),
     "precipitation": ("precipitation_amount", "mm", 1),
+    "cloud_cover": ("cloud_area_fraction", "%", 0),
     "wind_speed_10m": ("wind_speed", "m/s", 2),
     "wind_direction_10m": ("wind_from_direction", "°", 0),
 }

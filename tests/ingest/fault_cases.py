@@ -17,7 +17,7 @@ from ingest import airkorea, cnemc, ecmwf, kma, open_meteo, openaq, seoul
 from ingest.cnemc_city import CITIES, station_of
 from ingest.feeds import SourceConfig
 from ingest.open_meteo_points import POINTS
-from ingest.open_meteo_stand_ins import POINTS as STAND_INS
+from ingest.open_meteo_stand_ins import STAND_INS
 from ingest.simulated.published import Published
 from pipeline.http import Patience, PoliteHttp
 from pipeline.http_session import new_session
@@ -121,7 +121,7 @@ def kma_fake(clock):
 
 def open_meteo_fake(clock):
     weather = {"air_temperature": 270.0, "wind_speed": 3.0, "wind_from_direction": 290.0}
-    places = (*POINTS, *STAND_INS)
+    places = (*POINTS, *(s.point for s in STAND_INS))
     published = table({f"open_meteo:{p.id}": weather for p in places}, "")
     listed = pd.DataFrame([open_meteo.point_station(p) for p in places])
     return OpenMeteoFake(Published(published.rows, listed), clock)

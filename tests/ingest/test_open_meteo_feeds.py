@@ -21,12 +21,13 @@ from ingest.open_meteo_history import (
     parse_single_run,
 )
 from ingest.open_meteo_points import FORECAST_POINTS, POINTS
-from ingest.open_meteo_stand_ins import POINTS as STAND_INS
+from ingest.open_meteo_stand_ins import FEEDS, STAND_INS, stand_ins
 from ingest.simulated.published import Published
 from ingest.storing import Intake
 from pipeline.cities import all_cities
 from pipeline.errors import BadPayload, SourceError
 from pipeline.forecast_store import ForecastStore
+from pipeline.surroundings import all_places
 from pipeline.times import from_ns, to_ns
 from pipeline.weather_schema import check_weather_forecast, valid_times
 from tests.fakes.open_meteo import OpenMeteoFake, forecast_value, point
@@ -319,7 +320,7 @@ def test_the_fake_writes_points_as_the_service_does():
 
 
 def stand_in_weather(hours=96):
-    """Temperature, humidity, wind and pressure at the places of the weather stations."""
+    """Weather at the places of the weather stations."""
     times = to_ns(START) + np.arange(hours) * np.timedelta64(1, "h")
     values = {
         "air_temperature": 273.15 + 4,
@@ -327,18 +328,21 @@ def stand_in_weather(hours=96):
         "wind_speed": 3.25,
         "wind_from_direction": 290.0,
         "air_pressure_at_mean_sea_level": 102_310.0,
+        "surface_air_pressure": 98_760.0,
+        "cloud_area_fraction": 0.3,
     }
+    points = [s.point for s in STAND_INS]
     rows = pd.DataFrame(
         [
             (f"open_meteo:{p.id}", quantity, t, value, np.int8(0))
-            for p in STAND_INS
+            for p in points
             for quantity, value in values.items()
             for t in times
         ],
         columns=["station", "quantity", "time", "value", "qc"],
     )
     rows["time"] = rows["time"].astype("datetime64[ns]")
-    stations = pd.DataFrame([open_meteo.point_station(p) for p in STAND_INS])
+    stations = pd.DataFrame([open_meteo.point_station(p) for p in points])
     return values, Published(rows.assign(published_at=rows["time"] + pd.Timedelta(minutes=10)), stations)
 
 
@@ -346,27 +350,51 @@ def test_analyses_stand_in_for_stations_in_the_units_and_names_of_their_reports(
     values, published = stand_in_weather()
     fake = OpenMeteoFake(published, clock)
     with rounds(tmp_path, open_meteo, fake, clock, SecretStr("")) as asking:
-        report = asking.collect("open_meteo.stand_ins")["open_meteo.stand_ins"]
+        reports = asking.collect(*FEEDS)
         rows = stored(asking)
-    assert report.outcome == "ok"
-    newest = rows[rows["time"] == to_ns(START + timedelta(days=2, hours=13))]
-    assert len(newest) == len(STAND_INS) * len(values)
+    assert {r.outcome for r in reports.values()} == {"ok"}
+    newest = rows[rows["time"] == to_ns(START + timedelta(days=2, hours=12))]
+    assert set(zip(newest["station"], newest["quantity"], strict=True)) == {
+        (f"open_meteo:{s.point.id}", quantity) for s in STAND_INS for quantity in s.quantities
+    }
     found = newest.groupby("quantity")["value"].unique()
     for quantity, value in values.items():
         assert found[quantity].tolist() == pytest.approx([value])
 
 
-def test_every_weather_station_of_the_cities_has_a_stand_in_at_its_place():
+def test_a_stand_in_reports_as_often_as_its_station(tmp_path, clock):
+    _, published = stand_in_weather()
+    with rounds(tmp_path, open_meteo, OpenMeteoFake(published, clock), clock, SecretStr("")) as asking:
+        asking.collect(*FEEDS)
+        rows = stored(asking)
+    for hours in FEEDS.values():
+        here = rows[rows["station"].isin([f"open_meteo:{s.point.id}" for s in stand_ins(hours)])]
+        assert set(np.diff(np.unique(here["time"].to_numpy())).tolist()) == {hours * 3600 * 10**9}
+
+
+def test_a_stand_in_is_asked_at_the_place_and_height_of_its_station(tmp_path, clock):
+    asked = []
+
+    class Listening(OpenMeteoFake):
+        def answer(self, method, path, query, form, headers):
+            asked.append(query)
+            return super().answer(method, path, query, form, headers)
+
+    with rounds(
+        tmp_path, open_meteo, Listening(stand_in_weather()[1], clock), clock, SecretStr("")
+    ) as asking:
+        asking.collect(*FEEDS)
+    heights = [[float(x) for x in query["elevation"].split(",")] for query in asked]
+    assert heights == [[s.altitude for s in stand_ins(hours)] for hours in FEEDS.values()]
+
+
+def test_every_place_with_a_stand_in_is_asked_for():
     named = {
-        tuple(spec.stations)
-        for city in all_cities().values()
-        for spec in city.series
-        if spec.world == "measured" and spec.quantity == "air_temperature"
+        station
+        for owner in (*all_cities().values(), *all_places().values())
+        for spec in owner.series
+        for station in spec.stations
+        if station.startswith("open_meteo:at_")
     }
-    assert named
-    ids = {f"open_meteo:{p.id}" for p in STAND_INS}
-    assert {pair[1] for pair in named} == ids
-    assert {pair[1].removeprefix("open_meteo:at_").replace("asos_1", "asos:1") for pair in named} >= {
-        "synop_54511",
-        "kma_asos:108",
-    }
+    assert named == {f"open_meteo:{s.point.id}" for s in STAND_INS}
+    assert {"open_meteo:at_synop_54511", "open_meteo:at_kma_asos_108"} <= named
