@@ -23,6 +23,7 @@ from pipeline.ledger.episodes import list_episodes
 from pipeline.ledger.runs import RunRow, current_run
 from pipeline.ledger.warnings import VersionRow, read_signatures
 from pipeline.names import is_simulated
+from pipeline.surroundings import AROUND
 from pipeline.times import iso
 
 Plain = dict[str, Any]
@@ -92,12 +93,12 @@ def summary_lines(found: Plain) -> list[str]:
 
 
 def _missing(names: list[str]) -> str:
-    """Name what is missing in the cities themselves, and count it at the many places upwind."""
-    upwind = [name for name in names if ".upwind" in name]
-    own = [name for name in names if ".upwind" not in name]
+    """Name what is missing in the cities themselves, and count it at the many places around."""
+    upwind = [name for name in names if name.startswith(f"{AROUND}.")]
+    own = [name for name in names if name not in upwind]
     counts = Counter(name.split(".")[1] for name in upwind)
     far = ", ".join(f"{quantity} {n} times" for quantity, n in counts.most_common())
-    return "; ".join([", ".join(own)] * bool(own) + [f"upwind {far} (--json names them)"] * bool(upwind))
+    return "; ".join([", ".join(own)] * bool(own) + [f"around {far} (--json names them)"] * bool(upwind))
 
 
 def _places(found: Plain) -> list[str]:

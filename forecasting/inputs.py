@@ -9,10 +9,20 @@ import numpy as np
 
 from forecasting.targets import Floats, Target, Times, to_log
 from pipeline.asof import AsOfPanel
+from pipeline.surroundings import AROUND
 
 WIND = {"eastward_wind": np.sin, "northward_wind": np.cos}
 POLAR = ("wind_speed", "wind_from_direction")
 CONCENTRATIONS = ("pm2p5", "pm10")
+UPWIND = frozenset(
+    {
+        *("altay", "dalian", "ejin", "erenhot", "haliut", "hohhot", "jinan", "qingdao", "shanghai"),
+        *("shenyang", "taiyuan", "ulaanbaatar", "urumqi", "yellow_sea"),
+        *("baengnyeong_air", "dalian_air", "jinan_air", "shijiazhuang_air", "weihai_air"),
+        *("shanghai_embassy", "shenyang_embassy"),
+    }
+)
+"""Places of ``pipeline.surroundings`` that are read."""
 
 
 def read_row(panel: AsOfPanel, key: str, grid: Times, as_of: datetime) -> Floats:
@@ -40,18 +50,21 @@ def read_row(panel: AsOfPanel, key: str, grid: Times, as_of: datetime) -> Floats
 
 
 def upwind_keys(panel: AsOfPanel) -> tuple[str, ...]:
-    """Return the keys of series whose role begins with ``upwind``, sorted, winds as components."""
+    """Return the keys of the series of UPWIND places, sorted, winds as components."""
     found = set()
-    for key in panel:
+    for key in _around(panel):
         city, quantity, role = key.split(".")
-        if role.startswith("upwind"):
-            found |= {f"{city}.{q}.{role}" for q in (WIND if quantity in POLAR else [quantity])}
+        found |= {f"{city}.{q}.{role}" for q in (WIND if quantity in POLAR else [quantity])}
     return tuple(sorted(found))
 
 
 def input_keys(panel: AsOfPanel, targets: Sequence[Target]) -> tuple[str, ...]:
     """Return the panel keys of every series that the features read: targets, own weather, upwind."""
     cities = {t.city for t in targets}
-    beside = [k for k in panel if k.split(".")[2].startswith("upwind")]
+    beside = _around(panel)
     weather = [k for k in panel if k.split(".")[2] == "weather" and k.split(".")[0] in cities]
     return (*(t.key for t in targets), *sorted(weather), *sorted(beside))
+
+
+def _around(panel: AsOfPanel) -> list[str]:
+    return [k for k in panel if k.startswith(f"{AROUND}.") and k.split(".")[2] in UPWIND]

@@ -81,7 +81,7 @@ def test_a_series_that_begins_after_training_is_unknown_to_the_model(panel, citi
     hours = np.arange(1, 300) * np.timedelta64(3_600_000_000_000, "ns")
     times = to_ns(model.data_until) + hours
     late = AsOfSeries(times, times, np.full(len(times), 60.0))
-    more = AsOfPanel({**panel, "seoul.pm2p5.upwind_jinan": late}, panel.world)
+    more = AsOfPanel({**panel, "around.pm2p5.jinan_air": late}, panel.world)
     again = train_small(more, cities)
     assert (again.model_id, again.layout.names) == (model.model_id, model.layout.names)
     assert again.layout.inputs == model.layout.inputs
