@@ -1,0 +1,1 @@
+"""Verification of stored predictions: measures with intervals; see docs/verification.md."""

@@ -1,0 +1,215 @@
+"""Tables of scores with intervals: continuous, exceedances, onsets alone, and paired differences."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from forecasting.verification.intervals import DRAWS, interval
+from forecasting.verification.losses import event_losses, onset_rows, row_losses
+from forecasting.verification.measures import (
+    CONTINUOUS,
+    EVENT,
+    continuous_measures,
+    event_measures,
+    ratio,
+    roc_areas,
+    skill,
+)
+from forecasting.verification.pairs import DAYS, Group
+from forecasting.verification.slices import DaySums, Part, day_sums, parts
+from pipeline.names import PM_THRESHOLDS
+
+Floats = npt.NDArray[np.float64]
+Rows = list[dict[str, Any]]
+
+OPERATIONAL = "sameair"
+BASELINES = ("climatology", "persistence")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to score.
+
+    Parameters
+    ----------
+    subject : the model that differences are taken of, and first in every report
+    seed, draws : of the bootstrap
+    """
+
+    subject: str = OPERATIONAL
+    seed: int = 0
+    draws: int = DRAWS
+
+    def rng(self, *key: str) -> np.random.Generator:
+        """Return the randomness of one entry, which does not depend on the others."""
+        return np.random.default_rng([self.seed, zlib.crc32("|".join(key).encode())])
+
+
+@dataclass
+class Collected:
+    """Rows of the tables while they are made."""
+
+    continuous: Rows = field(default_factory=list)
+    exceedance: Rows = field(default_factory=list)
+    onset: Rows = field(default_factory=list)
+    difference: Rows = field(default_factory=list)
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the tables by name."""
+        return {name: pd.DataFrame(rows) for name, rows in vars(self).items()}
+
+
+def score_group(group: Group, options: Options, into: Collected) -> None:
+    """Add the scores of every part of a group to the tables; all models share the resamples.
+
+    A skill says by which share the model's loss is below the reference's on the same rows. ``season`` and
+    ``trend`` are the climatologies of ``references``; onsets are the days after one that was not above.
+    """
+    everything = day_sums(group, row_losses(group), event_losses(group))
+    onsets = day_sums(group, {}, event_losses(group, onset_rows(group))) if group.target in DAYS else None
+    for part in parts(group):
+        rng = options.rng(*group.key.values(), part.kind, part.value)
+        state = rng.bit_generator.state
+        key = {**group.key, **part.key}
+        by_row, by_threshold = everything.resampled(part.rows, rng, options.draws)
+        found = {**continuous_measures(by_row), **_row_skills(group, by_row)}
+        into.continuous += _entries(key, group.models, found, {"n": by_row["n"]})
+        events = {**event_measures(by_threshold), **_event_skills(group, by_threshold)}
+        counts = {name: by_threshold[name] for name in ("n", "events", "said")}
+        areas = roc_areas(group.probability[:, part.rows], group.event[part.rows])
+        into.exceedance += _entries(key, group.models, events, counts, {"roc_area": areas})
+        into.difference += _differences(key, group, options.subject, found, events)
+        if onsets is not None:
+            rng.bit_generator.state = state
+            into.onset += _onsets(key, group, onsets, part, rng, options)
+
+
+def _onsets(
+    key: Mapping[str, str],
+    group: Group,
+    sums: DaySums,
+    part: Part,
+    rng: np.random.Generator,
+    options: Options,
+) -> Rows:
+    _, found = sums.resampled(part.rows, rng, options.draws)
+    counts = {name: found[name] for name in ("n", "events", "said")}
+    measures = {**event_measures(found), **_event_skills(group, found)}
+    return [row for row in _entries(key, group.models, measures, counts) if row["n"]]
+
+
+def _row_skills(group: Group, sums: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return skills of RMSE and CRPS against the stored baselines, (1 + draws, model)."""
+    found = {}
+    for name in (n for n in BASELINES if n in group.models):
+        i = group.of(name)
+        squared, scored = sums["sq_error"], sums["crps"]
+        rmse_ratio = np.sqrt(ratio(squared, squared[:, i : i + 1] * np.ones_like(squared)))
+        found[f"rmse_skill_{name}"] = 1 - rmse_ratio
+        found[f"crps_skill_{name}"] = skill(scored, scored[:, i : i + 1] * np.ones_like(scored))
+    return found
+
+
+def _event_skills(group: Group, sums: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return Brier skill scores against every reference, (1 + draws, model, threshold)."""
+    brier = sums["brier"]
+    found = {
+        f"bss_{name}": skill(brier, brier[:, group.of(name), None] * np.ones_like(brier))
+        for name in BASELINES
+        if name in group.models
+    }
+    for name in group.climatology:
+        reference = sums[f"brier_of_{name}"] * np.ones_like(brier)
+        found[f"bss_{name}"] = skill(sums[f"brier_beside_{name}"], reference)
+    return found
+
+
+def _entries(
+    key: Mapping[str, str],
+    models: Sequence[str],
+    measures: Mapping[str, Floats],
+    counts: Mapping[str, Floats],
+    single: Mapping[str, Floats] | None = None,
+) -> Rows:
+    """Return a row for each model (and threshold): counts, measures and their intervals."""
+    columns = {name: v[0] for name, v in counts.items()}
+    for name, v in measures.items():
+        low, high = interval(v[1:])
+        columns |= {name: v[0], f"{name}_low": low, f"{name}_high": high}
+    columns |= dict(single or {})
+    shape = next(iter(columns.values())).shape
+    rows: Rows = []
+    for where in np.ndindex(shape):
+        row: dict[str, Any] = {**key, "model": models[where[0]]}
+        if len(where) > 1:
+            row["threshold"] = PM_THRESHOLDS[where[1]]
+        values = {name: v[where].item() for name, v in columns.items()}
+        rows.append({**row, **values, "undefined": why_undefined(values)})
+    return rows
+
+
+def why_undefined(row: Mapping[str, float]) -> str:
+    """Say why measures of a row have no value; empty where all have.
+
+    >>> why_undefined({"n": 31.0, "events": 0.0, "said": 2.0})
+    'no event occurred'
+    >>> why_undefined({"n": 9.0, "events": 1.0, "said": 0.0, "csi_low": float("nan")})
+    'the forecast never said yes; too few days or defined resamples for an interval'
+    """
+    reasons = []
+    if row.get("n") == 0:
+        reasons.append("no rows")
+    elif row.get("events") == 0:
+        reasons.append("no event occurred")
+    elif "events" in row and row["events"] == row["n"]:
+        reasons.append("the event occurred every time")
+    if row.get("said") == 0 and row.get("n"):
+        reasons.append("the forecast never said yes")
+    ends = [v for name, v in row.items() if name.endswith("_low")]
+    if row.get("n") and row.get("events", 1) and any(np.isnan(v) for v in ends):
+        reasons.append("too few days or defined resamples for an interval")
+    return "; ".join(reasons)
+
+
+def _differences(
+    key: Mapping[str, str],
+    group: Group,
+    subject: str,
+    found: Mapping[str, Floats],
+    events: Mapping[str, Floats],
+) -> Rows:
+    """Return subject − other of every measure, resampled on the same days."""
+    if subject not in group.models:
+        return []
+    mine = group.of(subject)
+    rows: Rows = []
+    for other in (name for name in group.models if name != subject):
+        theirs = group.of(other)
+        for names, measures in ((CONTINUOUS, found), (EVENT, events)):
+            for name in names:
+                gap = measures[name][:, mine] - measures[name][:, theirs]
+                low, high = interval(gap[1:])
+                label = {**key, "model": subject, "other": other, "measure": name}
+                rows += _difference_rows(label, gap[0], low, high)
+    return rows
+
+
+def _difference_rows(label: Mapping[str, str], gap: Floats, low: Floats, high: Floats) -> Rows:
+    return [
+        {
+            **label,
+            "threshold": PM_THRESHOLDS[where[0]] if where else None,
+            "difference": gap[where].item(),
+            "low": low[where].item(),
+            "high": high[where].item(),
+        }
+        for where in np.ndindex(gap.shape)
+        if np.isfinite(gap[where])
+    ]
