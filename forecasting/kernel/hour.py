@@ -1,0 +1,188 @@
+"""Everything that is forecast at one hour of the day: training situations and coefficients of all outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.kernel.gram import Floats, Gram, Matrix, Scaling, gram_of, scaling_of
+from forecasting.kernel.solve import coefficients, held_out_errors, inverse, year_blocks
+from forecasting.outputs import Ints, Outputs
+
+PENALTIES = ((3, 0.02), (6, 0.04), (12, 0.08), (31, 0.15), (55, 0.25), (79, 0.5), (999, 0.8))
+"""Ridge penalty up to a lead [h]: the less is knowable, the more is averaged away. Chosen on 2015-2019, each
+year forecast by the others."""
+
+SAME_ROWS = 0.98
+"""Targets of which at least this share of the issues is known are solved together."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Outputs that share rows, kernel and penalty.
+
+    Parameters
+    ----------
+    kernel : its key
+    penalty : of the ridge
+    columns : of the outputs
+    rows : training situations with a known truth
+    """
+
+    kernel: str
+    penalty: float
+    columns: Ints
+    rows: Ints
+
+
+@dataclass(frozen=True)
+class HourModel:
+    """What was learned for one hour of the day.
+
+    Parameters
+    ----------
+    hour : of the day [UTC]
+    issues : (row,) training issues, ascending [UTC]
+    names : (column,) names of the columns used
+    kept : (column,) their positions in the recipe
+    z : (row, column) standardised training situations
+    scaling : of the columns
+    grams : kernels by key: a city, or a city and a day where the weather ahead is used
+    outputs : what is forecast
+    keys : (output,) key of the kernel of each output
+    centre : (output,) mean of the truths, about which is fitted
+    alpha : (row, output) coefficients
+    errors : (row, output) truth minus forecast of a fit that never saw the year, ln(c + 5); NaN if unknown
+    truth : (row, output) ln(c + 5)
+    """
+
+    hour: int
+    issues: npt.NDArray[np.datetime64]
+    names: tuple[str, ...]
+    kept: Ints
+    z: npt.NDArray[np.float16]
+    scaling: Scaling
+    grams: Mapping[str, Gram]
+    outputs: Outputs
+    keys: tuple[str, ...]
+    centre: npt.NDArray[np.float32]
+    alpha: npt.NDArray[np.float32]
+    errors: npt.NDArray[np.float32]
+    truth: npt.NDArray[np.float32]
+
+    @cached_property
+    def _trained(self) -> Matrix:
+        return self.z.astype(np.float32)
+
+    def predict(self, values: Matrix) -> Floats:
+        """Return the expected ln(c + 5) of every output for raw situations (issue, recipe column).
+
+        Returns
+        -------
+        (issue, output)
+        """
+        z = self.scaling.apply(values[:, self.kept])
+        out = np.empty((len(z), len(self.centre)))
+        for key, gram in self.grams.items():
+            mine = np.flatnonzero(np.array(self.keys) == key)
+            out[:, mine] = gram.between(z, self._trained) @ self.alpha[:, mine].astype(np.float64)
+        return out + self.centre
+
+    def held_out(self) -> Floats:
+        """Return what unseen years were forecast, (row, output), NaN where the truth is unknown."""
+        return self.truth.astype(np.float64) - self.errors
+
+
+def penalty_of(end: int) -> float:
+    """Return the ridge penalty of an output by the end of its interval [h after the issue].
+
+    >>> penalty_of(-5), penalty_of(24), penalty_of(96)
+    (0.02, 0.15, 0.8)
+    """
+    return next(penalty for last, penalty in PENALTIES if end <= last)
+
+
+def fit_hour(  # noqa: PLR0913
+    hour: int,
+    issues: npt.NDArray[np.datetime64],
+    values: Matrix,
+    truth: npt.NDArray[np.float32],
+    outputs: Outputs,
+    keys: Sequence[str],
+    columns: Sequence[tuple[int, str]],
+    weights: Mapping[str, npt.NDArray[np.float32]],
+) -> HourModel:
+    """Fit all outputs of one hour of the day.
+
+    Parameters
+    ----------
+    issues : (row,) ascending
+    values : (row, recipe column) raw situations
+    truth : (row, output) ln(c + 5), NaN where unknown
+    keys : (output,) which kernel each output uses
+    columns : (position in the recipe, name) of the columns to use; one of them is the annual cosine
+    weights : for every key the factor of each of these columns
+    """
+    kept = np.array([at for at, _ in columns], np.int64)
+    names = tuple(name for _, name in columns)
+    scaling = scaling_of(values[:, kept])
+    z = scaling.apply(values[:, kept]).astype(np.float16)
+    season = next(i for i, name in enumerate(names) if name.startswith("calendar") and "cos 1" in name)
+    known = np.isfinite(truth)
+    mean = np.where(known, truth, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    alpha = np.zeros(truth.shape, np.float32)
+    errors = np.full(truth.shape, np.nan, np.float32)
+    grams, trained = {}, z.astype(np.float32)
+    for key in dict.fromkeys(keys):
+        grams[key] = gram_of(trained, weights[key], season)
+        kernel = grams[key].between(trained, trained)
+        for part in _parts(key, keys, outputs, known):
+            _fit_part(part, kernel, truth - mean, issues, alpha, errors)
+    centre = mean.astype(np.float32)
+    return HourModel(
+        hour, issues, names, kept, z, scaling, grams, outputs, tuple(keys), centre, alpha, errors, truth
+    )
+
+
+def _parts(kernel: str, keys: Sequence[str], outputs: Outputs, known: npt.NDArray[np.bool_]) -> list[Part]:
+    """Group the outputs of a kernel by the rows of their target and by penalty."""
+    found: dict[tuple[int, float], list[int]] = {}
+    full = np.arange(len(known))
+    for j, (target, end) in enumerate(zip(outputs.target, outputs.end, strict=True)):
+        if keys[j] == kernel:
+            mine = known[:, outputs.target == target].any(axis=1)
+            key = -1 if mine.mean() >= SAME_ROWS else int(target)
+            found.setdefault((key, penalty_of(int(end))), []).append(j)
+    return [
+        Part(
+            kernel,
+            penalty,
+            np.array(columns, np.int64),
+            full if key < 0 else np.flatnonzero(known[:, outputs.target == key].any(axis=1)),
+        )
+        for (key, penalty), columns in found.items()
+    ]
+
+
+def _fit_part(
+    part: Part,
+    kernel: Floats,
+    truth: Floats,
+    issues: npt.NDArray[np.datetime64],
+    alpha: npt.NDArray[np.float32],
+    errors: npt.NDArray[np.float32],
+) -> None:
+    """Solve one part and write its coefficients and held-out errors into the columns it owns."""
+    if not len(part.rows):
+        return
+    inside = np.ix_(part.rows, part.columns)
+    mine = truth[inside]
+    inverted = inverse(kernel[np.ix_(part.rows, part.rows)], part.penalty)
+    solved = coefficients(inverted, part.penalty, mine)
+    alpha[inside] = solved
+    unseen = held_out_errors(inverted, solved, year_blocks(issues[part.rows]))
+    errors[inside] = np.where(np.isfinite(mine), unseen, np.nan)

@@ -1,0 +1,118 @@
+"""Kernel ridge regression of many outputs at once, with errors that every part of the past made unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import lapack
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+FILLINGS = 10
+"""Rounds in which single unknown truths are replaced by what the fit says; each halves what is left."""
+
+MARGIN = np.timedelta64(5, "D").astype("timedelta64[ns]")
+"""Issues this close to a held-out block are held out with it: their forecasts reach into it."""
+
+FEWEST_BLOCKS = 6
+
+
+def inverse(kernel: Floats, penalty: float) -> Floats:
+    """Return (K + penalty I)^-1 of a symmetric positive kernel.
+
+    Examples
+    --------
+    >>> inverse(np.array([[1.0, 0.5], [0.5, 1.0]]), 1.0).round(4).tolist()
+    [[0.5333, -0.1333], [-0.1333, 0.5333]]
+    """
+    ridge = np.array(kernel, np.float64, order="F", copy=True)
+    ridge[np.diag_indices_from(ridge)] += penalty
+    factor, failed = lapack.dpotrf(ridge, lower=1, overwrite_a=1)
+    found, bad = lapack.dpotri(factor, lower=1, overwrite_c=1)
+    if failed or bad:
+        raise np.linalg.LinAlgError("the kernel is not positive definite")
+    low = np.tril_indices_from(found, -1)
+    found.T[low] = found[low]
+    return np.asarray(found, np.float64)
+
+
+def coefficients(inverted: Floats, penalty: float, truth: Floats) -> Floats:
+    """Solve for the coefficients of every output; unknown truths do not count.
+
+    Parameters
+    ----------
+    inverted : (row, row) from ``inverse``
+    truth : (row, output), NaN where unknown
+
+    Returns
+    -------
+    (row, output), about 0 where the truth is unknown
+    """
+    unknown = ~np.isfinite(truth)
+    count = np.maximum((~unknown).sum(axis=0), 1)
+    mean = np.where(unknown, 0.0, truth).sum(axis=0) / count
+    filled = np.where(unknown, mean, truth)
+    solved: Floats = inverted @ filled
+    gaps = unknown.any(axis=0)
+    for _ in range(FILLINGS if gaps.any() else 0):
+        part = filled[:, gaps] - np.where(unknown[:, gaps], penalty * solved[:, gaps], 0.0)
+        filled[:, gaps] = part
+        solved[:, gaps] = inverted @ part
+    return solved
+
+
+def held_out_errors(inverted: Floats, solved: Floats, blocks: Sequence[tuple[Ints, Ints]]) -> Floats:
+    """Return truth minus forecast for every row, forecast by a fit that never saw the row's block.
+
+    Removing block B from kernel ridge regression leaves errors ((K + pI)^-1)_BB^-1 a_B, where ``a`` are the
+    coefficients of the whole fit: no fit has to be repeated (Rasmussen & Williams 2006, section 5.4.2, for
+    blocks).
+
+    Parameters
+    ----------
+    inverted, solved : of the whole fit
+    blocks : pairs of (rows held out together, those of them whose errors are kept)
+
+    Examples
+    --------
+    >>> k = np.array([[2.0, 1.0], [1.0, 2.0]])
+    >>> inv, y = inverse(k, 1.0), np.array([[3.0], [2.0]])
+    >>> one, two = np.array([0]), np.array([1])
+    >>> held_out_errors(inv, inv @ y, [(one, one), (two, two)]).round(6)
+    array([[2.333333],
+           [1.      ]])
+    """
+    errors = np.full(solved.shape, np.nan)
+    for out, kept in blocks:
+        if len(kept):
+            found = np.linalg.solve(inverted[np.ix_(out, out)], solved[out])
+            errors[kept] = found[np.searchsorted(out, kept)]
+    return errors
+
+
+def year_blocks(issues: npt.NDArray[np.datetime64]) -> list[tuple[Ints, Ints]]:
+    """Return whole calendar years to hold out, with MARGIN about them; shorter blocks for a short past.
+
+    Parameters
+    ----------
+    issues : (row,) ascending instants
+
+    Returns
+    -------
+    pairs of (rows held out together, rows of the block itself)
+    """
+    years = issues.astype("M8[Y]").astype(np.int64)
+    label = years - years.min() if len(issues) else years
+    if len(np.unique(label)) < FEWEST_BLOCKS - 2:
+        span = (issues - issues[:1]) / np.timedelta64(1, "D")
+        width = max(float(span.max(initial=1.0)) / FEWEST_BLOCKS, 1.0)
+        label = np.minimum(span // width, FEWEST_BLOCKS - 1).astype(np.int64)
+    found = []
+    for one in np.unique(label):
+        kept = np.flatnonzero(label == one)
+        near = (issues >= issues[kept[0]] - MARGIN) & (issues <= issues[kept[-1]] + MARGIN)
+        found.append((np.flatnonzero(near), kept))
+    return found
