@@ -41,7 +41,7 @@ class Group:
     issued_before : (row,) mean of the last whole local day before the issue [ug m-3]
     climatology : for ``season`` and ``trend`` (row, threshold), NaN where undefined
     day, year, month, cycle : (row,) local day number of what is forecast, its year and month, hour of issue
-    issue : (row,) issue time [UTC]
+    issue, begins : (row,) issue time, and when what is forecast begins [UTC]
     """
 
     city: str
@@ -60,6 +60,7 @@ class Group:
     month: Ints
     cycle: Ints
     issue: npt.NDArray[np.datetime64]
+    begins: npt.NDArray[np.datetime64]
 
     @property
     def event(self) -> Events:
@@ -159,8 +160,13 @@ def _group(part: pd.DataFrame, key: tuple[str, str, str], measured: pd.Series, t
         year=date.astype("datetime64[Y]").astype(np.int64) + 1970,
         month=date.astype("datetime64[M]").astype(np.int64) % 12 + 1,
         cycle=first["issue_time"].dt.hour.to_numpy(np.int64),
-        issue=first["issue_time"].dt.tz_localize(None).to_numpy("datetime64[ns]"),
+        issue=_utc(first["issue_time"]),
+        begins=_utc(first["valid_start"]),
     )
+
+
+def _utc(when: pd.Series) -> npt.NDArray[np.datetime64]:
+    return np.asarray(when.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[ns]"))
 
 
 def _block(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> Floats:

@@ -1,0 +1,129 @@
+"""Tables of reliability, parts of the Brier score and economic value, for pooled parts of each group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+from scores.probability import relative_economic_value_from_rates
+
+from forecasting.verification.measures import ratio
+from forecasting.verification.pairs import Group
+from forecasting.verification.reliability import (
+    calibrated_range,
+    calibration_error,
+    decomposition,
+    reliability_table,
+)
+from forecasting.verification.score_tables import Options
+from forecasting.verification.slices import pooled_parts
+from pipeline.names import PM_THRESHOLDS
+
+Floats = npt.NDArray[np.float64]
+Events = npt.NDArray[np.bool_]
+Rows = list[dict[str, Any]]
+
+COST_LOSS = tuple(round(0.05 * i, 2) for i in range(1, 20))
+"""Costs of acting in units of the loss that it averts."""
+
+SIMULATIONS = 300
+
+
+def calibration_rows(group: Group, options: Options) -> tuple[Rows, Rows, Rows]:
+    """Return rows on calibration, reliability by bin, and economic value, of thresholds that were exceeded.
+
+    The first holds ``calibration_error`` with the 5…95 % range that a perfectly calibrated forecast with the
+    same probabilities has (``calibrated_low`` … ``calibrated_high``), ``within_calibrated`` (not above that
+    range), and the parts of the Brier score.
+    """
+    calibration: Rows = []
+    bins: Rows = []
+    value: Rows = []
+    for part in pooled_parts(group):
+        event = group.event[part.rows]
+        there = [i for i in range(len(PM_THRESHOLDS)) if event[:, i].any()]
+        for m, model in enumerate(group.models):
+            key = {**group.key, **part.key, "model": model}
+            rng = options.rng(*key.values())
+            p = group.probability[m][part.rows]
+            for i in there:
+                label = {
+                    **key,
+                    "threshold": PM_THRESHOLDS[i],
+                    "n": len(event),
+                    "events": int(event[:, i].sum()),
+                }
+                scored, table = _calibration(p[:, i], event[:, i], group.day[part.rows], rng)
+                calibration.append({**label, **scored})
+                bins += [{**label, **row} for row in table]
+            value += _value_rows(key, p[:, there], event[:, there], [PM_THRESHOLDS[i] for i in there])
+    return calibration, bins, value
+
+
+def economic_value(probability: Floats, event: Events) -> Floats:
+    """Return the relative economic value for users who act when the probability reaches their cost/loss.
+
+    1 is a perfect forecast, 0 no better than always or never acting, whichever is cheaper on average.
+
+    Parameters
+    ----------
+    probability, event : (row, threshold)
+
+    Returns
+    -------
+    (threshold, cost/loss) at COST_LOSS; NaN unless both events and non-events occurred
+
+    References
+    ----------
+    Richardson (2000), https://doi.org/10.1002/qj.49712656313; formula of `scores`
+
+    Examples
+    --------
+    >>> event = np.array([[True], [False], [False], [False]])
+    >>> economic_value(event.astype(float), event).round(9).tolist() == [[1.0] * 19]
+    True
+    """
+    acts = probability[:, :, None] >= np.array(COST_LOSS)
+    events = event.sum(axis=0).astype(np.float64)[:, None]
+    pod = ratio((acts & event[:, :, None]).sum(axis=0).astype(np.float64), events)
+    pofd = ratio((acts & ~event[:, :, None]).sum(axis=0).astype(np.float64), len(event) - events)
+    base = xr.DataArray(ratio(events[:, 0], np.full(len(events), float(len(event)))), dims="threshold")
+    rates = [xr.DataArray(v, dims=("threshold", "acting")) for v in (pod, pofd)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = relative_economic_value_from_rates(rates[0], rates[1], base, list(COST_LOSS))
+    square = found.transpose("threshold", "acting", "cost_loss_ratio").values
+    diagonal = np.asarray(np.diagonal(square, axis1=1, axis2=2), np.float64)
+    return np.where(np.isfinite(diagonal), diagonal, np.nan)
+
+
+def _calibration(
+    p: Floats, event: Events, days: npt.NDArray[np.int64], rng: np.random.Generator
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    low, middle, high = calibrated_range(p, days, rng, draws=SIMULATIONS)
+    error = calibration_error(p, event)
+    scored = {
+        "calibration_error": error,
+        "calibrated_low": low,
+        "calibrated_median": middle,
+        "calibrated_high": high,
+        "within_calibrated": error <= high,
+        **decomposition(p, event),
+    }
+    table: pd.DataFrame = reliability_table(p, event, days, rng, draws=SIMULATIONS)
+    rows: list[dict[str, Any]] = [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
+    return scored, rows
+
+
+def _value_rows(key: Mapping[str, str], p: Floats, event: Events, thresholds: list[int]) -> Rows:
+    if not thresholds:
+        return []
+    found = economic_value(p, event)
+    return [
+        {**key, "threshold": threshold, "cost_loss": cost, "value": found[i, j].item()}
+        for i, threshold in enumerate(thresholds)
+        for j, cost in enumerate(COST_LOSS)
+    ]
