@@ -14,8 +14,8 @@ from pipeline.errors import PolicyError
 AROUND: Final = "around"
 """Stands where the keys of a city's series have its id: ``around.<quantity>.<place>``."""
 
-SECOND_TRUTH: Final = "second_truth"
-"""Group of places that measure a city's own air beside its reference; no inputs of a forecast."""
+GROUPS: Final = ("weather", "sea", "air", "second_truth")
+"""What places are for; a second truth measures a city's own air beside its reference, as a check on that."""
 
 _OF_KIND: Final = ("group", "world", "quantities", "stations", "interval_hours", "note")
 _OF_PLACE: Final = ("id", "name", "latitude", "longitude")
@@ -23,7 +23,7 @@ _OF_PLACE: Final = ("id", "name", "latitude", "longitude")
 
 @dataclass(frozen=True)
 class Place:
-    """One place: its group (``weather``, ``sea``, ``air`` or ``second_truth``) and the series measured there.
+    """One place: its group (one of GROUPS) and the series measured there.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ class Place:
     def quantities(self, world: str) -> tuple[str, ...]:
         """Return what is measured here, in worlds of a kind (``measured`` or ``simulated``).
 
-        >>> place("deokjeok_buoy").quantities("simulated")
-        ()
+        >>> [all_places()["jinan_air"].quantities(kind) for kind in ("measured", "simulated")]
+        [('pm2p5', 'pm10'), ('pm2p5',)]
         """
         return tuple(s.quantity for s in self.series if s.world == world)
 
@@ -55,7 +55,7 @@ def parse_places(table: dict[str, Any]) -> dict[str, Place]:
     Raises
     ------
     PolicyError
-        something is missing, or a place stands in two groups
+        something is missing, or a place stands in two groups or in an unknown one
 
     Examples
     --------
@@ -89,6 +89,8 @@ def _place(kind: dict[str, Any], row: dict[str, Any]) -> Place:
         raise PolicyError(
             f"surroundings: {row.get('id', 'a place')} lacks {error}; compare it with its neighbours"
         ) from error
+    if group not in GROUPS:
+        raise PolicyError(f"surroundings: {place_id} is in group {group}; choose one of {', '.join(GROUPS)}")
     return Place(place_id, name, group, latitude, longitude, row.get("altitude"), series)
 
 
@@ -107,15 +109,6 @@ def all_places() -> dict[str, Place]:
     """
     file = resources.files("pipeline") / "surroundings.toml"
     return parse_places(tomllib.loads(file.read_text("utf-8")))
-
-
-def place(place_id: str) -> Place:
-    """Return one place.
-
-    >>> place("erenhot").series[0].stations
-    ('synop:53068', 'open_meteo:at_synop_53068')
-    """
-    return all_places()[place_id]
 
 
 def place_of(key: str) -> Place | None:
