@@ -18,6 +18,7 @@ from forecasting.verification.reliability import (
     calibration_error,
     decomposition,
     reliability_table,
+    simulated_events,
 )
 from forecasting.verification.score_tables import Options
 from forecasting.verification.slices import pooled_parts
@@ -30,7 +31,8 @@ Rows = list[dict[str, Any]]
 COST_LOSS = tuple(round(0.05 * i, 2) for i in range(1, 20))
 """Costs of acting in units of the loss that it averts."""
 
-SIMULATIONS = 300
+SIMULATIONS = {"daily": 300, "outlook": 300, "hourly": 100}
+"""Simulated samples that make the range of a calibrated forecast."""
 
 
 def calibration_rows(group: Group, options: Options) -> tuple[Rows, Rows, Rows]:
@@ -57,7 +59,8 @@ def calibration_rows(group: Group, options: Options) -> tuple[Rows, Rows, Rows]:
                     "n": len(event),
                     "events": int(event[:, i].sum()),
                 }
-                scored, table = _calibration(p[:, i], event[:, i], group.day[part.rows], rng)
+                simulated = simulated_events(p[:, i], group.day[part.rows], rng, SIMULATIONS[group.target])
+                scored, table = _calibration(p[:, i], event[:, i], simulated)
                 calibration.append({**label, **scored})
                 bins += [{**label, **row} for row in table]
             value += _value_rows(key, p[:, there], event[:, there], [PM_THRESHOLDS[i] for i in there])
@@ -100,10 +103,8 @@ def economic_value(probability: Floats, event: Events) -> Floats:
     return np.where(np.isfinite(diagonal), diagonal, np.nan)
 
 
-def _calibration(
-    p: Floats, event: Events, days: npt.NDArray[np.int64], rng: np.random.Generator
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    low, middle, high = calibrated_range(p, days, rng, draws=SIMULATIONS)
+def _calibration(p: Floats, event: Events, simulated: Floats) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    low, middle, high = calibrated_range(p, simulated)
     error = calibration_error(p, event)
     scored = {
         "calibration_error": error,
@@ -113,7 +114,7 @@ def _calibration(
         "within_calibrated": error <= high,
         **decomposition(p, event),
     }
-    table: pd.DataFrame = reliability_table(p, event, days, rng, draws=SIMULATIONS)
+    table: pd.DataFrame = reliability_table(p, event, simulated)
     rows: list[dict[str, Any]] = [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
     return scored, rows
 

@@ -23,16 +23,36 @@ def bin_of(probability: Floats) -> Ints:
     return np.clip(np.floor(probability * BINS + 1e-9), 0, BINS - 1).astype(np.int64)
 
 
-def reliability_table(
-    probability: Floats, event: Events, days: Ints, rng: np.random.Generator, *, draws: int = SIMULATIONS
-) -> pd.DataFrame:
+def simulated_events(
+    probability: Floats, days: Ints, rng: np.random.Generator, draws: int = SIMULATIONS
+) -> Floats:
+    """Return events in each bin if outcomes followed the forecast's own probabilities, (draw, bin).
+
+    Rows of one day share one draw of chance, for they share its outcome; so several cycles that speak of
+    the same day do not feign a larger sample.
+
+    >>> simulated_events(np.array([0.0, 1.0]), np.arange(2), np.random.default_rng(0), 1).tolist()
+    [[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]]
+    """
+    which = bin_of(probability)
+    _, day = np.unique(days, return_inverse=True)
+    order = np.argsort(which, kind="stable")
+    chance = rng.random((draws, int(day.max(initial=0)) + 1), np.float32)
+    happened = chance[:, day[order]] < probability[order].astype(np.float32)
+    used, starts = np.unique(which[order], return_index=True)
+    counts = np.zeros((draws, BINS))
+    if len(used):
+        counts[:, used] = np.add.reduceat(happened, starts, axis=1, dtype=np.int32)
+    return counts
+
+
+def reliability_table(probability: Floats, event: Events, simulated: Floats) -> pd.DataFrame:
     """Return for every bin how often the event followed, and how often it would have by calibrated chance.
 
     Parameters
     ----------
     probability, event : (row,)
-    days : (row,) day that each row speaks of; rows of one day share its outcome
-    rng, draws : of the simulation
+    simulated : of :func:`simulated_events`
 
     Returns
     -------
@@ -47,7 +67,7 @@ def reliability_table(
     Examples
     --------
     >>> p, e = np.array([0.12, 0.18, 0.95]), np.array([False, True, True])
-    >>> table = reliability_table(p, e, np.arange(3), np.random.default_rng(0))
+    >>> table = reliability_table(p, e, simulated_events(p, np.arange(3), np.random.default_rng(0)))
     >>> table[["n", "mean_probability", "observed_frequency"]].values.tolist()
     [[2.0, 0.15, 0.5], [1.0, 0.95, 1.0]]
     """
@@ -56,8 +76,7 @@ def reliability_table(
     used = n > 0
     mean = np.bincount(which, probability, BINS)[used] / n[used]
     seen = np.bincount(which, event.astype(float), BINS)[used] / n[used]
-    simulated = _simulated(probability, which, days, rng, draws)[:, used] / n[used]
-    low, high = np.quantile(simulated, [0.05, 0.95], axis=0)
+    low, high = np.quantile(simulated[:, used] / n[used], [0.05, 0.95], axis=0)
     return pd.DataFrame(
         {
             "bin": np.flatnonzero(used),
@@ -85,23 +104,24 @@ def calibration_error(probability: Floats, event: Events) -> float:
     return float(np.abs(gap).sum() / len(probability))
 
 
-def calibrated_range(
-    probability: Floats, days: Ints, rng: np.random.Generator, *, draws: int = SIMULATIONS
-) -> tuple[float, float, float]:
+def calibrated_range(probability: Floats, simulated: Floats) -> tuple[float, float, float]:
     """Return 5 %, 50 % and 95 % quantile of the calibration error that a perfect forecast would have.
 
-    Outcomes are drawn from the forecast's own probabilities, so that chance alone makes the error; rows of
-    one day share one draw, for they share its outcome.
+    Parameters
+    ----------
+    probability : (row,)
+    simulated : of :func:`simulated_events`; chance alone makes the errors
 
-    >>> low, middle, high = calibrated_range(np.full(200, 0.3), np.arange(200), np.random.default_rng(1))
+    Examples
+    --------
+    >>> p = np.full(200, 0.3)
+    >>> low, middle, high = calibrated_range(p, simulated_events(p, np.arange(200), np.random.default_rng(1)))
     >>> 0 <= low < middle < high < 0.1
     True
     """
     if not len(probability):
         return (float("nan"),) * 3
-    which = bin_of(probability)
-    expected = np.bincount(which, probability, BINS)
-    simulated = _simulated(probability, which, days, rng, draws)
+    expected = np.bincount(bin_of(probability), probability, BINS)
     errors = np.abs(simulated - expected).sum(axis=1) / len(probability)
     low, middle, high = np.quantile(errors, [0.05, 0.5, 0.95])
     return float(low), float(middle), float(high)
@@ -144,15 +164,3 @@ def decomposition(probability: Floats, event: Events) -> dict[str, float]:
         float(np.mean((probability - event) ** 2)),
     )
     return dict(zip(names, parts, strict=True))
-
-
-def _simulated(probability: Floats, which: Ints, days: Ints, rng: np.random.Generator, draws: int) -> Floats:
-    """Return simulated events of each bin, (draw, bin)."""
-    _, day = np.unique(days, return_inverse=True)
-    order = np.argsort(which, kind="stable")
-    chance = rng.random((draws, int(day.max()) + 1))
-    happened = (chance[:, day[order]] < probability[order]).astype(np.float64)
-    starts = np.searchsorted(which[order], np.arange(BINS))
-    total = np.concatenate([np.zeros((draws, 1)), np.cumsum(happened, axis=1)], axis=1)
-    ends = np.append(starts[1:], len(which))
-    return np.asarray(total[:, ends] - total[:, starts], np.float64)
