@@ -1,0 +1,1 @@
+"""Situations: everything known at an issue, one row an issue, in named groups of columns."""
