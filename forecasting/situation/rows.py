@@ -34,7 +34,8 @@ def situations(panel: AsOfPanel, recipe: Recipe, issues: Times, as_of: datetime 
     Returns
     -------
     (n, column) float32, in the order of the recipe; NaN where nothing was known, or too little of a window
-    (half of its values). Units are those of the quantities; concentrations are ln(c + 5).
+    (half of its values). Units are those of the quantities; concentrations are ln(c + 5). Columns of the
+    weather ahead stay NaN: ``ahead_observed`` and ``ahead_forecast`` tell them.
 
     Raises
     ------
@@ -61,19 +62,32 @@ def situations(panel: AsOfPanel, recipe: Recipe, issues: Times, as_of: datetime 
         return out
     by_key: dict[str, list[int]] = {}
     for position, column in enumerate(recipe.columns):
-        by_key.setdefault(column.key, []).append(position)
-    snapshot = None if as_of is None else to_ns(as_of)
+        if column.day is None:
+            by_key.setdefault(column.key, []).append(position)
     calendar = calendar_values(issues)
     for key, positions in by_key.items():
         columns = [recipe.columns[i] for i in positions]
         if columns[0].group == CALENDAR:
             out[:, positions[0]] = calendar[:, ENTRIES.index(columns[0].quantity)]
             continue
-        cut = _Cut(issues, max(c.end for c in columns), snapshot)
-        series = series_of(panel, key, cut)
-        if series is not None and len(series.times):
+        series = series_before(panel, key, issues, max(c.end for c in columns), as_of)
+        if series is not None:
             out[:, positions] = _summaries(series, columns, issues)
     return out
+
+
+def series_before(
+    panel: AsOfPanel, key: str, issues: Times, hours: int, as_of: datetime | None
+) -> AsOfSeries | None:
+    """Return what issues can ask for of a series, stored or made; None where there is none.
+
+    Parameters
+    ----------
+    hours : greatest age that is asked for [h]
+    as_of : see ``situations``; what the snapshot knew counts as known at the issue
+    """
+    cut = _Cut(issues, hours, None if as_of is None else to_ns(as_of))
+    return series_of(panel, key, cut)
 
 
 class _Cut:
