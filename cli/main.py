@@ -20,6 +20,7 @@ from cli.commands import (
     gaps,
     hindcast,
     history,
+    models,
     pages,
     quality,
     quarantine,
@@ -43,6 +44,7 @@ for group in (cycle, archive, hindcast, status, sources, bulletins, gaps, histor
     group.register(app)
 app.add_typer(warnings.app, name="warnings")
 app.add_typer(audit.app, name="audit")
+app.add_typer(models.app, name="models")
 app.add_typer(exchange.app, name="exchange")
 app.add_typer(quality.app, name="quality")
 app.add_typer(quarantine.app, name="quarantine")

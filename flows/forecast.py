@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pandas as pd
 
 from flows.models import models_for
 from flows.plan import CyclePlan
+from flows.shadow import shadow_tables
+from flows.version import code_version
 from flows.workspace import Workspace, reporter
 from forecasting.exceedance import summarise
 from forecasting.explain import explain
@@ -30,14 +30,6 @@ from pipeline.times import iso
 
 RECENT = timedelta(days=RECENT_DAYS)
 """How far back a forecast of a trained model looks."""
-
-
-def code_version() -> str:
-    """Return the version of the installed program, for provenance."""
-    try:
-        return f"{version('sameair')} (python {platform.python_version()})"
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def forecast_cycle(ws: Workspace, plan: CyclePlan, troubles: Sequence[str] = ()) -> str:
@@ -89,6 +81,8 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
     tell("forecasting 200 joint futures", 1, 1)
     folder = ws.run_folder(plan.world, iso(plan.cycle), run_id)
     products = write_products(folder, made, cities)
+    beside = shadow_tables(ws, panel, cities, plan.cycle, plan.as_of)
+    products |= {name: write_table(rows, folder / f"{name}.parquet") for name, rows in beside.items()}
     model = models.get("pm2p5")
     if model is not None:
         products["reasons"] = write_reasons(explain(panel, model, cities, plan.cycle, plan.as_of), folder)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from flows.model_records import record_hindcast
 from flows.models import Models, train_until
 from flows.workspace import Workspace, reporter
 from forecasting.hindcast import Tables, end_of_day, hindcast, issues_between
@@ -121,6 +122,8 @@ def run_hindcast(ws: Workspace, plan: HindcastPlan, out: Path) -> Hindcast:
     files = {}
     for quantity, rows in tables.items():
         files[FILES[quantity]] = _write_table(rows, out / FILES[quantity])
+    truths = {quantity: truth_of(panel, rows, quantity) for quantity, rows in tables.items()}
+    record_hindcast(ws, plan.world, tables, truths, plan.caveats())
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     files["scores.json"] = write_atomic(out / "scores.json", text.encode())
     return Hindcast(tables, document, files)

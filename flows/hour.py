@@ -1,9 +1,10 @@
-"""One hour of the measured world: ask the sources, write the figures, tell the operator, review flags."""
+"""One hour of the measured world: ask the sources, write figures, tell the operator, review, watch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flows.drift import drift_conditions, models_now, watch_if_due
 from flows.health import coverage_of, health_of
 from flows.ingest import SourceReport, ingest_live
 from flows.issue import channel_of
@@ -37,6 +38,7 @@ def take_hour(ws: Workspace, *, services: bool | None = None, only: Sequence[str
     if ws.settings.live_sources if services is None else services:
         look_after(ws)
         review_if_due(ws, MEASURED, ws.clock())
+        watch_if_due(ws, MEASURED, ws.clock())
     return found
 
 
@@ -54,11 +56,12 @@ def look_after(ws: Workspace) -> int:
     now = ws.clock()
     health = health_of(ws, feeds_of(ws, MEASURED), MEASURED, now)
     coverage = coverage_of(ws, MEASURED, now)
-    write_metrics(ws.settings.data_dir, metrics_text(health, coverage, now))
+    models = models_now(ws, MEASURED, now)
+    write_metrics(ws.settings.data_dir, metrics_text(health, coverage, now, models))
     stations = ws.store.stations(MEASURED)
     own = set(stations[stations["city"] != ""]["station"])
     with ws.ledger.read() as conn:
         verdicts = [v for v in newest_verdicts(conn, MEASURED) if v.station in own]
-    conditions = [*conditions_of(health, coverage), *doubts_of(verdicts)]
+    conditions = [*conditions_of(health, coverage), *doubts_of(verdicts), *drift_conditions(models)]
     report = report_text(health, coverage, now)
     return tell_operator(ws, MEASURED, conditions, channel_of(ws.settings), report, now)

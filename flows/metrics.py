@@ -1,4 +1,4 @@
-"""The health of sources as Prometheus text, written beside the data for a collector to read."""
+"""The health of sources and models as Prometheus text, written beside the data for a collector to read."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
+from flows.drift import ModelHealth
 from flows.health import Coverage, FeedHealth
 from pipeline.files import write_atomic
 
 
-def metrics_text(health: Sequence[FeedHealth], coverage: Sequence[Coverage], now: datetime) -> bytes:
-    """Return gauges of every feed and city in the text format of Prometheus (version 0.0.4).
+def metrics_text(
+    health: Sequence[FeedHealth],
+    coverage: Sequence[Coverage],
+    now: datetime,
+    models: Sequence[ModelHealth] = (),
+) -> bytes:
+    """Return gauges of every feed, city and model in use in the text format of Prometheus (version 0.0.4).
 
     >>> from pipeline.times import parse_instant
     >>> now = parse_instant("2025-01-01T00:00Z")
@@ -24,6 +30,7 @@ def metrics_text(health: Sequence[FeedHealth], coverage: Sequence[Coverage], now
     """
     registry = CollectorRegistry()
     _feeds(registry, health)
+    _models(registry, models, now)
     share = Gauge(
         "sameair_city_coverage_ratio",
         "PM2.5 values of the last 24 h held, by those its stations would give",
@@ -64,6 +71,26 @@ def _feeds(registry: CollectorRegistry, health: Sequence[FeedHealth]) -> None:
         for period, number in feed.quota_left.items():
             left.labels(feed.feed, period).set(number)
         waiting.labels(feed.source).set(feed.quarantined)
+
+
+def _models(registry: CollectorRegistry, models: Sequence[ModelHealth], now: datetime) -> None:
+    names = ("rmse", "crps", "bias", "coverage_80", "skill_persistence")
+    age = Gauge("sameair_model_data_age_days", "Since its data ended", ["quantity"], registry=registry)
+    drift = Gauge("sameair_model_drift_findings", "Found by the watch", ["quantity"], registry=registry)
+    score = Gauge(
+        "sameair_model_score",
+        "Of its forecasts of the last 90 days, D+1 to D+3",
+        ["quantity", "city", "score"],
+        registry=registry,
+    )
+    for model in models:
+        age.labels(model.quantity).set((now - model.data_until).total_seconds() / 86400)
+        if model.checked is not None:
+            drift.labels(model.quantity).set(len(model.findings))
+        for entry in model.scores:
+            for name in names:
+                if entry.get(name) is not None:
+                    score.labels(model.quantity, entry["city"], name).set(entry[name])
 
 
 def write_metrics(folder: Path, text: bytes) -> Path:

@@ -1,4 +1,4 @@
-"""Which model a forecast may use: the newest that learned nothing too late, else one trained now."""
+"""Which model a forecast may use: the champion, else the newest that learned nothing late; or train one."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from functools import partial
 
 from filelock import FileLock, Timeout
 
+from flows.registration import register
 from flows.workspace import Workspace, reporter
 from forecasting.hindcast import without_year
 from forecasting.issue import QUANTITIES
 from forecasting.model import Model
-from forecasting.registry import load_model, save_model
+from forecasting.registry import load_model
 from forecasting.threads import single_threaded
 from forecasting.train import train
 from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities
 from pipeline.errors import NoUsableModel, StorageError
-from pipeline.ledger.models import ModelRow, Purpose, get_model, newest_model, register_model
+from pipeline.ledger.model_roles import model_in_use
+from pipeline.ledger.models import ModelRow, Purpose, get_model, newest_model
 from pipeline.names import is_simulated
 from pipeline.series import load_panel
 from pipeline.times import to_ns, to_utc
@@ -41,10 +43,12 @@ def models_for(
     panel: AsOfPanel | None = None,
     quantities: Sequence[str] = QUANTITIES,
 ) -> Models:
-    """Return, per quantity, the newest operational model that learned only what was known at an instant.
+    """Return, per quantity, the model in use that learned only what was known at an instant.
 
-    Where there is none, one is trained on what had been received by the beginning of that UTC day and
-    registered, so that all cycles of a day share it. None where the past is too short to learn from.
+    That is the champion as it was known then, else the newest without another role (see
+    ``pipeline.ledger.model_roles.model_in_use``). Where there is none, one is trained on what had been
+    received by the beginning of that UTC day and registered, so that all cycles of a day share it. None
+    where the past is too short to learn from.
 
     Parameters
     ----------
@@ -52,9 +56,7 @@ def models_for(
     """
     found: Models = {}
     for quantity in quantities:
-        with ws.ledger.read() as conn:
-            row = newest_model(conn, world=world, quantity=quantity, known_at=known_at)
-        found[quantity] = _loaded(ws, row) if row is not None else None
+        found[quantity] = _in_use(ws, world, quantity, known_at)
         if found[quantity] is None:
             panel = panel or load_panel(ws.store, all_cities().values(), world, as_of=known_at)
             found |= train_until(ws, panel, day_start(known_at), quantities=[quantity])
@@ -121,6 +123,22 @@ def fingerprint(panel: AsOfPanel, known_at: datetime) -> str:
     return digest.hexdigest()
 
 
+def _in_use(ws: Workspace, world: str, quantity: str, known_at: datetime) -> Model | None:
+    """Return the model in use, or the next best where its file cannot be read."""
+    damaged: list[str] = []
+    while True:
+        with ws.ledger.read() as conn:
+            row = model_in_use(
+                conn, world=world, quantity=quantity, known_at=known_at, excluding=tuple(damaged)
+            )
+        if row is None:
+            return None
+        model = load_registered(ws, row)
+        if model is not None:
+            return model
+        damaged.append(row.id)
+
+
 def _existing(
     ws: Workspace, world: str, quantity: str, data_until: datetime, details: dict[str, object]
 ) -> Model | None:
@@ -129,11 +147,11 @@ def _existing(
     with ws.ledger.read() as conn:
         row = newest_model(conn, world=world, quantity=quantity, known_at=data_until)
     same = row is not None and row.data_until == data_until and details.items() <= row.details.items()
-    return _loaded(ws, row) if row is not None and same else None
+    return load_registered(ws, row) if row is not None and same else None
 
 
-def _loaded(ws: Workspace, row: ModelRow) -> Model | None:
-    """Load a registered model; one that cannot be read is named in the log, and the cycle goes on."""
+def load_registered(ws: Workspace, row: ModelRow) -> Model | None:
+    """Return a registered model; None where it cannot be read, which the log says, and the cycle goes on."""
     try:
         return load_model(ws.settings.data_dir / row.path, row.digest)
     except (NoUsableModel, StorageError) as error:
@@ -162,30 +180,18 @@ def _trained(
     except NoUsableModel as error:
         log.warning("no model of %s: %s", quantity, error)
         return None
-    _register(ws, model, purpose, details)
+    _register(ws, model, purpose, details, panel)
     return model
 
 
-def _register(ws: Workspace, model: Model, purpose: Purpose, details: dict[str, object]) -> None:
+def _register(
+    ws: Workspace, model: Model, purpose: Purpose, details: dict[str, object], panel: AsOfPanel
+) -> None:
     """File a model, unless the same one lies there whole."""
     with ws.ledger.read() as conn:
         row = get_model(conn, model.model_id)
-    if row is not None and _loaded(ws, row) is not None:
-        return
-    saved = save_model(model, ws.settings.models_dir)
-    with ws.ledger.write() as conn:
-        register_model(
-            conn,
-            model_id=model.model_id,
-            world=model.world,
-            quantity=model.quantity,
-            data_until=model.data_until,
-            trained_at=ws.clock(),
-            purpose=purpose,
-            path=str(saved.path.relative_to(ws.settings.data_dir)),
-            digest=saved.digest,
-            details=details,
-        )
+    if row is None or load_registered(ws, row) is None:
+        register(ws, model, purpose, details, panel)
 
 
 @contextmanager

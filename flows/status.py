@@ -9,6 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from flows.drift import models_now
+from flows.model_views import model_rows
+from flows.promotion import decided_at
 from flows.workspace import Workspace
 from pipeline.ledger.models import list_models
 from pipeline.ledger.runs import list_runs
@@ -26,6 +29,7 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
         models = list_models(conn, world, limit=8)
         versions = list_versions(conn, world, limit=12)
     worlds = [world] if world else ws.store.worlds()
+    roles = {m["id"]: m for m in model_rows(ws, world, limit=8)}
     return {
         "observations": [
             {"world": name, **{str(k): _written(v) for k, v in row.items()}}
@@ -33,7 +37,18 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
             for row in ws.store.summary(name).to_dict("records")
         ],
         "profiles": [row for name in worlds for row in _profiles(ws, name)],
-        "models": [{"id": m.id, "world": m.world, "data until": iso(m.data_until)} for m in models],
+        "models": [
+            {
+                "id": m.id,
+                "world": m.world,
+                "data until": iso(m.data_until),
+                "role": roles[m.id]["role"],
+                "in use": roles[m.id]["in use"],
+            }
+            for m in models
+            if m.id in roles
+        ],
+        "drift": [h.row() for name in worlds for h in models_now(ws, name, decided_at(ws, name))],
         "runs": [
             {
                 "cycle": iso(r.cycle),

@@ -8,21 +8,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from forecasting.day_losses import (
-    BLOCK_DAYS,
-    DAY_KEYS,
-    Floats,
-    block_weights,
-    brier_of,
-    crps_of,
-    sums_by_day,
-)
+from forecasting.day_losses import DAY_KEYS, Floats, brier_of, crps_of, sums_by_day
 from forecasting.promotion_gate import Comparison, Gain, gate
+from forecasting.verification.intervals import BLOCK_DAYS, block_counts, interval
 
 FEWEST_EVENTS: Final = 5
 """With fewer days above (or below) a threshold its scores are undefined here."""
 
-LEVEL: Final = 0.9
 CUTS: Final = np.linspace(0.0, 1.0, 101)
 """Probabilities at which a yes/no forecast may say yes, for the comparison at equal false alarms."""
 
@@ -80,7 +72,9 @@ def compare(
         count[city] = len(own)
         days[city] = int(own["valid_end"].nunique()) if len(own) else 0
         if days[city] >= 2 * BLOCK_DAYS:
-            gains += _gains_of(city, own, tuple(levels), probability, block_weights(days[city], rng, draws))
+            gains += _gains_of(
+                city, own, tuple(levels), probability, block_counts(days[city], rng, draws=draws)
+            )
     promote, reasons = gate(gains, days)
     span = (pairs["issue_time"].min(), pairs["issue_time"].max()) if len(pairs) else ("", "")
     return Comparison(count, days, str(span[0]), str(span[1]), gains, promote, reasons)
@@ -92,12 +86,9 @@ def _gains_of(
     """Return every gain of one city."""
     a, b, c = (_side(own, suffix) for suffix in ("_a", "_b", "_c"))
     count = np.ones(len(own))
-    every = np.ones((1, weights.shape[1]))
 
     def gain(measure: str, columns: list[Floats], scores: Callable[[Floats], tuple[Floats, Floats]]) -> Gain:
-        sums = sums_by_day(own, columns)
-        whole, drawn = scores(every @ sums), scores(weights @ sums)
-        return _gain(city, measure, whole, drawn)
+        return _gain(city, measure, scores(weights @ sums_by_day(own, columns)))
 
     squared = [(s["mean"] - s["observed"]).to_numpy(float) ** 2 for s in (a, b)]
     found = [
@@ -136,15 +127,15 @@ def _skills(sums: Floats) -> tuple[Floats, Floats]:
     return found[:, 0], found[:, 1]
 
 
-def _gain(city: str, measure: str, whole: tuple[Floats, Floats], drawn: tuple[Floats, Floats]) -> Gain:
-    difference = drawn[1] - drawn[0]
-    difference = difference[np.isfinite(difference)]
-    old, new = float(whole[0][0]), float(whole[1][0])
-    if not np.isfinite(new - old) or len(difference) < len(drawn[0]) / 2:
+def _gain(city: str, measure: str, scores: tuple[Floats, Floats]) -> Gain:
+    """Return the gain from both models' scores, of the sample itself first and then of its resamples."""
+    difference = scores[1] - scores[0]
+    low, high = (float(bound) for bound in interval(difference[1:]))
+    if not np.isfinite([difference[0], low, high]).all():
         return _no_gain(city, measure, "undefined in the sample or in most of its resamples")
-    low, high = np.quantile(difference, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     sign = -1.0 if measure in ("rmse", "crps") else 1.0
-    return Gain(city, measure, sign * old, sign * new, new - old, float(low), float(high))
+    old, new = (sign * float(side[0]) for side in scores)
+    return Gain(city, measure, old, new, float(difference[0]), low, high)
 
 
 def _no_gain(city: str, measure: str, why: str) -> Gain:
@@ -175,10 +166,8 @@ def _detection_gain(
         said = (side[f"p_gt_{threshold}"].to_numpy(float)[:, None] >= CUTS).astype(float)
         hits, false_alarms = said * event[:, None], said * (1 - event[:, None])
         sums += [sums_by_day(own, list(part.T)) for part in (hits, false_alarms)]
-    every = np.ones((1, weights.shape[1]))
     at = int(np.searchsorted(CUTS, probability - 1e-9))
-    whole, drawn = (_detections([w @ s for s in sums], at) for w in (every, weights))
-    return _gain(city, f"pod_{threshold}", whole, drawn)
+    return _gain(city, f"pod_{threshold}", _detections([weights @ s for s in sums], at))
 
 
 def _detections(sums: list[Floats], at: int) -> tuple[Floats, Floats]:

@@ -8,27 +8,40 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol
 
 from forecasting.model import Model
 from pipeline.errors import NoUsableModel, StorageError
 from pipeline.files import write_atomic
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Number of the format of model files; raise it whenever a model's class or its meaning changes."""
 
 HEADER = re.compile(rb"sameair model (\d+)\n")
 
 
-@runtime_checkable
 class Trained(Protocol):
     """What the registry, cards and comparisons need to know of a trained model, whatever it is inside."""
 
-    model_id: str
-    world: str
-    quantity: str
-    data_until: datetime
-    leave_out_years: tuple[int, ...]
+    @property
+    def model_id(self) -> str:
+        """Return its name, which holds a digest of what it learned."""
+
+    @property
+    def world(self) -> str:
+        """Return the world whose values it learned from."""
+
+    @property
+    def quantity(self) -> str:
+        """Return what it forecasts."""
+
+    @property
+    def data_until(self) -> datetime:
+        """Return until when what it learned from had been received."""
+
+    @property
+    def leave_out_years(self) -> tuple[int, ...]:
+        """Return the years that it did not learn from."""
 
     def facts(self) -> dict[str, Any]:
         """Return what it was made of, as plain JSON.

@@ -34,6 +34,7 @@ def sources(
 
     Exit code 3 says that a feed is late, stopped or down.
     """
+    from flows.drift import models_now
     from flows.health import coverage_of, health_of, now_of, worst_first
     from flows.live import feeds_of
     from flows.metrics import metrics_text
@@ -46,7 +47,7 @@ def sources(
     health = worst_first(health_of(ws, feeds_of(ws, name), name, now))
     coverage = coverage_of(ws, name, now)
     if metrics:
-        typer.echo(metrics_text(health, coverage, now), nl=False)
+        typer.echo(metrics_text(health, coverage, now, models_now(ws, name, now)), nl=False)
     elif as_json:
         print_json({"feeds": [h.row(now) for h in health], "coverage": [c.row() for c in coverage]})
     else:

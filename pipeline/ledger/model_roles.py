@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -94,20 +94,31 @@ def roles_at(
 
 
 def model_in_use(
-    conn: Connection, *, world: str, quantity: str, known_at: datetime, variant: str = STANDARD
+    conn: Connection,
+    *,
+    world: str,
+    quantity: str,
+    known_at: datetime,
+    variant: str = STANDARD,
+    excluding: Collection[str] = (),
 ) -> ModelRow | None:
     """Return the model that a forecast made with the knowledge of an instant uses, or None.
 
     The champion as it was known at that instant; before there was one, the operational model with the newest
     data that has no other role. A model that learned from anything received later is never taken.
+
+    Parameters
+    ----------
+    excluding : ids that are not taken, such as that of a model whose file is damaged
     """
     roles = roles_at(conn, world=world, quantity=quantity, at=known_at, variant=variant)
-    for name in (i for i, r in roles.items() if r == CHAMPION):
+    for name in (i for i, r in roles.items() if r == CHAMPION and i not in excluding):
         row = get_model(conn, name)
         if row is not None and row.data_until <= known_at:
             return row
+    spoken_for = [*(i for i, r in roles.items() if r != CHAMPION), *excluding]
     return newest_model(
-        conn, world=world, quantity=quantity, known_at=known_at, excluding=list(roles), variant=variant
+        conn, world=world, quantity=quantity, known_at=known_at, excluding=spoken_for, variant=variant
     )
 
 

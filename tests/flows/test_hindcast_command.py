@@ -205,7 +205,7 @@ def test_two_processes_that_want_the_same_model_train_it_once(ws):
     with ThreadPoolExecutor(2) as pool:
         names = list(pool.map(run, range(2)))
     assert names[0] == names[1]
-    assert len(list((ws.settings.models_dir / "measured").glob(f"{names[0]}*"))) == 1
+    assert len(list((ws.settings.models_dir / "measured").glob(f"{names[0]}*.model"))) == 1
     known_at = datetime(2019, 4, 20, 8, tzinfo=UTC)
     assert models_for(ws, "measured", known_at, quantities=["pm2p5"])["pm2p5"].model_id == names[0]
     assert day_start(known_at) == datetime(2019, 4, 20, tzinfo=UTC)
