@@ -67,14 +67,39 @@ def calibration_rows(group: Group, options: Options) -> tuple[Rows, Rows, Rows]:
     return calibration, bins, value
 
 
-def economic_value(probability: Floats, event: Events) -> Floats:
+def acting_rates(probability: Floats, event: Events) -> tuple[Floats, Floats]:
+    """Return POD and probability of false detection of users who act from each of COST_LOSS on.
+
+    Parameters
+    ----------
+    probability, event : (row, threshold)
+
+    Returns
+    -------
+    two arrays (threshold, cost/loss), which are also the points of the ROC curve; NaN where undefined
+
+    Examples
+    --------
+    >>> pod, pofd = acting_rates(np.array([[0.5], [0.2]]), np.array([[True], [False]]))
+    >>> pod[0, [9, 10]].tolist(), pofd[0, [3, 4]].tolist()
+    ([1.0, 0.0], [1.0, 0.0])
+    """
+    acts = probability[:, :, None] >= np.array(COST_LOSS)
+    events = event.sum(axis=0).astype(np.float64)[:, None]
+    pod = ratio((acts & event[:, :, None]).sum(axis=0).astype(np.float64), events)
+    pofd = ratio((acts & ~event[:, :, None]).sum(axis=0).astype(np.float64), len(event) - events)
+    return pod, pofd
+
+
+def economic_value(pod: Floats, pofd: Floats, base_rate: Floats) -> Floats:
     """Return the relative economic value for users who act when the probability reaches their cost/loss.
 
     1 is a perfect forecast, 0 no better than always or never acting, whichever is cheaper on average.
 
     Parameters
     ----------
-    probability, event : (row, threshold)
+    pod, pofd : (threshold, cost/loss) of :func:`acting_rates`
+    base_rate : (threshold,) frequency of the event
 
     Returns
     -------
@@ -86,15 +111,11 @@ def economic_value(probability: Floats, event: Events) -> Floats:
 
     Examples
     --------
-    >>> event = np.array([[True], [False], [False], [False]])
-    >>> economic_value(event.astype(float), event).round(9).tolist() == [[1.0] * 19]
+    >>> perfect = economic_value(np.ones((1, 19)), np.zeros((1, 19)), np.array([0.25]))
+    >>> perfect.round(9).tolist() == [[1.0] * 19]
     True
     """
-    acts = probability[:, :, None] >= np.array(COST_LOSS)
-    events = event.sum(axis=0).astype(np.float64)[:, None]
-    pod = ratio((acts & event[:, :, None]).sum(axis=0).astype(np.float64), events)
-    pofd = ratio((acts & ~event[:, :, None]).sum(axis=0).astype(np.float64), len(event) - events)
-    base = xr.DataArray(ratio(events[:, 0], np.full(len(events), float(len(event)))), dims="threshold")
+    base = xr.DataArray(base_rate, dims="threshold")
     rates = [xr.DataArray(v, dims=("threshold", "acting")) for v in (pod, pofd)]
     with np.errstate(divide="ignore", invalid="ignore"):
         found = relative_economic_value_from_rates(rates[0], rates[1], base, list(COST_LOSS))
@@ -122,9 +143,11 @@ def _calibration(p: Floats, event: Events, simulated: Floats) -> tuple[dict[str,
 def _value_rows(key: Mapping[str, str], p: Floats, event: Events, thresholds: list[int]) -> Rows:
     if not thresholds:
         return []
-    found = economic_value(p, event)
+    pod, pofd = acting_rates(p, event)
+    value = economic_value(pod, pofd, event.mean(axis=0))
+    columns = {"pod": pod, "pofd": pofd, "value": value}
     return [
-        {**key, "threshold": threshold, "cost_loss": cost, "value": found[i, j].item()}
+        {**key, "threshold": threshold, "cost_loss": cost, **{k: v[i, j].item() for k, v in columns.items()}}
         for i, threshold in enumerate(thresholds)
         for j, cost in enumerate(COST_LOSS)
     ]
