@@ -23,9 +23,10 @@ _MONTH_AND_DAY: Final = (
 LUNAR_NEW_YEAR: Final = tuple(
     date(year, both // 100, both % 100) for year, both in enumerate(_MONTH_AND_DAY, FIRST_YEAR)
 )
-"""New year of the Chinese calendar: the day in UTC+8 of the new moon between 21 January and 20 February
-(Aslaksen, The Mathematics of the Chinese Calendar, 2010; a test computes the moons after Meeus). Korea's,
-in UTC+9, is a day later in 2027 and 2028. In years beyond the table no holiday is told."""
+"""New year of the Chinese calendar. It begins on the day (UTC+8) of the new moon whose month holds the sun's
+passage of 330 degrees of longitude (H. Aslaksen, The Mathematics of the Chinese Calendar, 2010); in these
+years that is the first new moon from 21 January on, which a test computes after Meeus. Korea's, in UTC+9, is
+a day later in 2027 and 2028. In years beyond the table no holiday is told."""
 
 NATIONAL_DAY: Final = (10, 1)
 HOLIDAY_REACH: Final = 15

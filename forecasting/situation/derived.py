@@ -48,15 +48,14 @@ def components(speed: AsOfSeries, direction: AsOfSeries) -> tuple[AsOfSeries, As
 def joined(first: AsOfSeries, second: AsOfSeries, join: Join) -> AsOfSeries:
     """Return the series that ``join`` makes of two, at every instant of what was known of both then.
 
-    Where one is not known ``join`` is given NaN.
+    Where one is not known ``join`` is given NaN. The interval is the longer of the two.
     """
+    hours = max(first.interval_hours, second.interval_hours)
     same = len(first.times) == len(second.times) and bool(
         (first.times == second.times).all() and (first.received == second.received).all()
     )
     if same:
-        return AsOfSeries(
-            first.times, first.received, join(first.values, second.values), first.interval_hours
-        )
+        return AsOfSeries(first.times, first.received, join(first.values, second.values), hours)
     times = np.concatenate([first.times, second.times])
     received = np.concatenate([first.received, second.received])
     order = np.lexsort((received, times))
@@ -65,7 +64,7 @@ def joined(first: AsOfSeries, second: AsOfSeries, join: Join) -> AsOfSeries:
     b = _in_force(second, times, np.where(order >= len(first.times), order - len(first.times), -1))
     last = np.ones(len(times), np.bool_)
     last[:-1] = (times[1:] != times[:-1]) | (received[1:] != received[:-1])
-    return AsOfSeries(times[last], received[last], join(a[last], b[last]), first.interval_hours)
+    return AsOfSeries(times[last], received[last], join(a[last], b[last]), hours)
 
 
 def _in_force(series: AsOfSeries, times: npt.NDArray[np.datetime64], row: npt.NDArray[np.int64]) -> Floats:
