@@ -27,6 +27,7 @@ from cli.commands import (
     sources,
     status,
     upkeep,
+    verify,
     warnings,
 )
 
@@ -40,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (cycle, archive, hindcast, status, sources, bulletins, gaps, history, pages):
+for group in (cycle, archive, hindcast, verify, status, sources, bulletins, gaps, history, pages):
     group.register(app)
 app.add_typer(warnings.app, name="warnings")
 app.add_typer(audit.app, name="audit")

@@ -180,7 +180,7 @@ def as_text(value: Any) -> str:
             return "–"
         if value.is_integer() and abs(value) >= 1:
             return f"{value:.0f}"
-        return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+        return f"{value:.1f}" if abs(value) >= 10 else f"{round(value, 2) + 0.0:.2f}"
     return "–" if value is None else str(value)
 
 
