@@ -1,71 +1,43 @@
-"""The calibration of one model: spread and shape of its held-out errors, and the forecasts made of them."""
+"""The fit of a calibration: spread and shape of held-out errors once their level is followed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import numpy as np
 
-from forecasting.calibration.adaptive import Adjustment, Past, Times, adapt
+from forecasting.calibration.adaptive import Past, recent_level
 from forecasting.calibration.groups import Floats, Groups
-from forecasting.calibration.quantiles import Distribution, Shape, fit_shape
+from forecasting.calibration.quantiles import Shape, fit_shape
 from forecasting.calibration.spread import Spread, fit_spread
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """What turns a forecast's centre into a distribution.
+def fit_calibration(past: Past, centre: Floats, covariates: Floats, groups: Groups) -> tuple[Spread, Shape]:
+    """Fit the spread and the shape of a model's errors.
+
+    The level of errors moves from year to year, and a forecast follows it (``adapt``). So what is fitted is
+    what the level known at each issue leaves.
 
     Parameters
     ----------
-    spread : scale of the errors from covariates
-    shape : of the standardised errors
-    """
-
-    spread: Spread
-    shape: Shape
-
-    def past(self, issues: Times, errors: Floats, centre: Floats, covariates: Floats, known: Times) -> Past:
-        """Return earlier errors as ``adapt`` needs them.
-
-        Parameters
-        ----------
-        issues : (issue,) ascending
-        errors : (issue, output) truth minus forecast, NaN where unknown
-        centre, covariates : as in ``fit_spread``
-        known : (issue, output) when the truth was received [UTC]
-        """
-        return Past(issues, errors / self.spread.scale(centre, covariates), known)
-
-    def adjustment(self, past: Past, at: Times) -> Adjustment:
-        """Return what the errors known at each instant teach, (forecast, output)."""
-        return adapt(past, self.shape.groups, self.shape.half_width, at)
-
-    def distribution(self, centre: Floats, covariates: Floats, adjustment: Adjustment) -> Distribution:
-        """Return the forecast distributions (forecast, output)."""
-        return Distribution(self.shape, centre, self.spread.scale(centre, covariates), adjustment)
-
-
-def fit_calibration(errors: Floats, centre: Floats, covariates: Floats, groups: Groups) -> Calibration:
-    """Fit spread and shape on held-out errors.
-
-    Parameters
-    ----------
-    errors : (issue, output) truth minus held-out forecast, NaN where unknown
+    past : held-out errors on the scale of the forecast, not standardised, and when they were known
     centre : (issue, output) held-out forecast
     covariates : (issue, covariate) or (issue, output, covariate) known at the issue
     groups : whose errors are pooled
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from forecasting.calibration.adaptive import unadjusted
     >>> from forecasting.calibration.groups import groups_of
-    >>> rng, none, zero = np.random.default_rng(0), np.zeros((5000, 0)), np.zeros((5000, 1))
-    >>> fitted = fit_calibration(rng.normal(0, 0.3, (5000, 1)), zero, none, groups_of(["seoul"], [1]))
-    >>> forecast = fitted.distribution(zero[:1], none[:1], unadjusted(1, 1))
-    >>> np.round(forecast.quantiles(np.array([0.1, 0.9])), 1).tolist()
-    [[[-0.4, 0.4]]]
-    >>> np.round(forecast.probability(np.array([0.0])), 1).tolist()
-    [[[0.5]]]
+    >>> issues = np.arange("2001-01-01", "2015-01-01", dtype="M8[D]").astype("M8[ns]")
+    >>> errors = np.random.default_rng(0).normal(0, 0.3, (len(issues), 1))
+    >>> past = Past(issues, errors, (issues + np.timedelta64(2, "D"))[:, None])
+    >>> none, zero = np.zeros((len(issues), 0)), np.zeros(errors.shape)
+    >>> spread, shape = fit_calibration(past, zero, none, groups_of(["seoul"], [1]))
+    >>> round(float(spread.scale(zero[:1], none[:1])[0, 0]), 1), round(float(shape.half_width[0]), 1)
+    (0.3, 1.3)
     """
-    spread = fit_spread(errors, centre, covariates, groups)
-    return Calibration(spread, fit_shape(errors / spread.scale(centre, covariates), groups))
+    known = np.isfinite(past.z).sum(axis=0)
+    usual = np.sqrt(np.nansum(np.square(past.z), axis=0) / np.maximum(known, 1))
+    usual[usual <= 0] = 1.0
+    level = recent_level(Past(past.issues, past.z / usual, past.known), groups, past.issues)
+    left = past.z - level[:, groups.group] * usual
+    spread = fit_spread(left, centre, covariates, groups)
+    return spread, fit_shape(left / spread.scale(centre, covariates), groups)

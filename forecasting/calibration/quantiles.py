@@ -13,7 +13,7 @@ from forecasting.calibration.groups import Floats, Groups
 NODES = np.linspace(-2.6, 2.6, 27)
 """Standard normal scores at which a shape is tabulated; straight lines between and beyond them."""
 
-SHAPE_PRIOR = 250.0
+SHAPE_PRIOR = 2000.0
 """Issues' worth of belief that a group has the shape of its family, and a family that of everything."""
 
 STEEPEST, FLATTEST = 2.5, 0.25

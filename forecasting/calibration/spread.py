@@ -8,7 +8,7 @@ import numpy as np
 
 from forecasting.calibration.groups import Floats, Groups
 
-PENALTY = 60.0
+PENALTY = 200.0
 """Issues' worth of belief that a covariate says nothing about the spread."""
 
 OUTPUT_PRIOR = 100.0
