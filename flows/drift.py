@@ -89,9 +89,8 @@ def drift_of(ws: Workspace, row: ModelRow, now: datetime) -> dict[str, Any]:
     """Return in which way a model is no longer what was validated: scores, findings, what was not judged."""
     since = now - WINDOW
     limits = judged_thresholds(ws, row.quantity)
-    days = judged_days(
-        ws, row.world, row.quantity, stored_days(ws, row.world, row.quantity, [row], since=since, until=now)
-    )
+    rows = stored_days(ws, row.world, row.quantity, [row], since=since, until=now)
+    days = judged_days(ws, row.world, row.quantity, rows, as_of=now)
     recent = day_scores(days, row.id, limits)
     with ws.ledger.read() as conn:
         tables = score_tables(read_reports(conn, row.id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ from filelock import FileLock
 from flows.workspace import Workspace
 from forecasting.day_losses import DAY_KEYS, day_rows
 from forecasting.issue import OPERATIONAL
+from forecasting.predictions import COLUMNS
 from forecasting.verify import as_of_everything, observed_truth
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
@@ -82,7 +83,7 @@ def stored_days(
     parts += [_given(path) for path in files]
     parts += _of_runs(ws, world, quantity, since, until)
     if not parts:
-        return pd.DataFrame(columns=[*KEYS, "target"])
+        return pd.DataFrame(columns=list(COLUMNS))
     found = _newest(parts)
     honest = found["model"].isin(["persistence", CLIMATE])
     for row in rows:
@@ -96,19 +97,19 @@ def stored_days(
     return found[honest].reset_index(drop=True)
 
 
-def judged_days(ws: Workspace, world: str, quantity: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return day rows beside what was measured of them, as known now."""
+def judged_days(
+    ws: Workspace, world: str, quantity: str, rows: pd.DataFrame, *, as_of: datetime | None = None
+) -> pd.DataFrame:
+    """Return day rows beside what was measured of them, as known at an instant; default: all there is."""
     if rows.empty:
         return rows.assign(observed=[])
     cities = list(all_cities().values())
     start = pd.Timestamp(rows["valid_start"].min()).to_pydatetime()
     end = pd.Timestamp(rows["valid_end"].max()).to_pydatetime()
-    panel = load_panel(
-        ws.store, cities, world, start=start - pd.Timedelta(days=3), end=end + pd.Timedelta(days=1)
-    )
-    truth = observed_truth(
-        panel, cities, start=start, end=end, as_of=as_of_everything(panel), quantity=quantity
-    )
+    span = {"start": start - timedelta(days=3), "end": end + timedelta(days=1)}
+    panel = load_panel(ws.store, cities, world, as_of=as_of, **span)
+    known = as_of or as_of_everything(panel)
+    truth = observed_truth(panel, cities, start=start, end=end, as_of=known, quantity=quantity)
     return day_rows(rows, truth)
 
 
