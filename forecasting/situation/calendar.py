@@ -38,11 +38,9 @@ HEATING: Final = ((11, 15), (3, 15))
 CALENDAR_ZONE: Final = np.timedelta64(8, "h")
 """East of Greenwich; dates of the calendar are those of Beijing."""
 
+HARMONICS: Final = ("annual_sine", "annual_cosine", "half_annual_sine", "half_annual_cosine")
 ENTRIES: Final = (
-    "annual_sine",
-    "annual_cosine",
-    "half_annual_sine",
-    "half_annual_cosine",
+    *HARMONICS,
     "lunar_new_year_near",
     "lunar_new_year_side",
     "national_day_near",

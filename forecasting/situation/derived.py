@@ -118,6 +118,20 @@ def makeable(key: str, keys: AsOfPanel) -> bool:
     return made is not None and all(f"{city}.{part}.{role}" in keys for part in made[:2])
 
 
+def sources_of(key: str, panel: AsOfPanel) -> tuple[str, ...]:
+    """Return the stored series behind a key: itself, or the two of which it is made.
+
+    >>> sources_of("a.eastward_wind.weather", AsOfPanel({}, "measured"))
+    ('a.wind_speed.weather', 'a.wind_from_direction.weather')
+    >>> sources_of("a.pm2p5.reference", AsOfPanel({}, "measured"))
+    ('a.pm2p5.reference',)
+    """
+    city, quantity, role = key.split(".", 2)
+    if key in panel or quantity not in MADE_OF or quantity == SPEED:
+        return (key,)
+    return tuple(f"{city}.{part}.{role}" for part in MADE_OF[quantity][:2])
+
+
 def series_of(
     panel: AsOfPanel, key: str, cut: Callable[[AsOfSeries], AsOfSeries] = lambda series: series
 ) -> AsOfSeries | None:
