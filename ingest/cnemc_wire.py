@@ -37,7 +37,7 @@ CODE = re.compile(r"\w{1,20}", re.ASCII)
 AHEAD: Final = timedelta(minutes=10)
 """How far a clock may be off before a time counts as lying in the future."""
 MOST_NAMED: Final = 20
-LIMITS: Final = Limits(per_minute=60, per_hour=600, zone="Asia/Shanghai")
+LIMITS: Final = Limits(per_minute=120, per_hour=600, zone="Asia/Shanghai")
 """The service states no limit; these are ours, far above an hour's need and enough for a backfill."""
 Item = Mapping[str, Any]
 
