@@ -75,11 +75,6 @@ class Recipe:
         """Return the groups in the order of their first columns."""
         return tuple(dict.fromkeys(c.group for c in self.columns))
 
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Return the keys of the series, each once, without the calendar's."""
-        return tuple(dict.fromkeys(c.key for c in self.columns if c.group != CALENDAR))
-
     def members(self, group: str) -> tuple[int, ...]:
         """Return the positions of the columns of a group."""
         return tuple(i for i, c in enumerate(self.columns) if c.group == group)
