@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from forecasting.inputs import POLAR, WIND
+from forecasting.situation.derived import sources_of
 from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.times import to_ns
 
@@ -77,7 +77,7 @@ def input_findings(panel: AsOfPanel, reference: pd.DataFrame, now: datetime) -> 
 
     Returns
     -------
-    findings: subject, psi, rank, known, text; for inputs whose past is long enough to judge
+    findings: subject, psi, rank, known, text, those of PM first; for inputs whose past is long enough
     """
     found = []
     end = to_ns(now)
@@ -95,7 +95,7 @@ def input_findings(panel: AsOfPanel, reference: pd.DataFrame, now: datetime) -> 
         text = _complaint(said, usual)
         if text:
             found.append({"subject": f"input {key}", **said, "text": f"{key}: {text}"})
-    return found
+    return sorted(found, key=lambda f: (".pm" not in f["subject"], f["subject"]))
 
 
 def _stored(panel: AsOfPanel, keys: Iterable[str]) -> list[str]:
@@ -103,8 +103,7 @@ def _stored(panel: AsOfPanel, keys: Iterable[str]) -> list[str]:
     wanted = set()
     for place, quantity, role in (p for p in (key.split(".") for key in keys) if len(p) == 3):
         key = f"{place}.{quantity}.{role}"
-        names = POLAR if quantity in WIND and key not in panel else (quantity,)
-        wanted |= {f"{place}.{name}.{role}" for name in names}
+        wanted |= set(sources_of(key, panel))
     return sorted(wanted & set(panel))
 
 

@@ -10,10 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from forecasting.baselines import Baseline
-from forecasting.features import RECENT_DAYS
 from forecasting.model import Model
 from forecasting.predictions import prediction_rows
-from forecasting.samples import BASELINES, baseline_samples, forecast_samples
+from forecasting.samples import BASELINES, RECENT_DAYS, baseline_samples, forecast_samples
 from forecasting.targets import History, read_history, targets_of
 from forecasting.threads import single_threaded
 from pipeline.asof import AsOfPanel

@@ -1,92 +1,115 @@
-"""The model: a linear part, pooled gradient boosting with the lead as a feature, and a boosted spread."""
+"""The model: for each hour of the day one regression over situations, its spread, shape and ties."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import HistGradientBoostingRegressor
 
-from forecasting.calibrate import Residuals
-from forecasting.features import ROW, FeatureTable, Layout
-from forecasting.linear import LEAD_COLUMN, Linear
-from forecasting.targets import Floats, History, to_level
-from forecasting.threads import single_threaded
+from forecasting.calibration.adaptive import Past
+from forecasting.calibration.calibrator import fit_calibration
+from forecasting.calibration.groups import Groups
+from forecasting.calibration.quantiles import Shape
+from forecasting.calibration.spread import Spread
+from forecasting.kernel.hour import HourModel
+from forecasting.outputs import Ints, Outputs
+from forecasting.situation.columns import Recipe
+from forecasting.targets import Floats, History, Target
+from forecasting.ties import Ties
 
-LEVEL_COLUMN = ROW.index("seasonal level")
-SMALLEST_SCALE = 0.02
-SPREAD_GROUPS = ("time", "own", "own newest", "other city")
+MISSING_BELOW = 0.5
+"""A group of inputs of which less is known is missing; the model solved without it is then used."""
 
+WILDEST = 5.0
+"""Standardised errors count no further than this: a single broken value must not move the level."""
 
-@dataclass(frozen=True)
-class ErrorBank:
-    """Past held-out forecast errors as joint trajectories: the memory of how errors hang together.
-
-    Parameters
-    ----------
-    issue_times : (issue,) [UTC]
-    first_period : period [h] of the first column
-    errors : (issue, target, period) standardised errors, gaps filled
-    """
-
-    issue_times: npt.NDArray[np.datetime64]
-    first_period: int
-    errors: npt.NDArray[np.float16]
+FEWEST_TRUTHS = 200
+"""Outputs with fewer known truths are not forecast by the model."""
 
 
 @dataclass(frozen=True)
-class Member:
-    """What was learned with one part of the past held out.
+class Calibrated:
+    """One hour's regression, and what its held-out errors say of its spread.
 
     Parameters
     ----------
-    linear : expected anomaly of ln(c + 5)
-    boost : what the linear part misses, from the features and its answer; taken with ``share``
-    spread : logarithm of the expected size of the error, from SPREAD_GROUPS and the centre
-    share : weight of ``boost``, the best one on held-out errors, in [0, 1]
+    fitted : the regression
+    spread : scale of its errors
+    shape : distribution of its standardised errors
     """
 
-    linear: Linear
-    boost: HistGradientBoostingRegressor
-    spread: HistGradientBoostingRegressor
-    share: float
+    fitted: HourModel
+    spread: Spread
+    shape: Shape
 
-    def predict(self, table: FeatureTable, columns: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """Return the expected anomaly and the logarithm of the spread of every row."""
-        first = self.linear.predict(table.values, table.target)
-        centre = first
-        if self.share:
-            more = self.boost.predict(np.column_stack([table.values, first.astype(np.float32)]))
-            centre = first + self.share * more
-        inputs = np.column_stack([table.values[:, columns], centre.astype(np.float32)])
-        return centre, self.spread.predict(inputs)
+    def predict(self, values: npt.NDArray[np.float32]) -> tuple[Floats, Floats]:
+        """Return centre and scale (issue, output) of ln(c + 5) for raw situations (issue, column)."""
+        centre = self.fitted.predict(values)
+        return centre, self.spread.scale(centre, covariates(self.fitted.covariates, values))
+
+
+def covariates(positions: Ints, values: npt.NDArray[np.float32]) -> Floats:
+    """Return what the spread depends on beside the centre, (issue, covariate), from raw situations."""
+    return values[:, positions].astype(np.float64)
+
+
+def calibrate(
+    fitted: HourModel, known: Floats, received: npt.NDArray[np.datetime64], groups: Groups
+) -> Calibrated:
+    """Fit spread and shape to held-out errors.
+
+    Parameters
+    ----------
+    known : (row, covariate) of the training issues, see ``covariates``
+    received : (row, output) when the truths were known
+    groups : whose errors are pooled
+    """
+    past = Past(fitted.issues, fitted.errors.astype(np.float64), received)
+    spread, shape = fit_calibration(past, fitted.held_out(), known, groups)
+    return Calibrated(fitted, spread, shape)
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """What the model says about the rows of a feature table, on the modelling scale.
+class Hour:
+    """All that is known of one hour of the day.
 
     Parameters
     ----------
-    centre, scale : (row,) centre and spread of ln(c + 5)
-    lead : (row,) hours since the newest observation
+    best : fitted on all inputs
+    known : (row, covariate) of the training issues, with which variants without some inputs are calibrated
+    past : standardised held-out errors of the training issues, and when they were known
+    ties : order of errors
+    usable : (output,) whether enough truths were known
     """
 
-    centre: Floats
-    scale: Floats
-    lead: Floats
+    best: Calibrated
+    known: Floats
+    past: Past
+    ties: Ties
+    usable: npt.NDArray[np.bool_]
+
+    @property
+    def outputs(self) -> Outputs:
+        """Return what is forecast."""
+        return self.best.fitted.outputs
 
 
 @dataclass(frozen=True)
 class Model:
     """Everything that was learned, from values received by ``data_until`` only.
 
-    Every member was blind to one part of the past; errors are those that each made in the part it had not
-    seen, and quantiles are tabulated from them, so they cannot cross. The forecast's centre and spread are
-    the means of the members'.
+    Parameters
+    ----------
+    weather : ``observed``, or ``ahead`` for a variant that also reads the weather of the days forecast
+    recipe : what a situation is made of
+    hours : by hour of the day [UTC]
+    history : the past of the targets, for baselines
+    seen : share of training issues that knew each column, (column,)
+    ordinary : mean of every column in training, NaN where it was never known, (column,)
     """
 
     model_id: str
@@ -94,42 +117,25 @@ class Model:
     quantity: str
     data_until: datetime
     leave_out_years: tuple[int, ...]
-    layout: Layout
-    members: tuple[Member, ...]
-    residuals: Residuals
-    bank: ErrorBank
+    weather: str
+    recipe: Recipe
+    targets: tuple[Target, ...]
+    hours: Mapping[int, Hour]
     history: History
-    typical: npt.NDArray[np.float32]
-    """(column,) median of every feature in training, for explanations."""
+    seen: npt.NDArray[np.float32]
+    ordinary: npt.NDArray[np.float32]
+    scores: tuple[dict[str, Any], ...] = ()
 
-    def predict(self, table: FeatureTable) -> Prediction:
-        """Return centre and spread for every row of a feature table."""
-        return ensemble_predict(self.members, self.layout, table)
-
-    def marginals(self, table: FeatureTable, levels: Floats) -> Floats:
-        """Return concentrations [ug m-3] (row, level), rising along the level."""
-        said = self.predict(table)
-        z = np.empty((len(said.centre), len(levels)))
-        for i in np.unique(table.target):
-            rows = table.target == i
-            z[rows] = self.residuals.quantiles(int(i), said.lead[rows], levels)
-        return to_level(said.centre[:, None] + said.scale[:, None] * z)
-
-
-def spread_columns(layout: Layout) -> npt.NDArray[np.int64]:
-    """Return the columns from which the spread is predicted."""
-    groups = tuple(f"{g}:" for g in SPREAD_GROUPS)
-    return np.array([i for i, n in enumerate(layout.names) if n.startswith(groups)], np.int64)
-
-
-def ensemble_predict(members: Sequence[Member], layout: Layout, table: FeatureTable) -> Prediction:
-    """Return the mean of the members' centres and log spreads for a feature table, which may be empty."""
-    if not len(table.values):
-        return Prediction(np.empty(0), np.empty(0), np.empty(0))
-    columns = spread_columns(layout)
-    said = [single_threaded(m.predict, table, columns) for m in members]
-    anomaly = np.mean([s[0] for s in said], axis=0)
-    spread = np.exp(np.mean([s[1] for s in said], axis=0))
-    level = table.values[:, LEVEL_COLUMN].astype(np.float64)
-    lead = table.values[:, LEAD_COLUMN].astype(np.float64)
-    return Prediction(level + anomaly, np.maximum(spread, SMALLEST_SCALE), lead)
+    def facts(self) -> dict[str, Any]:
+        """Return what it was made of; see ``forecasting.registry.Trained``."""
+        used = {i for h in self.hours.values() for i in h.best.fitted.kept}
+        inputs = sorted({self.recipe.columns[i].key for i in used if self.recipe.columns[i].key})
+        rows = {f"{hour:02d} UTC": len(h.past.issues) for hour, h in sorted(self.hours.items())}
+        return {
+            "kind": "kernel",
+            "weather": self.weather,
+            "inputs": inputs,
+            "columns": len(used),
+            "rows": rows,
+            "scores": list(self.scores),
+        }

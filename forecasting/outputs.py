@@ -11,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.targets import HOUR_NS, Floats, Target, Times, to_log
-from pipeline.asof import AsOfPanel
+from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.times import FORECAST_DAYS, to_ns
 
 OUTLOOK_DAYS = 5
 """Last local day after the issue's for which a day mean is forecast; beyond D+3 it is an outlook."""
 
-FIRST_PERIOD = -23
+FIRST_PERIOD = -24
+"""The last day may hold intervals that had not been received at the issue."""
+
 DAY_COVERAGE = 0.75
 """Share of a day's intervals that must be measured for the day to have a mean."""
 
@@ -90,7 +92,7 @@ def _offset_hours(timezone: str) -> int:
 
 @dataclass(frozen=True)
 class Record:
-    """The past of the targets on one hourly grid: the value first received of every interval, and when.
+    """The past of the targets on one hourly grid: one value of every interval, and when it first came.
 
     Parameters
     ----------
@@ -106,29 +108,48 @@ class Record:
     received: Times
 
 
-def read_record(panel: AsOfPanel, targets: Sequence[Target], first: datetime, last: datetime) -> Record:
-    """Read what was first received of every interval ending in [first, last], whenever that was.
+def read_record(
+    panel: AsOfPanel,
+    targets: Sequence[Target],
+    first: datetime,
+    last: datetime,
+    newest_by: datetime | None = None,
+) -> Record:
+    """Read what came true of every interval ending in [first, last], and when it was first received.
 
-    What was first received never changes, so that an error computed from it is the same at every later
-    instant: whoever uses it must still compare ``received`` with the own clock.
+    Parameters
+    ----------
+    newest_by : take the newest version received by this instant, and no interval first received later;
+        without it the first version ever received, which never changes: an error computed from it is the
+        same at every later instant, and whoever uses it compares ``received`` with the own clock
     """
     begin = to_ns(first).astype("M8[h]").astype("M8[ns]")
     hours = max(0, int((to_ns(last) - begin) // HOUR_NS)) + 1
     values = np.full((len(targets), hours), np.nan, np.float32)
     received = np.full((len(targets), hours), np.datetime64("NaT", "ns"))
     for i, target in enumerate(targets):
-        if target.key not in panel:
-            continue
-        series = panel[target.key]
-        known = np.isfinite(series.values)
-        times, got, value = series.times[known], series.received[known], series.values[known]
-        fresh = np.append(True, times[1:] != times[:-1])[: len(times)]
-        at = (times[fresh] - begin) // HOUR_NS
-        whole = (times[fresh] - begin) % HOUR_NS == np.timedelta64(0, "ns")
-        inside = (at >= 0) & (at < hours) & whole
-        values[i, at[inside]] = value[fresh][inside]
-        received[i, at[inside]] = got[fresh][inside]
+        if target.key in panel:
+            times, got, value = _one_version(panel[target.key], newest_by)
+            at = (times - begin) // HOUR_NS
+            inside = (at >= 0) & (at < hours) & ((times - begin) % HOUR_NS == np.timedelta64(0, "ns"))
+            values[i, at[inside]] = value[inside]
+            received[i, at[inside]] = got[inside]
     return Record(tuple(targets), begin, values, received)
+
+
+def _one_version(series: AsOfSeries, newest_by: datetime | None) -> tuple[Times, Times, Floats]:
+    """Return one version of every interval: the first with a value, or the newest known at an instant."""
+    if newest_by is None:
+        kept = np.isfinite(series.values)
+        times, got, value = series.times[kept], series.received[kept], series.values[kept]
+        fresh = np.append(True, times[1:] != times[:-1])[: len(times)]
+        return times[fresh], got[fresh], value[fresh]
+    kept = series.received <= to_ns(newest_by)
+    times, got, value = series.times[kept], series.received[kept], series.values[kept]
+    fresh = np.append(True, times[1:] != times[:-1])[: len(times)]
+    newest = np.append(times[1:] != times[:-1], True)[: len(times)]
+    there = np.isfinite(value[newest])
+    return times[fresh][there], got[fresh][there], value[newest][there]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +14,7 @@ import xarray as xr
 from pipeline.cities import City
 from pipeline.names import PM_THRESHOLDS, QUANTILE_LEVELS
 from pipeline.paths import day_means, instant_of
-from pipeline.times import FORECAST_DAYS, NS_HOUR, horizon_end, local_date, to_ns
+from pipeline.times import FORECAST_DAYS, NS_HOUR, horizon_end, local_date, local_day_bounds, to_ns
 
 KEY_COLUMNS: Final = (
     "city",
@@ -52,14 +52,15 @@ def prediction_rows(
     -------
     rows with the columns COLUMNS. ``hourly`` rows cover the city's own intervals that start at or after
     the issue, to the end of local day D+3; ``daily`` rows cover local days D to D+3, day D whole, with the
-    hours observed by then. Times are UTC; the mean is over (valid_start, valid_end]; probabilities are
-    those of the unrounded mean exceeding the number.
+    hours observed by then; ``outlook`` rows cover the local days after D+3, where the model gives them.
+    Times are UTC; the mean is over (valid_start, valid_end]; probabilities are those of the unrounded mean
+    exceeding the number.
     """
     parts = [
         {"city": np.full(len(part["mean"]), city.id, object), **part}
         for city in cities
         if city.id in paths["city"].values
-        for part in (_hourly(paths, city, quantity), _daily(paths, city, quantity))
+        for part in _parts(paths, city, quantity)
     ]
     rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     table = pd.DataFrame(rows).assign(
@@ -72,6 +73,26 @@ def prediction_rows(
         valid_end=pd.DatetimeIndex(rows["valid_end"]).tz_localize("UTC"),
     )
     return table.astype({"city": "str", "target": "str"})[list(COLUMNS)]
+
+
+def _parts(paths: xr.Dataset, city: City, quantity: str) -> list[Part]:
+    found = [_hourly(paths, city, quantity), _daily(paths, city, quantity)]
+    if f"outlook_{quantity}" in paths:
+        found.append(_outlook(paths, city, quantity))
+    return found
+
+
+def _outlook(paths: xr.Dataset, city: City, quantity: str) -> Part:
+    """Return the local days after D+3, whole days of which nothing is observed."""
+    issue = instant_of(paths, "issue_time")
+    members = paths[f"outlook_{quantity}"].sel(city=city.id).transpose("realization", "outlook_day")
+    lead_day = members["outlook_day"].values.astype(int)
+    today = local_date(issue, city.timezone)
+    bounds = [local_day_bounds(today + timedelta(days=int(d)), city.timezone) for d in lead_day]
+    start, end = (np.array([to_ns(b[i]) for b in bounds], "M8[ns]") for i in (0, 1))
+    part = _part("outlook", start, end, issue, members.values)
+    part["lead_day"] = lead_day.astype(float)
+    return part
 
 
 def _hourly(paths: xr.Dataset, city: City, quantity: str) -> Part:

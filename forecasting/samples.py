@@ -11,17 +11,26 @@ import numpy.typing as npt
 import xarray as xr
 
 from forecasting import baselines
-from forecasting.features import RECENT_DAYS, STALE_HOURS, FeatureTable, feature_table
-from forecasting.model import ErrorBank, Model
-from forecasting.targets import HOUR_NS, Floats, History, Target, day_of_year, read_history, targets_of
+from forecasting.model import Model
+from forecasting.outputs import OUTLOOK_DAYS
+from forecasting.saying import Said, say
+from forecasting.situation.columns import CALENDAR
+from forecasting.situation.derived import sources_of
+from forecasting.targets import HOUR_NS, Floats, History, Target, read_history, targets_of, to_level
+from forecasting.ties import MEMBERS, agree_with_days
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
 from pipeline.errors import ContractError
 from pipeline.schema import SAMPLE_DIMS, check_samples
-from pipeline.times import horizon_end, to_ns, to_utc
+from pipeline.times import FORECAST_DAYS, horizon_end, to_ns, to_utc
 
 FIRST_PERIOD = -24
-SEASON_DAYS = 45
+RECENT_DAYS = 367
+"""A forecast reads nothing older than this many days before its snapshot, its model apart."""
+
+USUAL = 0.5
+"""Inputs known at fewer training issues than this are not missed."""
+
 BASELINES: tuple[baselines.Baseline, ...] = ("persistence", "climatology")
 
 Periods = list[npt.NDArray[np.int64]]
@@ -46,7 +55,7 @@ def forecast_samples(
     quantity: str,
     issue_time: datetime,
     as_of: datetime,
-    members: int = 200,
+    adaptive: bool = True,
 ) -> xr.Dataset:
     """Forecast one issue: at least 200 joint futures of all cities to the end of local day D+3.
 
@@ -71,17 +80,22 @@ def forecast_samples(
     ContractError
         when the model is of another world or quantity
     """
-    usable = _matching(model, panel, quantity, cities)
-    targets = usable.layout.targets if usable else targets_of(panel.known_by(as_of), cities, quantity)
-    issue = _issue(panel, cities, targets, issue_time, as_of, members)
-    blank: list[Floats | None] = [None] * len(targets)
-    drawn, notes = _by_model(issue, usable) if usable else (blank, ["no usable model"])
+    usable = _matching(model, panel, quantity, cities, to_utc(issue_time).hour)
+    targets = usable.targets if usable else targets_of(panel.known_by(as_of), cities, quantity)
+    issue = _issue(panel, cities, targets, issue_time, as_of, MEMBERS)
+    drawn: list[Floats | None] = [None] * len(targets)
+    notes, outlook = ["no usable model"], None
+    if usable:
+        drawn, whole, said = _by_model(issue, usable, adaptive)
+        notes, outlook = _without(said, 0), _outlook(said, whole, cities)
     full = [d for d in drawn if d is not None]
     if len(full) < len(targets):
         history = usable.history if usable else read_history(panel, targets, as_of, days=RECENT_DAYS - 1)
         full, fallen = _with_fallbacks(issue, history, drawn, _rng(issue_time, quantity))
         notes += fallen
     data = _dataset(issue, cities, full)
+    if outlook is not None:
+        data[f"outlook_{quantity}"] = outlook
     used, missing = _inputs(issue, usable)
     data.attrs = {
         "world": panel.world,
@@ -94,6 +108,27 @@ def forecast_samples(
     return check_samples(data)
 
 
+def _without(said: Said, row: int) -> list[str]:
+    """Say which groups of inputs a forecast did without."""
+    return [f"forecast without {group}" for group in said.missing[row]]
+
+
+def _outlook(said: Said, whole: Floats, cities: Sequence[City]) -> xr.DataArray:
+    """Return the day means after D+3 of every city, NaN where the model may not speak."""
+    days = np.arange(FORECAST_DAYS + 1, OUTLOOK_DAYS + 1)
+    values = np.full((len(whole), len(cities), len(days)), np.nan)
+    ids = [c.id for c in cities]
+    for i, target in enumerate(said.outputs.targets):
+        if target.role != "reference":
+            continue
+        for column in said.outputs.of(i, days=True):
+            day = said.outputs.day[column]
+            if day > FORECAST_DAYS and said.usable[column]:
+                values[:, ids.index(target.city), day - days[0]] = whole[:, column]
+    dims = ("realization", "city", "outlook_day")
+    return xr.DataArray(values, {"city": ids, "outlook_day": days}, dims, attrs={"units": "ug m-3"})
+
+
 def baseline_samples(
     kind: baselines.Baseline,
     panel: AsOfPanel,
@@ -101,7 +136,7 @@ def baseline_samples(
     cities: Sequence[City],
     issue_time: datetime,
     as_of: datetime,
-    members: int = 200,
+    members: int = MEMBERS,
 ) -> xr.Dataset:
     """Forecast one issue by a baseline; ``history`` (see ``read_history``) is all it has learned from.
 
@@ -123,40 +158,18 @@ def baseline_samples(
     return check_samples(data)
 
 
-def shuffle(margins: Floats, template: Floats) -> Floats:
-    """Give sorted margins the rank order of a template, period by period (Schaake shuffle).
-
-    Clark et al. (2004), J. Hydrometeor. 5, 243-262; with past forecast errors as the template as in
-    Schefzik (2016), Q. J. R. Meteorol. Soc. 142, 2465-2475.
-
-    Parameters
-    ----------
-    margins : (period, member) rising along the members
-    template : (member, period)
-
-    Returns
-    -------
-    (member, period)
-
-    Examples
-    --------
-    >>> margins = np.array([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]])
-    >>> shuffle(margins, np.array([[9.0, 5], [7, 6], [8, 4]])).tolist()
-    [[3.0, 20.0], [1.0, 30.0], [2.0, 10.0]]
-    """
-    ranks = np.argsort(np.argsort(template, axis=0, kind="stable"), axis=0, kind="stable")
-    return np.take_along_axis(margins.T, ranks, axis=0)
-
-
-def _matching(model: Model | None, panel: AsOfPanel, quantity: str, cities: Sequence[City]) -> Model | None:
-    """Return the model if it knows just these cities; refuse one of another world or quantity."""
+def _matching(
+    model: Model | None, panel: AsOfPanel, quantity: str, cities: Sequence[City], hour: int
+) -> Model | None:
+    """Return the model if it knows these cities at this hour; refuse one of another world or quantity."""
     if model is None:
         return None
     if (model.world, model.quantity) != (panel.world, quantity):
         raise ContractError(
             f"model {model.model_id} is of {model.world}/{model.quantity}, not {panel.world}/{quantity}"
         )
-    return model if set(model.layout.cities) == {c.id for c in cities} else None
+    known = {t.city for t in model.targets} == {c.id for c in cities} and hour in model.hours
+    return model if known else None
 
 
 def _rng(issue_time: datetime, quantity: str) -> np.random.Generator:
@@ -181,33 +194,29 @@ def _issue(
     return _Issue(panel, targets, periods, issue, to_utc(as_of), members)
 
 
-def _by_model(issue: _Issue, model: Model) -> tuple[list[Floats | None], list[str]]:
-    """Draw (member, period) for every target with a recent observation; None for the others."""
-    table = feature_table(issue.panel, model.layout, issue.issue_time, issue.as_of, issue.periods)
-    margins = model.marginals(table, (np.arange(issue.members) + 0.5) / issue.members)
-    rows = _templates(model.bank, issue)
+def draw(said: Said, row: int, model: Model, issue_time: datetime) -> Floats:
+    """Draw the joint futures of one issue, (member, output) [ug m-3].
+
+    Every output follows its calibrated margin; the members hang together as past errors of the season did,
+    and the hours of a day average to the day's own margin.
+    """
+    levels = (np.arange(MEMBERS) + 0.5) / MEMBERS
+    margins = to_level(said.one(row).quantiles(levels)[0])
+    ties = model.hours[issue_time.hour].ties
+    return agree_with_days(ties.tie(margins, issue_time.month), margins, said.outputs)
+
+
+def _by_model(issue: _Issue, model: Model, adaptive: bool) -> tuple[list[Floats | None], Floats, Said]:
+    """Draw (member, period) for every target of which the model knows enough; None for the others."""
+    snapshot = None if issue.as_of == issue.issue_time else issue.as_of
+    said = say(model, issue.panel, np.array([to_ns(issue.issue_time)]), snapshot, adaptive)
+    whole = draw(said, 0, model, issue.issue_time)
     drawn: list[Floats | None] = []
     for i, periods in enumerate(issue.periods):
-        columns = np.clip(periods - model.bank.first_period, 0, model.bank.errors.shape[2] - 1)
-        template = model.bank.errors[rows, i][:, columns].astype(np.float64)
-        drawn.append(shuffle(margins[table.target == i], template) if table.has_state[i] else None)
-    return drawn, _silent(issue, table)
-
-
-def _silent(issue: _Issue, table: FeatureTable) -> list[str]:
-    dead = [t.key for t, there in zip(issue.targets, table.has_state, strict=True) if not there]
-    return [f"{key}: nothing known of the last {STALE_HOURS} h" for key in dead]
-
-
-def _templates(bank: ErrorBank, issue: _Issue) -> npt.NDArray[np.int64]:
-    """Choose past error trajectories of the same season, without repetition where there are enough."""
-    rng = _rng(issue.issue_time, "templates")
-    here = day_of_year(np.array([to_ns(issue.issue_time)]))[0]
-    gap = np.abs(day_of_year(bank.issue_times) - here)
-    near = np.argsort(np.minimum(gap, 366 - gap), kind="stable")
-    in_season = int((np.minimum(gap, 366 - gap) <= SEASON_DAYS).sum())
-    pool = near[: max(in_season, min(issue.members, len(near)))]
-    return np.asarray(rng.choice(pool, issue.members, replace=len(pool) < issue.members), np.int64)
+        columns = said.outputs.of(i, days=False)
+        columns = columns[np.isin(said.outputs.end[columns], periods)]
+        drawn.append(whole[:, columns] if said.usable[columns].all() else None)
+    return drawn, whole, said
 
 
 def _with_fallbacks(
@@ -273,6 +282,16 @@ def _inputs(issue: _Issue, model: Model | None) -> tuple[list[str], list[str]]:
     """Return the series that had a value in the last 24 h, and those expected that had none."""
     grid = to_ns(issue.as_of).astype("M8[h]").astype("M8[ns]") + np.arange(-23, 1) * HOUR_NS
     expected = dict.fromkeys([t.key for t in issue.targets])
-    expected |= dict.fromkeys(model.layout.inputs if model else ())
+    expected |= dict.fromkeys(_stored_keys(model, issue.panel) if model else ())
     used = [k for k in expected if np.isfinite(issue.panel.on_grid(k, grid, issue.as_of)).any()]
     return used, [k for k in expected if k not in used]
+
+
+def _stored_keys(model: Model, panel: AsOfPanel) -> list[str]:
+    """Return the series that a model reads often, winds and dew points by what they are made of."""
+    usual = [c.key for c, seen in zip(model.recipe.columns, model.seen, strict=True) if seen >= USUAL]
+    found: list[str] = []
+    for key in dict.fromkeys(usual):
+        if key.split(".")[0] != CALENDAR:
+            found += sources_of(key, panel)
+    return found

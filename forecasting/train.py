@@ -3,46 +3,53 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.calibrate import fit_residuals
-from forecasting.crossfit import EFFORTS, Effort, Folds, Progress, Rows, cross_fit, deal_folds
-from forecasting.features import Layout, feature_table
-from forecasting.inputs import input_keys, upwind_keys
-from forecasting.linear import LEAD_COLUMN
-from forecasting.model import LEVEL_COLUMN, ErrorBank, Member, Model, ensemble_predict
-from forecasting.targets import (
-    HOUR_NS,
-    Floats,
-    History,
-    read_history,
-    season_table,
-    targets_of,
-    to_log,
-)
+from forecasting.calibration.adaptive import Past
+from forecasting.calibration.groups import Groups, groups_of
+from forecasting.kernel.hour import Rows, fit_hour
+from forecasting.kernel.weights import column_weights
+from forecasting.model import FEWEST_TRUTHS, WILDEST, Hour, Model, calibrate, covariates
+from forecasting.outputs import Ints, Outputs, outputs_of, read_record, truth_of
+from forecasting.situation.columns import CALENDAR, Recipe
+from forecasting.situation.recipe import recipe_of
+from forecasting.situation.rows import situations
+from forecasting.targets import read_history, targets_of
+from forecasting.ties import ties_of
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
 from pipeline.errors import NoUsableModel
-from pipeline.times import cycles_between, from_ns, to_ns, to_utc
+from pipeline.times import CYCLE_HOURS_UTC, cycles_between, from_ns, to_ns, to_utc
 
-FIRST_PERIOD, LAST_PERIOD = -24, 92
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, steps done, steps in all)."""
+
 WARM_UP = timedelta(days=31)
-FEWEST_ROWS = 2000
+FEWEST_ROWS = 200
+"""Past issues of one hour of the day below which nothing is learned."""
+
+KNOWN_SHARE = 0.05
+"""Columns known at fewer training issues than this are left out."""
+
+EFFORTS = {"quick": 400, "full": 100_000}
+"""Most past issues learned from at each hour of the day."""
+
+LEAD_EDGES = (3, 6, 12, 24, 36, 48, 72)
+"""Upper ends [h] of the bins of lead that share the shape of their errors."""
 
 
-def train(  # noqa: PLR0913
+def train(
     panel: AsOfPanel,
     cities: Sequence[City],
     quantity: str,
     *,
     data_until: datetime,
-    issue_times: Sequence[datetime] | None = None,
     leave_out_years: Sequence[int] = (),
-    seed: int = 0,
     effort: str = "full",
     progress: Progress | None = None,
 ) -> Model:
@@ -50,173 +57,128 @@ def train(  # noqa: PLR0913
 
     Parameters
     ----------
-    panel : series with all versions; features of a past issue read what was known at that issue
+    panel : series with all versions; the situation of a past issue holds what was known at that issue
     data_until : nothing received after this instant is used
-    issue_times : past issues to learn from; default: every cycle since the record began, thinned
     leave_out_years : UTC years whose values are not learned from (nor scored against)
-    effort : "full" or "quick"; the same data, seed and effort give the same model
+    effort : "full" or "quick"; the same data and effort give the same model
 
     Raises
     ------
     NoUsableModel
-        when fewer than FEWEST_ROWS (feature, truth) rows exist
+        when fewer than FEWEST_ROWS past issues are known of every hour of the day
     """
-    size, rng = EFFORTS[effort], np.random.default_rng(seed)
     tell: Progress = progress or (lambda _what, _done, _all: None)
     panel = panel.known_by(data_until)
     targets = targets_of(panel, cities, quantity)
     history = read_history(panel, targets, data_until, leave_out_years)
-    layout = Layout(targets, season_table(history), input_keys(panel, targets), upwind_keys(panel))
-    issues = _issues(history, data_until, issue_times)
-    rows = _training_rows(panel, layout, history, _thin(issues, size.issues), size, rng, tell)
-    if len(rows.y) < FEWEST_ROWS:
+    recipe = recipe_of(panel, cities, data_until)
+    record = read_record(panel, targets, from_ns(history.start), data_until, newest_by=data_until)
+    for year in leave_out_years:
+        times = record.start + np.arange(record.values.shape[1]) * np.timedelta64(1, "h")
+        record.values[:, times.astype("M8[Y]").astype(np.int64) + 1970 == year] = np.nan
+    issues = _issues(from_ns(history.start) + WARM_UP, data_until)
+    hours: dict[int, Hour] = {}
+    issued = 0
+    seen, total = np.zeros(len(recipe.columns)), np.zeros(len(recipe.columns))
+    for n, hour in enumerate(CYCLE_HOURS_UTC):
+        tell("learning", n, len(CYCLE_HOURS_UTC))
+        mine = issues[(issues.astype("M8[h]").astype(np.int64) % 24) == hour]
+        outputs = outputs_of(targets, hour)
+        truth = truth_of(record, outputs, mine)
+        some = np.isfinite(truth.logs).any(axis=1)
+        chosen = _thin(np.flatnonzero(some), EFFORTS[effort])
+        if len(chosen) < FEWEST_ROWS:
+            continue
+        values = situations(panel, recipe, mine[chosen])
+        seen += np.isfinite(values).sum(axis=0)
+        total += np.where(np.isfinite(values), values, 0.0).sum(axis=0, dtype=np.float64)
+        issued += len(chosen)
+        rows = Rows(hour, mine[chosen], values, truth.logs[chosen], outputs)
+        hours[hour] = _learn(rows, truth.known[chosen], recipe, cities)
+    if not hours:
         raise NoUsableModel(
-            f"{len(rows.y)} training rows of {quantity} until {data_until:%Y-%m-%d}; need {FEWEST_ROWS}"
+            f"fewer than {FEWEST_ROWS} past issues of {quantity} until {data_until:%Y-%m-%d} to learn from"
         )
-    folds = deal_folds(rows.issue, size.folds)
-    tell("fitting", 0, 1)
-    fitted = cross_fit(rows, layout, folds.of(rows.issue), size, seed)
-    z = (rows.y - fitted.centre) / np.exp(fitted.log_spread)
-    age = (to_ns(data_until) - rows.issue) / np.timedelta64(1, "D")
-    residuals = fit_residuals(z, rows.target, rows.x[:, LEAD_COLUMN], age, len(targets))
-    past = _thin(issues, size.bank_issues)
-    bank = _error_bank(panel, layout, history, past, (folds, fitted.members), tell)
     model = Model(
         model_id="",
         world=panel.world,
         quantity=quantity,
         data_until=to_utc(data_until),
         leave_out_years=tuple(sorted(leave_out_years)),
-        layout=layout,
-        members=tuple(fitted.members),
-        residuals=residuals,
-        bank=bank,
+        weather="observed",
+        recipe=recipe,
+        targets=targets,
+        hours=hours,
         history=history,
-        typical=_typical(rows.x),
+        seen=(seen / issued).astype(np.float32),
+        ordinary=np.where(seen > 0, total / np.maximum(seen, 1), np.nan).astype(np.float32),
     )
-    return _named(model, fitted.centre)
+    return _named(model)
 
 
-def _typical(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return the median of every column; zero for a column without values."""
-    empty = ~np.isfinite(x).any(axis=0)
-    return np.nanmedian(np.where(empty, 0.0, x), axis=0).astype(np.float32)
+def _issues(first: datetime, data_until: datetime) -> npt.NDArray[np.datetime64]:
+    """Return past issues whose first targets ended by ``data_until``."""
+    every = [to_ns(i) for i in cycles_between(first, data_until - timedelta(hours=24))]
+    return np.array(every, "M8[ns]")
 
 
-def _named(model: Model, held_out: Floats) -> Model:
+def _thin(rows: Ints, most: int) -> Ints:
+    """Return at most ``most`` rows, evenly spread."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.unique(np.round(np.linspace(0, len(rows) - 1, most)).astype(np.int64))]
+
+
+def _learn(rows: Rows, known: npt.NDArray[np.datetime64], recipe: Recipe, cities: Sequence[City]) -> Hour:
+    """Fit one hour of the day, its calibration and its ties."""
+    share = np.isfinite(rows.values).mean(axis=0)
+    kept = [(i, c.name) for i, c in enumerate(recipe.columns) if share[i] >= KNOWN_SHARE]
+    used = [recipe.columns[i] for i, _ in kept]
+    owner = [rows.outputs.targets[t].city for t in rows.outputs.target]
+    weights = {c.id: column_weights(used, c.id, (c.latitude, c.longitude)) for c in cities}
+    fitted = fit_hour(rows, owner, kept, weights, _covariates(recipe, share))
+    beside = covariates(fitted.covariates, rows.values)
+    best = calibrate(fitted, beside, known, groups_for(rows.outputs))
+    z = np.clip(fitted.errors / best.spread.scale(fitted.held_out(), beside), -WILDEST, WILDEST)
+    return Hour(
+        best=best,
+        known=beside,
+        past=Past(rows.issues, z, known),
+        ties=ties_of(z, rows.issues, rows.outputs),
+        usable=np.isfinite(rows.truth).sum(axis=0) >= min(FEWEST_TRUTHS, FEWEST_ROWS),
+    )
+
+
+def _covariates(recipe: Recipe, share: npt.NDArray[np.floating]) -> Ints:
+    """Return the columns on which the size of errors may depend: the season, and the last day's own air."""
+    found = [
+        i
+        for i, c in enumerate(recipe.columns)
+        if share[i] >= KNOWN_SHARE
+        and (
+            (c.group == CALENDAR and "annual" in c.key and "half" not in c.key)
+            or (c.key.endswith(".reference") and (c.what, c.start, c.end) == ("mean", 0, 24))
+        )
+    ]
+    return np.array(found, np.int64)
+
+
+def groups_for(outputs: Outputs) -> Groups:
+    """Return whose errors are pooled: a target's intervals by lead, its days one by one."""
+    bins = np.searchsorted(LEAD_EDGES, outputs.end, side="left")
+    lead = np.where(outputs.day >= 0, 100 + outputs.day, bins)
+    series = [f"{outputs.targets[t].key}" for t in outputs.target]
+    kind = np.where(outputs.day >= 0, "day", "interval")
+    return groups_of(series, kind, lead)
+
+
+def _named(model: Model) -> Model:
     """Give the model an id that holds a digest of what it learned, and of what it was not to learn."""
-    parts = (model.layout.season, model.residuals.table, model.bank.errors, held_out, model.history.values)
+    parts = [model.history.values]
+    for hour in sorted(model.hours):
+        fitted = model.hours[hour].best.fitted
+        parts += [fitted.alpha, fitted.errors, fitted.scaling.mean]
     content = b"".join(np.ascontiguousarray(p).tobytes() for p in parts)
     left_out = ",".join(str(year) for year in model.leave_out_years).encode()
     digest = hashlib.sha256(content + left_out).hexdigest()[:12]
-    name = f"boost-{model.quantity}-{model.data_until:%Y%m%d}-{digest}"
-    return Model(**{**model.__dict__, "model_id": name})
-
-
-def _issues(history: History, data_until: datetime, chosen: Sequence[datetime] | None) -> list[datetime]:
-    """Return past issues whose first targets ended by ``data_until``."""
-    first = from_ns(history.start) + WARM_UP
-    every = chosen if chosen is not None else cycles_between(first, data_until)
-    return [i for i in every if i + timedelta(hours=24) <= data_until]
-
-
-def _thin(issues: Sequence[datetime], most: int) -> list[datetime]:
-    """Return at most ``most`` issues, evenly spread, over all hours of the day."""
-    if len(issues) <= most:
-        return list(issues)
-    at = np.unique(np.round(np.linspace(0, len(issues) - 1, most)).astype(int))
-    return [issues[i] for i in at]
-
-
-def _periods(layout: Layout, issue: datetime, first: int, last: int) -> list[npt.NDArray[np.int64]]:
-    """Return every target's interval ends as hours after the issue, in [first, last]."""
-    hours = np.arange(first, last + 1)
-    return [hours[(issue.hour + hours) % t.interval_hours == 0] for t in layout.targets]
-
-
-def _truth(history: History, target: npt.NDArray[np.int64], valid: npt.NDArray[np.datetime64]) -> Floats:
-    """Return ln(c + 5) of targets at valid times; NaN outside the record."""
-    at = history.index(valid)
-    inside = (at >= 0) & (at < history.values.shape[1])
-    values = history.values[target, np.clip(at, 0, history.values.shape[1] - 1)].astype(np.float64)
-    return to_log(np.where(inside, values, np.nan))
-
-
-def _training_rows(
-    panel: AsOfPanel,
-    layout: Layout,
-    history: History,
-    issues: Sequence[datetime],
-    size: Effort,
-    rng: np.random.Generator,
-    tell: Progress,
-) -> Rows:
-    """Draw rows: for every issue some periods of every target that was known to be unknown then."""
-    parts = []
-    for n, issue in enumerate(issues):
-        tell("features", n, len(issues))
-        periods = _periods(layout, issue, 0, LAST_PERIOD)
-        drawn = [np.sort(rng.choice(p, min(size.rows_per_target, len(p)), replace=False)) for p in periods]
-        table = feature_table(panel, layout, issue, issue, drawn)
-        truth = _truth(history, table.target, to_ns(issue) + table.period * HOUR_NS)
-        y = truth - table.values[:, LEVEL_COLUMN]
-        good = np.isfinite(y) & table.has_state[table.target] & (table.values[:, LEAD_COLUMN] >= 1)
-        x = _with_dropouts(table.values, layout, rng)
-        parts.append((x[good], y[good], table.target[good], np.full(good.sum(), to_ns(issue))))
-    if not parts:
-        raise NoUsableModel("no past issue to learn from")
-    return Rows(*(np.concatenate(p) for p in zip(*parts, strict=True)))
-
-
-DROPOUT = 0.04
-"""Share of training issues in which a group of inputs is withheld: a silent source is then no surprise."""
-
-
-def _with_dropouts(
-    x: npt.NDArray[np.float32], layout: Layout, rng: np.random.Generator
-) -> npt.NDArray[np.float32]:
-    names = layout.names
-    for group in ("other city", "own weather", "other weather", "upwind"):
-        if rng.random() < DROPOUT:
-            x[:, [i for i, n in enumerate(names) if n.startswith(group)]] = np.nan
-    return x
-
-
-def _error_bank(
-    panel: AsOfPanel,
-    layout: Layout,
-    history: History,
-    issues: Sequence[datetime],
-    fitted: tuple[Folds, Sequence[Member]],
-    tell: Progress,
-) -> ErrorBank:
-    """Collect standardised held-out errors of whole forecasts, gaps filled along the lead."""
-    kept, errors = [], []
-    hours = np.arange(FIRST_PERIOD, LAST_PERIOD + 1)
-    folds, members = fitted
-    for n, issue in enumerate(issues):
-        tell("error trajectories", n, len(issues))
-        k = int(folds.of(np.array([to_ns(issue)]))[0])
-        table = feature_table(panel, layout, issue, issue, _periods(layout, issue, 1, LAST_PERIOD))
-        said = ensemble_predict(members[k : k + 1], layout, table)
-        truth = _truth(history, table.target, to_ns(issue) + table.period * HOUR_NS)
-        z = (truth - said.centre) / said.scale
-        filled = [
-            _fill(hours, table.period[table.target == i], z[table.target == i])
-            for i in range(len(layout.targets))
-        ]
-        if any(f is not None for f in filled):
-            kept.append(to_ns(issue))
-            blank = np.zeros(len(hours))
-            errors.append([blank if f is None else f for f in filled])
-    if not kept:
-        raise NoUsableModel("no past issue with a known outcome")
-    return ErrorBank(np.array(kept), FIRST_PERIOD, np.array(errors, np.float16))
-
-
-def _fill(hours: npt.NDArray[np.int64], period: npt.NDArray[np.int64], z: Floats) -> Floats | None:
-    """Interpolate one trajectory to every hour; None when less than two thirds of it are known."""
-    known = np.isfinite(z)
-    if known.sum() < 2 / 3 * max(len(z), 1):
-        return None
-    return np.interp(hours, period[known], z[known])
+    return replace(model, model_id=f"kernel-{model.quantity}-{model.data_until:%Y%m%d}-{digest}")

@@ -12,7 +12,7 @@ import xarray as xr
 
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
-from pipeline.schema import check_paths
+from pipeline.schema import SAMPLE_DIMS, check_paths
 from pipeline.times import NS_HOUR, from_ns, horizon_end, hour_range, local_date, local_day_bounds, to_ns
 
 MINIMUM_DAY_COVERAGE = 0.75
@@ -46,7 +46,7 @@ def join_paths(
         coords={"realization": samples["realization"], "city": [c.id for c in chosen], "time": grid}
     )
     is_observed = np.zeros((len(chosen), len(grid)), dtype=bool)
-    for name in sorted(str(v) for v in samples.data_vars):
+    for name in sorted(str(v) for v in samples.data_vars if samples[v].dims == SAMPLE_DIMS):
         values = np.full((samples.sizes["realization"], len(chosen), len(grid)), np.nan)
         for i, one in enumerate(chosen):
             drawn = samples[name].sel(city=one.id).transpose("realization", "forecast_period").values
@@ -57,6 +57,8 @@ def join_paths(
                 is_observed[i] |= np.isfinite(known)
         out[name] = (("realization", "city", "time"), values)
     out["is_observed"] = (("city", "time"), is_observed)
+    for name in (str(v) for v in samples.data_vars if str(v).startswith("outlook_")):
+        out[name] = samples[name].sel(city=[c.id for c in chosen])
     out.attrs = {**samples.attrs, "units": "ug m-3"}
     return check_paths(out.assign_coords(issue_time=samples["issue_time"], as_of=samples["as_of"]))
 

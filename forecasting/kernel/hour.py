@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -58,6 +58,7 @@ class HourModel:
     alpha : (row, output) coefficients
     errors : (row, output) truth minus forecast of a fit that never saw the year, ln(c + 5); NaN if unknown
     truth : (row, output) ln(c + 5)
+    covariates : positions in the recipe of what the size of errors depends on
     """
 
     hour: int
@@ -73,6 +74,7 @@ class HourModel:
     alpha: npt.NDArray[np.float32]
     errors: npt.NDArray[np.float32]
     truth: npt.NDArray[np.float32]
+    covariates: Ints
 
     @cached_property
     def _trained(self) -> Matrix:
@@ -106,46 +108,98 @@ def penalty_of(end: int) -> float:
     return next(penalty for last, penalty in PENALTIES if end <= last)
 
 
-def fit_hour(  # noqa: PLR0913
-    hour: int,
-    issues: npt.NDArray[np.datetime64],
-    values: Matrix,
-    truth: npt.NDArray[np.float32],
-    outputs: Outputs,
+@dataclass(frozen=True)
+class Rows:
+    """What one hour of the day is learned from.
+
+    Parameters
+    ----------
+    hour : of the day [UTC]
+    issues : (row,) ascending
+    values : (row, recipe column) raw situations
+    truth : (row, output) ln(c + 5), NaN where unknown
+    outputs : what is forecast
+    """
+
+    hour: int
+    issues: npt.NDArray[np.datetime64]
+    values: Matrix
+    truth: npt.NDArray[np.float32]
+    outputs: Outputs
+
+
+def fit_hour(
+    rows: Rows,
     keys: Sequence[str],
     columns: Sequence[tuple[int, str]],
     weights: Mapping[str, npt.NDArray[np.float32]],
+    covariates: Ints,
 ) -> HourModel:
     """Fit all outputs of one hour of the day.
 
     Parameters
     ----------
-    issues : (row,) ascending
-    values : (row, recipe column) raw situations
-    truth : (row, output) ln(c + 5), NaN where unknown
     keys : (output,) which kernel each output uses
     columns : (position in the recipe, name) of the columns to use; one of them is the annual cosine
     weights : for every key the factor of each of these columns
+    covariates : positions in the recipe of what the size of errors depends on
     """
     kept = np.array([at for at, _ in columns], np.int64)
     names = tuple(name for _, name in columns)
-    scaling = scaling_of(values[:, kept])
-    z = scaling.apply(values[:, kept]).astype(np.float16)
-    season = next(i for i, name in enumerate(names) if name.startswith("calendar") and "cos 1" in name)
-    known = np.isfinite(truth)
-    mean = np.where(known, truth, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    alpha = np.zeros(truth.shape, np.float32)
-    errors = np.full(truth.shape, np.nan, np.float32)
-    grams, trained = {}, z.astype(np.float32)
-    for key in dict.fromkeys(keys):
-        grams[key] = gram_of(trained, weights[key], season)
-        kernel = grams[key].between(trained, trained)
-        for part in _parts(key, keys, outputs, known):
-            _fit_part(part, kernel, truth - mean, issues, alpha, errors)
-    centre = mean.astype(np.float32)
-    return HourModel(
-        hour, issues, names, kept, z, scaling, grams, outputs, tuple(keys), centre, alpha, errors, truth
+    scaling = scaling_of(rows.values[:, kept])
+    z = scaling.apply(rows.values[:, kept]).astype(np.float16)
+    season = next(
+        i
+        for i, name in enumerate(names)
+        if name.startswith("calendar") and "annual_cosine" in name and "half" not in name
     )
+    trained = z.astype(np.float32)
+    grams = {key: gram_of(trained, weights[key], season) for key in dict.fromkeys(keys)}
+    mean = _mean_of_known(rows.truth)
+    blank = np.zeros((0, 0), np.float32)
+    empty = HourModel(
+        rows.hour, rows.issues, names, kept, z, scaling, grams, rows.outputs, tuple(keys), mean, blank, blank,
+        rows.truth, covariates,
+    )  # fmt: skip
+    return _solved(empty)
+
+
+def without(fitted: HourModel, left: npt.NDArray[np.bool_]) -> HourModel:
+    """Fit again with some of the columns (column,) only, on the same rows."""
+    z = fitted.z[:, left]
+    trained = z.astype(np.float32)
+    season = int(left[: next(iter(fitted.grams.values())).season].sum())
+    grams = {key: gram_of(trained, gram.weights[left], season) for key, gram in fitted.grams.items()}
+    return _solved(
+        replace(
+            fitted,
+            names=tuple(name for name, stays in zip(fitted.names, left, strict=True) if stays),
+            kept=fitted.kept[left],
+            z=z,
+            scaling=Scaling(fitted.scaling.mean[left], fitted.scaling.spread[left]),
+            grams=grams,
+        )
+    )
+
+
+def _solved(model: HourModel) -> HourModel:
+    """Return the model with coefficients and held-out errors for its columns and kernels."""
+    alpha = np.zeros(model.truth.shape, np.float32)
+    errors = np.full(model.truth.shape, np.nan, np.float32)
+    known, trained = np.isfinite(model.truth), model.z.astype(np.float32)
+    for key, gram in model.grams.items():
+        kernel = gram.between(trained, trained)
+        for part in _parts(key, model.keys, model.outputs, known):
+            anomalies = model.truth.astype(np.float64) - model.centre
+            _fit_part(part, kernel, anomalies, model.issues, alpha, errors)
+    return replace(model, alpha=alpha, errors=errors)
+
+
+def _mean_of_known(truth: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    known = np.isfinite(truth)
+    total = np.where(known, truth, 0.0).sum(axis=0, dtype=np.float64)
+    mean: npt.NDArray[np.float32] = (total / np.maximum(known.sum(axis=0), 1)).astype(np.float32)
+    return mean
 
 
 def _parts(kernel: str, keys: Sequence[str], outputs: Outputs, known: npt.NDArray[np.bool_]) -> list[Part]:

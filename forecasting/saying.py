@@ -1,0 +1,178 @@
+"""What a model says of issues: the variant for what is there, adjusted by the errors known by then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.calibration.adaptive import Adjustment, Past, adapt, unadjusted
+from forecasting.calibration.quantiles import Distribution
+from forecasting.kernel.hour import without
+from forecasting.model import MISSING_BELOW, WILDEST, Calibrated, Model, calibrate
+from forecasting.outputs import Outputs, read_record, truth_of
+from forecasting.situation.rows import situations
+from forecasting.targets import Floats
+from pipeline.asof import AsOfPanel
+from pipeline.times import from_ns, to_ns
+
+Times = npt.NDArray[np.datetime64]
+
+LOOK_BACK = np.timedelta64(330, "D").astype("timedelta64[ns]")
+"""Errors of earlier issues than this no longer matter to a live forecast."""
+
+DAY = np.timedelta64(24, "h").astype("timedelta64[ns]")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the model says of issues at one hour of the day, before observations replace what is known.
+
+    Parameters
+    ----------
+    outputs : the columns
+    distribution : of ln(c + 5), (issue, output)
+    usable : (output,) whether the model may speak of an output
+    missing : for every issue the groups of inputs that it did without
+    """
+
+    outputs: Outputs
+    distribution: Distribution
+    usable: npt.NDArray[np.bool_]
+    missing: tuple[tuple[str, ...], ...]
+
+    def one(self, row: int) -> Distribution:
+        """Return the distribution of one issue, (1, output)."""
+        whole = self.distribution
+        part = slice(row, row + 1)
+        kept = Adjustment(whole.adjustment.shift[part], whole.adjustment.stretch[part])
+        return Distribution(whole.shape, whole.centre[part], whole.scale[part], kept)
+
+
+def missing_groups(model: Model, hour: int, values: npt.NDArray[np.float32]) -> list[tuple[str, ...]]:
+    """Return for every situation the groups of inputs of which less than half is known.
+
+    Columns that less than half of the training knew, such as a station of one year, do not count.
+    """
+    kept = model.hours[hour].best.fitted.kept
+    groups = np.array([model.recipe.columns[i].group for i in kept])
+    usual = model.seen[kept] >= MISSING_BELOW
+    known = np.isfinite(values[:, kept])
+    found: list[list[str]] = [[] for _ in values]
+    for group in dict.fromkeys(groups[usual]):
+        share = known[:, usual & (groups == group)].mean(axis=1)
+        for row in np.flatnonzero(share < MISSING_BELOW):
+            found[row].append(str(group))
+    return [tuple(names) for names in found]
+
+
+def variant(model: Model, hour: int, missing: tuple[str, ...]) -> Calibrated:
+    """Return one hour of the model, solved again without some groups of inputs, from the same training."""
+    if not missing:
+        return model.hours[hour].best
+    return _variant(_Key(model, hour), missing)
+
+
+@dataclass(frozen=True)
+class _Key:
+    """A model and an hour, equal when the model's id is."""
+
+    model: Model
+    hour: int
+
+    def __eq__(self, other: object) -> bool:
+        """Compare ids and hours."""
+        return isinstance(other, _Key) and (self.model.model_id, self.hour) == (
+            other.model.model_id,
+            other.hour,
+        )
+
+    def __hash__(self) -> int:
+        """Hash the id and the hour."""
+        return hash((self.model.model_id, self.hour))
+
+
+@lru_cache(maxsize=24)
+def _variant(key: _Key, missing: tuple[str, ...]) -> Calibrated:
+    known = key.model.hours[key.hour]
+    names = [key.model.recipe.columns[i].group for i in known.best.fitted.kept]
+    left = np.array([name not in missing for name in names])
+    fitted = without(known.best.fitted, left)
+    return calibrate(fitted, known.known, known.past.known, known.best.spread.groups)
+
+
+def predict(
+    model: Model, hour: int, values: npt.NDArray[np.float32]
+) -> tuple[Floats, Floats, list[tuple[str, ...]]]:
+    """Return centre and scale (issue, output) and the missing groups of every situation at one hour."""
+    missing = missing_groups(model, hour, values)
+    shape = (len(values), len(model.hours[hour].outputs.end))
+    centre, scale = np.empty(shape), np.empty(shape)
+    for pattern in dict.fromkeys(missing):
+        rows = np.flatnonzero([m == pattern for m in missing])
+        centre[rows], scale[rows] = variant(model, hour, pattern).predict(values[rows])
+    return centre, scale, missing
+
+
+def say(
+    model: Model, panel: AsOfPanel, issues: Times, as_of: datetime | None = None, adaptive: bool = True
+) -> Said:
+    """Forecast issues at one hour of the day, each from what it knew.
+
+    Parameters
+    ----------
+    panel : series with all versions
+    issues : (issue,) ascending, all at the same hour, of which the model knows
+    as_of : for a single issue: the instant of its snapshot, if that is not the issue itself
+    adaptive : let errors that were known by then shift and stretch the distribution; else it is frozen
+
+    Raises
+    ------
+    KeyError
+        the model was not trained for this hour of the day
+    """
+    hour = int(issues[0].astype("M8[h]").astype(np.int64) % 24)
+    known = model.hours[hour]
+    values = situations(panel, model.recipe, issues, as_of)
+    centre, scale, missing = predict(model, hour, values)
+    shape = known.best.shape
+    adjustment = unadjusted(*centre.shape)
+    if adaptive:
+        at = issues if as_of is None else np.array([to_ns(as_of)])
+        past = _joined(known.past, _since(model, panel, hour, issues))
+        adjustment = adapt(past, shape.groups, shape.half_width, at)
+    return Said(known.outputs, Distribution(shape, centre, scale, adjustment), known.usable, tuple(missing))
+
+
+def _since(model: Model, panel: AsOfPanel, hour: int, issues: Times) -> Past:
+    """Return the errors of the issues after training and before the last of some, each forecast as then."""
+    trained = model.hours[hour].past.issues
+    first = max(trained[-1] + DAY, issues[0].astype("M8[D]") + np.timedelta64(hour, "h") - LOOK_BACK)
+    earlier = np.arange(first, issues[-1], DAY).astype("M8[ns]")
+    outputs = model.hours[hour].outputs
+    if not len(earlier):
+        blank = (0, len(outputs.end))
+        return Past(earlier, np.zeros(blank), np.empty(blank, "M8[ns]"))
+    centre, scale, _ = predict(model, hour, situations(panel, model.recipe, earlier))
+    record = read_record(panel, model.targets, from_ns(earlier[0] - DAY), from_ns(issues[-1]))
+    truth = truth_of(record, outputs, earlier)
+    return Past(earlier, np.clip((truth.logs - centre) / scale, -WILDEST, WILDEST), truth.known)
+
+
+def _joined(before: Past, after: Past) -> Past:
+    """Return the errors of the training followed by later ones.
+
+    >>> import numpy as np
+    >>> a = Past(np.array(["2020-01-01"], "M8[ns]"), np.zeros((1, 1)), np.array([["2020-01-02"]], "M8[ns]"))
+    >>> len(_joined(a, Past(a.issues + np.timedelta64(2, "D"), a.z, a.known)).issues)
+    2
+    """
+    later = np.ones(len(after.issues), bool) if not len(before.issues) else after.issues > before.issues[-1]
+    return Past(
+        np.concatenate([before.issues, after.issues[later]]),
+        np.concatenate([before.z, after.z[later]]),
+        np.concatenate([before.known, after.known[later]]),
+    )
