@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from forecasting.predictions import COLUMNS
-from pipeline.ledger import source_tables, warning_tables
+from pipeline.ledger import model_tables, source_tables, warning_tables
 from pipeline.ledger.metadata import metadata
 from pipeline.ledger.tables import batches
 from pipeline.names import PM_THRESHOLDS, QC_FLAG_MEANINGS, QC_FLAG_VALUES, QUANTILE_LEVELS, QUANTITIES
@@ -88,6 +88,7 @@ def _paragraph(text: str | None) -> str:
 
 
 if __name__ == "__main__":
-    needed = {batches.name, warning_tables.outbox.name, source_tables.quarantined.name}
+    needed = {batches.name, model_tables.model_roles.name}
+    needed |= {warning_tables.outbox.name, source_tables.quarantined.name}
     assert needed <= set(metadata.tables)  # noqa: S101
     TARGET.write_text(contracts_text(), "utf-8")

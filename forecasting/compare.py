@@ -167,6 +167,8 @@ def _detection_gain(
         hits, false_alarms = said * event[:, None], said * (1 - event[:, None])
         sums += [sums_by_day(own, list(part.T)) for part in (hits, false_alarms)]
     at = int(np.searchsorted(CUTS, probability - 1e-9))
+    if not (sides[0][f"p_gt_{threshold}"] >= CUTS[at]).any():
+        return _no_gain(city, f"pod_{threshold}", f"the champion never says yes at {CUTS[at]:g}")
     return _gain(city, f"pod_{threshold}", _detections([weights @ s for s in sums], at))
 
 

@@ -98,7 +98,7 @@ def gate(gains: Sequence[Gain], days: Mapping[str, int]) -> tuple[bool, list[str
         elif not seen:
             refusals.append(f"{city}: too few days above a threshold to judge exceedances")
         elif len(better) < WANTED:
-            refusals.append(f"{city}: better beyond noise only in {', '.join(better) or 'nothing'}")
+            refusals.append(f"{city}: better beyond noise in {', '.join(better) or 'nothing'}, not in two")
         else:
             merits.append(f"{city}: better beyond noise in {', '.join(better)}")
     return not refusals and bool(merits), refusals or merits

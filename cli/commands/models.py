@@ -60,8 +60,8 @@ def card(model: ModelId, data_dir: DataDir = None, as_json: AsJson = False) -> N
 
 @app.command()
 def compare(
-    champion: Annotated[str, typer.Argument(metavar="A", help="Id of the model to beat.")],
-    challenger: Annotated[str, typer.Argument(metavar="B", help="Id of the other model.")],
+    champion: Annotated[str, typer.Argument(metavar="CHAMPION", help="Id of the model to beat.")],
+    challenger: Annotated[str, typer.Argument(metavar="CHALLENGER", help="Id of the other model.")],
     predictions: Annotated[
         list[Path] | None,
         typer.Option("--predictions", metavar="FILE", help="Further predictions*.parquet of a hindcast."),
@@ -69,7 +69,7 @@ def compare(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare B with A on the same issues of stored forecasts, and put B to the promotion gate."""
+    """Compare two models on the same issues of stored forecasts, and put one to the promotion gate."""
     from flows.promotion import compare_models, known_model
 
     ws = _open(data_dir)
@@ -171,7 +171,7 @@ def _show_comparison(found: Any, as_json: bool) -> None:
         return
     rows = gain_rows(found)
     pairs = ", ".join(f"{city} {n} forecasts of {found.days[city]} days" for city, n in found.pairs.items())
-    _show(f"gains of B over A ({pairs})", rows, as_json)
+    _show(f"gains of the challenger ({pairs})", rows, as_json)
     print_lines(
         [("passes the gate: " if found.promote else "does not pass the gate: ") + "; ".join(found.reasons)]
     )

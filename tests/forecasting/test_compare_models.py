@@ -171,7 +171,7 @@ def test_every_city_must_be_better():
     flat = [Gain("beijing", m, 1, 1, 0.0, -0.1, 0.1) for m in ("rmse", "crps", "bss", "bss_50")]
     assert gate([*good, *flat], {"seoul": 100, "beijing": 100}) == (
         False,
-        ["beijing: better beyond noise only in nothing"],
+        ["beijing: better beyond noise in nothing, not in two"],
     )
 
 
