@@ -1,9 +1,9 @@
-"""Verification: predictions against what was measured, per city, model, lead and threshold."""
+"""What was measured of the days and hours forecast, and the short scores of a table of predictions."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,22 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from forecasting.predictions import PROBABILITY_COLUMNS, QUANTILE_COLUMNS
+from forecasting.verification.pairs import groups
+from forecasting.verification.score_tables import Collected, Options, score_group
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
-from pipeline.names import PM_THRESHOLDS, QUANTILE_LEVELS
 from pipeline.paths import day_means, observed_paths
-from pipeline.scores import brier, contingency_scores, mean_quantile_score, roc_area, skill, skill_interval
 from pipeline.times import from_ns
 
 Floats = npt.NDArray[np.float64]
-DECISION_PROBABILITY = 0.5
-"""A yes/no forecast says yes at this probability; used for POD, FAR and CSI."""
-
-REFERENCES = ("climatology", "persistence")
-
-LEAD_BANDS = ((0, 24), (24, 48), (48, 72), (72, 96))
-"""Hourly rows are scored over these ranges of ``lead_hours``, (low, high] [h]."""
 
 
 def observed_truth(
@@ -65,103 +57,58 @@ def observed_truth(
 def score_predictions(
     predictions: pd.DataFrame, truth: pd.DataFrame, *, seed: int = 0, draws: int = 1000
 ) -> dict[str, list[dict[str, Any]]]:
-    """Score a table of predictions; every model on the same rows, with counts and bootstrap intervals.
+    """Score a table of predictions in short; every model on the same rows, by city, target and lead.
 
     Parameters
     ----------
     predictions : rows of ``forecasting.predictions``
     truth : rows of :func:`observed_truth`
-    seed, draws : of the block bootstrap (7-day blocks, 90 % intervals)
+    seed, draws : of the block bootstrap (5-day blocks, 90 % intervals)
 
     Returns
     -------
     ``exceedance``: one entry per city, model, target, lead and threshold with n, events, Brier score, Brier
-    skill score against climatology and persistence, ROC area, POD, FAR and CSI at probability 0.5;
-    ``continuous``: RMSE, MAE, bias, mean quantile score, and the coverage of the central 80 % and 90 %.
-    What is undefined is None. Rows without a measured value are left out.
+    skill score against climatology (with its interval) and persistence, ROC area, POD, FAR, CSI, HSS and PSS
+    at probability 0.5; ``continuous``: RMSE, MAE, bias, CRPS, and coverage of the central 50, 80 and 90 %.
+    What is undefined is None. Rows without a measured value are left out. `sameair verify` gives the rest.
     """
-    rows = predictions.merge(truth, on=["city", "target", "valid_end"], how="inner")
-    rows = _on_common_rows(rows.dropna(subset=["mean"]))
-    rng = np.random.default_rng(seed)
-    exceedance, continuous = [], []
-    for (city, target, lead), group in rows.groupby(["city", "target", _lead_label(rows)], sort=True):
-        models = {
-            str(name): part.sort_values(["issue_time", "valid_end"], ignore_index=True)
-            for name, part in group.groupby("model")
-        }
-        for name, part in models.items():
-            key = {"city": city, "model": name, "target": target, "lead": lead, "n": len(part)}
-            continuous.append({**key, **_continuous(part)})
-            for threshold, column in zip(PM_THRESHOLDS, PROBABILITY_COLUMNS, strict=True):
-                scores = _exceedance(models, name, column, threshold, rng, draws)
-                exceedance.append({**key, "threshold": threshold, **scores})
-    return {"exceedance": _without_nan(exceedance), "continuous": _without_nan(continuous)}
+    collected = Collected()
+    options = Options(seed=seed, draws=draws, whole_only=True)
+    for group in groups(predictions, truth):
+        score_group(group, options, collected)
+    return {
+        "exceedance": [_short(row, _EXCEEDANCE) for row in collected.exceedance],
+        "continuous": [_short(row, _CONTINUOUS) for row in collected.continuous],
+    }
+
+
+_KEY = {name: name for name in ("city", "model", "target", "lead", "n")}
+_EXCEEDANCE = {
+    **_KEY,
+    **{name: name for name in ("threshold", "events", "brier_score", "roc_area")},
+    **{f"bss_climatology{end}": f"brier_skill_score_climatology{end}" for end in ("", "_low", "_high")},
+    "bss_persistence": "brier_skill_score_persistence",
+    **{name: name for name in ("pod", "far", "csi", "hss", "pss", "frequency_bias")},
+}
+_CONTINUOUS = {
+    **_KEY,
+    **{name: name for name in ("rmse", "mae", "bias", "crps", "coverage_50", "coverage_80", "coverage_90")},
+}
+_COUNTS = ("n", "events")
+
+
+def _short(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+    """Keep the chosen columns; undefined scores become null, the only form that JSON has for them."""
+    kept = {label: row[name] for name, label in columns.items() if name in row}
+    return {
+        label: int(v) if label in _COUNTS else None if isinstance(v, float) and not math.isfinite(v) else v
+        for label, v in kept.items()
+    }
 
 
 def _truth_rows(city: City, target: str, ends: npt.NDArray[np.datetime64], values: Floats) -> pd.DataFrame:
     valid_end = pd.DatetimeIndex(ends).tz_localize("UTC")
     return pd.DataFrame({"city": city.id, "target": target, "valid_end": valid_end, "observed": values})
-
-
-def _on_common_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    keys = ["city", "target", "issue_time", "valid_end"]
-    count = rows.groupby(keys)["model"].transform("nunique")
-    return rows[count == rows["model"].nunique()]
-
-
-def _lead_label(rows: pd.DataFrame) -> pd.Series:
-    labels = [f"{low + 1}-{high} h" for low, high in LEAD_BANDS]
-    bands = pd.cut(rows["lead_hours"], [0, *(high for _, high in LEAD_BANDS)], labels=labels).astype(str)
-    daily = "D+" + rows["lead_day"].astype(str)
-    return bands.where(rows["target"] == "hourly", daily).rename("lead")
-
-
-def _exceedance(
-    models: dict[str, pd.DataFrame],
-    name: str,
-    column: str,
-    threshold: int,
-    rng: np.random.Generator,
-    draws: int,
-) -> dict[str, float]:
-    part = models[name]
-    event: Floats = np.asarray(part["observed"] > threshold, dtype=np.float64)
-    p = part[column].to_numpy(float)
-    scores: dict[str, float] = {"events": int(event.sum()), "brier_score": brier(p, event)}
-    for reference in REFERENCES:
-        if reference in models and name != reference:
-            other = models[reference][column].to_numpy(float)
-            label = f"brier_skill_score_{reference}"
-            scores[label] = skill(scores["brier_score"], brier(other, event))
-            if reference == "climatology":
-                days = part["valid_end"].to_numpy("datetime64[D]").astype(np.int64)
-                interval = skill_interval((p - event) ** 2, (other - event) ** 2, days, rng, draws=draws)
-                scores |= dict(zip((f"{label}_low", f"{label}_high"), interval, strict=True))
-    decided = contingency_scores((p >= DECISION_PROBABILITY).astype(float), event)
-    return {**scores, "roc_area": roc_area(p, event), **decided}
-
-
-def _continuous(part: pd.DataFrame) -> dict[str, float]:
-    error = (part["mean"] - part["observed"]).to_numpy(float)
-    quantiles, observed = part[list(QUANTILE_COLUMNS)].to_numpy(float), part["observed"].to_numpy(float)
-    inside80 = (part["q10"] <= part["observed"]) & (part["observed"] <= part["q90"])
-    inside90 = (part["q05"] <= part["observed"]) & (part["observed"] <= part["q95"])
-    return {
-        "rmse": float(np.sqrt(np.mean(error**2))),
-        "mae": float(np.mean(np.abs(error))),
-        "bias": float(np.mean(error)),
-        "quantile_score": mean_quantile_score(quantiles, np.array(QUANTILE_LEVELS), observed),
-        "coverage_80": float(inside80.mean()),
-        "coverage_90": float(inside90.mean()),
-    }
-
-
-def _without_nan(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Write undefined scores as null, the only form that JSON has for them."""
-    return [
-        {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in entry.items()}
-        for entry in entries
-    ]
 
 
 def as_of_everything(panel: AsOfPanel) -> datetime:

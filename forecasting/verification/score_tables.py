@@ -18,12 +18,13 @@ from forecasting.verification.measures import (
     EVENT,
     continuous_measures,
     event_measures,
+    pod_at_far,
     ratio,
     roc_areas,
     skill,
 )
 from forecasting.verification.pairs import DAYS, Group
-from forecasting.verification.slices import DaySums, Part, day_sums, parts
+from forecasting.verification.slices import DaySums, Part, day_sums, parts, pooled_parts
 from pipeline.names import PM_THRESHOLDS
 
 Floats = npt.NDArray[np.float64]
@@ -41,11 +42,13 @@ class Options:
     ----------
     subject : the model that differences are taken of, and first in every report
     seed, draws : of the bootstrap
+    whole_only : leave out parts of the period, onsets and differences
     """
 
     subject: str = OPERATIONAL
     seed: int = 0
     draws: int = DRAWS
+    whole_only: bool = False
 
     def rng(self, *key: str) -> np.random.Generator:
         """Return the randomness of one entry, which does not depend on the others."""
@@ -71,10 +74,12 @@ def score_group(group: Group, options: Options, into: Collected) -> None:
 
     A skill says by which share the model's loss is below the reference's on the same rows. ``season`` and
     ``trend`` are the climatologies of ``references``; onsets are the days after one that was not above.
+    ``pod_at_persistence_far`` is the POD at the FAR of persistence.
     """
     everything = day_sums(group, row_losses(group), event_losses(group))
-    onsets = day_sums(group, {}, event_losses(group, onset_rows(group))) if group.target in DAYS else None
-    for part in parts(group):
+    whole = options.whole_only or group.target not in DAYS
+    onsets = None if whole else day_sums(group, {}, event_losses(group, onset_rows(group)))
+    for part in pooled_parts(group)[:1] if options.whole_only else parts(group):
         rng = options.rng(*group.key.values(), part.kind, part.value)
         state = rng.bit_generator.state
         key = {**group.key, **part.key}
@@ -83,12 +88,26 @@ def score_group(group: Group, options: Options, into: Collected) -> None:
         into.continuous += _entries(key, group.models, found, {"n": by_row["n"]})
         events = {**event_measures(by_threshold), **_event_skills(group, by_threshold)}
         counts = {name: by_threshold[name] for name in ("n", "events", "said")}
-        areas = roc_areas(group.probability[:, part.rows], group.event[part.rows])
-        into.exceedance += _entries(key, group.models, events, counts, {"roc_area": areas})
-        into.difference += _differences(key, group, options.subject, found, events)
+        into.exceedance += _entries(key, group.models, events, counts, _ranked(group, part, events["far"][0]))
+        if not options.whole_only:
+            into.difference += _differences(key, group, options.subject, found, events)
         if onsets is not None:
             rng.bit_generator.state = state
             into.onset += _onsets(key, group, onsets, part, rng, options)
+
+
+def _ranked(group: Group, part: Part, far: Floats) -> dict[str, Floats]:
+    """Return measures that depend on the order of the probabilities, (model, threshold)."""
+    p, event = group.probability[:, part.rows], group.event[part.rows]
+    found = {"roc_area": roc_areas(p, event)}
+    if "persistence" in group.models and group.target in DAYS:
+        allowed = far[group.of("persistence")]
+        pods = [
+            [pod_at_far(p[m, :, i], event[:, i], allowed[i]) for i in range(p.shape[2])]
+            for m in range(len(p))
+        ]
+        found["pod_at_persistence_far"] = np.array(pods)
+    return found
 
 
 def _onsets(

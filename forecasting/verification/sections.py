@@ -98,6 +98,7 @@ def _exceedances(tables: Tables, thresholds: Mapping[str, int]) -> list[Table]:
         "n": "n", "events": "events", "bss_trend": "BSS trend", "bss_season": "BSS season",
         "bss_climatology": "BSS baseline", "bss_persistence": "BSS persistence", "roc_area": "ROC area",
         "pod": "POD", "far": "FAR", "csi": "CSI", "hss": "HSS", "pss": "PSS",
+        "pod_at_persistence_far": "POD at pers. FAR",
     }  # fmt: skip
     return _by_city(tables, "exceedance", columns, thresholds)
 

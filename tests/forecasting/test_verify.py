@@ -6,40 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecasting.predictions import PROBABILITY_COLUMNS, QUANTILE_COLUMNS
 from forecasting.verify import as_of_everything, observed_truth, score_predictions
 from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.cities import city
-from pipeline.scores import contingency_scores, roc_area, skill, skill_interval
 from pipeline.times import hour_range
-
-FIRST = pd.Timestamp("2020-01-02T15Z")
-
-
-def rows_of(model, chance, mean, city_id="seoul", spread=10.0):
-    """Daily rows of lead 1 with the given probabilities at every threshold, and means with flat quantiles."""
-    ends = FIRST + pd.to_timedelta(np.arange(len(chance)), "D")
-    steps = np.linspace(-spread, spread, len(QUANTILE_COLUMNS))
-    return pd.DataFrame(
-        {
-            "city": city_id,
-            "model": model,
-            "issue_time": ends - pd.Timedelta(hours=31),
-            "target": "daily",
-            "valid_end": ends,
-            "lead_hours": 31,
-            "lead_day": pd.array([1] * len(chance), "Int64"),
-            "mean": np.asarray(mean, float),
-            **{c: np.asarray(mean, float) + s for c, s in zip(QUANTILE_COLUMNS, steps, strict=True)},
-            **{c: np.asarray(chance, float) for c in PROBABILITY_COLUMNS},
-        }
-    )
-
-
-def truth_of(observed, city_id="seoul"):
-    ends = FIRST + pd.to_timedelta(np.arange(len(observed)), "D")
-    table = {"city": city_id, "target": "daily", "valid_end": ends, "observed": np.asarray(observed, float)}
-    return pd.DataFrame(table).dropna()
+from tests.forecasting.verification_cases import rows_of, truth_of
 
 
 def entry(scores, kind, **key):
@@ -106,21 +77,6 @@ def test_the_same_seed_gives_the_same_intervals_whatever_the_order_of_rows():
     ours = entry(one, "exceedance", model="sameair", threshold=35)
     low, high = (ours[f"brier_skill_score_climatology_{end}"] for end in ("low", "high"))
     assert low < ours["brier_skill_score_climatology"] < high
-
-
-def test_an_interval_needs_two_blocks_and_a_reference_that_errs():
-    rng = np.random.default_rng(0)
-    assert np.isnan(skill_interval(np.ones(5), np.ones(5), np.arange(5), rng)).all()
-    assert np.isnan(skill_interval(np.ones(50), np.zeros(50), np.arange(50), rng)).all()
-    # equal losses everywhere: the skill is 0 in every draw
-    assert skill_interval(np.ones(50), np.ones(50), np.arange(50), rng) == (0.0, 0.0)
-
-
-def test_scores_without_events_or_forecasts_are_nan():
-    nothing = contingency_scores(np.zeros(3), np.zeros(3))
-    assert all(np.isnan(nothing[name]) for name in ("pod", "far", "csi", "frequency_bias"))
-    assert np.isnan(roc_area(np.array([0.2, 0.4]), np.array([1.0, 1.0])))
-    assert np.isnan(skill(0.1, 0.0))
 
 
 def test_truth_is_the_mean_of_days_with_three_quarters_of_their_intervals():
