@@ -128,11 +128,9 @@ def _row_skills(group: Group, sums: Mapping[str, Floats]) -> dict[str, Floats]:
     """Return skills of RMSE and CRPS against the stored baselines, (1 + draws, model)."""
     found = {}
     for name in (n for n in BASELINES if n in group.models):
-        i = group.of(name)
-        squared, scored = sums["sq_error"], sums["crps"]
-        rmse_ratio = np.sqrt(ratio(squared, squared[:, i : i + 1] * np.ones_like(squared)))
-        found[f"rmse_skill_{name}"] = 1 - rmse_ratio
-        found[f"crps_skill_{name}"] = skill(scored, scored[:, i : i + 1] * np.ones_like(scored))
+        squared, scored = _beside(sums["sq_error"], group, name), _beside(sums["crps"], group, name)
+        found[f"rmse_skill_{name}"] = 1 - np.sqrt(ratio(sums["sq_error"], squared))
+        found[f"crps_skill_{name}"] = skill(sums["crps"], scored)
     return found
 
 
@@ -140,14 +138,20 @@ def _event_skills(group: Group, sums: Mapping[str, Floats]) -> dict[str, Floats]
     """Return Brier skill scores against every reference, (1 + draws, model, threshold)."""
     brier = sums["brier"]
     found = {
-        f"bss_{name}": skill(brier, brier[:, group.of(name), None] * np.ones_like(brier))
-        for name in BASELINES
-        if name in group.models
+        f"bss_{name}": skill(brier, _beside(brier, group, name)) for name in BASELINES if name in group.models
     }
     for name in group.climatology:
         reference = sums[f"brier_of_{name}"] * np.ones_like(brier)
         found[f"bss_{name}"] = skill(sums[f"brier_beside_{name}"], reference)
     return found
+
+
+def _beside(losses: Floats, group: Group, reference: str) -> Floats:
+    """Return the losses of one model beside those of each; NaN beside its own."""
+    i = group.of(reference)
+    found = losses[:, i : i + 1] * np.ones_like(losses)
+    found[:, i] = np.nan
+    return np.asarray(found, np.float64)
 
 
 def _entries(
@@ -179,7 +183,7 @@ def why_undefined(row: Mapping[str, float]) -> str:
 
     >>> why_undefined({"n": 31.0, "events": 0.0, "said": 2.0})
     'no event occurred'
-    >>> why_undefined({"n": 9.0, "events": 1.0, "said": 0.0, "csi_low": float("nan")})
+    >>> why_undefined({"n": 9.0, "events": 1.0, "said": 0.0, "csi": 0.0, "csi_low": float("nan")})
     'the forecast never said yes; too few days or defined resamples for an interval'
     """
     reasons = []
@@ -191,8 +195,8 @@ def why_undefined(row: Mapping[str, float]) -> str:
         reasons.append("the event occurred every time")
     if row.get("said") == 0 and row.get("n"):
         reasons.append("the forecast never said yes")
-    ends = [v for name, v in row.items() if name.endswith("_low")]
-    if row.get("n") and row.get("events", 1) and any(np.isnan(v) for v in ends):
+    bare = [name for name in row if np.isnan(row.get(f"{name}_low", 0)) and np.isfinite(row[name])]
+    if row.get("n") and bare:
         reasons.append("too few days or defined resamples for an interval")
     return "; ".join(reasons)
 
