@@ -16,8 +16,14 @@ SHIFT_DAYS = 60.0
 """Memory of the level: an error's weight falls to 1/e in so many days. Held-out days of 2015-2019 were
 indifferent between 40 and 90; shorter forgets the season, longer lags behind the trend of emissions."""
 
-SHIFT_PRIOR = 30.0
-"""Issues' worth of belief that a family's level is right, and that a group's level is its family's."""
+SHIFT_PRIOR = 60.0
+"""Issues' worth of belief that a group's level is its family's, and that this is the family's slow level."""
+
+SLOW_DAYS = 365.0
+"""Memory of a family's slow level: a drift of emissions over years is followed wholly, not by a share."""
+
+SLOW_PRIOR = 30.0
+"""Issues' worth of belief that a family's slow level is right."""
 
 SHIFT_BOUND = 1.0
 """Largest shift, in units of the predicted scale."""
@@ -30,8 +36,8 @@ STRETCH_PRIOR = 60.0
 
 STRETCH_BOUNDS = (0.6, 1.8)
 
-MEMORIES = 4.0
-"""Errors older than so many memories are forgotten wholly: 720 days, and 240 more for the level then."""
+FORGET_DAYS = 730.0
+"""Older errors no longer count; a forecast needs twice as many days of the past, for the level then."""
 
 GRID = np.exp(np.linspace(np.log(0.4), np.log(2.5), 25))
 """Multiples of the half-width of the central 80 % at which the recent coverage is counted."""
@@ -86,10 +92,11 @@ def unadjusted(issues: int, outputs: int) -> Adjustment:
 def adapt(past: Past, groups: Groups, half_width: Floats, at: Times) -> Adjustment:
     """Return the adjustment of forecasts issued at some instants, from errors known by each of them.
 
-    The shift is the exponentially weighted mean error, shrunk from group to family to nothing. The stretch
-    makes the exponentially weighted share of errors inside the central 80 % equal 80 %: a conformal
-    quantile with decaying weights, shrunk towards the tabulated width. An error counts from the first
-    instant after its own issue at which its truth had been received, until it is MEMORIES memories old.
+    The shift is the exponentially weighted mean error of a group, shrunk towards its family's, and that
+    towards the family's slower mean. The stretch makes the exponentially weighted share of errors inside
+    the central 80 % equal 80 %: a conformal quantile with decaying weights, shrunk towards the tabulated
+    width. An error counts from the first instant after its own issue at which its truth had been received,
+    until it is FORGET_DAYS old.
 
     Parameters
     ----------
@@ -114,31 +121,33 @@ def adapt(past: Past, groups: Groups, half_width: Floats, at: Times) -> Adjustme
     >>> past = Past(issues, z, (issues + 2 * DAY)[:, None])
     >>> out = adapt(past, groups_of(["seoul"], [1]), np.array([1.28]), issues[[0, 1, 2, 365]])
     >>> np.round(out.shift[:, 0], 2).tolist()
-    [0.0, 0.0, 0.03, 0.44]
+    [0.0, 0.0, 0.03, 0.49]
     """
-    past = _since(past, at, STRETCH_DAYS + SHIFT_DAYS)
+    past = _since(past, at)
     shift = recent_level(past, groups, at)
     errors = past.z - recent_level(past, groups, past.issues)[:, groups.group]
     stretch = _stretch(Past(past.issues, errors, past.known), groups, half_width, at)
     return Adjustment(shift[:, groups.group], stretch[:, groups.group])
 
 
-def _since(past: Past, at: Times, days: float) -> Past:
-    """Return the errors that still count at any of some instants when so many days are the memory."""
+def _since(past: Past, at: Times) -> Past:
+    """Return the errors that can still matter at any of some instants."""
     if not len(at):
         return past
-    new = past.issues >= at.min() - np.timedelta64(int(MEMORIES * days * 24) + 1, "h")
+    new = past.issues >= at.min() - np.timedelta64(int(2 * FORGET_DAYS) + 1, "D")
     return Past(past.issues[new], past.z[new], past.known[new])
 
 
 def recent_level(past: Past, groups: Groups, at: Times) -> Floats:
     """Return the shrunken recent mean error of every group as known at each instant, (forecast, group)."""
-    steps = _steps(past, groups, at, SHIFT_DAYS)
-    weight = steps.total(None, groups.group, groups.count)
-    total = steps.total(np.where(np.isfinite(past.z), past.z, 0.0), groups.group, groups.count)
-    family = np.eye(groups.families)[groups.family]
-    size = np.maximum(family.sum(axis=0), 1.0)
-    above = (total @ family) / size / ((weight @ family) / size + SHIFT_PRIOR)
+    in_family = np.eye(groups.families)[groups.family]
+    in_family /= np.maximum(in_family.sum(axis=0), 1.0)
+    values = np.where(np.isfinite(past.z), past.z, 0.0)
+    slow, fast = (_steps(past, groups, at, days) for days in (SLOW_DAYS, SHIFT_DAYS))
+    old, before = (slow.total(v, groups.group, groups.count) @ in_family for v in (None, values))
+    weight, total = (fast.total(v, groups.group, groups.count) for v in (None, values))
+    above = before / (old + SLOW_PRIOR)
+    above = (total @ in_family + SHIFT_PRIOR * above) / (weight @ in_family + SHIFT_PRIOR)
     own = (total + SHIFT_PRIOR * above[:, groups.family]) / (weight + SHIFT_PRIOR)
     return np.asarray(np.clip(own, -SHIFT_BOUND, SHIFT_BOUND))
 
@@ -151,10 +160,10 @@ def _stretch(past: Past, groups: Groups, half_width: Floats, at: Times) -> Float
     counts = _steps(past, groups, at, STRETCH_DAYS).total(None, cell, groups.count * width)
     inside = np.cumsum(counts.reshape(len(at), groups.count, width), axis=-1)
     weight, inside = inside[..., -1], inside[..., :-1]
-    family = np.eye(groups.families)[groups.family]
-    size = np.maximum(family.sum(axis=0), 1.0)
-    n_above = (weight @ family / size)[..., None]
-    inside_above = np.einsum("agk,gf->afk", inside, family / size)
+    in_family = np.eye(groups.families)[groups.family]
+    in_family /= np.maximum(in_family.sum(axis=0), 1.0)
+    n_above = (weight @ in_family)[..., None]
+    inside_above = np.einsum("agk,gf->afk", inside, in_family)
     above = (inside_above + STRETCH_PRIOR * NORMAL_COVERAGE) / (n_above + STRETCH_PRIOR)
     share = (inside + STRETCH_PRIOR * above[:, groups.family]) / (weight[..., None] + STRETCH_PRIOR)
     return np.asarray(np.clip(_crossing(share), *STRETCH_BOUNDS))
@@ -223,7 +232,7 @@ def _steps(past: Past, groups: Groups, at: Times, days: float) -> _Steps:
     order = np.argsort(at, kind="stable")
     instants = at[order]
     begin = np.searchsorted(instants, np.maximum(past.known, past.issues[:, None] + TICK), side="left")
-    forgotten = past.issues + np.timedelta64(int(MEMORIES * days * 24), "h")
+    forgotten = past.issues + np.timedelta64(int(FORGET_DAYS), "D")
     end = np.searchsorted(instants, forgotten, side="right")
     begin[~np.isfinite(past.z) | np.isnat(past.known) | (begin >= end[:, None])] = len(at)
     share = 1.0 / np.bincount(groups.group, minlength=groups.count)[groups.group]
