@@ -16,8 +16,8 @@ from flows.version import code_version
 from flows.workspace import Workspace, reporter
 from forecasting.exceedance import summarise
 from forecasting.explain import explain
-from forecasting.samples import RECENT_DAYS
 from forecasting.issue import IssueForecast, forecast_issue
+from forecasting.samples import RECENT_DAYS
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City, all_cities
 from pipeline.errors import UsageError

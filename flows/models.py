@@ -11,8 +11,10 @@ from functools import partial
 
 from filelock import FileLock, Timeout
 
+from flows.promotion import judged_thresholds
 from flows.registration import register
 from flows.workspace import Workspace, reporter
+from forecasting.held_out import held_out_scores
 from forecasting.hindcast import without_year
 from forecasting.issue import QUANTITIES
 from forecasting.model import Model
@@ -191,7 +193,8 @@ def _register(
     with ws.ledger.read() as conn:
         row = get_model(conn, model.model_id)
     if row is None or load_registered(ws, row) is None:
-        register(ws, model, purpose, details, panel)
+        scores = held_out_scores(model, judged_thresholds(ws, model.quantity))
+        register(ws, model, purpose, details, panel, scores)
 
 
 @contextmanager

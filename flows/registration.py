@@ -28,7 +28,12 @@ log = logging.getLogger(__name__)
 
 
 def register(
-    ws: Workspace, model: Trained, purpose: Purpose, details: Mapping[str, Any], panel: AsOfPanel
+    ws: Workspace,
+    model: Trained,
+    purpose: Purpose,
+    details: Mapping[str, Any],
+    panel: AsOfPanel,
+    scores: Sequence[Entry] = (),
 ) -> None:
     """File a model with everything that is known of it.
 
@@ -36,6 +41,7 @@ def register(
     ----------
     details : how it was trained; what the model itself tells is added
     panel : what it learned from, whose inputs are remembered for the watch on drift
+    scores : held out in training, unless the model itself tells them
 
     Raises
     ------
@@ -44,7 +50,7 @@ def register(
     """
     saved = save_model(model, ws.settings.models_dir)
     facts = model.facts()
-    scores = facts.pop("scores", [])
+    held_out = facts.pop("scores", []) or list(scores)
     made = {"format": FORMAT, "code_version": code_version(), "data_from": _first(panel, facts["inputs"])}
     with ws.ledger.write() as conn:
         register_model(
@@ -60,8 +66,8 @@ def register(
             details={**facts, **made, **details},
             variant=variant_of(facts),
         )
-        if scores:
-            append_report(conn, model.model_id, "validation", {"scores": scores}, at=ws.clock())
+        if held_out:
+            append_report(conn, model.model_id, "validation", {"scores": held_out}, at=ws.clock())
     if purpose == "operational":
         reference = input_reference(panel, facts["inputs"], model.data_until)
         path = _beside(ws, model.world, model.model_id, "inputs.parquet")
