@@ -28,10 +28,10 @@ SLOW_PRIOR = 30.0
 SHIFT_BOUND = 1.0
 """Largest shift, in units of the predicted scale."""
 
-STRETCH_DAYS = 180.0
+STRETCH_DAYS = 120.0
 """Memory of the width: coverage needs more errors than a mean to be known as well."""
 
-STRETCH_PRIOR = 60.0
+STRETCH_PRIOR = 30.0
 """Issues' worth of belief that a family's width is right, and that a group's width is its family's."""
 
 STRETCH_BOUNDS = (0.6, 1.8)
@@ -102,7 +102,7 @@ def adapt(past: Past, groups: Groups, half_width: Floats, at: Times) -> Adjustme
     ----------
     past : earlier errors
     groups : whose errors are pooled
-    half_width : (group,) of the central 80 % of standardised errors
+    half_width : (group, 2) how far the central 80 % of standardised errors reach below and above 0
     at : (forecast,) issue times, in any order
 
     Returns
@@ -119,7 +119,7 @@ def adapt(past: Past, groups: Groups, half_width: Floats, at: Times) -> Adjustme
     >>> issues = np.arange("2020-01-01", "2021-01-01", dtype="M8[D]").astype("M8[ns]")
     >>> z = np.full((len(issues), 1), 0.5)
     >>> past = Past(issues, z, (issues + 2 * DAY)[:, None])
-    >>> out = adapt(past, groups_of(["seoul"], [1]), np.array([1.28]), issues[[0, 1, 2, 365]])
+    >>> out = adapt(past, groups_of(["seoul"], [1]), np.array([[1.28, 1.28]]), issues[[0, 1, 2, 365]])
     >>> np.round(out.shift[:, 0], 2).tolist()
     [0.0, 0.0, 0.03, 0.49]
     """
@@ -154,7 +154,8 @@ def recent_level(past: Past, groups: Groups, at: Times) -> Floats:
 
 def _stretch(past: Past, groups: Groups, half_width: Floats, at: Times) -> Floats:
     """Return the factor at which the recent coverage is COVERAGE, (forecast, group)."""
-    bins = np.searchsorted(GRID, np.abs(past.z) / half_width[groups.group])
+    below, above = half_width[groups.group].T
+    bins = np.searchsorted(GRID, np.where(past.z < 0, past.z / -below, past.z / above))
     width = len(GRID) + 1
     cell = groups.group * width + bins
     counts = _steps(past, groups, at, STRETCH_DAYS).total(None, cell, groups.count * width)
@@ -164,8 +165,8 @@ def _stretch(past: Past, groups: Groups, half_width: Floats, at: Times) -> Float
     in_family /= np.maximum(in_family.sum(axis=0), 1.0)
     n_above = (weight @ in_family)[..., None]
     inside_above = np.einsum("agk,gf->afk", inside, in_family)
-    above = (inside_above + STRETCH_PRIOR * NORMAL_COVERAGE) / (n_above + STRETCH_PRIOR)
-    share = (inside + STRETCH_PRIOR * above[:, groups.family]) / (weight[..., None] + STRETCH_PRIOR)
+    family = (inside_above + STRETCH_PRIOR * NORMAL_COVERAGE) / (n_above + STRETCH_PRIOR)
+    share = (inside + STRETCH_PRIOR * family[:, groups.family]) / (weight[..., None] + STRETCH_PRIOR)
     return np.asarray(np.clip(_crossing(share), *STRETCH_BOUNDS))
 
 

@@ -31,8 +31,8 @@ def fit_calibration(past: Past, centre: Floats, covariates: Floats, groups: Grou
     >>> past = Past(issues, errors, (issues + np.timedelta64(2, "D"))[:, None])
     >>> none, zero = np.zeros((len(issues), 0)), np.zeros(errors.shape)
     >>> spread, shape = fit_calibration(past, zero, none, groups_of(["seoul"], [1]))
-    >>> round(float(spread.scale(zero[:1], none[:1])[0, 0]), 1), round(float(shape.half_width[0]), 1)
-    (0.3, 1.3)
+    >>> round(float(spread.scale(zero[:1], none[:1])[0, 0]), 1), np.round(shape.half_width[0], 1).tolist()
+    (0.3, [1.3, 1.3])
     """
     known = np.isfinite(past.z).sum(axis=0)
     usual = np.sqrt(np.nansum(np.square(past.z), axis=0) / np.maximum(known, 1))

@@ -35,9 +35,9 @@ class Shape:
 
     @property
     def half_width(self) -> Floats:
-        """Return half the width of the central 80 % of standardised errors, (group,)."""
+        """Return how far the central 80 % of standardised errors reach below and above 0, (group, 2)."""
         ends = [self.errors_at(np.full((1, self.groups.count), v), each_group=True)[0] for v in (-Z80, Z80)]
-        return np.asarray((ends[1] - ends[0]) / 2)
+        return np.asarray(np.maximum(np.stack([-ends[0], ends[1]], axis=-1), 0.1))
 
     def errors_at(self, scores: Floats, *, each_group: bool = False) -> Floats:
         """Return standardised errors (..., output) at normal scores of the same shape."""

@@ -161,7 +161,7 @@ def pasts(draw):
     return Past(issues, z, known)
 
 
-HALF = np.array([1.28, 1.3, 1.2])
+HALF = np.array([[1.28, 1.2], [1.3, 1.4], [1.2, 1.3]])
 
 
 @given(pasts(), st.randoms())
@@ -205,7 +205,7 @@ def test_one_known_error_moves_the_level_by_its_share():
 def test_without_errors_nothing_is_adjusted():
     past = Past(np.array([], "M8[ns]"), np.empty((0, 3)), np.empty((0, 3), "M8[ns]"))
     at = np.array(["2020-01-01T08"], "M8[ns]")
-    taught = adapt(past, LEADS, np.full(3, float(ndtri(0.9))), at)
+    taught = adapt(past, LEADS, np.full((3, 2), float(ndtri(0.9))), at)
     assert taught.shift.tolist() == [[0.0, 0.0, 0.0]]
     np.testing.assert_allclose(taught.stretch, 1.0, atol=5e-3)
     assert adapt(past, LEADS, HALF, at[:0]).shift.shape == (0, 3)
