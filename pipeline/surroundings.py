@@ -109,13 +109,3 @@ def all_places() -> dict[str, Place]:
     """
     file = resources.files("pipeline") / "surroundings.toml"
     return parse_places(tomllib.loads(file.read_text("utf-8")))
-
-
-def place_of(key: str) -> Place | None:
-    """Return the place of a panel key; None for series of a city and for places that are not listed.
-
-    >>> place_of("around.wind_speed.erenhot").name, place_of("seoul.pm2p5.reference")
-    ('Erenhot', None)
-    """
-    city, _, place_id = key.split(".", 2)
-    return all_places().get(place_id) if city == AROUND else None

@@ -13,7 +13,7 @@ from pipeline.ledger import open_ledger
 from pipeline.names import QUANTITIES
 from pipeline.observations import ObservationStore
 from pipeline.series import load_panel
-from pipeline.surroundings import GROUPS, all_places, parse_places, place_of
+from pipeline.surroundings import GROUPS, all_places, parse_places
 from pipeline.times import parse_instant
 
 NOW = parse_instant("2020-03-01T00:00Z")
@@ -133,9 +133,3 @@ def test_a_place_reads_worlds_of_its_kind_only(store):
     for world, value in (("measured", 60.0), ("simulated-1", 50.0)):
         panel = load_panel(store, all_cities().values(), world)
         assert panel["around.pm2p5.jinan_air"].values.tolist() == [value]
-
-
-def test_the_name_of_a_key_is_that_of_its_place():
-    assert place_of("around.pm2p5.jinan_air").name == "Jinan"
-    assert place_of("around.pm2p5.nowhere") is None
-    assert place_of("beijing.pm2p5.reference") is None
