@@ -141,7 +141,7 @@ def _within(source: Source, request: Request) -> Source:
 
 
 def _scored(ws: Workspace, request: Request, panel: AsOfPanel, rows: pd.DataFrame, quantity: str) -> Tables:
-    as_of = as_of_everything(panel)
+    as_of = ws.clock()
     truth = whole_truth(panel, quantity, rows["valid_end"].max())
     graded = quantity == "pm2p5"
     grades = grades_of(rows["valid_start"].max().date()) if graded else {}
