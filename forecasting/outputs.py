@@ -23,6 +23,11 @@ FIRST_PERIOD = -24
 DAY_COVERAGE = 0.75
 """Share of a day's intervals that must be measured for the day to have a mean."""
 
+WAIT = np.timedelta64(3, "h").astype("timedelta64[ns]")
+"""After its end a day waits so long for intervals that are still missing; later ones change it no more."""
+
+NEVER = np.iinfo(np.int64).max
+
 Ints = npt.NDArray[np.int64]
 
 
@@ -159,7 +164,9 @@ class Truth:
     Parameters
     ----------
     logs : (issue, output) ln(c + 5) of the mean, NaN where it is not known
-    known : (issue, output) instant [UTC] at which the last value of it was received
+    known : (issue, output) instant [UTC] at which the mean was known: when its last interval had been
+        received, or when DAY_COVERAGE of its intervals had and WAIT had passed since its end. The mean is
+        that of the values received by then, so that no later value can change what was known
     """
 
     logs: npt.NDArray[np.float32]
@@ -193,13 +200,27 @@ def truth_of(record: Record, outputs: Outputs, issues: Times) -> Truth:
         inside = (at >= 0) & (at < width)
         safe = np.clip(at, 0, max(width - 1, 0))
         value = np.where(inside, record.values[i, safe], np.nan).astype(np.float64)
-        there = np.isfinite(value)
-        enough = there.sum(axis=1) >= DAY_COVERAGE * len(ends)
-        total = np.where(there, value, 0.0).sum(axis=1)
-        logs[enough, j] = to_log(total[enough] / there.sum(axis=1)[enough])
-        when = np.where(there, record.received[i, safe].astype(np.int64), np.iinfo(np.int64).min)
-        known[enough, j] = when.max(axis=1)[enough].astype("M8[ns]")
+        received = np.where(np.isfinite(value), record.received[i, safe].astype(np.int64), NEVER)
+        when = _known_since(received, issues + np.timedelta64(int(end), "h") + WAIT)
+        counts = (received <= when[:, None]) & (received < NEVER)
+        total, enough = np.where(counts, value, 0.0).sum(axis=1), when < NEVER
+        logs[enough, j] = to_log(total[enough] / counts.sum(axis=1)[enough])
+        known[enough, j] = when[enough].astype("M8[ns]")
     return Truth(logs, known)
+
+
+def _known_since(received: Ints, deadline: Times) -> Ints:
+    """Return when a mean of intervals was known, (issue,), or NEVER.
+
+    Parameters
+    ----------
+    received : (issue, interval) instants [ns], NEVER for what was not
+    deadline : (issue,) from which some intervals may be missing
+    """
+    ordered = np.sort(received, axis=1)
+    enough = ordered[:, int(np.ceil(DAY_COVERAGE * ordered.shape[1])) - 1]
+    waited = np.maximum(enough, deadline.astype("M8[ns]").astype(np.int64))
+    return np.where(ordered[:, -1] <= waited, ordered[:, -1], waited)
 
 
 def interval_matrix(outputs: Outputs, target: int) -> tuple[Ints, Floats]:
