@@ -34,13 +34,6 @@ class Groups:
         """Return how many families there are."""
         return int(self.family.max(initial=-1)) + 1
 
-    def mean_by_group(self, values: Floats) -> Floats:
-        """Return the mean of the known values (issue, output) in every group, (issue, group), or NaN."""
-        known = np.isfinite(values)
-        member = (self.group[:, None] == np.arange(self.count)).astype(np.float64)
-        total, n = np.where(known, values, 0.0) @ member, known.astype(np.float64) @ member
-        return np.where(n > 0, total / np.maximum(n, 1.0), np.nan)
-
 
 def groups_of(*labels: npt.ArrayLike) -> Groups:
     """Give outputs the numbers of their groups by labels.

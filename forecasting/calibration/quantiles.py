@@ -36,19 +36,17 @@ class Shape:
     @property
     def half_width(self) -> Floats:
         """Return how far the central 80 % of standardised errors reach below and above 0, (group, 2)."""
-        ends = [self.errors_at(np.full((1, self.groups.count), v), each_group=True)[0] for v in (-Z80, Z80)]
-        return np.asarray(np.maximum(np.stack([-ends[0], ends[1]], axis=-1), 0.1))
+        ends = np.array([[-Z80], [Z80]]) * np.ones(self.groups.count)
+        low, high = _broken_line(ends, NODES, self.table, values=True)
+        return np.asarray(np.maximum(np.stack([-low, high], axis=-1), 0.1))
 
-    def errors_at(self, scores: Floats, *, each_group: bool = False) -> Floats:
+    def errors_at(self, scores: Floats) -> Floats:
         """Return standardised errors (..., output) at normal scores of the same shape."""
-        return _broken_line(scores, NODES, self._rows(each_group), values=True)
+        return _broken_line(scores, NODES, self.table[self.groups.group], values=True)
 
-    def scores_of(self, z: Floats, *, each_group: bool = False) -> Floats:
+    def scores_of(self, z: Floats) -> Floats:
         """Return the normal scores (..., output) of standardised errors: the inverse of ``errors_at``."""
-        return _broken_line(z, NODES, self._rows(each_group), values=False)
-
-    def _rows(self, each_group: bool) -> Floats:
-        return self.table if each_group else self.table[self.groups.group]
+        return _broken_line(z, NODES, self.table[self.groups.group], values=False)
 
 
 Z80 = float(ndtri(0.9))
@@ -161,8 +159,3 @@ class Distribution:
         """Return the probability (issue, output, threshold) that a threshold is exceeded."""
         scores = [self.scores_of(np.full(self.centre.shape, t)) for t in np.atleast_1d(thresholds)]
         return np.stack([ndtr(-s) for s in scores], axis=-1)
-
-
-def normal_shape(groups: Groups) -> Shape:
-    """Return the shape of the normal distribution, for outputs whose errors are not known."""
-    return Shape(groups, np.tile(NODES, (groups.count, 1)))

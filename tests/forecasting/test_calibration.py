@@ -10,13 +10,12 @@ from scipy.special import ndtr, ndtri
 from forecasting.calibration.adaptive import DAY, SHIFT_PRIOR, SLOW_PRIOR, Adjustment, Past, adapt, unadjusted
 from forecasting.calibration.calibrator import fit_calibration
 from forecasting.calibration.groups import groups_of
-from forecasting.calibration.quantiles import NODES, Distribution, fit_shape, normal_shape
+from forecasting.calibration.quantiles import NODES, Distribution, fit_shape
 from forecasting.calibration.spread import fit_spread
 
 YEARS = 8
 LEVELS = np.array([0.1, 0.5, 0.9])
 LEADS = groups_of(["seoul"] * 3, [1, 2, 3])
-NONE = np.zeros((0, 0))
 
 
 def autocorrelated(rng, shape, share=0.5):
@@ -236,8 +235,7 @@ def test_an_output_without_errors_takes_the_spread_of_its_group_and_any_shape_is
     zero = np.zeros(errors.shape)
     scale = fit_spread(errors, zero, np.zeros((2000, 0)), groups).scale(zero[:1], np.zeros((1, 0)))
     np.testing.assert_allclose(scale, 0.5, rtol=0.05)
-    np.testing.assert_allclose(fit_shape(np.full((9, 2), np.nan), groups).table, normal_shape(groups).table)
-    assert normal_shape(groups).table[0].tolist() == NODES.tolist()
+    assert fit_shape(np.full((9, 2), np.nan), groups).table.tolist() == [NODES.tolist()]
 
 
 def test_unknown_covariates_count_as_average():
