@@ -14,8 +14,8 @@ from forecasting.calibration.quantiles import Distribution
 from forecasting.kernel.hour import without
 from forecasting.model import MISSING_BELOW, WILDEST, Calibrated, Model, calibrate
 from forecasting.outputs import Outputs, read_record, truth_of
-from forecasting.situation.rows import situations
 from forecasting.targets import Floats
+from forecasting.weather_ahead import Source, situations_of
 from pipeline.asof import AsOfPanel
 from pipeline.times import from_ns, to_ns
 
@@ -118,7 +118,12 @@ def predict(
 
 
 def say(
-    model: Model, panel: AsOfPanel, issues: Times, as_of: datetime | None = None, adaptive: bool = True
+    model: Model,
+    panel: AsOfPanel,
+    issues: Times,
+    as_of: datetime | None = None,
+    adaptive: bool = True,
+    ahead: Source | None = None,
 ) -> Said:
     """Forecast issues at one hour of the day, each from what it knew.
 
@@ -128,6 +133,7 @@ def say(
     issues : (issue,) ascending, all at the same hour, of which the model knows
     as_of : for a single issue: the instant of its snapshot, if that is not the issue itself
     adaptive : let errors that were known by then shift and stretch the distribution; else it is frozen
+    ahead : tells the weather ahead; without it a model that reads it is solved again without
 
     Raises
     ------
@@ -136,18 +142,18 @@ def say(
     """
     hour = int(issues[0].astype("M8[h]").astype(np.int64) % 24)
     known = model.hours[hour]
-    values = situations(panel, model.recipe, issues, as_of)
+    values = situations_of(panel, model.recipe, issues, as_of, ahead)
     centre, scale, missing = predict(model, hour, values)
     shape = known.best.shape
     adjustment = unadjusted(*centre.shape)
     if adaptive:
         at = issues if as_of is None else np.array([to_ns(as_of)])
-        past = _joined(known.past, _since(model, panel, hour, issues))
+        past = _joined(known.past, _since(model, panel, hour, issues, ahead))
         adjustment = adapt(past, shape.groups, shape.half_width, at)
     return Said(known.outputs, Distribution(shape, centre, scale, adjustment), known.usable, tuple(missing))
 
 
-def _since(model: Model, panel: AsOfPanel, hour: int, issues: Times) -> Past:
+def _since(model: Model, panel: AsOfPanel, hour: int, issues: Times, ahead: Source | None) -> Past:
     """Return the errors of the issues after training and before the last of some, each forecast as then."""
     trained = model.hours[hour].past.issues
     first = max(trained[-1] + DAY, issues[0].astype("M8[D]") + np.timedelta64(hour, "h") - LOOK_BACK)
@@ -156,7 +162,7 @@ def _since(model: Model, panel: AsOfPanel, hour: int, issues: Times) -> Past:
     if not len(earlier):
         blank = (0, len(outputs.end))
         return Past(earlier, np.zeros(blank), np.empty(blank, "M8[ns]"))
-    centre, scale, _ = predict(model, hour, situations(panel, model.recipe, earlier))
+    centre, scale, _ = predict(model, hour, situations_of(panel, model.recipe, earlier, ahead=ahead))
     record = read_record(panel, model.targets, from_ns(earlier[0] - DAY), from_ns(issues[-1]))
     truth = truth_of(record, outputs, earlier)
     return Past(earlier, np.clip((truth.logs - centre) / scale, -WILDEST, WILDEST), truth.known)

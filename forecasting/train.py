@@ -13,14 +13,19 @@ import numpy.typing as npt
 from forecasting.calibration.adaptive import Past
 from forecasting.calibration.groups import Groups, groups_of
 from forecasting.kernel.hour import Rows, fit_hour
-from forecasting.kernel.weights import column_weights
 from forecasting.model import FEWEST_TRUTHS, WILDEST, Hour, Model, calibrate, covariates
 from forecasting.outputs import Ints, Outputs, outputs_of, read_record, truth_of
 from forecasting.situation.columns import CALENDAR, Recipe
-from forecasting.situation.recipe import recipe_of
-from forecasting.situation.rows import situations
 from forecasting.targets import read_history, targets_of
 from forecasting.ties import ties_of
+from forecasting.weather_ahead import (
+    Weather,
+    kernel_keys,
+    kernel_weights,
+    perfect_prognosis,
+    recipe_for,
+    situations_of,
+)
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
 from pipeline.errors import NoUsableModel
@@ -43,7 +48,7 @@ LEAD_EDGES = (3, 6, 12, 24, 36, 48, 72)
 """Upper ends [h] of the bins of lead that share the shape of their errors."""
 
 
-def train(
+def train(  # noqa: PLR0913 - one argument per way in which models differ
     panel: AsOfPanel,
     cities: Sequence[City],
     quantity: str,
@@ -51,6 +56,7 @@ def train(
     data_until: datetime,
     leave_out_years: Sequence[int] = (),
     effort: str = "full",
+    weather: Weather = "observed",
     progress: Progress | None = None,
 ) -> Model:
     """Train a model for one quantity of some cities.
@@ -61,6 +67,8 @@ def train(
     data_until : nothing received after this instant is used
     leave_out_years : UTC years whose values are not learned from (nor scored against)
     effort : "full" or "quick"; the same data and effort give the same model
+    weather : "ahead" for a model that also reads the weather of the days forecast; it learns from what was
+        measured on them, for no archive of forecasts reaches back far enough
 
     Raises
     ------
@@ -71,7 +79,7 @@ def train(
     panel = panel.known_by(data_until)
     targets = targets_of(panel, cities, quantity)
     history = read_history(panel, targets, data_until, leave_out_years)
-    recipe = recipe_of(panel, cities, data_until)
+    recipe = recipe_for(panel, cities, data_until, weather)
     record = read_record(panel, targets, from_ns(history.start), data_until, newest_by=data_until)
     for year in leave_out_years:
         times = record.start + np.arange(record.values.shape[1]) * np.timedelta64(1, "h")
@@ -89,12 +97,12 @@ def train(
         chosen = _thin(np.flatnonzero(some), EFFORTS[effort])
         if len(chosen) < FEWEST_ROWS:
             continue
-        values = situations(panel, recipe, mine[chosen])
+        values = situations_of(panel, recipe, mine[chosen], ahead=perfect_prognosis)
         seen += np.isfinite(values).sum(axis=0)
         total += np.where(np.isfinite(values), values, 0.0).sum(axis=0, dtype=np.float64)
         issued += len(chosen)
         rows = Rows(hour, mine[chosen], values, truth.logs[chosen], outputs)
-        hours[hour] = _learn(rows, truth.known[chosen], recipe, cities)
+        hours[hour] = _learn(rows, truth.known[chosen], recipe, cities, weather)
     if not hours:
         raise NoUsableModel(
             f"fewer than {FEWEST_ROWS} past issues of {quantity} until {data_until:%Y-%m-%d} to learn from"
@@ -105,7 +113,7 @@ def train(
         quantity=quantity,
         data_until=to_utc(data_until),
         leave_out_years=tuple(sorted(leave_out_years)),
-        weather="observed",
+        weather=weather,
         recipe=recipe,
         targets=targets,
         hours=hours,
@@ -129,14 +137,20 @@ def _thin(rows: Ints, most: int) -> Ints:
     return rows[np.unique(np.round(np.linspace(0, len(rows) - 1, most)).astype(np.int64))]
 
 
-def _learn(rows: Rows, known: npt.NDArray[np.datetime64], recipe: Recipe, cities: Sequence[City]) -> Hour:
+def _learn(
+    rows: Rows,
+    known: npt.NDArray[np.datetime64],
+    recipe: Recipe,
+    cities: Sequence[City],
+    weather: Weather,
+) -> Hour:
     """Fit one hour of the day, its calibration and its ties."""
     share = np.isfinite(rows.values).mean(axis=0)
     kept = [(i, c.name) for i, c in enumerate(recipe.columns) if share[i] >= KNOWN_SHARE]
     used = [recipe.columns[i] for i, _ in kept]
-    owner = [rows.outputs.targets[t].city for t in rows.outputs.target]
-    weights = {c.id: column_weights(used, c.id, (c.latitude, c.longitude)) for c in cities}
-    fitted = fit_hour(rows, owner, kept, weights, _covariates(recipe, share))
+    keys = kernel_keys(rows.outputs, weather)
+    weights = kernel_weights(keys, used, cities)
+    fitted = fit_hour(rows, keys, kept, weights, _covariates(recipe, share))
     beside = covariates(fitted.covariates, rows.values)
     best = calibrate(fitted, beside, known, groups_for(rows.outputs))
     z = np.clip(fitted.errors / best.spread.scale(fitted.held_out(), beside), -WILDEST, WILDEST)
@@ -181,4 +195,5 @@ def _named(model: Model) -> Model:
     content = b"".join(np.ascontiguousarray(p).tobytes() for p in parts)
     left_out = ",".join(str(year) for year in model.leave_out_years).encode()
     digest = hashlib.sha256(content + left_out).hexdigest()[:12]
-    return replace(model, model_id=f"kernel-{model.quantity}-{model.data_until:%Y%m%d}-{digest}")
+    name = "kernel" if model.weather == "observed" else f"kernel-{model.weather}"
+    return replace(model, model_id=f"{name}-{model.quantity}-{model.data_until:%Y%m%d}-{digest}")

@@ -81,7 +81,9 @@ class Gram:
 
         ``c + LINEAR <a,b> (1 + SEASON_SHARE s_a s_b) / length + GAUSSIAN exp(-GAMMA |a-b|² / distance)``
         """
-        a, b = one * self.weights, other * self.weights
+        used = np.flatnonzero(self.weights)
+        weights = self.weights[used]
+        a, b = one[:, used] * weights, other[:, used] * weights
         product = (a @ b.T).astype(np.float64)
         squared = (a.astype(np.float64) ** 2).sum(axis=1)[:, None] + (b.astype(np.float64) ** 2).sum(axis=1)
         squared -= 2.0 * product
