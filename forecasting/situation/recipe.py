@@ -19,7 +19,10 @@ LATEST: Final = ((0, 1), (0, 3), (0, 6), (6, 12))
 DAYS: Final = ((0, 24), (24, 48), (48, 72))
 WEEKS: Final = ((0, 168), (0, 720))
 BESIDE: Final = ((0, 6), (0, 24), (24, 48))
-"""Windows of weather and of air upwind [h]."""
+"""Windows of air upwind [h]."""
+
+WEATHER_WINDOWS: Final = ((0, 3), *BESIDE)
+"""Windows of weather [h]; what it does now is told by the first and by its rise since a day before."""
 
 RISE_NOW, RISE_BEFORE = (0, 6), (24, 30)
 PRESSURE: Final = ("air_pressure_at_mean_sea_level", "surface_air_pressure")
@@ -36,8 +39,8 @@ WEATHER: Final = (
 )
 """Weather of a place; ``pressure`` is that at sea level, else that of the station."""
 
-OWN_WIND: Final = ((0, 6), (0, 24))
-"""Windows of the speed of the wind in a city [h]."""
+SPEED_WINDOWS: Final = ((0, 6), (0, 24))
+"""Windows of the speed of the wind [h]."""
 
 GROUP_OF_PLACES: Final = {"weather": "weather around", "sea": "weather at sea"}
 UPWIND_AIR: Final = "air upwind"
@@ -71,9 +74,8 @@ def recipe_of(panel: AsOfPanel, cities: Sequence[City], data_until: datetime) ->
         columns += _beside(keys, UPWIND_AIR, place, None)
     for owner, keys, city in weather_of(known, cities):
         group = f"{city} weather" if isinstance(owner, City) or city else GROUP_OF_PLACES[owner.group]
-        columns += _beside(keys, group, owner, city)
-    for one in cities:
-        columns += _own_wind(known, one)
+        columns += _weather(keys, group, owner, city)
+        columns += _wind_speed(known, group, owner, city)
     return Recipe((*columns, *_calendar(cities)))
 
 
@@ -122,11 +124,12 @@ def _own_air(panel: AsOfPanel, city: City) -> list[Column]:
     return columns
 
 
-def _own_wind(panel: AsOfPanel, city: City) -> list[Column]:
-    key = f"{city.id}.wind_speed.weather"
+def _wind_speed(panel: AsOfPanel, group: str, owner: City | Place, city: str | None) -> list[Column]:
+    """Return the mean speed of the wind, which its mean components do not tell."""
+    key = f"{owner.id}.wind_speed.weather" if isinstance(owner, City) else f"{AROUND}.wind_speed.{owner.id}"
     if not makeable(key, panel):
         return []
-    return [_column(f"{city.id} weather", key, SPEED, a, b, city, city.id) for a, b in OWN_WIND]
+    return [_column(group, key, SPEED, a, b, owner, city) for a, b in SPEED_WINDOWS]
 
 
 def _air_upwind(panel: AsOfPanel, cities: Sequence[City]) -> Iterator[tuple[Place, list[str]]]:
@@ -157,6 +160,12 @@ def _stations(owner: City | Place, world: str, quantity: str) -> set[str]:
     kind = "simulated" if is_simulated(world) else world
     specs = [spec for spec in owner.series if spec.world == kind and spec.quantity == quantity]
     return {station for spec in specs for station in spec.stations}
+
+
+def _weather(keys: Sequence[str], group: str, place: City | Place, city: str | None) -> list[Column]:
+    means = [_column(group, key, MEAN, a, b, place, city) for key in keys for a, b in WEATHER_WINDOWS]
+    rises = [_column(group, key, RISE, RISE_NOW[0], RISE_BEFORE[1], place, city) for key in keys]
+    return means + rises
 
 
 def _beside(keys: Sequence[str], group: str, place: City | Place, city: str | None) -> list[Column]:

@@ -65,7 +65,7 @@ def test_a_citys_own_station_is_no_place_around():
 def test_winds_are_components_and_pressure_counts_once():
     columns = recipe_of(everything("measured"), CITIES, LATER).columns
     assert not [c for c in columns if c.quantity == "wind_from_direction"]
-    assert {c.group for c in columns if c.quantity == "wind_speed"} == {"seoul weather", "beijing weather"}
+    assert {c.what for c in columns if c.quantity == "wind_speed"} == {"speed"}
     assert {"eastward_wind", "northward_wind"} <= {c.quantity for c in columns if c.group == "weather at sea"}
     for key in {c.key for c in columns if c.quantity == "surface_air_pressure"}:
         assert not [
