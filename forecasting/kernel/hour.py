@@ -236,7 +236,7 @@ def _fit_part(
     inside = np.ix_(part.rows, part.columns)
     mine = truth[inside]
     inverted = inverse(kernel[np.ix_(part.rows, part.rows)], part.penalty)
-    solved = coefficients(inverted, part.penalty, mine)
+    solved = coefficients(inverted, mine)
     alpha[inside] = solved
     unseen = held_out_errors(inverted, solved, year_blocks(issues[part.rows]))
     errors[inside] = np.where(np.isfinite(mine), unseen, np.nan)

@@ -11,9 +11,6 @@ from scipy.linalg import lapack
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-FILLINGS = 10
-"""Rounds in which single unknown truths are replaced by what the fit says; each halves what is left."""
-
 MARGIN = np.timedelta64(5, "D").astype("timedelta64[ns]")
 """Issues this close to a held-out block are held out with it: their forecasts reach into it."""
 
@@ -39,8 +36,11 @@ def inverse(kernel: Floats, penalty: float) -> Floats:
     return np.asarray(found, np.float64)
 
 
-def coefficients(inverted: Floats, penalty: float, truth: Floats) -> Floats:
+def coefficients(inverted: Floats, truth: Floats) -> Floats:
     """Solve for the coefficients of every output; unknown truths do not count.
+
+    An unknown truth is filled with what the fit of the others says of it, which leaves its row the
+    coefficient 0: the fit is that of the known rows alone.
 
     Parameters
     ----------
@@ -49,18 +49,23 @@ def coefficients(inverted: Floats, penalty: float, truth: Floats) -> Floats:
 
     Returns
     -------
-    (row, output), about 0 where the truth is unknown
+    (row, output), 0 where the truth is unknown
+
+    Examples
+    --------
+    >>> inv = inverse(np.array([[1.0, 0.5], [0.5, 1.0]]), 1.0)
+    >>> coefficients(inv, np.array([[4.0], [np.nan]])).round(6).ravel().tolist()
+    [2.0, 0.0]
     """
     unknown = ~np.isfinite(truth)
-    count = np.maximum((~unknown).sum(axis=0), 1)
-    mean = np.where(unknown, 0.0, truth).sum(axis=0) / count
-    filled = np.where(unknown, mean, truth)
-    solved: Floats = inverted @ filled
-    gaps = unknown.any(axis=0)
-    for _ in range(FILLINGS if gaps.any() else 0):
-        part = filled[:, gaps] - np.where(unknown[:, gaps], penalty * solved[:, gaps], 0.0)
-        filled[:, gaps] = part
-        solved[:, gaps] = inverted @ part
+    solved: Floats = inverted @ np.where(unknown, 0.0, truth)
+    gaps = np.flatnonzero(unknown.any(axis=0))
+    patterns, member = np.unique(unknown[:, gaps], axis=1, return_inverse=True)
+    for k in range(patterns.shape[1] if len(gaps) else 0):
+        rows, columns = np.flatnonzero(patterns[:, k]), gaps[member.ravel() == k]
+        filled = np.linalg.solve(inverted[np.ix_(rows, rows)], solved[np.ix_(rows, columns)])
+        solved[:, columns] -= inverted[:, rows] @ filled
+        solved[np.ix_(rows, columns)] = 0.0
     return solved
 
 

@@ -48,7 +48,7 @@ def test_held_out_errors_are_those_of_explicit_refits(seed, blocks):
     pairs = [(np.flatnonzero(label == b), np.flatnonzero(label == b)) for b in np.unique(label)]
     if len(pairs) < 2:
         return
-    found = held_out_errors(inverted, coefficients(inverted, penalty, truth), pairs)
+    found = held_out_errors(inverted, coefficients(inverted, truth), pairs)
     for out, _ in pairs:
         np.testing.assert_allclose(found[out], refitted_errors(kernel, truth, penalty, out), atol=1e-7)
 
@@ -57,27 +57,26 @@ def test_rows_near_a_block_are_held_out_with_it_but_keep_their_own_errors():
     kernel, truth, penalty = problem(7)
     inverted = inverse(kernel, penalty)
     out, kept = np.arange(5, 20), np.arange(8, 16)
-    found = held_out_errors(inverted, coefficients(inverted, penalty, truth), [(out, kept)])
+    found = held_out_errors(inverted, coefficients(inverted, truth), [(out, kept)])
     explicit = refitted_errors(kernel, truth, penalty, out)
     np.testing.assert_allclose(found[kept], explicit[3:11], atol=1e-8)
     assert np.isnan(np.delete(found, kept, axis=0)).all()
 
 
-@given(st.integers(0, 10_000), st.floats(0.02, 0.25))
+@given(st.integers(0, 10_000), st.floats(0.0, 0.9))
 def test_unknown_truths_do_not_count(seed, share):
-    kernel, truth, _ = problem(seed, outputs=2)
-    penalty = 1.5
+    kernel, truth, penalty = problem(seed, outputs=2)
     rng = np.random.default_rng(seed)
     unknown = rng.random(len(kernel)) < share
     gappy = truth.copy()
     gappy[unknown, 0] = np.nan
     inverted = inverse(kernel, penalty)
-    solved = coefficients(inverted, penalty, gappy)
+    solved = coefficients(inverted, gappy)
     kept = ~unknown
     ridge = kernel[np.ix_(kept, kept)] + penalty * np.eye(kept.sum())
     explicit = np.linalg.solve(ridge, truth[kept, 0])
-    tolerance = 0.02 * np.abs(truth).max()
-    np.testing.assert_allclose(kernel @ solved[:, 0], kernel[:, kept] @ explicit, atol=tolerance)
+    np.testing.assert_allclose(solved[kept, 0], explicit, atol=1e-7)
+    assert not solved[unknown, 0].any()
     np.testing.assert_allclose(solved[:, 1], np.linalg.solve(kernel + penalty * np.eye(40), truth[:, 1]))
 
 
