@@ -16,11 +16,18 @@ PLACE_WEATHER, NEAR = 0.3, 3.0
 """Weight of one quantity at one far place, and by how many times more a near one counts."""
 
 NEAR_KM = 400.0
-WINDOWS = {"0-3": 0.5, "0-6": 1.0, "0-24": 0.5, "24-48": 0.5, RISE: 0.3, SPEED: 0.5}
+WINDOWS = {"0-3": 0.5, "0-6": 1.0, "0-24": 0.4, "24-48": 0.35, RISE: 0.3, SPEED: 0.5}
 """Factor of a summary of the weather of a place."""
 
 CITY_WINDOWS = {"0-3": 0.15, RISE: 0.15}
 """Factor of a summary of a city's own weather, where it is not 1."""
+
+PRESSURE = 2.5
+"""Pressure tells more than other weather of a place: highs and lows, and how they move."""
+
+WEST_OF = 97.0
+FAR_WEST = {"seoul": 0.4, "beijing": 1.2}
+"""Weight of the stations of Xinjiang and Tibet [degree east]; surges take two or three days to Beijing."""
 
 SEA_WEATHER = {"seoul": 0.3, "beijing": 0.07}
 """Weight of the buoys of the Yellow Sea, which tell Beijing next to nothing."""
@@ -65,7 +72,9 @@ def _weight(column: Column, city: str, at: tuple[float, float], day: int | None,
     if column.group == "weather around":
         far = kilometres(at, (column.latitude, column.longitude))
         near = 1.0 + NEAR * float(np.exp(-far / NEAR_KM))
-        return factor * WINDOWS[_window(column)] * PLACE_WEATHER * near
+        west = FAR_WEST.get(city, 1.0) if column.longitude < WEST_OF else 1.0
+        pressure = PRESSURE if "pressure" in column.quantity else 1.0
+        return factor * WINDOWS[_window(column)] * PLACE_WEATHER * near * west * pressure
     return factor * (OWN_AIR if column.city == city else OTHER_AIR)
 
 
