@@ -36,7 +36,7 @@ STRETCH_PRIOR = 30.0
 
 STRETCH_BOUNDS = (0.6, 1.8)
 
-FORGET_DAYS = 730.0
+FORGET_DAYS = 365.0
 """Older errors no longer count; a forecast needs twice as many days of the past, for the level then."""
 
 GRID = np.exp(np.linspace(np.log(0.4), np.log(2.5), 25))
