@@ -14,6 +14,7 @@ import pandas as pd
 
 from forecasting.issue import QUANTITIES, forecast_issue
 from forecasting.model import Model
+from forecasting.weather_ahead import AS_USUAL, Manner
 from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.cities import City
 from pipeline.times import cycles_between, to_ns
@@ -21,7 +22,7 @@ from pipeline.times import cycles_between, to_ns
 Progress = Callable[[str, int, int], None]
 Models = Mapping[str, Model | None]
 Tables = dict[str, pd.DataFrame]
-Scene = tuple[AsOfPanel, Sequence[City], Models, Sequence[str]]
+Scene = tuple[AsOfPanel, Sequence[City], Models, Sequence[str], Manner]
 
 MARGIN_DAYS = 5
 """Days after a left-out year that are left out with it, for forecasts reach over the turn of the year."""
@@ -49,13 +50,14 @@ def end_of_day(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
 
 
-def hindcast(
+def hindcast(  # noqa: PLR0913 - one argument per way in which hindcasts differ
     panel: AsOfPanel,
     cities: Sequence[City],
     issues: Sequence[datetime],
     models: Models,
     *,
     quantities: Sequence[str] = QUANTITIES,
+    manner: Manner = AS_USUAL,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Tables:
@@ -67,6 +69,7 @@ def hindcast(
     cities : cities to forecast
     issues : nominal issue times [UTC]; each is its own snapshot instant
     models : the model of every quantity, which learned nothing that it should not know
+    manner : see ``forecasting.weather_ahead``
     workers : processes to share the work between
 
     Returns
@@ -74,7 +77,7 @@ def hindcast(
     for every quantity the table of ``forecasting.predictions``, one row per city, model, issue and target,
     for every issue whatever was missing
     """
-    scene: Scene = (panel, cities, models, quantities)
+    scene: Scene = (panel, cities, models, quantities, manner)
     chunks = [list(issues[i : i + CHUNK]) for i in range(0, len(issues), CHUNK)]
     parts: list[Tables] = []
     done = 0
@@ -131,9 +134,11 @@ def _replay_from(file: Path, issues: Sequence[datetime]) -> Tables:
 
 
 def _replay(scene: Scene, issues: Sequence[datetime]) -> Tables:
-    panel, cities, models, quantities = scene
+    panel, cities, models, quantities, manner = scene
     made = [
-        forecast_issue(panel, models, cities, issue_time=i, as_of=i, quantities=quantities).rows
+        forecast_issue(
+            panel, models, cities, issue_time=i, as_of=i, quantities=quantities, manner=manner
+        ).rows
         for i in issues
     ]
     return {q: pd.concat([rows[q] for rows in made], ignore_index=True) for q in quantities}

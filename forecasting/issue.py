@@ -15,6 +15,7 @@ from forecasting.predictions import prediction_rows
 from forecasting.samples import BASELINES, RECENT_DAYS, baseline_samples, forecast_samples
 from forecasting.targets import History, read_history, targets_of
 from forecasting.threads import single_threaded
+from forecasting.weather_ahead import AS_USUAL, Manner
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
 from pipeline.paths import join_paths
@@ -42,6 +43,7 @@ def forecast_issue(
     issue_time: datetime,
     as_of: datetime,
     quantities: Sequence[str] = QUANTITIES,
+    manner: Manner = AS_USUAL,
 ) -> IssueForecast:
     """Forecast one issue with what had been received by ``as_of``.
 
@@ -51,6 +53,7 @@ def forecast_issue(
     models : the model of every quantity, or None where none may be used
     cities : cities to forecast
     issue_time, as_of : instant from which leads count, and instant of the snapshot [UTC]
+    manner : see ``forecasting.weather_ahead``
 
     Returns
     -------
@@ -59,7 +62,7 @@ def forecast_issue(
     Numerical libraries run on one thread here: an issue is too small for more, and the order of their sums,
     so the last digit, then depends on no machine and no number of workers.
     """
-    return single_threaded(_forecast, panel, models, cities, issue_time, as_of, quantities)
+    return single_threaded(_forecast, panel, models, cities, issue_time, as_of, quantities, manner)
 
 
 def _forecast(
@@ -69,11 +72,12 @@ def _forecast(
     issue_time: datetime,
     as_of: datetime,
     quantities: Sequence[str],
+    manner: Manner,
 ) -> IssueForecast:
     samples, paths, rows = {}, {}, {}
     for quantity in quantities:
         model = models.get(quantity)
-        samples[quantity] = forecast_samples(panel, model, cities, quantity, issue_time, as_of)
+        samples[quantity] = forecast_samples(panel, model, cities, quantity, issue_time, as_of, manner)
         paths[quantity] = join_paths(panel, samples[quantity], cities)
         parts = [prediction_rows(paths[quantity], cities, model=OPERATIONAL, quantity=quantity)]
         history = _history(panel, model, cities, quantity, as_of)

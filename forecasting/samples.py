@@ -18,6 +18,7 @@ from forecasting.situation.columns import CALENDAR
 from forecasting.situation.derived import sources_of
 from forecasting.targets import HOUR_NS, Floats, History, Target, read_history, targets_of, to_level
 from forecasting.ties import MEMBERS, agree_with_days
+from forecasting.weather_ahead import AS_USUAL, Manner
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
 from pipeline.errors import ContractError
@@ -55,7 +56,7 @@ def forecast_samples(
     quantity: str,
     issue_time: datetime,
     as_of: datetime,
-    adaptive: bool = True,
+    manner: Manner = AS_USUAL,
 ) -> xr.Dataset:
     """Forecast one issue: at least 200 joint futures of all cities to the end of local day D+3.
 
@@ -69,6 +70,7 @@ def forecast_samples(
     model : a model of the same quantity and world, or None
     issue_time : instant from which periods count [UTC]
     as_of : instant of the snapshot [UTC]
+    manner : see ``forecasting.weather_ahead``
 
     Returns
     -------
@@ -86,7 +88,7 @@ def forecast_samples(
     drawn: list[Floats | None] = [None] * len(targets)
     notes, outlook = ["no usable model"], None
     if usable:
-        drawn, whole, said = _by_model(issue, usable, adaptive)
+        drawn, whole, said = _by_model(issue, usable, manner)
         notes, outlook = _without(said, 0), _outlook(said, whole, cities)
     full = [d for d in drawn if d is not None]
     if len(full) < len(targets):
@@ -206,10 +208,11 @@ def draw(said: Said, row: int, model: Model, issue_time: datetime) -> Floats:
     return agree_with_days(ties.tie(margins, issue_time.month), margins, said.outputs)
 
 
-def _by_model(issue: _Issue, model: Model, adaptive: bool) -> tuple[list[Floats | None], Floats, Said]:
+def _by_model(issue: _Issue, model: Model, manner: Manner) -> tuple[list[Floats | None], Floats, Said]:
     """Draw (member, period) for every target of which the model knows enough; None for the others."""
     snapshot = None if issue.as_of == issue.issue_time else issue.as_of
-    said = say(model, issue.panel, np.array([to_ns(issue.issue_time)]), snapshot, adaptive)
+    when = np.array([to_ns(issue.issue_time)])
+    said = say(model, issue.panel, when, snapshot, manner)
     whole = draw(said, 0, model, issue.issue_time)
     drawn: list[Floats | None] = []
     for i, periods in enumerate(issue.periods):

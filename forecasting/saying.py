@@ -15,7 +15,7 @@ from forecasting.kernel.hour import without
 from forecasting.model import MISSING_BELOW, WILDEST, Calibrated, Model, calibrate
 from forecasting.outputs import Outputs, read_record, truth_of
 from forecasting.targets import Floats
-from forecasting.weather_ahead import Source, situations_of
+from forecasting.weather_ahead import AS_USUAL, Manner, Source, situations_of
 from pipeline.asof import AsOfPanel
 from pipeline.times import from_ns, to_ns
 
@@ -122,8 +122,7 @@ def say(
     panel: AsOfPanel,
     issues: Times,
     as_of: datetime | None = None,
-    adaptive: bool = True,
-    ahead: Source | None = None,
+    manner: Manner = AS_USUAL,
 ) -> Said:
     """Forecast issues at one hour of the day, each from what it knew.
 
@@ -132,8 +131,8 @@ def say(
     panel : series with all versions
     issues : (issue,) ascending, all at the same hour, of which the model knows
     as_of : for a single issue: the instant of its snapshot, if that is not the issue itself
-    adaptive : let errors that were known by then shift and stretch the distribution; else it is frozen
-    ahead : tells the weather ahead; without it a model that reads it is solved again without
+    manner : whether errors that were known by then shift and stretch the distribution, and what tells the
+        weather ahead; without that a model that reads it is solved again without
 
     Raises
     ------
@@ -142,13 +141,13 @@ def say(
     """
     hour = int(issues[0].astype("M8[h]").astype(np.int64) % 24)
     known = model.hours[hour]
-    values = situations_of(panel, model.recipe, issues, as_of, ahead)
+    values = situations_of(panel, model.recipe, issues, as_of, manner.ahead)
     centre, scale, missing = predict(model, hour, values)
     shape = known.best.shape
     adjustment = unadjusted(*centre.shape)
-    if adaptive:
+    if manner.adaptive:
         at = issues if as_of is None else np.array([to_ns(as_of)])
-        past = _joined(known.past, _since(model, panel, hour, issues, ahead))
+        past = _joined(known.past, _since(model, panel, hour, issues, manner.ahead))
         adjustment = adapt(past, shape.groups, shape.half_width, at)
     return Said(known.outputs, Distribution(shape, centre, scale, adjustment), known.usable, tuple(missing))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
@@ -32,6 +33,24 @@ Rows = npt.NDArray[np.float32]
 
 Source = Callable[[AsOfPanel, Sequence[Column], City, Times, datetime | None], Rows]
 """Tells (issue, column) of the weather ahead of a city; the last argument: the snapshot of a single issue."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How models are to speak.
+
+    Parameters
+    ----------
+    adaptive : let errors that were known by then shift and stretch the distribution; else it is frozen
+    ahead : tells models that read the weather ahead; without it they do without
+    """
+
+    adaptive: bool = True
+    ahead: Source | None = None
+
+
+AS_USUAL: Final = Manner()
+"""As in operation, without weather ahead."""
 
 
 def perfect_prognosis(
