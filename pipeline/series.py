@@ -49,11 +49,12 @@ def load_panel(
     start: datetime | None = None,
     end: datetime | None = None,
     as_of: datetime | None = None,
+    around: bool = True,
 ) -> AsOfPanel:
     """Read the series of the cities and of the places around them, with all versions received by ``as_of``.
 
     Values that failed quality control (and suspect ones, where a series does not accept them) are taken as
-    withdrawn: they are in the store, not in the panel.
+    withdrawn: they are in the store, not in the panel. Without ``around`` only the cities' own are read.
 
     Returns
     -------
@@ -71,7 +72,7 @@ def load_panel(
         f"{AROUND}.{spec.quantity}.{spec.role}": (spec, ())
         for place in all_places().values()
         for spec in place.series
-        if spec.world == kind
+        if around and spec.world == kind
     }
     rows = store.versions(
         world=world,
