@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -78,7 +78,7 @@ def run_verification(ws: Workspace, request: Request, out: Path) -> Verification
     source = _within(_source(ws, request), request)
     tell = reporter.get()
     tell("reading measurements", 0, 1)
-    panel = load_panel(ws.store, all_cities().values(), request.world)
+    panel = truth_panel(ws, request.world)
     if not len(panel):
         raise UsageError(
             f"no series of the world '{request.world}' are stored, so there is nothing to verify by"
@@ -93,6 +93,14 @@ def run_verification(ws: Workspace, request: Request, out: Path) -> Verification
         raise UsageError("no forecast of these predictions was measured yet, so there is nothing to score")
     facts = _facts(source, request, panel, tables)
     return Verification(tables, facts, _write(out, tables, facts))
+
+
+def truth_panel(ws: Workspace, world: str) -> AsOfPanel:
+    """Return the reference series of the cities alone, with all their versions."""
+    cities = [
+        replace(c, series=tuple(s for s in c.series if s.role == "reference")) for c in all_cities().values()
+    ]
+    return load_panel(ws.store, cities, world, around=False)
 
 
 def whole_truth(panel: AsOfPanel, quantity: str, until: pd.Timestamp) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from forecasting.verification.reliability import (
     simulated_events,
 )
 from forecasting.verification.score_tables import Options
-from forecasting.verification.slices import pooled_parts
+from forecasting.verification.slices import Part, pooled_parts
 from pipeline.names import PM_THRESHOLDS
 
 Floats = npt.NDArray[np.float64]
@@ -63,7 +62,7 @@ def calibration_rows(group: Group, options: Options) -> tuple[Rows, Rows, Rows]:
                 scored, table = _calibration(p[:, i], event[:, i], simulated)
                 calibration.append({**label, **scored})
                 bins += [{**label, **row} for row in table]
-            value += _value_rows(key, p[:, there], event[:, there], [PM_THRESHOLDS[i] for i in there])
+        value += _value_rows(group, part, there)
     return calibration, bins, value
 
 
@@ -140,14 +139,24 @@ def _calibration(p: Floats, event: Events, simulated: Floats) -> tuple[dict[str,
     return scored, rows
 
 
-def _value_rows(key: Mapping[str, str], p: Floats, event: Events, thresholds: list[int]) -> Rows:
-    if not thresholds:
+def _value_rows(group: Group, part: Part, there: list[int]) -> Rows:
+    """Return rows of every model, threshold and cost/loss of a part, reckoned in one go."""
+    if not there:
         return []
+    names = [(model, PM_THRESHOLDS[i]) for model in group.models for i in there]
+    p = np.concatenate(list(group.probability[:, part.rows][..., there]), axis=1)
+    event = np.tile(group.event[part.rows][:, there], len(group.models))
     pod, pofd = acting_rates(p, event)
-    value = economic_value(pod, pofd, event.mean(axis=0))
-    columns = {"pod": pod, "pofd": pofd, "value": value}
+    columns = {"pod": pod, "pofd": pofd, "value": economic_value(pod, pofd, event.mean(axis=0))}
     return [
-        {**key, "threshold": threshold, "cost_loss": cost, **{k: v[i, j].item() for k, v in columns.items()}}
-        for i, threshold in enumerate(thresholds)
+        {
+            **group.key,
+            **part.key,
+            "model": model,
+            "threshold": threshold,
+            "cost_loss": cost,
+            **{name: v[i, j].item() for name, v in columns.items()},
+        }
+        for i, (model, threshold) in enumerate(names)
         for j, cost in enumerate(COST_LOSS)
     ]

@@ -61,6 +61,8 @@ def stated_rows(
     -------
     rows with ``n``, ``high_days``, and of both the share of right grades, POD and FAR of high ones
     """
+    if not statements:
+        return []
     ours = _our_grades(groups, grades, subject)
     found: dict[tuple[str, str, int, int], dict[str, int]] = {}
     for said in sorted(statements, key=lambda s: s.received):

@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from cli.commands import verify as command
-from flows.verification import Request, run_verification, whole_truth
+from flows.verification import Request, run_verification, truth_panel, whole_truth
 from flows.verification_beside import ceiling_rows, warning_rows
 from flows.verification_sources import read_runs
 from flows.workspace import Workspace, open_workspace
@@ -19,12 +19,10 @@ from forecasting.predictions import PROBABILITY_COLUMNS
 from forecasting.verification.score_tables import Options
 from forecasting.verify import as_of_everything
 from pipeline.bulletins import Bulletin, append_bulletins
-from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 from pipeline.ledger.runs import begin_run, finish_run, make_current
 from pipeline.ledger.warnings import insert_event, insert_revision, insert_warning
 from pipeline.names import PM_THRESHOLDS
-from pipeline.series import load_panel
 from pipeline.settings import Settings
 from pipeline.times import local_day_bounds
 from tests.flows.archive_world import NOW, open_imported
@@ -42,7 +40,7 @@ def ws(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def truth(ws):
-    panel = load_panel(ws.store, all_cities().values(), "measured")
+    panel = truth_panel(ws, "measured")
     return whole_truth(panel, "pm2p5", pd.Timestamp("2019-05-01T00Z"))
 
 
@@ -210,7 +208,7 @@ def test_no_issued_warning_gives_no_rows_and_one_that_nothing_is_known_of_no_sco
 
 
 def test_a_day_that_is_not_over_is_no_truth(ws, truth):
-    panel = load_panel(ws.store, all_cities().values(), "measured")
+    panel = truth_panel(ws, "measured")
     whole = whole_truth(panel, "pm2p5", pd.Timestamp("2030-01-01T00Z"))
     assert whole["valid_end"].max() <= pd.Timestamp(as_of_everything(panel))
     assert len(whole) > len(truth)
