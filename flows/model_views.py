@@ -8,6 +8,7 @@ from flows.promotion import decided_at, known_model
 from flows.registration import card_path, score_tables
 from flows.workspace import Workspace
 from forecasting.promotion_gate import Comparison
+from forecasting.registry import FORMAT
 from pipeline.ledger.model_reports import read_reports
 from pipeline.ledger.model_roles import model_in_use, role_events, roles_at
 from pipeline.ledger.models import ModelRow, list_models
@@ -36,10 +37,15 @@ def model_rows(ws: Workspace, world: str | None = None, limit: int = MANY) -> Ro
             "data until": iso(m.data_until),
             "trained": iso(m.trained_at),
             "role": roles.get(m.id, "" if m.purpose == "operational" else "leave-out"),
-            "in use": "yes" if m.id in used else "",
+            "in use": _use(m) if m.id in used else "",
         }
         for m in models
     ]
+
+
+def _use(model: ModelRow) -> str:
+    """Say that a model forecasts, or why it cannot though it is its turn."""
+    return "yes" if model.details.get("format", 1) == FORMAT else "other format: train it again"
 
 
 def _state(ws: Workspace, world: str, quantity: str, variant: str) -> tuple[ModelRow | None, dict[str, str]]:

@@ -144,8 +144,9 @@ def _beside(ws: Workspace, world: str, model_id: str, ending: str) -> Path:
 
 
 def _first(panel: AsOfPanel, keys: Sequence[str]) -> str | None:
-    """Return the first interval end that could be learned from."""
-    starts = [panel[k].times[0] for k in keys if k in panel and len(panel[k].times)]
+    """Return the first interval end of the cities' own series that could be learned from."""
+    own = [k for k in keys if k.endswith(".reference")] or keys
+    starts = [panel[k].times[0] for k in own if k in panel and len(panel[k].times)]
     return iso(from_ns(min(starts))) if starts else None
 
 

@@ -13,7 +13,6 @@ from flows.drift import models_now
 from flows.model_views import model_rows
 from flows.promotion import decided_at
 from flows.workspace import Workspace
-from pipeline.ledger.models import list_models
 from pipeline.ledger.runs import list_runs
 from pipeline.ledger.warnings import list_versions
 from pipeline.times import iso
@@ -26,10 +25,8 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
     """Return tables of what is stored, of one world or of all; newest first."""
     with ws.ledger.read() as conn:
         runs = list_runs(conn, world, limit=12)
-        models = list_models(conn, world, limit=8)
         versions = list_versions(conn, world, limit=12)
     worlds = [world] if world else ws.store.worlds()
-    roles = {m["id"]: m for m in model_rows(ws, world, limit=8)}
     return {
         "observations": [
             {"world": name, **{str(k): _written(v) for k, v in row.items()}}
@@ -37,17 +34,7 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
             for row in ws.store.summary(name).to_dict("records")
         ],
         "profiles": [row for name in worlds for row in _profiles(ws, name)],
-        "models": [
-            {
-                "id": m.id,
-                "world": m.world,
-                "data until": iso(m.data_until),
-                "role": roles[m.id]["role"],
-                "in use": roles[m.id]["in use"],
-            }
-            for m in models
-            if m.id in roles
-        ],
+        "models": _models(ws, world),
         "drift": [h.row() for name in worlds for h in models_now(ws, name, decided_at(ws, name))],
         "runs": [
             {
@@ -73,6 +60,12 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
             for v in versions
         ],
     }
+
+
+def _models(ws: Workspace, world: str | None) -> Rows:
+    """Return the models trained last: until when they learned, their role, and whether they forecast."""
+    names = ("id", "world", "data until", "role", "in use")
+    return [{name: row[name] for name in names} for row in model_rows(ws, world, limit=8)]
 
 
 def _written(value: Any) -> str:

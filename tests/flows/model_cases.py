@@ -11,6 +11,7 @@ import pandas as pd
 from flows.model_evidence import keep_days
 from flows.workspace import Workspace
 from forecasting.predictions import PROBABILITY_COLUMNS, QUANTILE_COLUMNS
+from forecasting.registry import FORMAT
 from forecasting.verify import as_of_everything, observed_truth
 from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities
@@ -36,7 +37,7 @@ def file_model(ws: Workspace, name: str, data_until: datetime = LEARNED_UNTIL, *
             purpose="operational",
             path=f"models/measured/{name}.model",
             digest=name,
-            details=details,
+            details={"format": FORMAT, **details},
         )
 
 
