@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +37,8 @@ from pipeline.weather_schema import (
 
 PREVIOUS_RUNS: Final = "previous_runs"
 FORECAST: Final = "forecast"
+KEPT_FILES: Final = 6
+"""What a reader keeps in memory, such as months of previous runs."""
 _COLUMNS: Final = [c for c in forecast_files.c if c.name != "seq"]
 
 
@@ -158,12 +161,24 @@ class ForecastStore:
         Of several with the newest reference time the one received last counts. Previous runs come as the
         forecast that they let a reader know then (``pipeline.previous_runs.forecast_as_known``).
         """
-        found = self.listed(world, source=source, as_of=as_of)
-        if any(one.kind == PREVIOUS_RUNS for one in found):
-            return self._previous(found, as_of)
-        if not found:
-            return None
-        return self.read(max(found, key=lambda one: (one.reference_time, one.received_at)))
+        return _newest(self.listed(world, source=source, as_of=as_of), as_of, self.read)
+
+    def reader(self, source: str, world: str) -> Callable[[datetime], xr.Dataset | None]:
+        """Return ``newest`` of a source for many instants: listed once, now, and files kept a while."""
+        every = self.listed(world, source=source)
+        files: dict[str, xr.Dataset] = {}
+
+        def read(stored: StoredForecast) -> xr.Dataset:
+            if stored.path not in files:
+                while len(files) >= KEPT_FILES:
+                    del files[next(iter(files))]
+                files[stored.path] = self.read(stored)
+            return files[stored.path]
+
+        def answer(as_of: datetime) -> xr.Dataset | None:
+            return _newest([one for one in every if one.received_at <= as_of], as_of, read)
+
+        return answer
 
     def read(self, stored: StoredForecast) -> xr.Dataset:
         """Read one file into memory.
@@ -185,11 +200,18 @@ class ForecastStore:
         except OSError as error:
             raise StorageError(f"the forecast {path} cannot be read ({error}); restore it") from error
 
-    def _previous(self, found: list[StoredForecast], as_of: datetime) -> xr.Dataset | None:
-        """Join the files of previous runs that speak of what can have been known."""
-        start, end = reach(as_of, max(int(one.attributes.get("most_days", 7)) for one in found))
-        parts = [self.read(one) for one in found if one.last_time > start and one.first_time <= end]
-        return forecast_as_known(parts, as_of)
+
+def _newest(
+    found: Sequence[StoredForecast], as_of: datetime, read: Callable[[StoredForecast], xr.Dataset]
+) -> xr.Dataset | None:
+    """Return what was newest among the files received by an instant; see ``ForecastStore.newest``."""
+    if not found:
+        return None
+    if not any(one.kind == PREVIOUS_RUNS for one in found):
+        return read(max(found, key=lambda one: (one.reference_time, one.received_at)))
+    start, end = reach(as_of, max(int(one.attributes.get("most_days", 7)) for one in found))
+    parts = [read(one) for one in found if one.last_time > start and one.first_time <= end]
+    return forecast_as_known(parts, as_of)
 
 
 def _span(dataset: xr.Dataset, assumed_receipt: datetime | None) -> dict[str, Any]:

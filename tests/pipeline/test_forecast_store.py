@@ -78,6 +78,11 @@ def test_a_reader_sees_what_had_been_received_then(store, clock):
     seen = [newest(store, RUN + n * HOUR) for n in (1, 2, 7, 8, 10)]
     assert seen[0] is None
     assert [float(f["pm2p5"][0, 0]) for f in seen[1:]] == [1, 1, 2, 4]
+    read = store.reader(FEED, "measured")
+    put(store, point_forecast(RUN + 12 * HOUR, base=5))  # a reader knows what was listed when it was made
+    again = [read(RUN + n * HOUR) for n in (10, 8, 7, 2, 1)]
+    assert again[-1] is None
+    assert [float(f["pm2p5"][0, 0]) for f in again[:-1]] == [4, 2, 1, 1]
 
 
 def test_a_listing_can_be_narrowed(store, clock):
