@@ -21,8 +21,9 @@ from pipeline.times import from_ns, to_ns
 
 Times = npt.NDArray[np.datetime64]
 
-LOOK_BACK = np.timedelta64(330, "D").astype("timedelta64[ns]")
-"""Errors of earlier issues than this no longer matter to a live forecast."""
+LOOK_BACK = np.timedelta64(300, "D").astype("timedelta64[ns]")
+"""Of errors after training, those of so many days before an issue's month count and those since: no more is
+read for a live forecast, and a hindcast must use the same."""
 
 DAY = np.timedelta64(24, "h").astype("timedelta64[ns]")
 
@@ -147,16 +148,21 @@ def say(
     adjustment = unadjusted(*centre.shape)
     if manner.adaptive:
         at = issues if as_of is None else np.array([to_ns(as_of)])
-        past = _joined(known.past, _since(model, panel, hour, issues, manner.ahead))
-        adjustment = adapt(past, shape.groups, shape.half_width, at)
+        first = np.maximum(known.past.issues[-1] + DAY, issues.astype("M8[M]") - LOOK_BACK)
+        later = _since(model, panel, issues, first.min(), manner.ahead)
+        for begin in np.unique(first):
+            mine = np.flatnonzero(first == begin)
+            past = _joined(known.past, later, begin)
+            one = adapt(past, shape.groups, shape.half_width, at[mine])
+            adjustment.shift[mine], adjustment.stretch[mine] = one.shift, one.stretch
     return Said(known.outputs, Distribution(shape, centre, scale, adjustment), known.usable, tuple(missing))
 
 
-def _since(model: Model, panel: AsOfPanel, hour: int, issues: Times, ahead: Source | None) -> Past:
-    """Return the errors of the issues after training and before the last of some, each forecast as then."""
-    trained = model.hours[hour].past.issues
-    first = max(trained[-1] + DAY, issues[0].astype("M8[D]") + np.timedelta64(hour, "h") - LOOK_BACK)
-    earlier = np.arange(first, issues[-1], DAY).astype("M8[ns]")
+def _since(model: Model, panel: AsOfPanel, issues: Times, first: np.datetime64, ahead: Source | None) -> Past:
+    """Return the errors of the issues from an instant until the last of some, each forecast as then."""
+    hour = int(issues[0].astype("M8[h]").astype(np.int64) % 24)
+    clock = first.astype("M8[D]") + np.timedelta64(hour, "h")
+    earlier = np.arange(clock, issues[-1], DAY).astype("M8[ns]")
     outputs = model.hours[hour].outputs
     if not len(earlier):
         blank = (0, len(outputs.end))
@@ -167,15 +173,15 @@ def _since(model: Model, panel: AsOfPanel, hour: int, issues: Times, ahead: Sour
     return Past(earlier, np.clip((truth.logs - centre) / scale, -WILDEST, WILDEST), truth.known)
 
 
-def _joined(before: Past, after: Past) -> Past:
-    """Return the errors of the training followed by later ones.
+def _joined(before: Past, after: Past, begin: np.datetime64) -> Past:
+    """Return the errors of the training, and later ones since an instant.
 
     >>> import numpy as np
     >>> a = Past(np.array(["2020-01-01"], "M8[ns]"), np.zeros((1, 1)), np.array([["2020-01-02"]], "M8[ns]"))
-    >>> len(_joined(a, Past(a.issues + np.timedelta64(2, "D"), a.z, a.known)).issues)
+    >>> len(_joined(a, Past(a.issues + np.timedelta64(2, "D"), a.z, a.known), a.issues[0] + DAY).issues)
     2
     """
-    later = np.ones(len(after.issues), bool) if not len(before.issues) else after.issues > before.issues[-1]
+    later = after.issues >= begin
     return Past(
         np.concatenate([before.issues, after.issues[later]]),
         np.concatenate([before.z, after.z[later]]),
