@@ -67,6 +67,12 @@ def learned() -> datetime:
 
 
 @pytest.fixture(scope="session")
+def issue() -> datetime:
+    """The first cycle after the end of what the model learned from that all its inputs lie before."""
+    return LEARNED + timedelta(hours=8)
+
+
+@pytest.fixture(scope="session")
 def make_panel() -> Callable[..., AsOfPanel]:
     return small_panel
 

@@ -7,8 +7,6 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from forecasting.calibrate import TABLE_LEVELS, fit_residuals
-from forecasting.explain import explain
 from forecasting.registry import load_model, save_model
 from forecasting.samples import baseline_samples, forecast_samples
 from pipeline.asof import AsOfPanel, AsOfSeries
@@ -60,20 +58,34 @@ def test_day_means_spread_as_dependent_hours_do(held_out):
 
 
 def test_a_left_out_year_is_unknown_to_the_model(panel, cities, model, train_small):
-    left = train_small(panel, cities, leave_out_years=[2018])
-    assert left.leave_out_years == (2018,)
+    left = train_small(panel, cities, leave_out_years=[2019])
+    assert left.leave_out_years == (2019,)
     assert left.model_id != model.model_id
     years = left.history.times.astype("M8[Y]").astype(int) + 1970
-    assert np.isnan(left.history.values[:, years == 2018]).all()
-    assert np.isfinite(left.history.values[:, years == 2019]).any()
-    assert (left.bank.issue_times > np.datetime64("2018-12-28")).all()
+    assert np.isnan(left.history.values[:, years == 2019]).all()
+    assert np.isfinite(left.history.values[:, years == 2018]).any()
+    for hour in left.hours.values():
+        ends = hour.past.issues[:, None] + hour.outputs.end * np.timedelta64(3_600_000_000_000, "ns")
+        begins = hour.past.issues[:, None] + hour.outputs.start * np.timedelta64(3_600_000_000_000, "ns")
+        turn = np.datetime64("2019-01-01T00", "ns")
+        assert np.isnan(hour.past.z[begins >= turn]).all()
+        assert np.isfinite(hour.past.z[ends < turn - np.timedelta64(24, "h")]).mean() > 0.95
+
+
+def test_errors_kept_for_the_level_are_those_of_years_that_were_not_seen(panel, model):
+    """Standardised held-out errors have about unit spread, and their truths were known by the end."""
+    for hour in model.hours.values():
+        usable = hour.past.z[:, hour.usable]
+        assert 0.8 < np.sqrt(np.nanmean(usable**2)) < 1.2
+        known = hour.past.known[np.isfinite(hour.past.z)]
+        assert (known <= to_ns(model.data_until) + np.timedelta64(3, "h")).all()
 
 
 def test_leaving_out_a_year_without_values_is_another_model_that_learned_the_same(
     panel, cities, model, train_small
 ):
     left = train_small(panel, cities, leave_out_years=[2031])
-    assert np.array_equal(left.bank.errors, model.bank.errors)
+    assert np.array_equal(left.hours[8].past.z, model.hours[8].past.z, equal_nan=True)
     assert left.model_id != model.model_id
 
 
@@ -83,8 +95,8 @@ def test_a_series_that_begins_after_training_is_unknown_to_the_model(panel, citi
     late = AsOfSeries(times, times, np.full(len(times), 60.0))
     more = AsOfPanel({**panel, "around.pm2p5.jinan_air": late}, panel.world)
     again = train_small(more, cities)
-    assert (again.model_id, again.layout.names) == (model.model_id, model.layout.names)
-    assert again.layout.inputs == model.layout.inputs
+    assert (again.model_id, again.recipe) == (model.model_id, model.recipe)
+    assert again.facts() == model.facts()
 
 
 def test_too_short_a_past_gives_no_model(panel, cities, learned, train_small):
@@ -92,39 +104,12 @@ def test_too_short_a_past_gives_no_model(panel, cities, learned, train_small):
         train_small(panel, cities, data_until=learned - timedelta(days=394))
 
 
-def test_sparse_residuals_are_taken_from_all_leads():
-    rng = np.random.default_rng(0)
-    z = rng.standard_normal(1000)
-    lead = np.where(np.arange(1000) < 990, 4.0, 90.0)
-    got = fit_residuals(z, np.zeros(1000, int), lead, np.full(1000, 900.0), 2)
-    np.testing.assert_array_equal(got.table[0, -1], np.quantile(z, TABLE_LEVELS))
-    np.testing.assert_array_equal(got.table[1], np.broadcast_to(got.table[0, -1], got.table[1].shape))
-    assert got.widening.tolist() == [1.0, 1.0]
-
-
-def test_a_recent_year_that_scatters_more_widens_the_quantiles():
-    rng = np.random.default_rng(0)
-    age = np.repeat([900.0, 10.0], 4000)
-    z = rng.standard_normal(8000) * np.where(age < 365, 1.5, 1.0)
-    got = fit_residuals(z, np.zeros(8000, int), np.full(8000, 4.0), age, 1)
-    assert 1.05 < got.widening[0] <= 1.3
-
-
-def test_the_reasons_name_what_drives_the_forecast(panel, model, cities, learned):
-    issue = learned + timedelta(hours=2)
-    table = explain(panel, model, cities, issue, issue)
-    assert list(table.columns) == ["city", "group", "median", "effect"]
-    assert set(table["city"]) == {"seoul", "beijing"}
-    assert "upwind stations" not in set(table["group"])
-    assert np.isfinite(table["effect"]).all()
-
-
 def test_a_stored_model_forecasts_the_same_and_an_altered_one_is_refused(
-    panel, model, cities, learned, tmp_path
+    panel, model, cities, issue, tmp_path
 ):
     stored = save_model(model, tmp_path)
     again = load_model(stored.path, stored.digest)
-    said, repeated = (forecast_samples(panel, m, cities, "pm2p5", learned, learned) for m in (model, again))
+    said, repeated = (forecast_samples(panel, m, cities, "pm2p5", issue, issue) for m in (model, again))
     assert said.identical(repeated)
     stored.path.write_bytes(stored.path.read_bytes() + b"x")
     with pytest.raises(StorageError, match="not the file that was registered"):
