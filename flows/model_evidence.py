@@ -106,8 +106,8 @@ def judged_days(
     cities = list(all_cities().values())
     start = pd.Timestamp(rows["valid_start"].min()).to_pydatetime()
     end = pd.Timestamp(rows["valid_end"].max()).to_pydatetime()
-    span = {"start": start - timedelta(days=3), "end": end + timedelta(days=1)}
-    panel = load_panel(ws.store, cities, world, as_of=as_of, **span)
+    first, last = start - timedelta(days=3), end + timedelta(days=1)
+    panel = load_panel(ws.store, cities, world, start=first, end=last, as_of=as_of)
     known = as_of or as_of_everything(panel)
     truth = observed_truth(panel, cities, start=start, end=end, as_of=known, quantity=quantity)
     return day_rows(rows, truth)
