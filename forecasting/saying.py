@@ -16,6 +16,7 @@ from forecasting.model import MISSING_BELOW, WILDEST, Calibrated, Model, calibra
 from forecasting.outputs import Outputs, read_record, truth_of
 from forecasting.targets import Floats
 from forecasting.weather_ahead import AS_USUAL, Manner, Source, situations_of
+from forecasting.weather_doubt import complete, with_doubt
 from pipeline.asof import AsOfPanel
 from pipeline.times import from_ns, to_ns
 
@@ -144,6 +145,7 @@ def say(
     known = model.hours[hour]
     values = situations_of(panel, model.recipe, issues, as_of, manner.ahead)
     centre, scale, missing = predict(model, hour, values)
+    scale = with_doubt(model, panel, issues, scale, manner.ahead)
     shape = known.best.shape
     adjustment = unadjusted(*centre.shape)
     if manner.adaptive:
@@ -158,16 +160,29 @@ def say(
     return Said(known.outputs, Distribution(shape, centre, scale, adjustment), known.usable, tuple(missing))
 
 
+def _no_past(outputs: int) -> Past:
+    blank = (0, outputs)
+    return Past(np.empty(0, "M8[ns]"), np.zeros(blank), np.empty(blank, "M8[ns]"))
+
+
 def _since(model: Model, panel: AsOfPanel, issues: Times, first: np.datetime64, ahead: Source | None) -> Past:
-    """Return the errors of the issues from an instant until the last of some, each forecast as then."""
+    """Return the errors of the issues from an instant until the last of some, each forecast as then.
+
+    Of a model that reads the weather ahead only those that knew it count.
+    """
     hour = int(issues[0].astype("M8[h]").astype(np.int64) % 24)
     clock = first.astype("M8[D]") + np.timedelta64(hour, "h")
     earlier = np.arange(clock, issues[-1], DAY).astype("M8[ns]")
     outputs = model.hours[hour].outputs
     if not len(earlier):
-        blank = (0, len(outputs.end))
-        return Past(earlier, np.zeros(blank), np.empty(blank, "M8[ns]"))
-    centre, scale, _ = predict(model, hour, situations_of(panel, model.recipe, earlier, ahead=ahead))
+        return _no_past(len(outputs.end))
+    values = situations_of(panel, model.recipe, earlier, ahead=ahead)
+    told = complete(model, hour, values)
+    earlier, values = earlier[told], values[told]
+    if not len(earlier):
+        return _no_past(len(outputs.end))
+    centre, scale, _ = predict(model, hour, values)
+    scale = with_doubt(model, panel, earlier, scale, ahead)
     record = read_record(panel, model.targets, from_ns(earlier[0] - DAY), from_ns(issues[-1]))
     truth = truth_of(record, outputs, earlier)
     return Past(earlier, np.clip((truth.logs - centre) / scale, -WILDEST, WILDEST), truth.known)
