@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -13,8 +13,8 @@ import xarray as xr
 
 from pipeline.cities import City
 from pipeline.names import PM_THRESHOLDS, QUANTILE_LEVELS
-from pipeline.paths import day_means, instant_of
-from pipeline.times import FORECAST_DAYS, NS_HOUR, horizon_end, local_date, local_day_bounds, to_ns
+from pipeline.paths import MINIMUM_DAY_COVERAGE
+from pipeline.times import FORECAST_DAYS, NS_HOUR, from_ns, local_date, local_day_bounds, to_ns
 
 KEY_COLUMNS: Final = (
     "city",
@@ -30,10 +30,77 @@ QUANTILE_COLUMNS: Final = tuple(f"q{round(level * 100):02d}" for level in QUANTI
 PROBABILITY_COLUMNS: Final = tuple(f"p_gt_{threshold}" for threshold in PM_THRESHOLDS)
 EXTRA_COLUMNS: Final = ("observed_share", "model_id", "degraded")
 COLUMNS: Final = (*KEY_COLUMNS, "mean", *QUANTILE_COLUMNS, *PROBABILITY_COLUMNS, *EXTRA_COLUMNS)
+OF_AN_ISSUE: Final = ("model_id", "degraded")
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating]
+Ints = npt.NDArray[np.int64]
 Times = npt.NDArray[np.datetime64]
-Part = dict[str, npt.NDArray[Any]]
+Block = dict[str, npt.NDArray[Any]]
+"""Columns (issue, row) of issues of one hour of the day; one of an issue alone is (issue, 1)."""
+
+_HOUR = np.timedelta64(NS_HOUR, "ns")
+
+
+@dataclass(frozen=True)
+class Futures:
+    """Joint futures of one city at issues of one hour of the day, continued from what was known.
+
+    Parameters
+    ----------
+    city : whose series it is
+    interval_hours : of the series [h]
+    issues : (issue,) [UTC]
+    periods : (period,) ends of the intervals [h after the issue], ascending
+    values : (issue, member, period) [ug m-3]; a known interval holds its value in all members
+    observed : (issue, period) whether it was known
+    outlook_days : (day,) local days after the issue's beyond D+3
+    outlook : (issue, member, day) their means, NaN where there is none
+    """
+
+    city: City
+    interval_hours: int
+    issues: Times
+    periods: Ints
+    values: Floats
+    observed: npt.NDArray[np.bool_]
+    outlook_days: Ints
+    outlook: Floats
+
+
+def block_of(futures: Futures, model: str, model_id: Sequence[str], degraded: Sequence[str]) -> Block:
+    """Return the rows of one city, model and quantity at issues of one hour of the day.
+
+    Parameters
+    ----------
+    model : name in the column ``model``: ``sameair``, ``persistence``, ``climatology`` or a variant
+    model_id, degraded : of every issue
+    """
+    parts = [_hourly(futures), _daily(futures)]
+    if len(futures.outlook_days):
+        parts.append(_outlook(futures))
+    rows = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
+    shape = rows["mean"].shape
+    return {
+        "city": np.full(shape, futures.city.id, object),
+        "model": np.full(shape, model, object),
+        "issue_time": np.broadcast_to(futures.issues[:, None], shape),
+        "model_id": np.broadcast_to(np.array(model_id, object)[:, None], shape),
+        "degraded": np.broadcast_to(np.array(degraded, object)[:, None], shape),
+        **rows,
+    }
+
+
+def table_of(blocks: Sequence[Block]) -> pd.DataFrame:
+    """Return the table of blocks of the same issues: all rows of the first issue, then of the next."""
+    rows = {name: np.concatenate([b[name] for b in blocks], axis=1).reshape(-1) for name in COLUMNS}
+    table = pd.DataFrame(rows).assign(
+        lead_day=pd.array(rows["lead_day"], "Float64").astype("Int64"),
+        **{
+            name: pd.DatetimeIndex(rows[name]).tz_localize("UTC")
+            for name in ("issue_time", "valid_start", "valid_end")
+        },
+    )
+    return table.astype(dict.fromkeys(("city", "model", "target", *OF_AN_ISSUE), "str"))
 
 
 def prediction_rows(
@@ -56,90 +123,117 @@ def prediction_rows(
     Times are UTC; the mean is over (valid_start, valid_end]; probabilities are those of the unrounded mean
     exceeding the number.
     """
-    parts = [
-        {"city": np.full(len(part["mean"]), city.id, object), **part}
-        for city in cities
-        if city.id in paths["city"].values
-        for part in _parts(paths, city, quantity)
-    ]
-    rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    table = pd.DataFrame(rows).assign(
-        model=model,
-        issue_time=pd.Timestamp(instant_of(paths, "issue_time")).as_unit("ns"),
-        model_id=str(paths.attrs.get("model_id", "")),
-        degraded=str(paths.attrs.get("degraded", "")),
-        lead_day=pd.array(rows["lead_day"], "Float64").astype("Int64"),
-        valid_start=pd.DatetimeIndex(rows["valid_start"]).tz_localize("UTC"),
-        valid_end=pd.DatetimeIndex(rows["valid_end"]).tz_localize("UTC"),
-    )
-    return table.astype({"city": "str", "target": "str"})[list(COLUMNS)]
+    facts = [[str(paths.attrs.get(name, ""))] for name in OF_AN_ISSUE]
+    chosen = [c for c in cities if c.id in paths["city"].values]
+    return table_of([block_of(_futures(paths, c, quantity), model, *facts) for c in chosen])
 
 
-def _parts(paths: xr.Dataset, city: City, quantity: str) -> list[Part]:
-    found = [_hourly(paths, city, quantity), _daily(paths, city, quantity)]
-    if f"outlook_{quantity}" in paths:
-        found.append(_outlook(paths, city, quantity))
-    return found
-
-
-def _outlook(paths: xr.Dataset, city: City, quantity: str) -> Part:
-    """Return the local days after D+3, whole days of which nothing is observed."""
-    issue = instant_of(paths, "issue_time")
-    members = paths[f"outlook_{quantity}"].sel(city=city.id).transpose("realization", "outlook_day")
-    lead_day = members["outlook_day"].values.astype(int)
-    today = local_date(issue, city.timezone)
-    bounds = [local_day_bounds(today + timedelta(days=int(d)), city.timezone) for d in lead_day]
-    start, end = (np.array([to_ns(b[i]) for b in bounds], "M8[ns]") for i in (0, 1))
-    part = _part("outlook", start, end, issue, members.values)
-    part["lead_day"] = lead_day.astype(float)
-    return part
-
-
-def _hourly(paths: xr.Dataset, city: City, quantity: str) -> Part:
-    issue = instant_of(paths, "issue_time")
+def _futures(paths: xr.Dataset, city: City, quantity: str) -> Futures:
+    issue = np.asarray(paths["issue_time"].values, "datetime64[ns]").reshape(1)
     spec = city.spec(quantity, "reference", str(paths.attrs.get("world", "measured")))
-    step = np.timedelta64((spec.interval_hours if spec else 1) * NS_HOUR, "ns")
+    step = spec.interval_hours if spec else 1
     ends = paths["time"].values
-    start, last = to_ns(issue), to_ns(horizon_end(issue, city.timezone))
-    on_cadence = ends.astype("int64") % step.astype("int64") == 0
-    wanted = on_cadence & (ends - step >= start) & (ends <= last)
-    members = paths[quantity].sel(city=city.id).transpose("realization", "time").values[:, wanted]
-    return _part("hourly", ends[wanted] - step, ends[wanted], issue, members)
+    on_cadence = ends.astype("int64") % (step * NS_HOUR) == 0
+    one = paths.sel(city=city.id)
+    members = one[quantity].transpose("realization", "time").values
+    days, outlook = np.empty(0, np.int64), np.empty((1, len(members), 0))
+    if f"outlook_{quantity}" in paths:
+        later = one[f"outlook_{quantity}"].transpose("realization", "outlook_day")
+        days, outlook = later["outlook_day"].values.astype(np.int64), later.values[None]
+    return Futures(
+        city,
+        step,
+        issue,
+        ((ends - issue) // _HOUR).astype(np.int64)[on_cadence],
+        np.ascontiguousarray(members[None, :, on_cadence]),
+        one["is_observed"].values[None, on_cadence],
+        days,
+        outlook,
+    )
 
 
-def _daily(paths: xr.Dataset, city: City, quantity: str) -> Part:
-    issue = instant_of(paths, "issue_time")
-    today = np.datetime64(local_date(issue, city.timezone), "ns")
-    days = day_means(paths, city, quantity)
-    lead_day = ((days["day"].values - today) / np.timedelta64(1, "D")).astype(int)
-    wanted = (lead_day >= 0) & (lead_day <= FORECAST_DAYS)
-    members = days["day_mean"].transpose("realization", "day").values[:, wanted]
-    start, end = days["valid_start"].values[wanted], days["valid_end"].values[wanted]
-    part = _part("daily", start, end, issue, members)
-    part["lead_day"] = lead_day[wanted].astype(float)
-    part["observed_share"] = days["observed_share"].values[wanted]
+def day_end(issue: np.datetime64, timezone: str) -> int:
+    """Return when the local day of an issue ends [h after the issue]; there is no summer time.
+
+    >>> day_end(np.datetime64("2020-01-10T08", "ns"), "Asia/Seoul")
+    7
+    """
+    day = local_date(from_ns(issue), timezone)
+    return int((to_ns(local_day_bounds(day, timezone)[1]) - issue) // _HOUR)
+
+
+def _hourly(futures: Futures) -> Block:
+    step, last = futures.interval_hours, _ends(futures)[FORECAST_DAYS]
+    wanted = (futures.periods >= step) & (futures.periods <= last)
+    ends = futures.periods[wanted]
+    return _part("hourly", futures, ends - step, ends, futures.values[:, :, wanted])
+
+
+def _daily(futures: Futures) -> Block:
+    ends = _ends(futures)[: FORECAST_DAYS + 1]
+    expected = 24 // futures.interval_hours
+    means, shares = [], []
+    for end in ends:
+        inside = (futures.periods > end - 24) & (futures.periods <= end)
+        values = np.ascontiguousarray(futures.values[:, :, inside])
+        known = np.isfinite(values).sum(axis=2)
+        enough = known.min(axis=1, keepdims=True) >= max(1.0, MINIMUM_DAY_COVERAGE * expected)
+        total = np.where(np.isfinite(values), values, 0.0).sum(axis=2)
+        means.append(np.where(enough, total / np.maximum(known, 1), np.nan))
+        shares.append(futures.observed[:, inside].sum(axis=1) / expected)
+    part = _part("daily", futures, ends - 24, ends, np.stack(means, axis=2))
+    part["lead_day"] = np.broadcast_to(np.arange(len(ends), dtype=float), part["mean"].shape)
+    part["observed_share"] = np.stack(shares, axis=1)
     return part
 
 
-def _part(target: str, start: Times, end: Times, issue: datetime, members: Floats) -> Part:
-    """Return the columns of rows of one city and target; ``lead_day`` and ``observed_share`` as for hours."""
+def _outlook(futures: Futures) -> Block:
+    """Return the local days after D+3, whole days of which nothing is observed."""
+    ends = day_end(futures.issues[0], futures.city.timezone) + 24 * futures.outlook_days
+    part = _part("outlook", futures, ends - 24, ends, futures.outlook)
+    part["lead_day"] = np.broadcast_to(futures.outlook_days.astype(float), part["mean"].shape)
+    return part
+
+
+def _ends(futures: Futures) -> Ints:
+    """Return the ends of the local days D … D+3 [h after the issue]."""
+    return day_end(futures.issues[0], futures.city.timezone) + 24 * np.arange(FORECAST_DAYS + 1)
+
+
+def _part(target: str, futures: Futures, start: Ints, end: Ints, members: Floats) -> Block:
+    """Return the columns of rows of one target; ``lead_day`` and ``observed_share`` as for hours."""
+    shape = (len(futures.issues), len(end))
+    issues = futures.issues[:, None]
     return {
-        "target": np.full(len(end), target, object),
-        "valid_start": start,
-        "valid_end": end,
-        "lead_hours": ((end - to_ns(issue)) // np.timedelta64(NS_HOUR, "ns")).astype("int64"),
-        "lead_day": np.full(len(end), np.nan),
-        "observed_share": np.zeros(len(end)),
-        **_statistics(members),
+        "target": np.full(shape, target, object),
+        "valid_start": issues + start * _HOUR,
+        "valid_end": issues + end * _HOUR,
+        "lead_hours": np.broadcast_to(end, shape),
+        "lead_day": np.full(shape, np.nan),
+        "observed_share": np.zeros(shape),
+        **statistics(members),
     }
 
 
-def _statistics(members: Floats) -> dict[str, Floats]:
-    """Summarise (realization, row) into mean, quantiles and probabilities; a row with any NaN is all NaN."""
-    missing = np.isnan(members).any(axis=0)
-    table: dict[str, Floats] = {"mean": members.mean(axis=0)}
-    levels = np.quantile(members, QUANTILE_LEVELS, axis=0) if members.size else np.empty((7, 0))
-    table |= dict(zip(QUANTILE_COLUMNS, levels, strict=True))
+def statistics(members: Floats) -> dict[str, Floats]:
+    """Summarise (issue, member, row) into mean, quantiles and probabilities, each (issue, row).
+
+    A row with any NaN is all NaN. Quantiles are linear between the members in order.
+
+    >>> found = statistics(np.arange(201.0)[None, :, None])
+    >>> [round(float(found[name][0, 0]), 2) for name in ("mean", "q05", "q90", "p_gt_150")]
+    [100.0, 10.0, 180.0, 0.25]
+    """
+    ordered = np.sort(members, axis=1)
+    count = members.shape[1]
+    missing = np.isnan(ordered[:, -1])
+    table: dict[str, Floats] = {"mean": np.where(missing, np.nan, members.mean(axis=1))}
+    for column, level in zip(QUANTILE_COLUMNS, QUANTILE_LEVELS, strict=True):
+        below = min(int(level * (count - 1)), count - 2)
+        part = level * (count - 1) - below
+        low, high = ordered[:, below], ordered[:, below + 1]
+        table[column] = np.where(missing, np.nan, low + part * (high - low))
     for column, threshold in zip(PROBABILITY_COLUMNS, PM_THRESHOLDS, strict=True):
-        table[column] = np.where(missing, np.nan, (members > threshold).mean(axis=0))
+        above = np.count_nonzero(ordered > threshold, axis=1) / count
+        table[column] = np.where(missing, np.nan, above)
     return table

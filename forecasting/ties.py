@@ -38,12 +38,12 @@ class Ties:
 
         Parameters
         ----------
-        margins : (output, member) rising along the members
+        margins : (..., output, member) rising along the members
         month : 1 … 12
 
         Returns
         -------
-        (member, output)
+        (..., member, output)
 
         Examples
         --------
@@ -51,8 +51,9 @@ class Ties:
         >>> Ties(ranks).tie(np.array([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]]), 1).tolist()
         [[3.0, 10.0], [1.0, 30.0], [2.0, 20.0]]
         """
-        ranks = self.ranks[(month - 1) % len(self.ranks)]
-        return np.take_along_axis(margins.T, ranks.astype(np.int64), axis=0)
+        ranks = self.ranks[(month - 1) % len(self.ranks)].astype(np.int64)
+        turned = np.swapaxes(margins, -1, -2)
+        return turned[..., ranks, np.arange(turned.shape[-1])]
 
 
 def ties_of(z: Floats, issues: npt.NDArray[np.datetime64], outputs: Outputs) -> Ties:
@@ -112,12 +113,12 @@ def agree_with_days(drawn: Floats, margins: Floats, outputs: Outputs) -> Floats:
 
     Parameters
     ----------
-    drawn : (member, output) joint values [ug m-3]
-    margins : (output, member) rising along the members [ug m-3]
+    drawn : (..., member, output) joint values [ug m-3]
+    margins : (..., output, member) rising along the members [ug m-3]
 
     Returns
     -------
-    (member, output); the outputs of days hold what their intervals now average to
+    (..., member, output); the outputs of days hold what their intervals now average to
     """
     out = drawn.copy()
     for target in range(len(outputs.targets)):
@@ -126,9 +127,12 @@ def agree_with_days(drawn: Floats, margins: Floats, outputs: Outputs) -> Floats:
             mine = single[weights > 0]
             if not len(mine):
                 continue
-            level = drawn[:, mine].mean(axis=1)
-            rank = np.argsort(np.argsort(level, kind="stable"), kind="stable")
-            factor = np.clip(margins[day][rank] / np.maximum(level, 1e-3), 1 / LARGEST_CHANGE, LARGEST_CHANGE)
-            out[:, mine] = drawn[:, mine] * factor[:, None]
-            out[:, day] = level * factor
+            parts = np.ascontiguousarray(drawn[..., mine])
+            level = parts.mean(axis=-1)
+            order = np.argsort(level, axis=-1, kind="stable")
+            wanted = np.empty_like(level)
+            np.put_along_axis(wanted, order, margins[..., day, :], axis=-1)
+            factor = np.clip(wanted / np.maximum(level, 1e-3), 1 / LARGEST_CHANGE, LARGEST_CHANGE)
+            out[..., mine] = parts * factor[..., None]
+            out[..., day] = level * factor
     return out
