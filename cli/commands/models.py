@@ -145,7 +145,7 @@ def drift(world: World = None, data_dir: DataDir = None, as_json: AsJson = False
     ws = _open(data_dir)
     name = world or MEASURED
     found = watch(ws, name, decided_at(ws, name))
-    _show("drift", [one.row() for one in found], as_json)
+    _show("models watched", [one.row() for one in found], as_json)
     if any(one.findings for one in found):
         raise typer.Exit(3)
 
