@@ -12,7 +12,7 @@ from functools import partial
 from filelock import FileLock, Timeout
 
 from flows.promotion import judged_thresholds
-from flows.registration import register
+from flows.registration import register, variant_of
 from flows.workspace import Workspace, reporter
 from forecasting.held_out import held_out_scores
 from forecasting.hindcast import without_year
@@ -21,11 +21,12 @@ from forecasting.model import Model
 from forecasting.registry import load_model
 from forecasting.threads import single_threaded
 from forecasting.train import train
+from forecasting.weather_ahead import AHEAD, Weather
 from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities
 from pipeline.errors import NoUsableModel, StorageError
 from pipeline.ledger.model_roles import model_in_use
-from pipeline.ledger.models import ModelRow, Purpose, get_model, newest_model
+from pipeline.ledger.models import STANDARD, ModelRow, Purpose, get_model, newest_model
 from pipeline.names import is_simulated
 from pipeline.series import load_panel
 from pipeline.times import to_ns, to_utc
@@ -58,7 +59,7 @@ def models_for(
     """
     found: Models = {}
     for quantity in quantities:
-        found[quantity] = _in_use(ws, world, quantity, known_at)
+        found[quantity] = in_use(ws, world, quantity, known_at)
         if found[quantity] is None:
             panel = panel or load_panel(ws.store, all_cities().values(), world, as_of=known_at)
             found |= train_until(ws, panel, day_start(known_at), quantities=[quantity])
@@ -73,6 +74,7 @@ def train_until(
     quantities: Sequence[str] = QUANTITIES,
     leave_out_year: int | None = None,
     effort: str | None = None,
+    weather: Weather = "observed",
 ) -> Models:
     """Return models that learned from what was received by ``data_until``, trained unless they exist.
 
@@ -83,6 +85,7 @@ def train_until(
     Parameters
     ----------
     effort : see ``forecasting.train``; default "full" for measurements, "quick" for simulated worlds
+    weather : "ahead" for models that also read the weather of the days forecast
     """
     chosen = effort or ("quick" if is_simulated(panel.world) else "full")
     seen = panel if leave_out_year is None else without_year(panel, leave_out_year)
@@ -92,8 +95,9 @@ def train_until(
             "effort": chosen,
             "data": fingerprint(seen, data_until),
             "leave_out_year": leave_out_year,
+            "weather": weather,
         }
-        name = f"{panel.world}-{quantity}-{data_until:%Y%m%dT%H%M}-{leave_out_year or 'all'}"
+        name = f"{panel.world}-{quantity}-{data_until:%Y%m%dT%H%M}-{leave_out_year or 'all'}-{weather}"
         with _training_lock(ws, name):
             found[quantity] = _existing(ws, panel.world, quantity, data_until, details)
             if found[quantity] is None:
@@ -125,13 +129,20 @@ def fingerprint(panel: AsOfPanel, known_at: datetime) -> str:
     return digest.hexdigest()
 
 
-def _in_use(ws: Workspace, world: str, quantity: str, known_at: datetime) -> Model | None:
-    """Return the model in use, or the next best where its file cannot be read."""
+def in_use(
+    ws: Workspace, world: str, quantity: str, known_at: datetime, variant: str = STANDARD
+) -> Model | None:
+    """Return the model in use of a variant, or the next best where its file cannot be read."""
     damaged: list[str] = []
     while True:
         with ws.ledger.read() as conn:
             row = model_in_use(
-                conn, world=world, quantity=quantity, known_at=known_at, excluding=tuple(damaged)
+                conn,
+                world=world,
+                quantity=quantity,
+                known_at=known_at,
+                variant=variant,
+                excluding=tuple(damaged),
             )
         if row is None:
             return None
@@ -147,7 +158,9 @@ def _existing(
     if details["leave_out_year"] is not None:
         return None
     with ws.ledger.read() as conn:
-        row = newest_model(conn, world=world, quantity=quantity, known_at=data_until)
+        row = newest_model(
+            conn, world=world, quantity=quantity, known_at=data_until, variant=variant_of(details)
+        )
     same = row is not None and row.data_until == data_until and details.items() <= row.details.items()
     return load_registered(ws, row) if row is not None and same else None
 
@@ -176,6 +189,7 @@ def _trained(
                 data_until=data_until,
                 leave_out_years=() if year is None else (int(str(year)),),
                 effort=str(details["effort"]),
+                weather=AHEAD if details["weather"] == AHEAD else "observed",
                 progress=tell,
             )
             model = single_threaded(learn)

@@ -15,8 +15,8 @@ from forecasting.kernel.hour import without
 from forecasting.model import MISSING_BELOW, WILDEST, Calibrated, Model, calibrate
 from forecasting.outputs import Outputs, read_record, truth_of
 from forecasting.targets import Floats
-from forecasting.weather_ahead import AS_USUAL, Manner, Source, situations_of
-from forecasting.weather_doubt import complete, with_doubt
+from forecasting.weather_ahead import AHEAD_GROUP, AS_USUAL, Manner, Source, situations_of, with_ahead
+from forecasting.weather_doubt import with_doubt
 from pipeline.asof import AsOfPanel
 from pipeline.times import from_ns, to_ns
 
@@ -69,6 +69,26 @@ def missing_groups(model: Model, hour: int, values: npt.NDArray[np.float32]) -> 
         for row in np.flatnonzero(share < MISSING_BELOW):
             found[row].append(str(group))
     return [tuple(names) for names in found]
+
+
+def _blind(model: Model, hour: int, values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Tell which situations lack weather ahead that the model reads."""
+    missing = missing_groups(model, hour, values)
+    return np.array([any(g.startswith(AHEAD_GROUP) for g in groups) for groups in missing], bool)
+
+
+def knows_ahead(
+    model: Model, panel: AsOfPanel, issues: Times, as_of: datetime | None, ahead: Source | None
+) -> npt.NDArray[np.bool_]:
+    """Tell for which issues a source tells all days of the weather ahead that a model reads."""
+    found = np.ones(len(issues), bool)
+    hours = issues.astype("M8[h]").astype(np.int64) % 24
+    for hour in (int(h) for h in np.unique(hours) if int(h) in model.hours):
+        mine = np.flatnonzero(hours == hour)
+        blank = np.full((len(mine), len(model.recipe.columns)), np.nan, np.float32)
+        values = with_ahead(blank, panel, model.recipe, issues[mine], as_of, ahead)
+        found[mine] = ~_blind(model, hour, values)
+    return found
 
 
 def variant(model: Model, hour: int, missing: tuple[str, ...]) -> Calibrated:
@@ -177,7 +197,7 @@ def _since(model: Model, panel: AsOfPanel, issues: Times, first: np.datetime64, 
     if not len(earlier):
         return _no_past(len(outputs.end))
     values = situations_of(panel, model.recipe, earlier, ahead=ahead)
-    told = complete(model, hour, values)
+    told = ~_blind(model, hour, values)
     earlier, values = earlier[told], values[told]
     if not len(earlier):
         return _no_past(len(outputs.end))

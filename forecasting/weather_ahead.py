@@ -24,6 +24,8 @@ Weather = Literal["observed", "ahead"]
 """What a model reads: weather that was observed by the issue, or also that of the days forecast."""
 
 AHEAD: Final[Weather] = "ahead"
+AHEAD_GROUP: Final = "weather ahead"
+"""How the names of its groups of inputs begin."""
 
 NOT_ATTAINABLE: Final = "observed weather at the valid time: not attainable live, neither forecast nor bound"
 """What has to stand beside every number that came of measured weather ahead."""
@@ -85,7 +87,18 @@ def situations_of(
 
     Without a source these columns stay NaN, and a model does without them.
     """
-    rows = situations(panel, recipe, issues, as_of)
+    return with_ahead(situations(panel, recipe, issues, as_of), panel, recipe, issues, as_of, ahead)
+
+
+def with_ahead(
+    rows: Rows,
+    panel: AsOfPanel,
+    recipe: Recipe,
+    issues: Times,
+    as_of: datetime | None,
+    ahead: Source | None,
+) -> Rows:
+    """Fill the columns of the weather ahead of situations (issue, column), and return them."""
     if ahead is None:
         return rows
     by_city: dict[str, list[int]] = {}

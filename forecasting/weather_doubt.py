@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from forecasting.model import Model
 from forecasting.situation.rows import situations
@@ -56,14 +55,4 @@ def _difference(model: Model, panel: AsOfPanel, hour: int, past: Times, ahead: W
         gaps = ~(np.isfinite(one) & np.isfinite(other))
         one[gaps] = other[gaps] = np.nan
         found[whole] = fitted.predict(one) - fitted.predict(other)
-    return found
-
-
-def complete(model: Model, hour: int, values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Return which situations (issue, column) hold the weather ahead, if the model reads any."""
-    columns = model.recipe.columns
-    read = [i for i in model.hours[hour].best.fitted.kept if columns[i].day is not None]
-    if not read:
-        return np.ones(len(values), bool)
-    found: npt.NDArray[np.bool_] = np.isfinite(values[:, read]).mean(axis=1) >= ENOUGH
     return found
