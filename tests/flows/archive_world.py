@@ -12,7 +12,9 @@ from flows.ingest import ingest_archive
 from flows.workspace import Workspace, open_workspace
 from pipeline.settings import Settings
 
-START, DAYS = "2019-01-01", 140
+START, DAYS = "2018-07-01", 324
+"""Long enough to learn from at each hour of the day."""
+
 LEARNED = "2019-05-05"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

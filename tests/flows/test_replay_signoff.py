@@ -16,7 +16,6 @@ from flows.models import models_for
 from flows.plan import plan_measured
 from flows.run import run_cycle
 from flows.workspace import open_workspace
-from forecasting import crossfit
 from pipeline.settings import Settings
 from pipeline.times import HOUR, iso, system_clock
 from tests.alerts.test_channels import PASSWORD, Mailbox, certificate, server  # noqa: F401
@@ -32,8 +31,6 @@ DEADLINE = EPISODE + 4 * HOUR
 @pytest.fixture(scope="module")
 def drafted(tmp_path_factory, prefect_server):
     """A folder with the archive imported and the cycle of the episode run; its draft waits."""
-    patch = pytest.MonkeyPatch()
-    patch.setitem(crossfit.EFFORTS, "full", crossfit.Effort(300, 16, 220, 3, 20))
     folder = tmp_path_factory.mktemp("replay")
     ws = open_workspace(Settings(data_dir=folder / "var"))
     ingest_archive(ws, write_archive(folder / "archive"))
@@ -41,8 +38,7 @@ def drafted(tmp_path_factory, prefect_server):
     models_for(ws, plan.world, plan.as_of)
     run_cycle(ws, plan)
     ws.ledger.close()
-    yield ws.settings.data_dir
-    patch.undo()
+    return ws.settings.data_dir
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from flows.hindcast import plan_hindcast, run_hindcast
 from flows.ingest import ingest_archive
 from flows.plan import plan_measured
 from flows.workspace import open_workspace
-from forecasting import crossfit
 from forecasting import train as training
 from forecasting.hindcast import issues_between
 from pipeline.ledger.runs import current_run
@@ -20,14 +19,6 @@ from pipeline.times import iso
 from tests.flows.archive_world import LEARNED, NOW, open_imported
 
 FILES = ("predictions", "predictions_pm10")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _small_models():
-    patch = pytest.MonkeyPatch()
-    patch.setitem(crossfit.EFFORTS, "full", crossfit.Effort(300, 16, 220, 3, 20))
-    yield
-    patch.undo()
 
 
 def run_tables(ws, issue):
@@ -65,7 +56,7 @@ def test_cycles_drawn_at_random_are_equal_to_their_hindcast(tmp_path):
 
 def test_cycles_without_a_usable_model_are_equal_too(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "FEWEST_ROWS", 10**9)
-    ws = open_imported(tmp_path, days=440)
+    ws = open_imported(tmp_path, days=624)
     plan = plan_hindcast("2020-03-10", "2020-03-10", "seoul,beijing", "2020-03-09")
     found = run_hindcast(ws, plan, tmp_path / "out")
     assert found.document["hindcast"]["models"] == [{"pm2p5": None, "pm10": None}]
