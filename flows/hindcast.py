@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from flows.model_records import record_hindcast
 from flows.models import Models, train_until
+from flows.weather import LABELS, STOOD_IN, WeatherMode, table_for, weather_mode
 from flows.workspace import Workspace, reporter
 from forecasting.hindcast import Tables, end_of_day, hindcast, issues_between
-from forecasting.issue import QUANTITIES
+from forecasting.issue import OPERATIONAL, QUANTITIES
+from forecasting.saying import knows_ahead
 from forecasting.verify import as_of_everything, observed_truth, score_predictions
+from forecasting.weather_ahead import AHEAD, Manner, Source, perfect_prognosis
 from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities, city
 from pipeline.errors import UsageError
 from pipeline.files import write_atomic, write_with
 from pipeline.names import MEASURED
 from pipeline.series import load_panel
-from pipeline.times import iso
+from pipeline.times import iso, to_ns
+
+Job = tuple[list[datetime], Models, Manner, WeatherMode]
 
 FILES = {"pm2p5": "predictions.parquet", "pm10": "predictions_pm10.parquet"}
 
@@ -39,6 +46,8 @@ class HindcastPlan:
     cities : ids of the cities whose rows are written; models always pool all cities
     train_until : UTC day by whose end everything learned from had been received; None: no such limit
     leave_out_years : learn anew for every scored year, without that year
+    weather : what is read of the weather, see ``flows.weather``
+    frozen : let no error that was known by then shift or stretch a forecast
     """
 
     first: date
@@ -48,10 +57,12 @@ class HindcastPlan:
     leave_out_years: bool = False
     world: str = MEASURED
     workers: int = 1
+    weather: WeatherMode = "observed"
+    frozen: bool = False
 
     def caveats(self) -> list[str]:
         """Say in which way the replay knows more than a forecaster could have known."""
-        found = []
+        found = [LABELS[self.weather]] if self.weather == "perfect-prognosis" else []
         if self.train_until is None or self.train_until >= self.first:
             found.append("not honest: trained on values after the first issue")
         if self.leave_out_years:
@@ -70,7 +81,7 @@ class Hindcast:
     files: dict[str, Path]
 
 
-def plan_hindcast(
+def plan_hindcast(  # noqa: PLR0913 - one argument per option
     first: str,
     last: str,
     cities: str,
@@ -79,6 +90,8 @@ def plan_hindcast(
     leave_out_years: bool = False,
     world: str = MEASURED,
     workers: int = 1,
+    weather: str = "observed",
+    frozen: bool = False,
 ) -> HindcastPlan:
     """Check what was asked for on the command line.
 
@@ -103,7 +116,8 @@ def plan_hindcast(
     if not ids:
         raise UsageError(f"--cities names none; there are {', '.join(sorted(all_cities()))}")
     until = None if train_until is None else _day("--train-until", train_until)
-    return HindcastPlan(begin, end, ids, until, leave_out_years, world, max(1, workers))
+    mode = weather_mode(weather)
+    return HindcastPlan(begin, end, ids, until, leave_out_years, world, max(1, workers), mode, frozen)
 
 
 def run_hindcast(ws: Workspace, plan: HindcastPlan, out: Path) -> Hindcast:
@@ -123,7 +137,8 @@ def run_hindcast(ws: Workspace, plan: HindcastPlan, out: Path) -> Hindcast:
     for quantity, rows in tables.items():
         files[FILES[quantity]] = _write_table(rows, out / FILES[quantity])
     truths = {quantity: truth_of(panel, rows, quantity) for quantity, rows in tables.items()}
-    record_hindcast(ws, plan.world, tables, truths, plan.caveats())
+    if plan.weather != "perfect-prognosis" and not plan.frozen:
+        record_hindcast(ws, plan.world, tables, truths, plan.caveats())
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     files["scores.json"] = write_atomic(out / "scores.json", text.encode())
     return Hindcast(tables, document, files)
@@ -147,25 +162,66 @@ def replay_issues(ws: Workspace, plan: HindcastPlan, panel: AsOfPanel) -> tuple[
     every = list(all_cities().values())
     parts: list[Tables] = []
     used: list[Models] = []
-    for issues, models in _trained_for(ws, plan, panel):
+    for issues, models, manner, mode in _trained_for(ws, plan, panel):
         used.append(models)
-        parts.append(hindcast(panel, every, issues, models, workers=plan.workers, progress=reporter.get()))
+        made = hindcast(
+            panel, every, issues, models, manner=manner, workers=plan.workers, progress=reporter.get()
+        )
+        note = "" if mode == plan.weather else STOOD_IN
+        parts.append({q: _labelled(rows, LABELS[mode], note) for q, rows in made.items()})
     tables = {q: pd.concat([part[q] for part in parts], ignore_index=True) for q in QUANTITIES}
-    return {q: t[t["city"].isin(plan.cities)].reset_index(drop=True) for q, t in tables.items()}, used
+    return {q: _chosen(rows, plan.cities) for q, rows in tables.items()}, used
 
 
-def _trained_for(ws: Workspace, plan: HindcastPlan, panel: AsOfPanel) -> list[tuple[list[datetime], Models]]:
-    """Return the issues in groups that share models."""
+def _labelled(rows: pd.DataFrame, weather: str, note: str) -> pd.DataFrame:
+    """Say of our own rows which weather was read, and what stood in for what."""
+    ours = rows["model"] == OPERATIONAL
+    said = [f"{note}; {before}" if note and before else note or before for before in rows["degraded"]]
+    return rows.assign(degraded=np.where(ours, said, rows["degraded"]), weather=np.where(ours, weather, ""))
+
+
+def _chosen(rows: pd.DataFrame, cities: tuple[str, ...]) -> pd.DataFrame:
+    found = rows[rows["city"].isin(cities)]
+    return found.sort_values("issue_time", kind="stable", ignore_index=True)
+
+
+def _trained_for(ws: Workspace, plan: HindcastPlan, panel: AsOfPanel) -> list[Job]:
+    """Return the issues in groups that share models, how these speak, and which weather they read."""
     issues = issues_between(plan.first, plan.last)
     until = as_of_everything(panel)
     if plan.train_until is not None:
         until = min(until, end_of_day(plan.train_until))
     if not plan.leave_out_years:
-        return [(issues, train_until(ws, panel, until))]
+        return _jobs(ws, plan, panel, issues, partial(train_until, ws, panel, until))
     return [
-        (list(group), train_until(ws, panel, until, leave_out_year=year))
+        job
         for year, group in groupby(issues, key=lambda issue: issue.year)
+        for job in _jobs(
+            ws, plan, panel, list(group), partial(train_until, ws, panel, until, leave_out_year=year)
+        )
     ]
+
+
+def _jobs(
+    ws: Workspace, plan: HindcastPlan, panel: AsOfPanel, issues: list[datetime], learn: Callable[..., Models]
+) -> list[Job]:
+    """Return what to replay of issues: with weather ahead where it is told, else without."""
+    if plan.weather == "observed":
+        return [(issues, learn(), Manner(not plan.frozen), plan.weather)]
+    models = learn(weather=AHEAD)
+    times = np.array([to_ns(issue) for issue in issues])
+    ahead: Source = perfect_prognosis
+    if plan.weather == "forecast":
+        ahead = table_for(ws, panel, models.values(), times)
+    told = np.ones(len(times), bool)
+    for model in models.values():
+        told &= model is None or knows_ahead(model, panel, times, None, ahead)
+    known = [issue for issue, is_told in zip(issues, told, strict=True) if is_told]
+    others = [issue for issue, is_told in zip(issues, told, strict=True) if not is_told]
+    jobs: list[Job] = [(known, models, Manner(not plan.frozen, ahead), plan.weather)] if known else []
+    if others:
+        jobs.append((others, learn(), Manner(not plan.frozen), "observed"))
+    return jobs
 
 
 def facts_of(plan: HindcastPlan, used: Sequence[Models], tables: Tables) -> dict[str, Any]:
@@ -178,6 +234,8 @@ def facts_of(plan: HindcastPlan, used: Sequence[Models], tables: Tables) -> dict
         "issues": len(issues_between(plan.first, plan.last)),
         "train_until": plan.train_until.isoformat() if plan.train_until else None,
         "leave_out_years": plan.leave_out_years,
+        "weather": LABELS[plan.weather],
+        "frozen": plan.frozen,
         "caveats": plan.caveats(),
         "models": [
             {

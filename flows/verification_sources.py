@@ -18,6 +18,9 @@ from pipeline.ledger.runs import RunRow, list_runs
 PRODUCTS = {"pm2p5": "predictions", "pm10": "predictions_pm10"}
 """Names of the tables of predictions: files of a hindcast, products of a run."""
 
+TOLD = ("from", "to", "train_until", "weather")
+"""What a reader of scores must know of a hindcast."""
+
 LIVE_WITHIN = timedelta(hours=6)
 """A run begun later than this after its cycle is a replay, whose inputs were not all there at the cycle."""
 
@@ -62,7 +65,7 @@ def read_hindcast(folder: Path) -> Source:
         said = json.loads((folder / "scores.json").read_text("utf-8")).get("hindcast", {})
     return Source(
         {q: _read(path) for q, path in there.items()},
-        {"hindcast": str(folder), **{k: said[k] for k in ("from", "to", "train_until") if k in said}},
+        {"hindcast": str(folder), **{k: said[k] for k in TOLD if k in said}},
         list(said.get("caveats", [])),
     )
 

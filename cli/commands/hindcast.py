@@ -46,6 +46,17 @@ def hindcast(  # noqa: PLR0913 - one argument per option
     leave_out_years: Annotated[
         bool, typer.Option("--leave-out-years", help="Learn without the year that is scored.")
     ] = False,
+    weather: Annotated[
+        str,
+        typer.Option(
+            "--weather",
+            help="observed; forecast: stored forecasts of the days ahead, as known at each issue; "
+            "perfect-prognosis: what was measured on them, which nobody can know.",
+        ),
+    ] = "observed",
+    frozen: Annotated[
+        bool, typer.Option("--frozen", help="Let no error known by then shift or widen a forecast.")
+    ] = False,
     workers: Workers = 0,
     world: World = None,
     data_dir: DataDir = None,
@@ -66,6 +77,8 @@ def hindcast(  # noqa: PLR0913 - one argument per option
         leave_out_years=leave_out_years,
         world=world or "measured",
         workers=workers or os.cpu_count() or 1,
+        weather=weather,
+        frozen=frozen,
     )
     with progress_bars(enabled=not as_json) as report:
         reporter.set(report)
@@ -96,6 +109,7 @@ def _show_scores(document: dict[str, Any]) -> None:
             "persistence; AUC: area under the ROC; RMSE in µg/m³."
         ]
     )
+    print_lines([f"Weather: {facts['weather']}."])
     print_lines(facts["caveats"], styles={caveat: "yellow" for caveat in facts["caveats"]})
 
 
