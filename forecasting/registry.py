@@ -14,7 +14,7 @@ from forecasting.model import Model
 from pipeline.errors import NoUsableModel, StorageError
 from pipeline.files import write_atomic
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Number of the format of model files; raise it whenever a model's class or its meaning changes."""
 
 HEADER = re.compile(rb"sameair model (\d+)\n")

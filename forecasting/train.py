@@ -12,13 +12,16 @@ import numpy.typing as npt
 
 from forecasting.calibration.adaptive import Past
 from forecasting.calibration.groups import Groups, groups_of
-from forecasting.kernel.hour import Rows, fit_hour
+from forecasting.kernel.hour import Beside, Rows, fit_hour
+from forecasting.kernel.penalties import PENALTIES, PENALTIES_AHEAD
 from forecasting.model import FEWEST_TRUTHS, WILDEST, Hour, Model, calibrate, covariates
 from forecasting.outputs import Ints, Outputs, outputs_of, read_record, truth_of
-from forecasting.situation.columns import CALENDAR, Recipe
+from forecasting.situation.columns import CALENDAR, MEAN, Recipe
+from forecasting.situation.recipe import LEVEL_HOURS
 from forecasting.targets import read_history, targets_of
 from forecasting.ties import ties_of
 from forecasting.weather_ahead import (
+    AHEAD,
     Weather,
     kernel_keys,
     kernel_weights,
@@ -150,7 +153,9 @@ def _learn(
     used = [recipe.columns[i] for i, _ in kept]
     keys = kernel_keys(rows.outputs, weather)
     weights = kernel_weights(keys, used, cities)
-    fitted = fit_hour(rows, keys, kept, weights, _covariates(recipe, share))
+    penalties = PENALTIES_AHEAD if weather == AHEAD else PENALTIES
+    places = Beside(_covariates(recipe, share), _levels(recipe, rows.outputs), penalties)
+    fitted = fit_hour(rows, keys, kept, weights, places)
     beside = covariates(fitted.covariates, rows.values)
     best = calibrate(fitted, beside, known, groups_for(rows.outputs))
     z = np.clip(fitted.errors / best.spread.scale(fitted.held_out(), beside), -WILDEST, WILDEST)
@@ -175,6 +180,12 @@ def _covariates(recipe: Recipe, share: npt.NDArray[np.floating]) -> Ints:
         )
     ]
     return np.array(found, np.int64)
+
+
+def _levels(recipe: Recipe, outputs: Outputs) -> Ints:
+    """Return where the recipe has the present level of each output's series, −1 where it has none."""
+    at = {c.key: i for i, c in enumerate(recipe.columns) if c.what == MEAN and c.end == LEVEL_HOURS}
+    return np.array([at.get(outputs.targets[t].key, -1) for t in outputs.target], np.int64)
 
 
 def groups_for(outputs: Outputs) -> Groups:

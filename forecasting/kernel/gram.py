@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ LINEAR, GAUSSIAN, CONSTANT = 0.1, 0.5, 1.0
 """Weights of the linear kernel, the Gaussian kernel and the free constant, see docs/model.md for the table
 behind this choice; the two kernels together did better than either, at every lead."""
 
-GAMMA = 0.5
+GAMMA = 0.7
 """Width of the Gaussian kernel: situations at the median distance are exp(−GAMMA) alike."""
 
 SEASON_SHARE = 0.25
@@ -69,17 +69,21 @@ class Gram:
     weights : (column,) factor of every standardised column
     season : position of the column with the annual cosine
     length, distance : mean squared length and median squared distance of weighted training situations
+    own : (column,) factor of the columns whose coefficients are all but free, see ``weights.own_factors``;
+        empty where there are none
     """
 
     weights: npt.NDArray[np.float32]
     season: int
     length: float
     distance: float
+    own: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def between(self, one: Matrix, other: Matrix) -> Floats:
         """Return the kernel of standardised situations, (row of one, row of other).
 
-        ``c + LINEAR <a,b> (1 + SEASON_SHARE s_a s_b) / length + GAUSSIAN exp(-GAMMA |a-b|² / distance)``
+        ``c + LINEAR <a,b> (1 + SEASON_SHARE s_a s_b) / length + GAUSSIAN exp(-GAMMA |a-b|² / distance)
+        + <own a, own b>``
         """
         used = np.flatnonzero(self.weights)
         weights = self.weights[used]
@@ -93,10 +97,29 @@ class Gram:
         squared *= -GAMMA / self.distance
         product += GAUSSIAN * np.exp(squared)
         product += CONSTANT
+        free = np.flatnonzero(self.own)
+        if len(free):
+            product += (one[:, free] * self.own[free]).astype(np.float64) @ (
+                other[:, free] * self.own[free]
+            ).T
         return product
 
+    def without_own(self) -> Gram:
+        """Return the kernel that tells how alike situations are as a whole, whatever was read last."""
+        return replace(self, own=np.zeros(0, np.float32))
 
-def gram_of(z: Matrix, weights: npt.NDArray[np.float32], season: int) -> Gram:
+    def of(self, z: Matrix, left: npt.NDArray[np.bool_]) -> Gram:
+        """Return the kernel of some of the columns only, for their standardised situations."""
+        own = self.own[left] if len(self.own) else self.own
+        return gram_of(z, self.weights[left], int(left[: self.season].sum()), own)
+
+
+def gram_of(
+    z: Matrix,
+    weights: npt.NDArray[np.float32],
+    season: int,
+    own: npt.NDArray[np.float32] | None = None,
+) -> Gram:
     """Return the kernel for standardised training situations (issue, column)."""
     a = (z * weights).astype(np.float64)
     squared = (a**2).sum(axis=1)
@@ -105,4 +128,6 @@ def gram_of(z: Matrix, weights: npt.NDArray[np.float32], season: int) -> Gram:
     far = (some**2).sum(axis=1)[:, None] + (some**2).sum(axis=1)[None, :] - 2.0 * some @ some.T
     upper = far[np.triu_indices(len(some), 1)]
     distance = float(np.median(upper)) if len(upper) else 1.0
-    return Gram(weights, season, max(float((squared * factor).mean()), 1e-9), max(distance, 1e-9))
+    length = max(float((squared * factor).mean()), 1e-9)
+    free = np.zeros(0, np.float32) if own is None else own
+    return Gram(weights, season, length, max(distance, 1e-9), free)

@@ -10,15 +10,31 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.kernel.gram import Floats, Gram, Matrix, Scaling, gram_of, scaling_of
+from forecasting.kernel.penalties import PENALTIES, Penalties, penalty_of
 from forecasting.kernel.solve import coefficients, held_out_errors, inverse, year_blocks
 from forecasting.outputs import Ints, Outputs
 
-PENALTIES = ((3, 0.02), (6, 0.04), (12, 0.08), (31, 0.15), (55, 0.25), (79, 0.5), (999, 0.8))
-"""Ridge penalty up to a lead [h]: the less is knowable, the more is averaged away. Chosen on 2015-2019, each
-year forecast by the others."""
+LEVEL_SHARE = 0.3
+"""Part of the present level, beside its mean, that a forecast takes over before anything is learned."""
 
 SAME_ROWS = 0.98
 """Targets of which at least this share of the issues is known are solved together."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Where in the recipe a regression finds what is no input of its kernel.
+
+    Parameters
+    ----------
+    covariates : what the size of errors depends on
+    level : (output,) present level of each output's series, −1 for none
+    penalties : ridge penalty up to each lead [h]
+    """
+
+    covariates: Ints
+    level: Ints
+    penalties: Penalties = PENALTIES
 
 
 @dataclass(frozen=True)
@@ -59,6 +75,10 @@ class HourModel:
     errors : (row, output) truth minus forecast of a fit that never saw the year, ln(c + 5); NaN if unknown
     truth : (row, output) ln(c + 5)
     covariates : positions in the recipe of what the size of errors depends on
+    level : (output,) position in the recipe of the present level of each output's series, −1 for none
+    usual : (output,) mean of that level in training
+    penalties : ridge penalty up to each lead [h]
+    offset : (row, output) part of the level that was taken off before the fit
     """
 
     hour: int
@@ -75,6 +95,10 @@ class HourModel:
     errors: npt.NDArray[np.float32]
     truth: npt.NDArray[np.float32]
     covariates: Ints
+    level: Ints
+    usual: npt.NDArray[np.float32]
+    penalties: Penalties
+    offset: npt.NDArray[np.float32]
 
     @cached_property
     def _trained(self) -> Matrix:
@@ -92,20 +116,31 @@ class HourModel:
         for key, gram in self.grams.items():
             mine = np.flatnonzero(np.array(self.keys) == key)
             out[:, mine] = gram.between(z, self._trained) @ self.alpha[:, mine].astype(np.float64)
-        return out + self.centre
+        return out + self.centre + offsets(values, self.level, self.usual)
 
     def held_out(self) -> Floats:
         """Return what unseen years were forecast, (row, output), NaN where the truth is unknown."""
         return self.truth.astype(np.float64) - self.errors
 
 
-def penalty_of(end: int) -> float:
-    """Return the ridge penalty of an output by the end of its interval [h after the issue].
+def offsets(values: Matrix, level: Ints, usual: npt.NDArray[np.float32]) -> Floats:
+    """Return by how much the forecast is moved with the present level, (issue, output).
 
-    >>> penalty_of(-5), penalty_of(24), penalty_of(96)
-    (0.02, 0.15, 0.8)
+    Emissions fall over the years; a level that is unknown moves nothing.
+
+    Parameters
+    ----------
+    values : (issue, recipe column) raw situations
+    level, usual : (output,) position of the level, and its mean in training
+
+    Examples
+    --------
+    >>> offsets(np.array([[3.0], [np.nan]], np.float32), np.array([0]), np.array([2.0], np.float32)).round(2)
+    array([[0.3],
+           [0. ]])
     """
-    return next(penalty for last, penalty in PENALTIES if end <= last)
+    now = np.where(level >= 0, values[:, np.maximum(level, 0)].astype(np.float64), np.nan)
+    return np.asarray(LEVEL_SHARE * np.nan_to_num(now - usual), np.float64)
 
 
 @dataclass(frozen=True)
@@ -133,7 +168,7 @@ def fit_hour(
     keys: Sequence[str],
     columns: Sequence[tuple[int, str]],
     weights: Mapping[str, npt.NDArray[np.float32]],
-    covariates: Ints,
+    beside: Beside,
 ) -> HourModel:
     """Fit all outputs of one hour of the day.
 
@@ -142,7 +177,7 @@ def fit_hour(
     keys : (output,) which kernel each output uses
     columns : (position in the recipe, name) of the columns to use; one of them is the annual cosine
     weights : for every key the factor of each of these columns
-    covariates : positions in the recipe of what the size of errors depends on
+    beside : further positions in the recipe, and the penalties
     """
     kept = np.array([at for at, _ in columns], np.int64)
     names = tuple(name for _, name in columns)
@@ -155,11 +190,13 @@ def fit_hour(
     )
     trained = z.astype(np.float32)
     grams = {key: gram_of(trained, weights[key], season) for key in dict.fromkeys(keys)}
-    mean = _mean_of_known(rows.truth)
+    usual = np.where(beside.level >= 0, _mean_of_known(rows.values)[np.maximum(beside.level, 0)], 0.0)
+    offset = offsets(rows.values, beside.level, usual.astype(np.float32)).astype(np.float32)
+    mean = _mean_of_known(rows.truth - offset)
     blank = np.zeros((0, 0), np.float32)
     empty = HourModel(
         rows.hour, rows.issues, names, kept, z, scaling, grams, rows.outputs, tuple(keys), mean, blank, blank,
-        rows.truth, covariates,
+        rows.truth, beside.covariates, beside.level, usual.astype(np.float32), beside.penalties, offset,
     )  # fmt: skip
     return _solved(empty)
 
@@ -189,8 +226,8 @@ def _solved(model: HourModel) -> HourModel:
     known, trained = np.isfinite(model.truth), model.z.astype(np.float32)
     for key, gram in model.grams.items():
         kernel = gram.between(trained, trained)
-        for part in _parts(key, model.keys, model.outputs, known):
-            anomalies = model.truth.astype(np.float64) - model.centre
+        for part in _parts(key, model, known):
+            anomalies = model.truth.astype(np.float64) - model.offset - model.centre
             _fit_part(part, kernel, anomalies, model.issues, alpha, errors)
     return replace(model, alpha=alpha, errors=errors)
 
@@ -202,15 +239,16 @@ def _mean_of_known(truth: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return mean
 
 
-def _parts(kernel: str, keys: Sequence[str], outputs: Outputs, known: npt.NDArray[np.bool_]) -> list[Part]:
+def _parts(kernel: str, model: HourModel, known: npt.NDArray[np.bool_]) -> list[Part]:
     """Group the outputs of a kernel by the rows of their target and by penalty."""
+    outputs = model.outputs
     found: dict[tuple[int, float], list[int]] = {}
     full = np.arange(len(known))
     for j, (target, end) in enumerate(zip(outputs.target, outputs.end, strict=True)):
-        if keys[j] == kernel:
+        if model.keys[j] == kernel:
             mine = known[:, outputs.target == target].any(axis=1)
             key = -1 if mine.mean() >= SAME_ROWS else int(target)
-            found.setdefault((key, penalty_of(int(end))), []).append(j)
+            found.setdefault((key, penalty_of(int(end), model.penalties)), []).append(j)
     return [
         Part(
             kernel,

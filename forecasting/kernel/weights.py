@@ -3,44 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from forecasting.situation.calendar import HARMONICS
-from forecasting.situation.columns import CALENDAR, RISE, SPEED, Column
+from forecasting.situation.columns import CALENDAR, MEAN, RISE, SPEED, Column
+from forecasting.situation.recipe import LEVEL_HOURS
 
-OWN_AIR, OTHER_AIR = 1.0, 0.5
-CITY_WEATHER = {"seoul": 0.7, "beijing": 0.9}
-PLACE_WEATHER, NEAR = 0.3, 3.0
-"""Weight of one quantity at one far place, and by how many times more a near one counts."""
+PLACE_WEATHER, NEAR, NEAR_KM = 0.3, 3.0, 400.0
+"""Weight of a quantity at a far place, by how many times more a near one counts, and what is near [km]."""
 
-NEAR_KM = 400.0
-WINDOWS = {"0-3": 0.5, "0-6": 1.0, "0-24": 0.4, "24-48": 0.35, RISE: 0.3, SPEED: 0.5}
-"""Factor of a summary of the weather of a place."""
+QUANTITIES = {
+    "air_temperature": 1.0,
+    "dew_point_temperature": 0.8,
+    "relative_humidity": 0.5,
+    "eastward_wind": 0.8,
+    "northward_wind": 0.8,
+    "wind_speed": 0.5,
+    "air_pressure_at_mean_sea_level": 2.5,
+    "surface_air_pressure": 2.5,
+}
+"""Pressure tells most: highs and lows, and how they move."""
 
-CITY_WINDOWS = {"0-3": 0.15, RISE: 0.15}
-"""Factor of a summary of a city's own weather, where it is not 1."""
+WINDOWS = {"0-3": 1.0, "0-6": 0.7, "0-24": 0.4, "24-48": 0.4, RISE: 0.4}
+"""Factor of a summary of the weather of a place: what it does now counts most."""
 
-PRESSURE = 2.5
-"""Pressure tells more than other weather of a place: highs and lows, and how they move."""
-
-WEST_OF = 97.0
-FAR_WEST = {"seoul": 0.4, "beijing": 1.2}
-"""Weight of the stations of Xinjiang and Tibet [degree east]; surges take two or three days to Beijing."""
-
-SEA_WEATHER = {"seoul": 0.3, "beijing": 0.07}
-"""Weight of the buoys of the Yellow Sea, which tell Beijing next to nothing."""
+HOURLY_WINDOWS = {"0-3": 0.3, RISE: 0.3}
+"""The same where a city has hourly weather of its own, whose longer means are good; others count 1."""
 
 SEASON, HOLIDAYS = 1.0, 0.1
 """Holidays are rare: with the weight of the season they cost 0.003-0.005 of the explained variance of
 ln(c + 5) on D+2, 2015-2019, each year forecast by the others."""
 
-AHEAD = 0.45
-PAST_BESIDE_AHEAD = 0.5
-"""Factor of all that is past, from D+2 on, in the kernel of a forecast that knows the weather ahead.
+WEST_OF = 97.0
+"""Longitude [degree east] beyond which lie the stations of Xinjiang and Tibet; surges take two or three days
+from there to Beijing."""
 
-All chosen on 2015-2019, each year forecast by the others; docs/model.md has the table."""
+
+@dataclass(frozen=True)
+class Taste:
+    """What counts in the kernel of one city beside its own air, which counts 1.
+
+    Parameters
+    ----------
+    other_air : air of other cities and upwind
+    sea : buoys of the Yellow Sea
+    west : factor of the weather west of WEST_OF
+    hourly : weight of its own weather, where that is measured hourly by a station of its own
+    """
+
+    other_air: float = 0.5
+    sea: float = 0.2
+    west: float = 1.0
+    hourly: float | None = None
+
+
+TASTES = {
+    "seoul": Taste(other_air=0.7, sea=0.3, west=0.3, hourly=0.7),
+    "beijing": Taste(other_air=0.25, sea=0.05, west=1.5),
+}
+
+AHEAD, AHEAD_NEAR = 0.2, 6.0
+AHEAD_DAYS = (1.0, 1.0, 0.3)
+"""Factor of the weather of the day forecast, of the day before and of two days before; none before that."""
+
+PAST_WEATHER_BESIDE_AHEAD = (1.0, 0.4, 0.25, 0.15)
+OWN_AIR_BESIDE_AHEAD = (1.0, 1.0, 0.7, 0.5)
+"""Factors of what is past, for D+0 … D+3, in the kernel of a forecast that knows the weather ahead.
+
+All chosen on 2015-2019, each year forecast by the others; docs/model.md has the tables."""
 
 EARTH_KM = 6371.0
 
@@ -55,34 +88,50 @@ def column_weights(
     city, at : its id, and its latitude and longitude [degree]
     day : local day forecast, where the kernel may use the weather ahead; that of later days counts nothing
     """
-    factor = 1.0 if day is None or day < 2 else PAST_BESIDE_AHEAD
-    return np.array([_weight(c, city, at, day, factor) for c in columns], np.float32)
+    return np.array([_weight(c, city, at, day) for c in columns], np.float32)
 
 
-def _weight(column: Column, city: str, at: tuple[float, float], day: int | None, factor: float) -> float:
+def _weight(column: Column, city: str, at: tuple[float, float], day: int | None) -> float:
     if column.day is not None:
-        return AHEAD if day is not None and column.city == city and column.day <= day else 0.0
+        return _ahead(column, city, at, day)
     if column.group == CALENDAR:
         return SEASON if column.quantity in HARMONICS else HOLIDAYS
-    if column.group.endswith(" weather"):
-        own = CITY_WEATHER.get(city, PLACE_WEATHER) if column.city == city else PLACE_WEATHER
-        return factor * own * CITY_WINDOWS.get(_window(column), 1.0)
+    taste = TASTES.get(city, Taste())
+    if "weather" in column.group:
+        beside = 1.0 if day is None else PAST_WEATHER_BESIDE_AHEAD[day]
+        return beside * _weather(column, city, at, taste)
+    if column.end == LEVEL_HOURS:
+        return 0.0
+    beside = 1.0 if day is None else OWN_AIR_BESIDE_AHEAD[day]
+    return beside * (1.0 if column.city == city else taste.other_air)
+
+
+def _weather(column: Column, city: str, at: tuple[float, float], taste: Taste) -> float:
+    window = RISE if column.what == RISE else f"{column.start}-{column.end}"
     if column.group == "weather at sea":
-        return factor * WINDOWS[_window(column)] * SEA_WEATHER.get(city, PLACE_WEATHER)
-    if column.group == "weather around":
-        far = kilometres(at, (column.latitude, column.longitude))
-        near = 1.0 + NEAR * float(np.exp(-far / NEAR_KM))
-        west = FAR_WEST.get(city, 1.0) if column.longitude < WEST_OF else 1.0
-        pressure = PRESSURE if "pressure" in column.quantity else 1.0
-        return factor * WINDOWS[_window(column)] * PLACE_WEATHER * near * west * pressure
-    return factor * (OWN_AIR if column.city == city else OTHER_AIR)
+        return taste.sea * (1.0 if column.what == MEAN else 0.6)
+    hourly = TASTES.get(column.city or "", Taste()).hourly
+    if hourly is not None:
+        return (hourly if column.city == city else PLACE_WEATHER) * HOURLY_WINDOWS.get(window, 1.0)
+    west = taste.west if column.longitude < WEST_OF else 1.0
+    value = PLACE_WEATHER * WINDOWS[window] * QUANTITIES.get(column.quantity, 1.0) * west
+    return value * (1.0 + NEAR * _nearness(column, at))
 
 
-def _window(column: Column) -> str:
-    """Return which of WINDOWS a column of weather is."""
-    if column.what in (RISE, SPEED):
-        return column.what
-    return f"{column.start}-{column.end}"
+def _ahead(column: Column, city: str, at: tuple[float, float], day: int | None) -> float:
+    if (
+        day is None
+        or column.day is None
+        or column.city != city
+        or not 0 <= day - column.day < len(AHEAD_DAYS)
+    ):
+        return 0.0
+    quantity = 2.0 if column.what == SPEED else 0.5 if "pressure" in column.quantity else 1.0
+    return AHEAD * quantity * AHEAD_DAYS[day - column.day] * (1.0 + AHEAD_NEAR * _nearness(column, at))
+
+
+def _nearness(column: Column, at: tuple[float, float]) -> float:
+    return float(np.exp(-kilometres(at, (column.latitude, column.longitude)) / NEAR_KM))
 
 
 def kilometres(one: tuple[float, float], other: tuple[float, float]) -> float:

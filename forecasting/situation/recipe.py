@@ -17,7 +17,10 @@ from pipeline.surroundings import AROUND, Place, all_places
 OWN_ROLES: Final = ("reference", "hourly")
 LATEST: Final = ((0, 1), (0, 3), (0, 6), (6, 12))
 DAYS: Final = ((0, 24), (24, 48), (48, 72))
-WEEKS: Final = ((0, 168), (0, 720))
+LEVEL_HOURS: Final = 2160
+"""Length of the window whose mean is the present level of a city's air [h]: 90 days."""
+
+WEEKS: Final = ((0, 168), (0, 720), (0, LEVEL_HOURS))
 BESIDE: Final = ((0, 6), (0, 24), (24, 48))
 """Windows of air upwind [h]."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecasting.kernel.hour import HourModel, Rows, fit_hour, penalty_of, without
+from forecasting.kernel.hour import Beside, HourModel, Rows, fit_hour, penalty_of, without
 from forecasting.kernel.solve import year_blocks
 from forecasting.outputs import outputs_of
 from forecasting.targets import Target
@@ -33,7 +33,9 @@ def fitted_to(rows, columns=None) -> HourModel:
     kept = [(i, n) for i, n in enumerate(NAMES) if columns is None or i in columns]
     owner = [rows.outputs.targets[t].city for t in rows.outputs.target]
     factor = np.linspace(0.5, 1.0, len(NAMES)).astype(np.float32)[[i for i, _ in kept]]
-    return fit_hour(rows, owner, kept, dict.fromkeys(KEYS, factor), np.array([0]))
+    return fit_hour(
+        rows, owner, kept, dict.fromkeys(KEYS, factor), Beside(np.array([0]), np.full(len(owner), -1))
+    )
 
 
 @pytest.fixture(scope="module")
