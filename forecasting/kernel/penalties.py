@@ -24,7 +24,7 @@ PENALTIES_AHEAD: Penalties = (
     (103, 0.2),
     (999, 0.8),
 )
-"""Without and with the weather ahead, chosen on 2015-2019, each year forecast by the others; docs/model.md."""
+"""Without and with the weather ahead, chosen on 2015-2019, each year by the others; docs/model.md."""
 
 
 def penalty_of(end: int, penalties: Penalties = PENALTIES) -> float:
