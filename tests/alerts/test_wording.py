@@ -271,6 +271,20 @@ def test_foreign_text_never_opens_a_line_of_its_own(text):
     assert not set("\r\x00\x1b\u202e\u2028\x85") & set(described)
 
 
+GROUPS = [
+    *(
+        f"{city} {what}"
+        for city in ("seoul", "beijing")
+        for what in ("air, latest", "air", "air, weeks", "weather")
+    ),
+    "air upwind",
+    "weather around",
+    "weather at sea",
+    *(f"weather ahead, D+{day}" for day in range(4)),
+]
+"""Inputs that a forecast can do without."""
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -283,6 +297,7 @@ def test_foreign_text_never_opens_a_line_of_its_own(text):
         "association, not origin",
         "seoul.pm2p5.reference: nothing known of the last 72 h; beijing.pm10.reference: climatology",
         "not decidable: there is no hourly PM10 series of seoul",
+        *(f"forecast without {group}" for group in GROUPS),
     ],
 )
 def test_statements_of_the_program_are_translated_whole(statement):
