@@ -25,6 +25,7 @@ from forecasting.weather_ahead import (
     Weather,
     kernel_keys,
     kernel_weights,
+    own_weights,
     perfect_prognosis,
     recipe_for,
     situations_of,
@@ -153,8 +154,9 @@ def _learn(
     used = [recipe.columns[i] for i, _ in kept]
     keys = kernel_keys(rows.outputs, weather)
     weights = kernel_weights(keys, used, cities)
+    own = own_weights(keys, used, rows.outputs.targets[0].quantity)
     penalties = PENALTIES_AHEAD if weather == AHEAD else PENALTIES
-    places = Beside(_covariates(recipe, share), _levels(recipe, rows.outputs), penalties)
+    places = Beside(_covariates(recipe, share), _levels(recipe, rows.outputs), penalties, own)
     fitted = fit_hour(rows, keys, kept, weights, places)
     beside = covariates(fitted.covariates, rows.values)
     best = calibrate(fitted, beside, known, groups_for(rows.outputs))

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.kernel.weights import column_weights
+from forecasting.kernel.weights import column_weights, own_factors
 from forecasting.outputs import Outputs
 from forecasting.situation.ahead import ahead_columns, ahead_observed
 from forecasting.situation.columns import Column, Recipe
@@ -26,6 +26,9 @@ Weather = Literal["observed", "ahead"]
 AHEAD: Final[Weather] = "ahead"
 AHEAD_GROUP: Final = "weather ahead"
 """How the names of its groups of inputs begin."""
+
+BESIDE: Final = "sameair-ahead"
+"""Name, in the column ``model``, of what such a model forecast beside the operational one."""
 
 NOT_ATTAINABLE: Final = "observed weather at the valid time: not attainable live, neither forecast nor bound"
 """What has to stand beside every number that came of measured weather ahead."""
@@ -139,3 +142,10 @@ def kernel_weights(
         at = (city.latitude, city.longitude)
         found[key] = column_weights(columns, name, at, int(day) if day else None)
     return found
+
+
+def own_weights(
+    keys: Sequence[str], columns: Sequence[Column], quantity: str
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Return for every kernel key the factor of the columns whose coefficients are all but free."""
+    return {key: own_factors(columns, key.partition(" D+")[0], quantity) for key in dict.fromkeys(keys)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -30,11 +30,13 @@ class Beside:
     covariates : what the size of errors depends on
     level : (output,) present level of each output's series, −1 for none
     penalties : ridge penalty up to each lead [h]
+    own : by kernel the factor of the columns with coefficients of their own, see ``weights.own_factors``
     """
 
     covariates: Ints
     level: Ints
     penalties: Penalties = PENALTIES
+    own: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ def fit_hour(
         if name.startswith("calendar") and "annual_cosine" in name and "half" not in name
     )
     trained = z.astype(np.float32)
-    grams = {key: gram_of(trained, weights[key], season) for key in dict.fromkeys(keys)}
+    grams = {key: gram_of(trained, weights[key], season, beside.own.get(key)) for key in dict.fromkeys(keys)}
     usual = np.where(beside.level >= 0, _mean_of_known(rows.values)[np.maximum(beside.level, 0)], 0.0)
     offset = offsets(rows.values, beside.level, usual.astype(np.float32)).astype(np.float32)
     mean = _mean_of_known(rows.truth - offset)
@@ -205,8 +207,7 @@ def without(fitted: HourModel, left: npt.NDArray[np.bool_]) -> HourModel:
     """Fit again with some of the columns (column,) only, on the same rows."""
     z = fitted.z[:, left]
     trained = z.astype(np.float32)
-    season = int(left[: next(iter(fitted.grams.values())).season].sum())
-    grams = {key: gram_of(trained, gram.weights[left], season) for key, gram in fitted.grams.items()}
+    grams = {key: gram.of(trained, left) for key, gram in fitted.grams.items()}
     return _solved(
         replace(
             fitted,

@@ -65,6 +65,10 @@ TASTES = {
     "beijing": Taste(other_air=0.25, sea=0.05, west=1.5),
 }
 
+OWN_LATEST = 0.5
+"""Factor with which a city's newest readings enter with coefficients of their own. Without that the newest
+reading is one column among thousands, and persistence wins the first hours."""
+
 AHEAD, AHEAD_NEAR = 0.2, 6.0
 AHEAD_DAYS = (1.0, 1.0, 0.3)
 """Factor of the weather of the day forecast, of the day before and of two days before; none before that."""
@@ -89,6 +93,16 @@ def column_weights(
     day : local day forecast, where the kernel may use the weather ahead; that of later days counts nothing
     """
     return np.array([_weight(c, city, at, day) for c in columns], np.float32)
+
+
+def own_factors(columns: Sequence[Column], city: str, quantity: str) -> npt.NDArray[np.float32]:
+    """Return the factor of the city's own newest readings of the quantity, 0 for every other column.
+
+    Their coefficients are nearly those of an ordinary regression on them: what is forecast of the next hours
+    is a damped persistence, and the rest of the kernel tells what departs from it.
+    """
+    key, group = f"{city}.{quantity}.reference", f"{city} air, latest"
+    return np.array([OWN_LATEST * (c.key == key and c.group == group) for c in columns], np.float32)
 
 
 def _weight(column: Column, city: str, at: tuple[float, float], day: int | None) -> float:

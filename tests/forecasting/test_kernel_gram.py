@@ -18,6 +18,7 @@ from forecasting.kernel.gram import (
     gram_of,
     scaling_of,
 )
+from forecasting.kernel.solve import coefficients, inverse
 
 
 def situations(seed, rows=30, columns=6, gaps=0.0):
@@ -98,3 +99,30 @@ def test_a_column_that_never_changes_or_was_never_known_is_switched_off():
     scaling = scaling_of(values)
     values[0, 1], values[0, 4] = 700.0, 700.0
     assert scaling.apply(values)[0, [1, 4]].tolist() == [0.0, 0.0]
+
+
+def test_columns_of_their_own_add_their_product_and_nothing_else():
+    values = situations(3)
+    z = scaling_of(values).apply(values)
+    weights, own = np.ones(6, np.float32), np.zeros(6, np.float32)
+    own[[1, 4]] = 0.5, 0.25
+    plain, free = gram_of(z, weights, 0), gram_of(z, weights, 0, own)
+    added = free.between(z, z) - plain.between(z, z)
+    expected = 0.25 * np.outer(z[:, 1], z[:, 1]) + 0.0625 * np.outer(z[:, 4], z[:, 4])
+    np.testing.assert_allclose(added, expected, atol=1e-5)
+    np.testing.assert_array_equal(free.without_own().between(z, z), plain.between(z, z))
+
+
+def test_a_persistent_series_is_forecast_by_its_newest_reading():
+    rng = np.random.default_rng(7)
+    latest = rng.normal(size=(150, 1))
+    values = np.hstack([rng.normal(size=(150, 40)), latest]).astype(np.float32)
+    truth, (old, new) = 0.9 * latest, (slice(0, 120), slice(120, None))
+    z = scaling_of(values[old]).apply(values)
+    weights, own = np.ones(41, np.float32), np.eye(41, dtype=np.float32)[40]
+    errors = []
+    for gram in (gram_of(z[old], weights, 0), gram_of(z[old], weights, 0, own)):
+        inverted = inverse(gram.between(z[old], z[old]), 0.4)
+        said = gram.between(z[new], z[old]) @ coefficients(inverted, truth[old])
+        errors.append(float(np.sqrt(np.mean((truth[new] - said) ** 2))))
+    assert errors[1] < 0.1 < errors[0]

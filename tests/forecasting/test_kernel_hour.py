@@ -135,6 +135,7 @@ def test_solving_without_some_inputs_is_training_without_them(fitted, rows, gone
     np.testing.assert_array_equal(fewer.predict(wild), fewer.predict(new))
 
 
-def test_penalties_rise_with_the_lead():
-    rising = [penalty_of(end) for end in range(-24, 140)]
+def test_penalties_rise_with_the_lead_once_more_than_the_newest_reading_tells():
+    rising = [penalty_of(end) for end in range(3, 140)]
     assert rising == sorted(rising)
+    assert penalty_of(1) > penalty_of(3)
