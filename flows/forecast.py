@@ -11,7 +11,7 @@ import pandas as pd
 
 from flows.models import models_for
 from flows.plan import CyclePlan
-from flows.shadow import shadow_tables
+from flows.shadow import ahead_tables, manner_for, shadow_tables
 from flows.version import code_version
 from flows.workspace import Workspace, reporter
 from forecasting.exceedance import summarise
@@ -77,8 +77,11 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
     panel = recent_panel(ws, plan, cities)
     tell = reporter.get()
     tell("forecasting 200 joint futures", 0, 1)
-    made = forecast_issue(panel, models, cities, issue_time=plan.cycle, as_of=plan.as_of)
+    manner = manner_for(ws, panel, models.values(), plan.cycle, plan.as_of)
+    made = forecast_issue(panel, models, cities, issue_time=plan.cycle, as_of=plan.as_of, manner=manner)
     tell("forecasting 200 joint futures", 1, 1)
+    for quantity, rows in ahead_tables(ws, panel, cities, plan.cycle, plan.as_of).items():
+        made.rows[quantity] = pd.concat([made.rows[quantity], rows], ignore_index=True)
     folder = ws.run_folder(plan.world, iso(plan.cycle), run_id)
     products = write_products(folder, made, cities)
     beside = shadow_tables(ws, panel, cities, plan.cycle, plan.as_of)

@@ -15,6 +15,7 @@ from forecasting.day_losses import DAY_KEYS, day_rows
 from forecasting.issue import OPERATIONAL
 from forecasting.predictions import COLUMNS
 from forecasting.verify import as_of_everything, observed_truth
+from forecasting.weather_ahead import BESIDE, NOT_ATTAINABLE
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 from pipeline.files import write_with
@@ -115,7 +116,7 @@ def judged_days(
 
 def of_model(days: pd.DataFrame, model_id: str) -> pd.DataFrame:
     """Return the rows that one model made, as the operational one or as a shadow."""
-    return days[days["model"].isin([OPERATIONAL, SHADOW]) & (days["model_id"] == model_id)]
+    return days[days["model"].isin([OPERATIONAL, SHADOW, BESIDE]) & (days["model_id"] == model_id)]
 
 
 def of_climate(days: pd.DataFrame) -> pd.DataFrame:
@@ -134,11 +135,14 @@ def _filed(path: Path) -> list[pd.DataFrame]:
 def _given(path: Path) -> pd.DataFrame:
     """Return the day rows of a file that somebody named."""
     try:
-        return pd.read_parquet(path, filters=[("target", "==", "daily")])
+        found = pd.read_parquet(path, filters=[("target", "==", "daily")])
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{path} is no table of predictions ({error}); give one of `sameair hindcast`"
         ) from None
+    if "weather" in found and (found["weather"] == NOT_ATTAINABLE).any():
+        raise UsageError(f"{path} read {NOT_ATTAINABLE}; it proves nothing about a model")
+    return found
 
 
 def _newest(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

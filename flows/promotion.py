@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -12,12 +13,13 @@ from alerts.policy import load_policy
 from flows.model_evidence import judged_days, of_climate, of_model, stored_days
 from flows.workspace import Workspace
 from forecasting.compare import compare, paired_days
-from forecasting.promotion_gate import Comparison
+from forecasting.promotion_gate import Comparison, long_enough
+from forecasting.weather_ahead import AHEAD
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 from pipeline.ledger.model_reports import append_report
 from pipeline.ledger.model_roles import CHAMPION, Role, give_role, model_in_use, role_events, roles_at
-from pipeline.ledger.models import ModelRow, get_model
+from pipeline.ledger.models import STANDARD, ModelRow, get_model
 from pipeline.ledger.runs import newest_current_run
 from pipeline.names import is_simulated
 
@@ -42,9 +44,9 @@ def compare_models(
     Raises
     ------
     UsageError
-        the models are not of the same world, quantity and variant, or a file is no such table
+        the models are not of the same world and quantity, or a file is no such table
     """
-    if _kind(champion) != _kind(challenger):
+    if (champion.world, champion.quantity) != (challenger.world, challenger.quantity):
         raise UsageError(
             f"{champion.id} and {challenger.id} do not forecast the same; compare like with like"
         )
@@ -54,6 +56,8 @@ def compare_models(
     pairs = paired_days(of_model(days, champion.id), of_model(days, challenger.id), of_climate(days))
     limits = judged_thresholds(ws, challenger.quantity)
     found = compare(pairs, limits, probability=policy.probability.open)
+    if challenger.variant != champion.variant:
+        found = long_enough(found)
     content = {"champion": champion.id, "challenger": challenger.id, **found.to_dict()}
     with ws.ledger.write() as conn:
         append_report(conn, challenger.id, "comparison", content, at=ws.clock())
@@ -104,6 +108,8 @@ def promote_if_better(ws: Workspace, model_id: str) -> Comparison | None:
     """
     row = known_model(ws, model_id)
     before = in_use(ws, row, excluding=row.id)
+    if before is None and row.variant != STANDARD:
+        raise UsageError(f"{model_id} is not promoted by itself: there is no champion to compare it with")
     if before is None:
         _appoint(ws, row, PROGRAM, "the only model there is", forced=False, found=None)
         return None
@@ -139,7 +145,21 @@ def settle_shadows(ws: Workspace, world: str) -> list[str]:
             found = promote_if_better(ws, name)
             if found is None or found.promote:
                 promoted.append(name)
+        if _ahead_passes(ws, world, quantity):
+            promoted.append(f"{quantity} with forecast weather")
     return promoted
+
+
+def _ahead_passes(ws: Workspace, world: str, quantity: str) -> bool:
+    """Put the newest model that reads forecast weather to the gate; tell whether it is champion now."""
+    at = decided_at(ws, world)
+    with ws.ledger.read() as conn:
+        row = model_in_use(conn, world=world, quantity=quantity, known_at=at, variant=AHEAD)
+        champion = model_in_use(conn, world=world, quantity=quantity, known_at=at)
+    if row is None or champion is None or champion.id == row.id:
+        return False
+    found = promote_if_better(ws, row.id)
+    return found is not None and found.promote
 
 
 def known_model(ws: Workspace, model_id: str) -> ModelRow:
@@ -169,7 +189,6 @@ def in_use(ws: Workspace, row: ModelRow, excluding: str = "") -> ModelRow | None
             world=row.world,
             quantity=row.quantity,
             known_at=decided_at(ws, row.world),
-            variant=row.variant,
             excluding=(excluding,) if excluding else (),
         )
 
@@ -190,7 +209,7 @@ def _appoint(
     with ws.ledger.write() as conn:
         give_role(
             conn,
-            row,
+            replace(row, variant=STANDARD),
             CHAMPION,
             at=decided_at(ws, row.world),
             actor=actor,
@@ -198,7 +217,3 @@ def _appoint(
             forced=forced,
             evidence=evidence,
         )
-
-
-def _kind(row: ModelRow) -> tuple[str, str, str]:
-    return row.world, row.quantity, row.variant

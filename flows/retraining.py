@@ -8,8 +8,11 @@ from datetime import datetime
 
 from flows.models import day_start, train_until
 from flows.promotion import PROGRAM, decided_at, promote_if_better
+from flows.weather import readers_of
 from flows.workspace import Workspace
 from forecasting.issue import QUANTITIES
+from forecasting.weather_ahead import AHEAD, BESIDE
+from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 from pipeline.ledger.model_roles import Role, give_role, model_in_use, roles_at
@@ -57,7 +60,18 @@ def retrain(
             done.append(Retrained(quantity, "", "", "too little was measured to learn from"))
         else:
             done.append(_on_trial(ws, world, quantity, model.model_id))
-    return done
+    return [*done, *_told_weather(ws, world, panel, until, quantities)]
+
+
+def _told_weather(
+    ws: Workspace, world: str, panel: AsOfPanel, until: datetime, quantities: Sequence[str]
+) -> list[Retrained]:
+    """Train the models that are told forecast weather too, where forecasts are stored; they run beside."""
+    if not readers_of(ws, world):
+        return []
+    models = train_until(ws, panel, until, quantities=quantities, weather=AHEAD)
+    why = "told forecast weather; forecasts beside the champion until the gate lets it"
+    return [Retrained(q, model.model_id, BESIDE, why) for q, model in models.items() if model is not None]
 
 
 def _settle_champion(ws: Workspace, world: str, quantity: str) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 FEWEST_DAYS: Final = 60
 """Fewer days than this decide nothing by themselves; two months hold a dozen blocks."""
+
+DAYS_WITH_FORECASTS: Final = 90
+"""A model that is told forecast weather has learned from measured weather. Before it may be used there must be
+forecasts of so many days made with weather that was really forecast (own archive or previous runs)."""
 
 WANTED: Final = 2
 """Of RMSE, CRPS and BSS so many must be better beyond noise in each city."""
@@ -73,6 +77,22 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON."""
         return {**asdict(self), "gains": [g.to_dict() for g in self.gains]}
+
+
+def long_enough(found: Comparison, needed: int = DAYS_WITH_FORECASTS) -> Comparison:
+    """Return the comparison, refused where a city has fewer days forecast with really forecast weather.
+
+    >>> found = Comparison({"seoul": 240}, {"seoul": 80}, "", "", [], True, ["better"])
+    >>> long_enough(found).reasons
+    ['seoul: 80 days with forecast weather are too few, 90 are needed']
+    """
+    short = [
+        f"{city}: {n} days with forecast weather are too few" for city, n in found.days.items() if n < needed
+    ]
+    if not short and found.days:
+        return found
+    said = [f"{one}, {needed} are needed" for one in short] or ["nothing was forecast with forecast weather"]
+    return replace(found, promote=False, reasons=said if found.promote else [*found.reasons, *said])
 
 
 def gate(gains: Sequence[Gain], days: Mapping[str, int]) -> tuple[bool, list[str]]:
