@@ -69,7 +69,7 @@ OWN_LATEST = 0.5
 """Factor with which a city's newest readings enter with coefficients of their own. Without that the newest
 reading is one column among thousands, and persistence wins the first hours."""
 
-AHEAD, AHEAD_NEAR = 0.2, 6.0
+AHEAD, AHEAD_NEAR = 0.12, 12.0
 AHEAD_DAYS = (1.0, 1.0, 0.3)
 """Factor of the weather of the day forecast, of the day before and of two days before; none before that."""
 
