@@ -16,7 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from ingest.feeds import WHOLE, Ask, Due, Feed, RawAnswer, SourceConfig, Timing
-from ingest.open_meteo_points import FORECAST_POINTS
+from ingest.open_meteo_points import FORECAST_POINTS, WEATHER_POINTS
 from ingest.open_meteo_wire import (
     BASE_URL,
     CONVERSIONS,
@@ -88,7 +88,7 @@ def weather_fields() -> list[str]:
 def parse_forecast(
     payload: bytes,
     reference: datetime,
-    points: Sequence[WeatherPoint] = FORECAST_POINTS,
+    points: Sequence[WeatherPoint] = WEATHER_POINTS,
     said: str = "request",
 ) -> Parsed:
     """Read a weather forecast at the points, from the reference time on.
@@ -203,7 +203,7 @@ def points_dataset(
 
 
 def get_forecast(
-    http: Http, known: Service, config: SourceConfig, points: Sequence[WeatherPoint] = FORECAST_POINTS
+    http: Http, known: Service, config: SourceConfig, points: Sequence[WeatherPoint] = WEATHER_POINTS
 ) -> bytes:
     """Ask for the newest weather forecast at the points and return the raw answer."""
     query = {

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from ingest.open_meteo_forecast import FORECAST_DAYS, parse_forecast, points_dataset, stacked, weather_fields
-from ingest.open_meteo_points import FORECAST_POINTS
+from ingest.open_meteo_points import FORECAST_POINTS, WEATHER_POINTS
 from ingest.open_meteo_wire import (
     CONVERSIONS,
     FORECAST_PATH,
@@ -36,9 +36,9 @@ PREVIOUS: Final = "open_meteo.previous_runs"
 SINGLE: Final = "open_meteo.single_runs"
 PREVIOUS_URL: Final = "https://previous-runs-api.open-meteo.com"
 SINGLE_URL: Final = "https://single-runs-api.open-meteo.com"
-PREVIOUS_SERVICE: Final = service("previous_runs", Limits(per_minute=5, per_day=20))
+PREVIOUS_SERVICE: Final = service("previous_runs", Limits(per_minute=5, per_day=8))
 SINGLE_SERVICE: Final = service("single_runs", Limits(per_minute=10, per_day=60))
-"""A month of previous runs counts about 150 times, a single run about 53 times; see LIMITS of the wire."""
+"""A month of previous runs counts about 590 times, a single run about 53 times; see LIMITS of the wire."""
 PREVIOUS_SINCE: Final = datetime(2024, 1, 1, tzinfo=UTC)
 SINGLE_SINCE: Final = datetime(2024, 3, 1, tzinfo=UTC)
 LEAD_DAYS: Final = (1, 2, 3, 4)
@@ -47,6 +47,7 @@ NEAR_GROUND: Final = {
     "temperature_2m": "air_temperature",
     "relative_humidity_2m": "relative_humidity",
     "surface_pressure": "surface_air_pressure",
+    "pressure_msl": "air_pressure_at_mean_sea_level",
     "precipitation": "precipitation_amount",
     "cloud_cover": "cloud_area_fraction",
 }
@@ -58,7 +59,7 @@ def previous_fields() -> list[str]:
     """Return the names of all variables of previous runs.
 
     >>> previous_fields()[0], len(previous_fields())
-    ('temperature_2m_previous_day1', 28)
+    ('temperature_2m_previous_day1', 32)
     """
     return [f"{field}_previous_day{day}" for field in (*NEAR_GROUND, *WIND) for day in LEAD_DAYS]
 
@@ -68,7 +69,7 @@ def get_previous_runs(
     start: datetime,
     end: datetime,
     base_url: str = "",
-    points: Sequence[WeatherPoint] = FORECAST_POINTS,
+    points: Sequence[WeatherPoint] = WEATHER_POINTS,
 ) -> bytes:
     """Ask what had been forecast for the days that begin in [start, end) [UTC]; return the raw answer."""
     query = {
@@ -82,7 +83,7 @@ def get_previous_runs(
 
 
 def parse_previous_runs(
-    payload: bytes, start: datetime, end: datetime, points: Sequence[WeatherPoint] = FORECAST_POINTS
+    payload: bytes, start: datetime, end: datetime, points: Sequence[WeatherPoint] = WEATHER_POINTS
 ) -> xr.Dataset:
     """Read previous runs; hours outside [start, end) are left out.
 

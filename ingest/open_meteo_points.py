@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Final
 
 from ingest.open_meteo_wire import WeatherPoint
+from pipeline.names import MEASURED
+from pipeline.surroundings import Place, all_places
 
 POINTS: Final = (
     WeatherPoint("seoul", "Seoul", 37.5665, 126.9780, "seoul"),
@@ -38,3 +42,30 @@ FORECAST_POINTS: Final = (
     WeatherPoint("pyongyang", "Pyongyang", 39.03, 125.75),
 )
 """Also the coasts around the Yellow Sea, the plain, Manchuria and the Gobi."""
+
+NEAR_KM: Final = 60.0
+"""A place this near to a point needs none of its own: the fields are smooth over such distances."""
+
+_KM_PER_DEGREE: Final = 111.2
+
+
+def _around() -> tuple[WeatherPoint, ...]:
+    """Return points at the places whose weather forecasts learn from, where none is near yet."""
+    found = list(FORECAST_POINTS)
+    for place in all_places().values():
+        measured = any(s.world == MEASURED for s in place.series)
+        if place.group in ("weather", "sea") and measured and _nearest_km(place, found) > NEAR_KM:
+            found.append(WeatherPoint(f"around_{place.id}", place.name, place.latitude, place.longitude))
+    return tuple(found[len(FORECAST_POINTS) :])
+
+
+def _nearest_km(place: Place, points: Sequence[WeatherPoint]) -> float:
+    """Return the distance to the nearest of some points [km], on a plane."""
+    shrink = math.cos(math.radians(place.latitude))
+    return _KM_PER_DEGREE * min(
+        math.hypot(place.latitude - p.latitude, (place.longitude - p.longitude) * shrink) for p in points
+    )
+
+
+WEATHER_POINTS: Final = (*FORECAST_POINTS, *_around())
+"""Where weather forecasts are asked for, in one request: near every place of pipeline/surroundings.toml."""

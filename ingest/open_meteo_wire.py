@@ -26,7 +26,7 @@ LICENCE: Final = "CC BY 4.0, Open-Meteo.com; free for non-commercial use"
 LIMITS: Final = Limits(per_minute=10, per_hour=60, per_day=130)
 """Ours: twice what a day without trouble takes (62), so that hours of "overloaded" leave enough, but so few
 that feeds and history together stay inside the free 10,000 calls a day: a request counts once per point, per
-ten variables and per two weeks (own knowledge, unverified), a weather forecast about 53 times."""
+ten variables and per two weeks (own knowledge, unverified), a weather forecast about 190 times."""
 FAR_DEGREES: Final = 0.5
 """The answer gives the grid cell's coordinates; farther than this from the request, the order is mixed up."""
 SECONDS_PER_HOUR: Final = 3600

@@ -20,7 +20,7 @@ from ingest.open_meteo_history import (
     parse_previous_runs,
     parse_single_run,
 )
-from ingest.open_meteo_points import FORECAST_POINTS, POINTS
+from ingest.open_meteo_points import FORECAST_POINTS, NEAR_KM, POINTS, WEATHER_POINTS
 from ingest.open_meteo_stand_ins import FEEDS, STAND_INS, stand_ins
 from ingest.simulated.published import Published
 from ingest.storing import Intake
@@ -398,3 +398,13 @@ def test_every_place_with_a_stand_in_is_asked_for():
     }
     assert named == {f"open_meteo:{s.point.id}" for s in STAND_INS}
     assert {"open_meteo:at_synop_54511", "open_meteo:at_kma_asos_108"} <= named
+
+
+def test_a_weather_forecast_is_asked_for_near_every_place_that_forecasts_learn_from():
+    places = [p for p in all_places().values() if p.group in ("weather", "sea")]
+    measured = [p for p in places if any(s.world == "measured" for s in p.series)]
+    points = np.array([(p.latitude, p.longitude) for p in WEATHER_POINTS])
+    for place in measured:
+        east = (points[:, 1] - place.longitude) * np.cos(np.deg2rad(place.latitude))
+        assert 111.2 * np.hypot(points[:, 0] - place.latitude, east).min() <= NEAR_KM
+    assert len({p.id for p in WEATHER_POINTS}) == len(WEATHER_POINTS) < 100
