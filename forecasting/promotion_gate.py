@@ -10,8 +10,8 @@ FEWEST_DAYS: Final = 60
 """Fewer days than this decide nothing by themselves; two months hold a dozen blocks."""
 
 DAYS_WITH_FORECASTS: Final = 90
-"""A model that is told forecast weather has learned from measured weather. Before it may be used there must be
-forecasts of so many days made with weather that was really forecast (own archive or previous runs)."""
+"""A model that is told forecast weather has learned from measured weather: before it may be used it must have
+forecast so many days with weather that was really forecast (own archive or previous runs)."""
 
 WANTED: Final = 2
 """Of RMSE, CRPS and BSS so many must be better beyond noise in each city."""
