@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from forecasting.stretches import JOINT_COLUMNS, joint_statistics, unknown
 from pipeline.cities import City
 from pipeline.names import PM_THRESHOLDS, QUANTILE_LEVELS
 from pipeline.paths import MINIMUM_DAY_COVERAGE
@@ -30,6 +31,8 @@ QUANTILE_COLUMNS: Final = tuple(f"q{round(level * 100):02d}" for level in QUANTI
 PROBABILITY_COLUMNS: Final = tuple(f"p_gt_{threshold}" for threshold in PM_THRESHOLDS)
 EXTRA_COLUMNS: Final = ("observed_share", "model_id", "degraded")
 COLUMNS: Final = (*KEY_COLUMNS, "mean", *QUANTILE_COLUMNS, *PROBABILITY_COLUMNS, *EXTRA_COLUMNS)
+"""What every table holds; daily rows also tell of several days together, see ``forecasting.stretches``."""
+
 OF_AN_ISSUE: Final = ("model_id", "degraded")
 
 Floats = npt.NDArray[np.floating]
@@ -92,7 +95,10 @@ def block_of(futures: Futures, model: str, model_id: Sequence[str], degraded: Se
 
 def table_of(blocks: Sequence[Block]) -> pd.DataFrame:
     """Return the table of blocks of the same issues: all rows of the first issue, then of the next."""
-    rows = {name: np.concatenate([b[name] for b in blocks], axis=1).reshape(-1) for name in COLUMNS}
+    rows = {
+        name: np.concatenate([b[name] for b in blocks], axis=1).reshape(-1)
+        for name in (*COLUMNS, *JOINT_COLUMNS)
+    }
     table = pd.DataFrame(rows).assign(
         lead_day=pd.array(rows["lead_day"], "Float64").astype("Int64"),
         **{
@@ -181,7 +187,8 @@ def _daily(futures: Futures) -> Block:
         total = np.where(np.isfinite(values), values, 0.0).sum(axis=2)
         means.append(np.where(enough, total / np.maximum(known, 1), np.nan))
         shares.append(futures.observed[:, inside].sum(axis=1) / expected)
-    part = _part("daily", futures, ends - 24, ends, np.stack(means, axis=2))
+    days = np.stack(means, axis=2)
+    part = _part("daily", futures, ends - 24, ends, days) | joint_statistics(days)
     part["lead_day"] = np.broadcast_to(np.arange(len(ends), dtype=float), part["mean"].shape)
     part["observed_share"] = np.stack(shares, axis=1)
     return part
@@ -212,6 +219,7 @@ def _part(target: str, futures: Futures, start: Ints, end: Ints, members: Floats
         "lead_day": np.full(shape, np.nan),
         "observed_share": np.zeros(shape),
         **statistics(members),
+        **unknown(shape),
     }
 
 

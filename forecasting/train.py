@@ -48,8 +48,9 @@ KNOWN_SHARE = 0.05
 EFFORTS = {"quick": 400, "full": 100_000}
 """Most past issues learned from at each hour of the day."""
 
-LEAD_EDGES = (3, 6, 12, 24, 36, 48, 72)
-"""Upper ends [h] of the bins of lead that share the shape of their errors."""
+LEAD_EDGES = (0, 1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 48, 72)
+"""Upper ends [h] of the bins of lead that share the size and shape of their errors, which double in the first
+three hours; what ends before the issue and was not received is a bin of its own."""
 
 
 def train(  # noqa: PLR0913 - one argument per way in which models differ

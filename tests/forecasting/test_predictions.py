@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from forecasting.issue import forecast_issue
 from forecasting.predictions import COLUMNS, prediction_rows
+from forecasting.stretches import JOINT_COLUMNS
 from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.cities import city
 from pipeline.names import PM_THRESHOLDS
@@ -61,7 +62,7 @@ def rows_of(members=range(200), issue=ISSUE, panel=None) -> pd.DataFrame:
 
 def test_promised_columns_stand_first_and_have_their_types():
     rows = rows_of()
-    assert list(rows.columns) == list(COLUMNS)
+    assert list(rows.columns) == [*COLUMNS, *JOINT_COLUMNS]
     assert list(rows.columns[: len(PROMISED)]) == PROMISED
     utc = "datetime64[ns, UTC]"
     assert {str(rows[c].dtype) for c in ("issue_time", "valid_start", "valid_end")} == {utc}
@@ -155,5 +156,7 @@ def test_every_cycle_gives_every_row_whatever_is_missing(present, hour):
         assert set(table["model"]) == {"sameair", "persistence", "climatology"}
         for _, part in table.groupby("model"):
             pd.testing.assert_frame_equal(part[keys].reset_index(drop=True), wanted)
-        assert not table.drop(columns="lead_day").isna().any().any()
+        assert not table.drop(columns=["lead_day", *JOINT_COLUMNS]).isna().any().any()
+        later = table.loc[(table["target"] == "daily") & (table["lead_day"] >= 2), list(JOINT_COLUMNS)]
+        assert not later.isna().any().any()
         assert (table.loc[table["model"] == "sameair", "degraded"] != "").all()
