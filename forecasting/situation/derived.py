@@ -127,7 +127,7 @@ def sources_of(key: str, panel: AsOfPanel) -> tuple[str, ...]:
     ('a.pm2p5.reference',)
     """
     city, quantity, role = key.split(".", 2)
-    if key in panel or quantity not in MADE_OF or quantity == SPEED:
+    if key in panel or quantity not in MADE_OF or (quantity == SPEED and not makeable(key, panel)):
         return (key,)
     return tuple(f"{city}.{part}.{role}" for part in MADE_OF[quantity][:2])
 

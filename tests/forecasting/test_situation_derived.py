@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.situation.derived import components, dew_point, joined, makeable, series_of
+from forecasting.situation.derived import components, dew_point, joined, makeable, series_of, sources_of
 from pipeline.asof import AsOfPanel, AsOfSeries
 
 HOUR = np.timedelta64(3_600_000_000_000, "ns")
@@ -86,3 +86,20 @@ def test_dew_points_of_a_table():
     assert at_ten[0] - 273.15 == pytest.approx(10.0, abs=0.05)
     assert dew_point(np.array([300.0]), np.array([1.0]))[0] == pytest.approx(300.0)
     assert np.isfinite(dew_point(np.array([300.0]), np.array([0.0]))).all()
+
+
+@pytest.mark.parametrize(
+    ("key", "stored", "sources"),
+    [
+        ("wind_speed", ["wind_speed", "wind_from_direction"], ["wind_speed"]),
+        ("wind_speed", ["eastward_wind", "northward_wind"], ["eastward_wind", "northward_wind"]),
+        ("wind_speed", [], ["wind_speed"]),
+        ("eastward_wind", ["wind_speed", "wind_from_direction"], ["wind_speed", "wind_from_direction"]),
+        ("eastward_wind", ["eastward_wind", "northward_wind"], ["eastward_wind"]),
+        ("eastward_wind", [], ["wind_speed", "wind_from_direction"]),
+    ],
+)
+def test_what_is_missed_is_what_would_have_been_stored(key, stored, sources):
+    whole = {f"a.{q}.weather": series([(0, 1, 1.0)]) for q in stored}
+    found = sources_of(f"a.{key}.weather", AsOfPanel(whole, "measured"))
+    assert found == tuple(f"a.{q}.weather" for q in sources)
