@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
 
-from forecasting.issue import QUANTITIES, forecast_issue
+from forecasting.issue import QUANTITIES
+from forecasting.issue_tables import Question, issue_tables
 from forecasting.model import Model
+from forecasting.situation_memory import Remembered
+from forecasting.threads import one_thread
 from forecasting.weather_ahead import AS_USUAL, Manner
 from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.cities import City
@@ -27,8 +29,8 @@ Scene = tuple[AsOfPanel, Sequence[City], Models, Sequence[str], Manner]
 MARGIN_DAYS = 5
 """Days after a left-out year that are left out with it, for forecasts reach over the turn of the year."""
 
-CHUNK = 8
-"""Issues that a worker replays before it reports."""
+CHUNK = 32
+"""Issues whose joint futures are in memory together."""
 
 
 def issues_between(first: date, last: date) -> list[datetime]:
@@ -61,7 +63,7 @@ def hindcast(  # noqa: PLR0913 - one argument per way in which hindcasts differ
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Tables:
-    """Replay issues one by one; what an issue gives depends neither on the others nor on the workers.
+    """Replay issues, those of an hour of the day together; none depends on the others or on the workers.
 
     Parameters
     ----------
@@ -78,15 +80,27 @@ def hindcast(  # noqa: PLR0913 - one argument per way in which hindcasts differ
     for every issue whatever was missing
     """
     scene: Scene = (panel, cities, models, quantities, manner)
-    chunks = [list(issues[i : i + CHUNK]) for i in range(0, len(issues), CHUNK)]
-    parts: list[Tables] = []
+    by_hour = [[i for i in sorted(issues) if i.hour == hour] for hour in sorted({i.hour for i in issues})]
+    found: list[tuple[list[datetime], Tables]] = []
     done = 0
-    for chunk, tables in zip(chunks, _replayed(scene, chunks, workers), strict=True):
-        parts.append(tables)
+    for chunk, tables in _replayed(scene, by_hour, workers):
+        found.append((chunk, tables))
         done += len(chunk)
         if progress:
             progress("replaying cycles", done, len(issues))
-    return {q: pd.concat([part[q] for part in parts], ignore_index=True) for q in quantities if parts}
+    return {q: _in_order(issues, [(chunk, t[q]) for chunk, t in found]) for q in quantities if found}
+
+
+def _in_order(
+    issues: Sequence[datetime], parts: Sequence[tuple[list[datetime], pd.DataFrame]]
+) -> pd.DataFrame:
+    """Return the rows of all parts in the order of the issues."""
+    place = {to_ns(issue): i for i, issue in enumerate(issues)}
+    table = pd.concat([rows for _, rows in parts], ignore_index=True)
+    positions = [
+        np.repeat([place[to_ns(i)] for i in chunk], len(rows) // len(chunk)) for chunk, rows in parts
+    ]
+    return table.iloc[np.argsort(np.concatenate(positions), kind="stable")].reset_index(drop=True)
 
 
 def without_year(panel: AsOfPanel, year: int) -> AsOfPanel:
@@ -111,34 +125,33 @@ def without_year(panel: AsOfPanel, year: int) -> AsOfPanel:
     return AsOfPanel(kept, panel.world, panel.batches)
 
 
-def _replayed(scene: Scene, chunks: Sequence[list[datetime]], workers: int) -> Iterable[Tables]:
-    """Yield the tables of every chunk in order, from this process or from several."""
-    if workers <= 1 or len(chunks) <= 1:
-        yield from (_replay(scene, chunk) for chunk in chunks)
+def _replayed(
+    scene: Scene, by_hour: Sequence[list[datetime]], workers: int
+) -> Iterator[tuple[list[datetime], Tables]]:
+    """Yield the tables of chunks of issues, from this process or from several."""
+    if workers <= 1 or len(by_hour) <= 1:
+        for issues in by_hour:
+            yield from _replay(scene, issues)
         return
     with tempfile.TemporaryDirectory(prefix="sameair-") as folder:
         file = Path(folder) / "scene.joblib"
         joblib.dump(scene, file)
-        run = joblib.Parallel(n_jobs=min(workers, len(chunks)), return_as="generator")
-        yield from run(joblib.delayed(_replay_from)(file, chunk) for chunk in chunks)
+        run = joblib.Parallel(n_jobs=min(workers, len(by_hour)), return_as="generator")
+        for made in run(joblib.delayed(_replay_from)(file, issues) for issues in by_hour):
+            yield from made
 
 
-@lru_cache(maxsize=1)
-def _read_scene(file: Path) -> Scene:
+def _replay_from(file: Path, issues: list[datetime]) -> list[tuple[list[datetime], Tables]]:
     scene: Scene = joblib.load(file)
-    return scene
+    return list(_replay(scene, issues))
 
 
-def _replay_from(file: Path, issues: Sequence[datetime]) -> Tables:
-    return _replay(_read_scene(file), issues)
-
-
-def _replay(scene: Scene, issues: Sequence[datetime]) -> Tables:
+def _replay(scene: Scene, issues: list[datetime]) -> Iterator[tuple[list[datetime], Tables]]:
+    """Yield the tables of chunks of issues at one hour of the day."""
     panel, cities, models, quantities, manner = scene
-    made = [
-        forecast_issue(
-            panel, models, cities, issue_time=i, as_of=i, quantities=quantities, manner=manner
-        ).rows
-        for i in issues
-    ]
-    return {q: pd.concat([rows[q] for rows in made], ignore_index=True) for q in quantities}
+    read = Remembered()
+    asked = {q: Question(panel, models.get(q), cities, q, manner) for q in quantities}
+    with one_thread():
+        parts = {q: issue_tables(one, issues, read, CHUNK) for q, one in asked.items()}
+        for first in range(0, len(issues), CHUNK):
+            yield issues[first : first + CHUNK], {q: next(tables) for q, tables in parts.items()}

@@ -9,19 +9,19 @@ from datetime import datetime
 import pandas as pd
 import xarray as xr
 
-from forecasting.baselines import Baseline
+from forecasting.baselines import Courses
+from forecasting.issue_tables import OPERATIONAL, baseline_blocks, recent_history
 from forecasting.model import Model
-from forecasting.predictions import prediction_rows
-from forecasting.samples import BASELINES, RECENT_DAYS, baseline_samples, forecast_samples
-from forecasting.targets import History, read_history, targets_of
+from forecasting.predictions import prediction_rows, table_of
+from forecasting.samples import forecast_samples, scene_of
+from forecasting.situation_memory import Remembered
 from forecasting.threads import single_threaded
 from forecasting.weather_ahead import AS_USUAL, Manner
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
 from pipeline.paths import join_paths
 
-OPERATIONAL = "sameair"
-"""Name, in the column ``model``, of the forecast that would be used operationally."""
+__all__ = ["OPERATIONAL", "QUANTITIES", "IssueForecast", "forecast_issue"]
 
 QUANTITIES = ("pm2p5", "pm10")
 
@@ -75,36 +75,16 @@ def _forecast(
     manner: Manner,
 ) -> IssueForecast:
     samples, paths, rows = {}, {}, {}
+    read = Remembered()
     for quantity in quantities:
         model = models.get(quantity)
-        samples[quantity] = forecast_samples(panel, model, cities, quantity, issue_time, as_of, manner)
-        paths[quantity] = join_paths(panel, samples[quantity], cities)
-        parts = [prediction_rows(paths[quantity], cities, model=OPERATIONAL, quantity=quantity)]
-        history = _history(panel, model, cities, quantity, as_of)
-        for kind in BASELINES:
-            parts.append(_baseline_rows(kind, panel, history, cities, quantity, issue_time, as_of))
+        made = forecast_samples(panel, model, cities, quantity, issue_time, as_of, manner, read)
+        samples[quantity], paths[quantity] = made, join_paths(panel, made, cities)
+        past = model.history if model else recent_history(panel, cities, quantity, as_of)
+        scene = scene_of(panel, past.targets, issue_time, as_of)
+        parts = [
+            prediction_rows(paths[quantity], cities, model=OPERATIONAL, quantity=quantity),
+            table_of(baseline_blocks(scene, Courses(past), cities)),
+        ]
         rows[quantity] = pd.concat(parts, ignore_index=True)
     return IssueForecast(samples, paths, rows)
-
-
-def _history(
-    panel: AsOfPanel, model: Model | None, cities: Sequence[City], quantity: str, as_of: datetime
-) -> History:
-    if model is not None:
-        return model.history
-    return read_history(
-        panel, targets_of(panel.known_by(as_of), cities, quantity), as_of, days=RECENT_DAYS - 1
-    )
-
-
-def _baseline_rows(
-    kind: Baseline,
-    panel: AsOfPanel,
-    history: History,
-    cities: Sequence[City],
-    quantity: str,
-    issue_time: datetime,
-    as_of: datetime,
-) -> pd.DataFrame:
-    drawn = baseline_samples(kind, panel, history, cities, issue_time, as_of)
-    return prediction_rows(join_paths(panel, drawn, cities), cities, model=kind, quantity=quantity)

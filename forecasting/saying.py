@@ -14,6 +14,7 @@ from forecasting.calibration.quantiles import Distribution
 from forecasting.kernel.hour import without
 from forecasting.model import MISSING_BELOW, WILDEST, Calibrated, Model, calibrate
 from forecasting.outputs import Outputs, read_record, truth_of
+from forecasting.situation_memory import Read
 from forecasting.targets import Floats
 from forecasting.weather_ahead import AHEAD_GROUP, AS_USUAL, Manner, Source, situations_of, with_ahead
 from forecasting.weather_doubt import with_doubt
@@ -48,10 +49,13 @@ class Said:
 
     def one(self, row: int) -> Distribution:
         """Return the distribution of one issue, (1, output)."""
+        return self.part(slice(row, row + 1))
+
+    def part(self, rows: slice) -> Distribution:
+        """Return the distribution of some issues, (issue, output)."""
         whole = self.distribution
-        part = slice(row, row + 1)
-        kept = Adjustment(whole.adjustment.shift[part], whole.adjustment.stretch[part])
-        return Distribution(whole.shape, whole.centre[part], whole.scale[part], kept)
+        kept = Adjustment(whole.adjustment.shift[rows], whole.adjustment.stretch[rows])
+        return Distribution(whole.shape, whole.centre[rows], whole.scale[rows], kept)
 
 
 def missing_groups(model: Model, hour: int, values: npt.NDArray[np.float32]) -> list[tuple[str, ...]]:
@@ -145,6 +149,7 @@ def say(
     issues: Times,
     as_of: datetime | None = None,
     manner: Manner = AS_USUAL,
+    read: Read = situations_of,
 ) -> Said:
     """Forecast issues at one hour of the day, each from what it knew.
 
@@ -155,6 +160,7 @@ def say(
     as_of : for a single issue: the instant of its snapshot, if that is not the issue itself
     manner : whether errors that were known by then shift and stretch the distribution, and what tells the
         weather ahead; without that a model that reads it is solved again without
+    read : tells situations
 
     Raises
     ------
@@ -163,7 +169,7 @@ def say(
     """
     hour = int(issues[0].astype("M8[h]").astype(np.int64) % 24)
     known = model.hours[hour]
-    values = situations_of(panel, model.recipe, issues, as_of, manner.ahead)
+    values = read(panel, model.recipe, issues, as_of, manner.ahead)
     centre, scale, missing = predict(model, hour, values)
     scale = with_doubt(model, panel, issues, scale, manner.ahead)
     shape = known.best.shape
@@ -171,7 +177,7 @@ def say(
     if manner.adaptive:
         at = issues if as_of is None else np.array([to_ns(as_of)])
         first = np.maximum(known.past.issues[-1] + DAY, issues.astype("M8[M]") - LOOK_BACK)
-        later = _since(model, panel, issues, first.min(), manner.ahead)
+        later = _since(model, panel, issues, first.min(), manner.ahead, read)
         for begin in np.unique(first):
             mine = np.flatnonzero(first == begin)
             past = _joined(known.past, later, begin)
@@ -185,7 +191,14 @@ def _no_past(outputs: int) -> Past:
     return Past(np.empty(0, "M8[ns]"), np.zeros(blank), np.empty(blank, "M8[ns]"))
 
 
-def _since(model: Model, panel: AsOfPanel, issues: Times, first: np.datetime64, ahead: Source | None) -> Past:
+def _since(
+    model: Model,
+    panel: AsOfPanel,
+    issues: Times,
+    first: np.datetime64,
+    ahead: Source | None,
+    read: Read,
+) -> Past:
     """Return the errors of the issues from an instant until the last of some, each forecast as then.
 
     Of a model that reads the weather ahead only those that knew it count.
@@ -196,7 +209,7 @@ def _since(model: Model, panel: AsOfPanel, issues: Times, first: np.datetime64, 
     outputs = model.hours[hour].outputs
     if not len(earlier):
         return _no_past(len(outputs.end))
-    values = situations_of(panel, model.recipe, earlier, ahead=ahead)
+    values = read(panel, model.recipe, earlier, None, ahead)
     told = ~_blind(model, hour, values)
     earlier, values = earlier[told], values[told]
     if not len(earlier):

@@ -79,7 +79,7 @@ class Gram:
     distance: float
     own: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
-    def between(self, one: Matrix, other: Matrix) -> Floats:
+    def between(self, one: Matrix | Floats, other: Matrix) -> Floats:
         """Return the kernel of standardised situations, (row of one, row of other).
 
         ``c + LINEAR <a,b> (1 + SEASON_SHARE s_a s_b) / length + GAUSSIAN exp(-GAMMA |a-b|² / distance)

@@ -111,9 +111,9 @@ class HourModel:
 
         Returns
         -------
-        (issue, output)
+        (issue, output); summed in double precision, so that an issue is told the same alone and among others
         """
-        z = self.scaling.apply(values[:, self.kept])
+        z = self.scaling.apply(values[:, self.kept]).astype(np.float64)
         out = np.empty((len(z), len(self.centre)))
         for key, gram in self.grams.items():
             mine = np.flatnonzero(np.array(self.keys) == key)

@@ -42,6 +42,15 @@ def test_rows_do_not_depend_on_order_or_on_other_issues(panel, cities, model):
     pd.testing.assert_frame_equal(mine, alone)
 
 
+def test_rows_are_those_of_each_cycle_alone(panel, cities, model):
+    whole = hindcast(panel, cities, ISSUES, {"pm2p5": model})
+    for issue in ISSUES[::3]:
+        made = forecast_issue(panel, {"pm2p5": model}, cities, issue_time=issue, as_of=issue)
+        for quantity, rows in made.rows.items():
+            mine = whole[quantity][whole[quantity]["issue_time"] == pd.Timestamp(issue)]
+            pd.testing.assert_frame_equal(mine.reset_index(drop=True), rows, rtol=1e-6, atol=1e-6)
+
+
 def test_rows_do_not_depend_on_the_number_of_workers(panel, cities, model):
     told = []
     one = replay(panel, cities, model, ISSUES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -11,9 +11,9 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from forecasting.samples import RECENT_DAYS, baseline_samples, forecast_samples
+from forecasting.samples import RECENT_DAYS, forecast_samples
 from forecasting.saying import say
-from forecasting.targets import read_history, targets_of, to_level
+from forecasting.targets import to_level
 from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.errors import ContractError
 from pipeline.paths import day_means, join_paths
@@ -196,25 +196,3 @@ def test_without_a_model_persistence_is_named(panel, cities, issue):
 def test_a_model_of_another_world_is_refused(panel, model, cities, issue):
     with pytest.raises(ContractError, match="simulated-99/pm2p5, not measured/pm2p5"):
         forecast_samples(AsOfPanel({}, "measured"), model, cities, "pm2p5", issue, issue)
-
-
-@pytest.mark.parametrize("kind", ["persistence", "climatology"])
-def test_baselines_give_the_same_shape(panel, model, cities, issue, kind):
-    ours = forecast_samples(panel, model, cities, "pm2p5", issue, issue)
-    history = read_history(panel, targets_of(panel, cities, "pm2p5"), issue)
-    theirs = baseline_samples(kind, panel, history, cities, issue, issue)
-    assert theirs["pm2p5"].shape == ours["pm2p5"].shape
-    assert np.isfinite(theirs["pm2p5"]).equals(np.isfinite(ours["pm2p5"]))
-    assert theirs.attrs["model_id"] == kind
-    assert theirs.attrs["degraded"] == ""
-
-
-def test_persistence_continues_the_newest_day(cities):
-    issue = datetime(2020, 3, 1, 8, tzinfo=UTC)
-    times = to_ns(issue) - np.arange(400 * 24)[::-1] * np.timedelta64(3_600_000_000_000, "ns")
-    series = {f"{c.id}.pm2p5.reference": AsOfSeries(times, times, np.full(len(times), 40.0)) for c in cities}
-    panel = AsOfPanel(series, "simulated-1")
-    history = read_history(panel, targets_of(panel, cities, "pm2p5"), issue)
-    samples = baseline_samples("persistence", panel, history, cities, issue, issue)
-    ahead = samples["pm2p5"].sel(forecast_period=slice(1, 70))
-    np.testing.assert_allclose(ahead, 40.0, rtol=1e-5)

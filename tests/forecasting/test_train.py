@@ -7,8 +7,9 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from forecasting.baselines import Courses
 from forecasting.registry import load_model, save_model
-from forecasting.samples import baseline_samples, forecast_samples
+from forecasting.samples import forecast_samples
 from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.errors import NoUsableModel, StorageError
 from pipeline.times import cycles_between, to_ns
@@ -20,14 +21,18 @@ def held_out(panel, model, cities, learned):
     pairs = []
     for issue in cycles_between(learned, learned + timedelta(days=64))[::3]:
         samples = forecast_samples(panel, model, cities, "pm2p5", issue, issue)
-        usual = baseline_samples("climatology", panel, model.history, cities, issue, issue)
+        courses, now, leads = Courses(model.history), to_ns(issue), np.arange(1, 73)
+        at = courses.anchors(now, samples.sizes["realization"])
+        usual = np.stack(
+            [courses.climatology(i, now, at, leads, len(at)) for i in range(len(cities))], axis=1
+        )
         ahead = {"forecast_period": slice(1, 72)}
         valid = to_ns(issue) + np.arange(1, 73) * np.timedelta64(3_600_000_000_000, "ns")
         truth = [
             np.interp(valid.astype("int64"), s.times.astype("int64"), s.values)
             for s in (panel[f"{c.id}.pm2p5.reference"] for c in cities)
         ]
-        pairs.append((samples["pm2p5"].sel(ahead).values, usual["pm2p5"].sel(ahead).values, np.array(truth)))
+        pairs.append((samples["pm2p5"].sel(ahead).values, usual, np.array(truth)))
     return [np.array(p) for p in zip(*pairs, strict=True)]
 
 

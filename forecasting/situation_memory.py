@@ -1,0 +1,47 @@
+"""Situations told before, so that several models and several uses of one issue read the panel once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.situation.columns import Recipe
+from forecasting.weather_ahead import Source, situations_of
+from pipeline.asof import AsOfPanel
+
+Times = npt.NDArray[np.datetime64]
+Rows = npt.NDArray[np.float32]
+Read = Callable[[AsOfPanel, Recipe, Times, datetime | None, Source | None], Rows]
+"""Tells situations as ``forecasting.weather_ahead.situations_of`` does."""
+
+
+class Remembered:
+    """Tells the situations of one panel, and remembers them by issue; a row depends on no other issue."""
+
+    def __init__(self) -> None:
+        self._recipes: list[Recipe] = []
+        self._rows: dict[tuple[int, int], npt.NDArray[np.float32]] = {}
+
+    def __call__(
+        self,
+        panel: AsOfPanel,
+        recipe: Recipe,
+        issues: Times,
+        as_of: datetime | None = None,
+        ahead: Source | None = None,
+    ) -> Rows:
+        """Return (issue, column); see ``situations_of``. Panel and source must be the same at every call."""
+        if as_of is not None:
+            return situations_of(panel, recipe, issues, as_of, ahead)
+        if recipe not in self._recipes:
+            self._recipes.append(recipe)
+        number = self._recipes.index(recipe)
+        keys = [(number, int(i)) for i in np.asarray(issues, "datetime64[ns]").astype(np.int64)]
+        new = np.array([n for n, key in enumerate(keys) if key not in self._rows], np.int64)
+        if len(new):
+            told = situations_of(panel, recipe, issues[new], None, ahead)
+            self._rows |= {keys[n]: row for n, row in zip(new, told, strict=True)}
+        return np.array([self._rows[key] for key in keys], np.float32).reshape(len(keys), len(recipe.columns))
