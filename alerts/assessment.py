@@ -34,6 +34,7 @@ class RunFacts:
     as_of: datetime
     model_id: str
     degraded: str = ""
+    calibrated: str = ""
     inputs_missing: tuple[str, ...] = ()
     drill: bool = False
 

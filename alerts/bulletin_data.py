@@ -35,6 +35,7 @@ class RunFacts:
     model_id: str
     code_version: str
     degraded: str = ""
+    calibrated: str = ""
     inputs_used: tuple[str, ...] = ()
     inputs_missing: tuple[str, ...] = ()
     written_at: datetime | None = None

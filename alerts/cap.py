@@ -189,6 +189,7 @@ def _parameters(content: WarningContent) -> list[tuple[str, str]]:
         ("sameair:dataUntil", cap_time(parse_instant(content.as_of))),
         ("sameair:policy", content.policy_version),
         ("sameair:degraded", content.degraded or "no"),
+        *([("sameair:calibration", content.calibrated)] if content.calibrated else []),
         ("sameair:inputsMissing", ",".join(content.inputs_missing) or "none"),
     ]
     for outlook in content.cities:

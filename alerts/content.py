@@ -88,7 +88,10 @@ class Reference:
 
 @dataclass(frozen=True)
 class WarningContent:
-    """One version of a warning, complete; ``level`` is J1–J3 for joint warnings, else an empty string."""
+    """One version of a warning, complete; ``level`` is J1–J3 for joint warnings, else an empty string.
+
+    ``calibrated`` says on which years the forecast was, until its levels follow live observations.
+    """
 
     warning_id: str
     version: int
@@ -115,10 +118,12 @@ class WarningContent:
     references: tuple[Reference, ...] = ()
     reason: str = ""
     schema_version: int = 1
+    calibrated: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-ready data."""
-        return asdict(self)
+        """Return plain JSON-ready data; an empty ``calibrated`` is left out, as in versions of old."""
+        data = asdict(self)
+        return data if self.calibrated else {k: v for k, v in data.items() if k != "calibrated"}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> WarningContent:

@@ -171,6 +171,7 @@ def _content(
             as_of=iso(run.as_of),
             model_id=run.model_id,
             degraded=run.degraded,
+            calibrated=run.calibrated,
             inputs_missing=run.inputs_missing,
             review_deadline=_deadline(frame, expires),
             policy_version=frame.policy.version,

@@ -111,6 +111,7 @@ class MessageView:
     changes: tuple[str, ...]
     reason: str
     degraded: str
+    calibrated: str
     missing: str
     world: str
     model: str
@@ -183,6 +184,7 @@ def message_view(
         level_meaning=_meaning(background.thresholds, words),
         reason=words.phrase(content.reason),
         degraded=words.phrase(content.degraded),
+        calibrated=words.phrase(content.calibrated),
         missing=missing,
         world=one_line(content.world),
         model=one_line(content.model_id),

@@ -145,6 +145,7 @@ def edit_version(conn: Connection, content: WarningContent, person: str, reason:
             "as_of",
             "model_id",
             "degraded",
+            "calibrated",
             "inputs_missing",
             "policy_version",
             "parties",

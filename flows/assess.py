@@ -40,6 +40,7 @@ def facts_of(view: RunView) -> RunFacts:
         as_of=plan.as_of,
         model_id=view.run.model_id or "none",
         degraded=view.run.degraded,
+        calibrated=str(view.run.inputs.get("calibrated", "")),
         inputs_missing=tuple(view.run.inputs["missing"]),
         drill=plan.drill,
     )

@@ -48,6 +48,7 @@ def write_bulletin(ws: Workspace, run_id: str) -> Path:
         model_id=view.run.model_id or "none",
         code_version=view.run.code_version,
         degraded=view.run.degraded,
+        calibrated=str(view.run.inputs.get("calibrated", "")),
         inputs_used=tuple(view.run.inputs["used"]),
         inputs_missing=tuple(view.run.inputs["missing"]),
         exercise=plan.mode == "replay" or plan.drill,

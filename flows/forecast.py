@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -11,18 +10,19 @@ import pandas as pd
 
 from flows.models import models_for
 from flows.plan import CyclePlan
+from flows.reasons import explain_run, write_run_reasons
 from flows.shadow import ahead_tables, manner_for, shadow_tables
 from flows.version import code_version
 from flows.workspace import Workspace, reporter
 from forecasting.exceedance import summarise
-from forecasting.explain import explain
 from forecasting.issue import IssueForecast, forecast_issue
+from forecasting.levels import calibrated_on
 from forecasting.samples import RECENT_DAYS
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City, all_cities
 from pipeline.errors import UsageError
 from pipeline.fields import write_netcdf
-from pipeline.files import write_atomic, write_with
+from pipeline.files import write_with
 from pipeline.ledger.runs import begin_run, current_run, fail_run, finish_run, make_current
 from pipeline.names import is_simulated
 from pipeline.series import load_panel
@@ -37,7 +37,7 @@ def forecast_cycle(ws: Workspace, plan: CyclePlan, troubles: Sequence[str] = ())
 
     A run is never overwritten: calling this again makes another run of the cycle, which becomes current.
     Products: ``forecast.nc`` (CF), ``samples.nc``, ``predictions.parquet``, ``predictions_pm10.parquet`` and
-    ``reasons.json``, the inputs that moved tomorrow's median.
+    ``reasons.json``: what moved the days ahead, and what would change them.
 
     Parameters
     ----------
@@ -87,8 +87,7 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
     beside = shadow_tables(ws, panel, cities, plan.cycle, plan.as_of)
     products |= {name: write_table(rows, folder / f"{name}.parquet") for name, rows in beside.items()}
     model = models.get("pm2p5")
-    if model is not None:
-        products["reasons"] = write_reasons(explain(panel, model, cities, plan.cycle, plan.as_of), folder)
+    products |= write_run_reasons(explain_run(ws, plan, panel, model, made, manner), folder)
     samples = made.samples["pm2p5"]
     inputs = {
         "batches": ws.store.batch_ids(
@@ -97,6 +96,7 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
         "used": [name for name in str(samples.attrs["inputs_used"]).split(",") if name],
         "missing": [name for name in str(samples.attrs["inputs_missing"]).split(",") if name],
         "models": {q: m.model_id if m else None for q, m in models.items()},
+        "calibrated": calibrated_on(model, panel, plan.as_of) if model is not None else "",
         "plan": plan.to_dict(),
     }
     with ws.ledger.write() as conn:
@@ -144,12 +144,6 @@ def write_products(folder: Path, made: IssueForecast, cities: list[City]) -> dic
     for quantity, rows in made.rows.items():
         products[names[quantity]] = write_table(rows, folder / f"{names[quantity]}.parquet")
     return products
-
-
-def write_reasons(effects: pd.DataFrame, folder: Path) -> Path:
-    """Write by how much each group of inputs moved tomorrow's median [ug m-3], largest effect first."""
-    rows = effects.round(1).to_dict("records")
-    return write_atomic(folder / "reasons.json", json.dumps(rows, indent=1).encode())
 
 
 def write_table(rows: pd.DataFrame, path: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +13,9 @@ from alerts.recipients import load_recipients
 from flows.bulletin import bulletin_path, warnings_of_cycle
 from flows.issue import cap_path
 from flows.plan import CyclePlan
+from flows.reasons import reasons_of_run
 from flows.workspace import Workspace
+from forecasting.reasons.stored import because
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 from pipeline.ledger.audit import verify_audit
@@ -46,11 +47,12 @@ def summary_of(ws: Workspace, plan: CyclePlan) -> Plain:
         "run": run.id,
         "model": run.model_id,
         "degraded": run.degraded,
+        "calibrated": str(run.inputs.get("calibrated", "")),
         "inputs": run.inputs["used"],
         "missing": run.inputs["missing"],
         "batches": len(run.inputs["batches"]),
         "forecast": _outlook(ws, run),
-        "reasons": _reasons(ws, run),
+        "reasons": reasons_of_run(ws, run),
         "episodes": [
             {"id": e.id, "city": e.city, "onset": iso(e.onset), "until": iso(e.until), "state": e.state}
             for e in episodes
@@ -80,8 +82,9 @@ def summary_lines(found: Plain) -> list[str]:
         + (f"; missing {_missing(found['missing'])}" if found["missing"] else "; none missing"),
         f"model      {found['model']}" + (f"; DEGRADED: {found['degraded']}" if found["degraded"] else ""),
     ]
+    lines += [f"levels     {found['calibrated']}"] * bool(found["calibrated"])
     lines += [f"forecast   {line}" for line in found["forecast"]]
-    lines += _reason_lines(found["reasons"])
+    lines += [f"because    {line}" for line in (because(found["reasons"]) if found["reasons"] else ())]
     lines += _episode_lines(found)
     lines += [line for warning in found["warnings"] for line in _warning_lines(warning)]
     if not found["warnings"]:
@@ -154,23 +157,6 @@ def _warning(ws: Workspace, row: VersionRow) -> Plain:
         "not_sent": [f"{m.recipient} {m.state}: {m.last_error}" for m in messages if m.state != "sent"],
         "cap": str(path) if path.exists() else "",
     }
-
-
-def _reasons(ws: Workspace, run: RunRow) -> list[Plain]:
-    if "reasons" not in run.products:
-        return []
-    reasons: list[Plain] = json.loads((ws.settings.data_dir / run.products["reasons"]).read_text("utf-8"))
-    return reasons
-
-
-def _reason_lines(reasons: list[Plain]) -> list[str]:
-    """Write which inputs moved tomorrow's median most, in the model; that is not where the air came from."""
-    parts = []
-    for city in dict.fromkeys(r["city"] for r in reasons):
-        own = [r for r in reasons if r["city"] == city][:2]
-        said = ", ".join(f"{r['group']} {r['effect']:+.0f}" for r in own)
-        parts.append(f"{all_cities()[city].name['en']} D+1 {said}")
-    return [f"because    {'; '.join(parts)} ug/m3"] if parts else []
 
 
 def _episode_lines(found: Plain) -> list[str]:
