@@ -140,36 +140,3 @@ def hour_of_day(times: Times) -> npt.NDArray[np.int64]:
         np.int64
     )
     return hours
-
-
-def season_table(history: History) -> npt.NDArray[np.float32]:
-    """Fit the mean course of the year and the day of every target on the modelling scale.
-
-    Ridge regression on three harmonics of the year, three of the day, and the first of the day times the
-    first of the year. Targets without values get the mean of the others, or ln(25 + 5).
-
-    Returns
-    -------
-    table : (target, 366 days of year, 24 UTC hours), float32
-    """
-    days, hours = np.meshgrid(np.arange(366), np.arange(24), indexing="ij")
-    full = _season_design(days.ravel(), hours.ravel())
-    design = _season_design(day_of_year(history.times), hour_of_day(history.times))
-    tables = np.full((len(history.targets), 366, 24), np.nan, np.float32)
-    for i, values in enumerate(history.values):
-        known = np.isfinite(values)
-        if known.sum() >= 200:
-            x, y = design[known], to_log(values[known].astype(np.float64))
-            penalty = np.diag(np.r_[1e-9, np.full(x.shape[1] - 1, 1e-3 * len(y))])
-            tables[i] = (full @ np.linalg.solve(x.T @ x + penalty, x.T @ y)).reshape(366, 24)
-    rest = tables[np.isfinite(tables[:, 0, 0])]
-    tables[~np.isfinite(tables[:, 0, 0])] = rest.mean() if len(rest) else np.log(25.0 + LOG_OFFSET)
-    return tables
-
-
-def _season_design(days: npt.NDArray[np.int64], hours: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    year, day = 2 * np.pi * days / 365.25, 2 * np.pi * hours / 24
-    annual = [f(k * year) for k in (1, 2, 3) for f in (np.sin, np.cos)]
-    daily = [f(k * day) for k in (1, 2, 3) for f in (np.sin, np.cos)]
-    both = [a * d for a in annual[:2] for d in daily[:4]]
-    return np.stack([np.ones(len(days)), *annual, *daily, *both], axis=1)
