@@ -81,11 +81,6 @@ class AsOfSeries:
             out[hit] = values[at_safe[hit]]
         return out
 
-    def latest_time(self, as_of: np.datetime64) -> np.datetime64 | None:
-        """Return the newest interval end known at ``as_of``, or None."""
-        known = (self.received <= as_of) & np.isfinite(self.values)
-        return self.times[known][-1] if known.any() else None
-
 
 @dataclass(frozen=True)
 class AsOfPanel(Mapping[str, AsOfSeries]):
