@@ -17,6 +17,7 @@ from cli.commands import (
     bulletins,
     cycle,
     exchange,
+    explain,
     gaps,
     hindcast,
     history,
@@ -41,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (cycle, archive, hindcast, verify, status, sources, bulletins, gaps, history, pages):
+for group in (cycle, archive, hindcast, verify, explain, status, sources, bulletins, gaps, history, pages):
     group.register(app)
 app.add_typer(warnings.app, name="warnings")
 app.add_typer(audit.app, name="audit")

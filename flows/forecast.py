@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from flows.event_rules import events_of
 from flows.models import models_for
 from flows.plan import CyclePlan
 from flows.reasons import explain_run, write_run_reasons
@@ -143,6 +144,7 @@ def write_products(folder: Path, made: IssueForecast, cities: list[City]) -> dic
     names = {"pm2p5": "predictions", "pm10": "predictions_pm10"}
     for quantity, rows in made.rows.items():
         products[names[quantity]] = write_table(rows, folder / f"{names[quantity]}.parquet")
+    products["events"] = write_table(events_of(made.rows), folder / "events.parquet")
     return products
 
 

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from forecasting.reasons.words import number, said_analogs, said_day, said_what_if, said_without_model
+from forecasting.reasons.words import (
+    number,
+    said_analogs,
+    said_day,
+    said_what_if,
+    said_without_model,
+    vocabulary,
+)
 from pipeline.cities import all_cities
 from pipeline.files import write_atomic
 
@@ -42,7 +49,7 @@ def reason_lines(city: Mapping[str, Any], language: str) -> list[str]:
 
 
 def because(document: Document, language: str = "en", most: int = 2) -> list[str]:
-    """Say in a line for each city what moved tomorrow most, and what would change it.
+    """Say in a line for each city what moved the median of tomorrow most.
 
     Examples
     --------
@@ -56,6 +63,8 @@ def because(document: Document, language: str = "en", most: int = 2) -> list[str
             named = [m for m in tomorrow["moved"] if m["named"]][:most]
             said = "; ".join(f"{m['text'][language]} {number(m['effect'], signed=True)}" for m in named)
             name = all_cities()[city["city"]].name[language]
-            level = f"{number(tomorrow['median'])} ({number(tomorrow['usual'])})"
+            level = vocabulary(language)["tomorrow"].format(
+                median=number(tomorrow["median"]), usual=number(tomorrow["usual"])
+            )
             lines.append(f"{name} D+1 {level}: {said or '-'}")
     return lines

@@ -14,8 +14,12 @@ from lxml import etree, html
 
 from alerts.cap_check import cap_problems
 from flows.forecast import forecast_cycle
+from flows.reasons import explained_run
 from flows.run import run_cycle
 from flows.summary import summary_lines, summary_of
+from forecasting.reasons.stored import reason_lines
+from forecasting.reasons.words import LANGUAGES
+from pipeline.errors import UsageError
 from pipeline.ledger.audit import verify_audit
 from pipeline.ledger.deliveries import read_outbox
 from pipeline.ledger.runs import current_run, list_runs
@@ -79,15 +83,36 @@ def test_the_summary_is_a_dozen_lines_that_say_simulated_first(found):
             assert Path(line.split(maxsplit=2)[2]).exists()
 
 
-def test_the_reasons_are_those_of_both_cities_largest_first(found):
+def test_the_reasons_are_those_of_both_cities_and_add_up_to_what_was_published(done, found):
     reasons = found["reasons"]
-    assert {r["city"] for r in reasons} == {"seoul", "beijing"}
-    for city in ("seoul", "beijing"):
-        sizes = [abs(r["effect"]) for r in reasons if r["city"] == city]
-        assert sizes == sorted(sizes, reverse=True)
-    (because,) = [line for line in summary_lines(found) if line.startswith("because")]
-    assert "Beijing D+1" in because
-    assert "Seoul D+1" in because
+    assert [city["city"] for city in reasons["cities"]] == ["beijing", "seoul"]
+    assert (reasons["version"], reasons["model_id"]) == (2, found["model"])
+    with xr.open_dataset(found["products"]["forecast"], engine="h5netcdf", decode_timedelta=False) as data:
+        median = data["pm2p5_day_mean"].sel(quantile=0.5)
+        for city in reasons["cities"]:
+            for day in city["days"]:
+                effects = [m["effect"] for m in day["moved"]]
+                assert [abs(e) for e in effects] == sorted((abs(e) for e in effects), reverse=True)
+                total = day["usual"] + sum(effects) + day["rest"] + day["recent_errors"]
+                assert total == pytest.approx(day["median"], abs=0.01)
+                published = float(median.sel(city=city["city"], lead_day=day["lead_day"]))
+                assert day["median"] == pytest.approx(published, abs=0.01)
+    because = [line for line in summary_lines(found) if line.startswith("because")]
+    assert [line.split()[1:3] for line in because] == [["Beijing", "D+1"], ["Seoul", "D+1"]]
+
+
+def test_the_reasons_can_be_read_by_cycle_and_in_three_languages(done, plan, found):
+    run, document = explained_run(done, None, None)
+    assert (run.id, document) == (found["run"], found["reasons"])
+    assert explained_run(done, plan.world, plan.cycle)[0].id == run.id
+    for city in document["cities"]:
+        said = {language: reason_lines(city, language) for language in LANGUAGES}
+        assert len({len(lines) for lines in said.values()}) == 1
+        assert not any(re.search(r"[가-힣一-鿿{}]", line) for line in said["en"])
+        assert all(re.search(r"[가-힣]", line) for line in said["ko"])
+        assert all(re.search(r"[一-鿿]", line) for line in said["zh"])
+    with pytest.raises(UsageError, match="has not run"):
+        explained_run(done, plan.world, plan.cycle + timedelta(hours=6))
 
 
 def test_the_forecast_is_cf_netcdf_that_says_simulated(done, plan, found):

@@ -1,0 +1,51 @@
+"""``sameair explain``: why a cycle was forecast as it was, and what would change it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.options import AsJson, DataDir, World, instant_of, make_settings
+from cli.output import print_json, print_lines
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command("explain")(explain)
+
+
+def explain(
+    cycle: Annotated[
+        str | None, typer.Argument(help="A cycle, ISO 8601; the newest if left out.", show_default=False)
+    ] = None,
+    world: World = None,
+    city: Annotated[
+        str | None, typer.Option("--city", help="One city only; else all.", show_default=False)
+    ] = None,
+    language: Annotated[str, typer.Option("--language", help="en, ko or zh.")] = "en",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell which readings moved a cycle's forecast, what followed alike situations, what would change it."""
+    from flows.reasons import explained_run
+    from flows.workspace import open_workspace
+    from forecasting.reasons.stored import reason_lines
+    from forecasting.reasons.words import LANGUAGES
+    from pipeline.cities import city as known_city
+    from pipeline.errors import UsageError
+    from pipeline.times import iso
+
+    if language not in LANGUAGES:
+        raise UsageError(f"--language {language}: there are {', '.join(LANGUAGES)}")
+    if city is not None:
+        known_city(city)
+    ws = open_workspace(make_settings(data_dir))
+    run, document = explained_run(ws, world, instant_of(cycle) if cycle else None)
+    told = [one for one in document["cities"] if city in (None, one["city"])]
+    if as_json:
+        print_json({"run": run.id, **document, "cities": told})
+        return
+    print_lines([f"{run.world}, cycle {iso(run.cycle)}, run {run.id}, model {document['model_id']}"])
+    for one in told:
+        print_lines(["", *reason_lines(one, language)])
