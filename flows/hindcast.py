@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flows.event_rules import events_of
 from flows.model_records import record_hindcast
 from flows.models import Models, train_until
 from flows.weather import LABELS, STOOD_IN, WeatherMode, table_for, weather_mode
@@ -121,7 +122,7 @@ def plan_hindcast(  # noqa: PLR0913 - one argument per option
 
 
 def run_hindcast(ws: Workspace, plan: HindcastPlan, out: Path) -> Hindcast:
-    """Replay a period and write ``predictions.parquet``, ``predictions_pm10.parquet`` and ``scores.json``.
+    """Replay a period; write ``predictions.parquet``, that of PM10, ``events.parquet`` and ``scores.json``.
 
     Raises
     ------
@@ -136,6 +137,8 @@ def run_hindcast(ws: Workspace, plan: HindcastPlan, out: Path) -> Hindcast:
     files = {}
     for quantity, rows in tables.items():
         files[FILES[quantity]] = _write_table(rows, out / FILES[quantity])
+    operational = {q: rows[rows["model"] == OPERATIONAL] for q, rows in tables.items()}
+    files["events.parquet"] = _write_table(events_of(operational), out / "events.parquet")
     truths = {quantity: truth_of(panel, rows, quantity) for quantity, rows in tables.items()}
     if plan.weather != "perfect-prognosis" and not plan.frozen:
         record_hindcast(ws, plan.world, tables, truths, plan.caveats())

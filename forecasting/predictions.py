@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from forecasting.stretches import JOINT_COLUMNS, joint_statistics, unknown
+from forecasting.stretches import HOUR_COLUMNS, JOINT_COLUMNS, hour_statistics, joint_statistics, unknown
 from pipeline.cities import City
 from pipeline.names import PM_THRESHOLDS, QUANTILE_LEVELS
 from pipeline.paths import MINIMUM_DAY_COVERAGE
@@ -178,7 +178,7 @@ def _hourly(futures: Futures) -> Block:
 def _daily(futures: Futures) -> Block:
     ends = _ends(futures)[: FORECAST_DAYS + 1]
     expected = 24 // futures.interval_hours
-    means, shares = [], []
+    means, shares, hours = [], [], []
     for end in ends:
         inside = (futures.periods > end - 24) & (futures.periods <= end)
         values = np.ascontiguousarray(futures.values[:, :, inside])
@@ -187,8 +187,11 @@ def _daily(futures: Futures) -> Block:
         total = np.where(np.isfinite(values), values, 0.0).sum(axis=2)
         means.append(np.where(enough, total / np.maximum(known, 1), np.nan))
         shares.append(futures.observed[:, inside].sum(axis=1) / expected)
+        found = hour_statistics(values, futures.interval_hours)
+        hours.append({name: np.where(enough[:, 0], share, np.nan) for name, share in found.items()})
     days = np.stack(means, axis=2)
     part = _part("daily", futures, ends - 24, ends, days) | joint_statistics(days)
+    part |= {name: np.stack([day[name] for day in hours], axis=1) for name in HOUR_COLUMNS}
     part["lead_day"] = np.broadcast_to(np.arange(len(ends), dtype=float), part["mean"].shape)
     part["observed_share"] = np.stack(shares, axis=1)
     return part

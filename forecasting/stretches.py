@@ -1,4 +1,4 @@
-"""What joint futures say of several local days together: stretches above a threshold, changes by the day."""
+"""What joint futures say of several days or hours together: stretches above thresholds, changes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,38 @@ import numpy as np
 
 from forecasting.targets import Floats
 
-STRETCHES: Final = ((2, 35), (2, 50), (2, 75), (2, 115), (2, 150), (3, 50), (3, 75), (3, 150))
+OTHER_THRESHOLDS: Final = (30, 80, 100, 120, 350, 420, 498, 500)
+"""Thresholds of single days [ug m-3] beyond PM_THRESHOLDS: grades of PM10 in Korea, indices in China."""
+
+STRETCHES: Final = (
+    (2, 35),
+    (2, 50),
+    (2, 75),
+    (2, 115),
+    (2, 150),
+    (3, 50),
+    (3, 75),
+    (3, 115),
+    (3, 150),
+    (3, 250),
+    (4, 150),
+)
 """Numbers of days and thresholds [ug m-3] that rules of either country ask for: "> 50 today and tomorrow" of
 the Korean measures; 115 and 150 are the Chinese indices 150 and 200, which are to last two or three days."""
 
+HOUR_STRETCHES: Final = ((2, 75), (2, 90), (2, 150), (2, 180), (2, 200), (2, 300), (2, 400))
+"""Numbers of hours and thresholds [ug m-3] of Korean advisories, warnings, crisis alerts, now and before."""
+
 VARIOGRAM: Final = "variogram_1_day"
 ORDER: Final = 0.5
-JOINT_COLUMNS: Final = (*(f"p_{days}_days_gt_{above}" for days, above in STRETCHES), VARIOGRAM)
+OTHER_COLUMNS: Final = tuple(f"p_gt_{above}" for above in OTHER_THRESHOLDS)
+DAY_COLUMNS: Final = tuple(f"p_{days}_days_gt_{above}" for days, above in STRETCHES)
+HOUR_COLUMNS: Final = tuple(f"p_{hours}_hours_ge_{least}" for hours, least in HOUR_STRETCHES)
+JOINT_COLUMNS: Final = (*OTHER_COLUMNS, *DAY_COLUMNS, *HOUR_COLUMNS, VARIOGRAM)
 
 
 def joint_statistics(means: Floats) -> dict[str, Floats]:
-    """Summarise day means of neighbouring days over the members, each (issue, day).
+    """Summarise day means, alone and of neighbouring days, over the members, each (issue, day).
 
     Parameters
     ----------
@@ -26,8 +47,9 @@ def joint_statistics(means: Floats) -> dict[str, Floats]:
 
     Returns
     -------
-    ``p_N_days_gt_X``: probability that the day and the N − 1 before it all exceed X, and ``variogram_1_day``:
-    mean of |c(day) − c(day before)| ** ORDER [(ug m-3) ** 0.5]; NaN where a day is missing
+    ``p_gt_X`` for OTHER_THRESHOLDS; ``p_N_days_gt_X``: probability that the day and the N − 1 before it all
+    exceed X; ``variogram_1_day``: mean of |c(day) − c(day before)| ** ORDER [(ug m-3) ** 0.5]. NaN where a
+    day is missing
 
     Examples
     --------
@@ -39,7 +61,9 @@ def joint_statistics(means: Floats) -> dict[str, Floats]:
     found: dict[str, Floats] = {}
     shape = (means.shape[0], means.shape[2])
     known = np.asarray(np.isfinite(means).all(axis=1))
-    for (days, above), name in zip(STRETCHES, JOINT_COLUMNS, strict=False):
+    for above, name in zip(OTHER_THRESHOLDS, OTHER_COLUMNS, strict=True):
+        found[name] = np.where(known, (means > above).mean(axis=1), np.nan)
+    for (days, above), name in zip(STRETCHES, DAY_COLUMNS, strict=True):
         found[name] = np.full(shape, np.nan)
         for last in range(days - 1, shape[1]):
             stretch = slice(last - days + 1, last + 1)
@@ -49,6 +73,35 @@ def joint_statistics(means: Floats) -> dict[str, Floats]:
     found[VARIOGRAM] = np.full(shape, np.nan)
     if shape[1] > 1:
         found[VARIOGRAM][:, 1:] = (np.abs(np.diff(means, axis=2)) ** ORDER).mean(axis=1)
+    return found
+
+
+def hour_statistics(values: Floats, step: int) -> dict[str, Floats]:
+    """Return how likely a stretch of hours at or above a threshold is within one local day, each (issue,).
+
+    Parameters
+    ----------
+    values : (issue, member, interval) of the day [ug m-3], NaN where there is none, which breaks a stretch
+    step : length of the intervals [h]; one interval stands for a stretch that is no longer than itself
+
+    Returns
+    -------
+    ``p_N_hours_ge_X``: probability of N hours running, each at X or above
+
+    Examples
+    --------
+    >>> day = np.array([[[80.0, 20.0, 90.0], [80.0, 75.0, 20.0]]])
+    >>> found = hour_statistics(day, 1)
+    >>> float(found["p_2_hours_ge_75"][0]), float(hour_statistics(day, 3)["p_2_hours_ge_75"][0])
+    (0.5, 1.0)
+    """
+    found: dict[str, Floats] = {}
+    for (hours, least), name in zip(HOUR_STRETCHES, HOUR_COLUMNS, strict=True):
+        over = np.asarray(values >= least)
+        running = over
+        for back in range(1, -(-hours // step)):
+            running = running[:, :, 1:] & over[:, :, : over.shape[2] - back]
+        found[name] = running.any(axis=2).mean(axis=1)
     return found
 
 

@@ -157,6 +157,6 @@ def test_every_cycle_gives_every_row_whatever_is_missing(present, hour):
         for _, part in table.groupby("model"):
             pd.testing.assert_frame_equal(part[keys].reset_index(drop=True), wanted)
         assert not table.drop(columns=["lead_day", *JOINT_COLUMNS]).isna().any().any()
-        later = table.loc[(table["target"] == "daily") & (table["lead_day"] >= 2), list(JOINT_COLUMNS)]
+        later = table.loc[(table["target"] == "daily") & (table["lead_day"] >= 3), list(JOINT_COLUMNS)]
         assert not later.isna().any().any()
         assert (table.loc[table["model"] == "sameair", "degraded"] != "").all()

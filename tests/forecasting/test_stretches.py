@@ -6,7 +6,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.stretches import JOINT_COLUMNS, STRETCHES, joint_statistics, unknown
+from forecasting.stretches import (
+    HOUR_STRETCHES,
+    JOINT_COLUMNS,
+    STRETCHES,
+    hour_statistics,
+    joint_statistics,
+    unknown,
+)
 
 
 def means_of(seed, issues=3, members=40, days=4):
@@ -21,7 +28,8 @@ def test_shares_are_counted_over_whole_futures():
     assert found["p_2_days_gt_75"][0, 1] == 0 / 4
     gaps = [80 - 60, 55 - 51, 90 - 20, 0]
     assert found["variogram_1_day"][0, 1] == np.mean(np.sqrt(gaps))
-    assert all(np.isnan(values[0, 0]) for values in found.values())
+    assert all(np.isnan(v[0, 0]) for name, v in found.items() if not name.startswith("p_gt"))
+    assert found["p_gt_30"].tolist() == [[2 / 4, 3 / 4]]
 
 
 @given(st.integers(0, 10_000))
@@ -46,4 +54,20 @@ def test_a_missing_day_leaves_its_stretches_unknown():
 
 
 def test_rows_that_are_no_days_have_the_same_columns():
-    assert tuple(unknown((2, 3))) == JOINT_COLUMNS == tuple(joint_statistics(means_of(2)))
+    assert tuple(unknown((2, 3))) == JOINT_COLUMNS
+    assert {*joint_statistics(means_of(2)), *hour_statistics(means_of(2), 1)} == set(JOINT_COLUMNS)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([1, 3]))
+def test_hours_running_are_found_as_by_walking_along_each_future(seed, step):
+    values = np.random.default_rng(seed).gamma(2.0, 50.0, (2, 20, 8))
+    values[1, :, 4] = np.nan
+    found = hour_statistics(values, step)
+    for hours, least in HOUR_STRETCHES:
+        needed = int(np.ceil(hours / step))
+        for issue in range(2):
+            longest = [
+                max(len(run) for run in "".join("x" if v >= least else " " for v in m).split(" "))
+                for m in values[issue]
+            ]
+            assert found[f"p_{hours}_hours_ge_{least}"][issue] == np.mean(np.array(longest) >= needed)
