@@ -14,10 +14,12 @@ from alerts.content import WarningContent
 from alerts.plain_text import one_line
 from alerts.vocabulary import LANGUAGES
 from alerts.wording import Text, wording
+from forecasting.reasons.stored import read_reasons, reason_lines
 from pipeline.cities import all_cities
-from pipeline.ledger.runs import get_run, list_runs
+from pipeline.ledger.runs import RunRow, get_run, list_runs
 from pipeline.names import is_simulated
-from review.security import BULLETIN_POLICY, bulletin_file
+from pipeline.settings import Settings
+from review.security import BULLETIN_POLICY, bulletin_file, reasons_file
 from review.views import approve_command, version_views, waiting_versions, warning_rows, world_states
 
 ROWS = 60
@@ -59,9 +61,12 @@ def warning(request: Request, warning_id: str) -> Response:
     """Show one warning: versions, content in three languages, signatures, deliveries."""
     with request.app.state.ledger.read() as conn:
         views = version_views(conn, warning_id)
+        run = get_run(conn, views[0].content.run_id) if views else None
     if not views:
         raise HTTPException(404, "There is no such warning.")
-    return _page(request, "warning.html.j2", views=views, newest=views[0], said=_said(views[0].content))
+    content = views[0].content
+    why = _why(run, content, request.app.state.settings) if run else {}
+    return _page(request, "warning.html.j2", views=views, newest=views[0], said=_said(content), why=why)
 
 
 def bulletin(request: Request, run_id: str) -> Response:
@@ -83,6 +88,19 @@ def show_error(request: Request, status: int, detail: str) -> Response:
 
 def _said(content: WarningContent) -> dict[str, Text]:
     return {language: wording(content, language) for language in LANGUAGES}
+
+
+def _why(run: RunRow, content: WarningContent, settings: Settings) -> dict[str, list[str]]:
+    """Return in every language why the run forecast what it did for the cities of a warning."""
+    path = reasons_file(run, settings)
+    document = read_reasons(path) if path else None
+    if document is None:
+        return {}
+    warned = [one.city for one in content.cities]
+    cities = [city for city in document["cities"] if city["city"] in warned]
+    return {
+        language: [line for city in cities for line in reason_lines(city, language)] for language in LANGUAGES
+    }
 
 
 def _page(request: Request, template: str, **context: Any) -> HTMLResponse:

@@ -51,6 +51,16 @@ def bulletin_file(run: RunRow, settings: Settings) -> Path | None:
     named = [Path(run.products["bulletin"])] if "bulletin" in run.products else []
     if "forecast" in run.products:
         named.append(Path(run.products["forecast"]).parent / f"bulletin-{run.id}.html")
+    return _among_runs(named, settings)
+
+
+def reasons_file(run: RunRow, settings: Settings) -> Path | None:
+    """Return the reasons of a run if they are a plain file inside the folder of runs, else None."""
+    return _among_runs([Path(run.products["reasons"])] if "reasons" in run.products else [], settings)
+
+
+def _among_runs(named: list[Path], settings: Settings) -> Path | None:
+    """Return the first of some files of the data folder that truly lies in the folder of runs."""
     inside = settings.runs_dir.resolve()
     for path in ((settings.data_dir / name).resolve() for name in named):
         if path.is_relative_to(inside) and path.is_file():

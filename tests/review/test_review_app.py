@@ -19,6 +19,7 @@ from lxml import html
 from alerts.examples import example_content
 from alerts.signoff import Signer, approve
 from alerts.warnings import propose_version
+from forecasting.reasons.stored import write_reasons
 from pipeline.exchange.keys import load_or_create_key
 from pipeline.ledger.deliveries import OutboxRow, insert_outbox
 from pipeline.ledger.runs import begin_run, fail_run, finish_run, make_current
@@ -156,6 +157,36 @@ def test_the_warning_page_shows_content_life_signatures_and_deliveries(desk):
     assert "in review" in said
     assert "secret@example.org" not in said
     assert identity in desk.text("/warnings")
+
+
+def reasons(city, text):
+    """Reasons of one city, its only named input saying ``text``."""
+    moved = {"input": "a.b", "effect": 9.0, "named": True, "text": dict.fromkeys(("en", "ko", "zh"), text)}
+    day = {"lead_day": 1, "date": "2026-01-15", "usual": 30.0, "median": 40.0, "moved": [moved], "rest": 1.0}
+    alike = {"shown": [], "counted": {}, "exceeded": {}, "like_none": True}
+    days = [{**day, "rest_inputs": 3, "recent_errors": 0.0}]
+    one = {"city": city, "days": days, "analogs": alike, "what_if": None}
+    return {"version": 2, "cities": [one]}
+
+
+def test_the_warning_page_says_why_the_forecast_says_so(desk, tmp_path):
+    folder = desk.settings.runs_dir / "r"
+    write_reasons(reasons("seoul", f"Jinan 140 {EVIL}"), folder / "reasons.json")
+    run = desk.run(products={"reasons": str((folder / "reasons.json").relative_to(desk.settings.data_dir))})
+    desk.propose(run_id=run)
+    page = f"/warnings/{example_content().warning_id}"
+    assert "Jinan 140 <script>" in desk.text(page)
+    assert "+9" in desk.text(page)
+    assert "nothing in the past resembles this situation" in desk.text(page)
+    text = desk.get(page).text
+    assert "<script" not in text
+    assert "<img" not in text
+    (folder / "reasons.json").write_text('{"version": 1}')
+    assert "Why the forecast" not in desk.text(page)
+    (folder / "reasons.json").unlink()
+    outside = write_reasons(reasons("seoul", "from elsewhere"), tmp_path / "outside.json")
+    (folder / "reasons.json").symlink_to(outside)
+    assert "from elsewhere" not in desk.text(page)
 
 
 def test_health_of_a_world(desk):
