@@ -85,15 +85,12 @@ def explained_run(ws: Workspace, world: str | None, cycle: datetime | None) -> t
         there is no such run, or it has no reasons
     """
     with ws.ledger.read() as conn:
-        worlds = [world] if world else [MEASURED, *(run.world for run in list_runs(conn, limit=1))]
-        runs = [
-            newest_current_run(conn, one) if cycle is None else current_run(conn, one, cycle)
-            for one in worlds
-        ]
-    run = next((run for run in runs if run is not None), None)
+        last = next((run.world for run in list_runs(conn, limit=1)), MEASURED)
+        chosen = world or (MEASURED if newest_current_run(conn, MEASURED) else last)
+        run = newest_current_run(conn, chosen) if cycle is None else current_run(conn, chosen, cycle)
     if run is None:
-        which = f"cycle {iso(cycle)}" if cycle else "any cycle"
-        raise UsageError(f"{which} of {' or '.join(dict.fromkeys(worlds))} has not run; see `sameair status`")
+        which = f"cycle {iso(cycle)}" if cycle else "no cycle"
+        raise UsageError(f"{which} of {chosen} has {'not ' if cycle else ''}run; see `sameair status`")
     document = reasons_of_run(ws, run)
     if document is None:
         raise UsageError(f"run {run.id} stored no reasons; `sameair run --again` makes a run that does")
