@@ -13,6 +13,7 @@ from flows.models import models_for
 from flows.plan import CyclePlan
 from flows.reasons import explain_run, write_run_reasons
 from flows.shadow import ahead_tables, manner_for, shadow_tables
+from flows.stations import station_table
 from flows.version import code_version
 from flows.workspace import Workspace, reporter
 from forecasting.exceedance import summarise
@@ -85,6 +86,8 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
         made.rows[quantity] = pd.concat([made.rows[quantity], rows], ignore_index=True)
     folder = ws.run_folder(plan.world, iso(plan.cycle), run_id)
     products = write_products(folder, made, cities)
+    stations = station_table(ws, plan, panel, made, cities)
+    products["stations"] = write_table(stations, folder / "stations.parquet")
     beside = shadow_tables(ws, panel, cities, plan.cycle, plan.as_of)
     products |= {name: write_table(rows, folder / f"{name}.parquet") for name, rows in beside.items()}
     model = models.get("pm2p5")

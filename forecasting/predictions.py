@@ -131,10 +131,11 @@ def prediction_rows(
     """
     facts = [[str(paths.attrs.get(name, ""))] for name in OF_AN_ISSUE]
     chosen = [c for c in cities if c.id in paths["city"].values]
-    return table_of([block_of(_futures(paths, c, quantity), model, *facts) for c in chosen])
+    return table_of([block_of(path_futures(paths, c, quantity), model, *facts) for c in chosen])
 
 
-def _futures(paths: xr.Dataset, city: City, quantity: str) -> Futures:
+def path_futures(paths: xr.Dataset, city: City, quantity: str) -> Futures:
+    """Return the futures of one city's reference series in the joint paths of one issue."""
     issue = np.asarray(paths["issue_time"].values, "datetime64[ns]").reshape(1)
     spec = city.spec(quantity, "reference", str(paths.attrs.get("world", "measured")))
     step = spec.interval_hours if spec else 1
