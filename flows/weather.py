@@ -14,7 +14,7 @@ from flows.live import forecasts_of
 from flows.workspace import Workspace
 from forecasting.model import Model
 from forecasting.weather_ahead import AHEAD, NOT_ATTAINABLE, Times
-from forecasting.weather_table import LEARNED_DAYS, WeatherTable, weather_table
+from forecasting.weather_table import LEARNED_DAYS, WeatherTable, learned_from, weather_table
 from pipeline.asof import AsOfPanel
 from pipeline.errors import UsageError
 from pipeline.times import FORECAST_DAYS, cycles_between, from_ns, to_ns
@@ -98,6 +98,7 @@ def table_for(
     recipes = [m.recipe for m in models if m is not None and m.weather == AHEAD]
     first = from_ns(issues[0])
     hours = {from_ns(issue).hour for issue in issues}
-    before = [c for c in cycles_between(first - LEARNED_BEFORE, first) if c.hour in hours]
-    every = np.unique(np.concatenate([np.array([to_ns(c) for c in before], "M8[ns]"), issues]))
+    cycles = [to_ns(c) for c in cycles_between(first - LEARNED_BEFORE, first) if c.hour in hours]
+    before = np.array(cycles, "M8[ns]")
+    every = np.unique(np.concatenate([before[learned_from(before)], issues]))
     return weather_table(readers_of(ws, panel.world), panel, recipes, every, as_of)

@@ -18,6 +18,7 @@ from forecasting.situation_memory import Read
 from forecasting.targets import Floats
 from forecasting.weather_ahead import AHEAD_GROUP, AS_USUAL, Manner, Source, situations_of, with_ahead
 from forecasting.weather_doubt import with_doubt
+from forecasting.weather_table import WeatherTable, learned_from
 from pipeline.asof import AsOfPanel
 from pipeline.times import from_ns, to_ns
 
@@ -211,6 +212,8 @@ def _since(
         return _no_past(len(outputs.end))
     values = read(panel, model.recipe, earlier, None, ahead)
     told = ~_blind(model, hour, values)
+    if isinstance(ahead, WeatherTable):
+        told &= learned_from(earlier)
     earlier, values = earlier[told], values[told]
     if not len(earlier):
         return _no_past(len(outputs.end))

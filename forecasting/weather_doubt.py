@@ -30,7 +30,7 @@ def with_doubt(model: Model, panel: AsOfPanel, issues: Times, scale: Floats, ahe
     if not isinstance(ahead, WeatherTable) or not len(issues):
         return scale
     hour = int(issues[0].astype("M8[h]").astype(np.int64) % 24)
-    past = ahead.issues[ahead.at_hour(hour)]
+    past = ahead.issues[ahead.learned(hour)]
     days = model.hours[hour].outputs.lead_day
     return doubted(scale, _difference(model, panel, hour, past, ahead), past, days, issues)
 

@@ -26,10 +26,14 @@ DAY: Final = np.timedelta64(24, "h").astype("timedelta64[ns]")
 LEARNED_DAYS: Final = 90
 """A bias is learned from the issues of so many days: enough for a mean, few enough for the season."""
 
-FEWEST: Final = 10
+EVERY_DAYS: Final = 3
+"""Issues of every third day are learned from: those between are wrong in much the same way, and a cycle has
+fewer files to read."""
+
+FEWEST: Final = 4
 """So many issues without any bias are added to those seen, so that a few do not make one."""
 
-PRIOR_ISSUES: Final = 30
+PRIOR_ISSUES: Final = 10
 PRIOR_SHARES: Final = (0.02, 0.1, 0.25, 0.5)
 """Until it is measured: what errors of the weather of D+0 … D+3 add to the variance of a forecast, as a share
 of its own; counts like so many issues. An assumption: errors of weather forecasts grow about so."""
@@ -90,9 +94,10 @@ class WeatherTable:
             out[there] = np.where(at >= 0, of[city][rows][:, at], np.nan)
         return out, at
 
-    def at_hour(self, hour: int) -> npt.NDArray[np.int64]:
-        """Return the positions of the issues at one hour of the day [UTC]."""
-        return np.flatnonzero(self.issues.astype("M8[h]").astype(np.int64) % 24 == hour)
+    def learned(self, hour: int) -> npt.NDArray[np.int64]:
+        """Return the positions of the issues at one hour of the day [UTC] that are learned from."""
+        same = self.issues.astype("M8[h]").astype(np.int64) % 24 == hour
+        return np.flatnonzero(same & learned_from(self.issues))
 
     def _bias(
         self, city: str, at: npt.NDArray[np.int64], days: npt.NDArray[np.int64], issues: Times
@@ -101,7 +106,7 @@ class WeatherTable:
         out = np.zeros((len(issues), len(at)))
         hours = issues.astype("M8[h]").astype(np.int64) % 24
         for hour in np.unique(hours):
-            past, mine = self.at_hour(int(hour)), np.flatnonzero(hours == hour)
+            past, mine = self.learned(int(hour)), np.flatnonzero(hours == hour)
             error = (self.forecast[city][past] - self.measured[city][past])[:, at].astype(np.float64)
             for day in np.unique(days):
                 which = np.flatnonzero(days == day)
@@ -110,6 +115,16 @@ class WeatherTable:
                 )
                 out[np.ix_(mine, which)] = total / (count + FEWEST)
         return out
+
+
+def learned_from(issues: Times) -> npt.NDArray[np.bool_]:
+    """Tell from which issues bias, doubt and level of forecasts with forecast weather are learned.
+
+    >>> learned_from(np.arange("2025-01-01", "2025-01-05", dtype="M8[D]").astype("M8[ns]")).tolist()
+    [True, False, False, True]
+    """
+    found: npt.NDArray[np.bool_] = issues.astype("M8[D]").astype(np.int64) % EVERY_DAYS == 0
+    return found
 
 
 def known_sums(

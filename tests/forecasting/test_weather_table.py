@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from forecasting.situation.columns import Column
 from forecasting.weather_table import (
+    EVERY_DAYS,
     FEWEST,
     LEARNED_DAYS,
     PRIOR_ISSUES,
@@ -14,6 +15,7 @@ from forecasting.weather_table import (
     WeatherTable,
     doubted,
     known_sums,
+    learned_from,
 )
 from pipeline.asof import AsOfPanel
 from pipeline.cities import city
@@ -39,8 +41,10 @@ def test_a_steady_bias_is_taken_away_as_it_becomes_known():
     told = table(rows(283.0, 280.0), rows(280.0, 280.0))(PANEL, COLUMNS, SEOUL, ISSUES)
     assert told[0].tolist() == [283.0, 280.0]
     # D+0 of an issue counts as known two days after it: at the tenth issue those of the first eight
-    assert told[9, 0] == pytest.approx(283.0 - 3.0 * 8 / (8 + FEWEST), abs=1e-4)
-    assert told[-1, 0] == pytest.approx(283.0 - 3.0 * LEARNED_DAYS / (LEARNED_DAYS + FEWEST), abs=0.02)
+    seen = learned_from(ISSUES[:8]).sum()
+    assert told[9, 0] == pytest.approx(283.0 - 3.0 * seen / (seen + FEWEST), abs=1e-4)
+    most = LEARNED_DAYS // EVERY_DAYS
+    assert told[-1, 0] == pytest.approx(283.0 - 3.0 * most / (most + FEWEST), abs=0.02)
     assert np.ptp(told[:, 1]) == 0
 
 
