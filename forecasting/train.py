@@ -15,10 +15,10 @@ from forecasting.calibration.groups import Groups, groups_of
 from forecasting.kernel.hour import Beside, Rows, fit_hour
 from forecasting.kernel.penalties import PENALTIES, PENALTIES_AHEAD
 from forecasting.model import FEWEST_TRUTHS, WILDEST, Hour, Model, calibrate, covariates
-from forecasting.outputs import Ints, Outputs, outputs_of, read_record, truth_of
+from forecasting.outputs import Ints, Outputs, Record, outputs_of, read_record, truth_of
 from forecasting.situation.columns import CALENDAR, MEAN, Recipe
 from forecasting.situation.recipe import LEVEL_HOURS
-from forecasting.targets import read_history, targets_of
+from forecasting.targets import History, hour_of_day, read_history, targets_of
 from forecasting.ties import ties_of
 from forecasting.weather_ahead import (
     AHEAD,
@@ -85,29 +85,21 @@ def train(  # noqa: PLR0913 - one argument per way in which models differ
     targets = targets_of(panel, cities, quantity)
     history = read_history(panel, targets, data_until, leave_out_years)
     recipe = recipe_for(panel, cities, data_until, weather)
-    record = read_record(panel, targets, from_ns(history.start), data_until, newest_by=data_until)
-    for year in leave_out_years:
-        times = record.start + np.arange(record.values.shape[1]) * np.timedelta64(1, "h")
-        record.values[:, times.astype("M8[Y]").astype(np.int64) + 1970 == year] = np.nan
+    record = _record(panel, history, data_until, leave_out_years)
     issues = _issues(from_ns(history.start) + WARM_UP, data_until)
     hours: dict[int, Hour] = {}
     issued = 0
     seen, total = np.zeros(len(recipe.columns)), np.zeros(len(recipe.columns))
     for n, hour in enumerate(CYCLE_HOURS_UTC):
         tell("learning", n, len(CYCLE_HOURS_UTC))
-        mine = issues[(issues.astype("M8[h]").astype(np.int64) % 24) == hour]
-        outputs = outputs_of(targets, hour)
-        truth = truth_of(record, outputs, mine)
-        some = np.isfinite(truth.logs).any(axis=1)
-        chosen = _thin(np.flatnonzero(some), EFFORTS[effort])
-        if len(chosen) < FEWEST_ROWS:
+        rows, known = _rows(panel, recipe, record, issues[hour_of_day(issues) == hour], EFFORTS[effort])
+        if len(rows.issues) < FEWEST_ROWS:
             continue
-        values = situations_of(panel, recipe, mine[chosen], ahead=perfect_prognosis)
-        seen += np.isfinite(values).sum(axis=0)
-        total += np.where(np.isfinite(values), values, 0.0).sum(axis=0, dtype=np.float64)
-        issued += len(chosen)
-        rows = Rows(hour, mine[chosen], values, truth.logs[chosen], outputs)
-        hours[hour] = _learn(rows, truth.known[chosen], recipe, cities, weather)
+        there = np.isfinite(rows.values)
+        seen += there.sum(axis=0)
+        total += np.where(there, rows.values, 0.0).sum(axis=0, dtype=np.float64)
+        issued += len(rows.issues)
+        hours[hour] = _learn(rows, known, recipe, cities, weather)
     if not hours:
         raise NoUsableModel(
             f"fewer than {FEWEST_ROWS} past issues of {quantity} until {data_until:%Y-%m-%d} to learn from"
@@ -133,6 +125,27 @@ def _issues(first: datetime, data_until: datetime) -> npt.NDArray[np.datetime64]
     """Return past issues whose first targets ended by ``data_until``."""
     every = [to_ns(i) for i in cycles_between(first, data_until - timedelta(hours=24))]
     return np.array(every, "M8[ns]")
+
+
+def _record(panel: AsOfPanel, history: History, data_until: datetime, leave_out: Sequence[int]) -> Record:
+    """Return what came true by ``data_until``, without the years to leave out."""
+    record = read_record(panel, history.targets, from_ns(history.start), data_until, newest_by=data_until)
+    times = record.start + np.arange(record.values.shape[1]) * np.timedelta64(1, "h")
+    years = times.astype("M8[Y]").astype(np.int64) + 1970
+    record.values[:, np.isin(years, list(leave_out))] = np.nan
+    return record
+
+
+def _rows(
+    panel: AsOfPanel, recipe: Recipe, record: Record, issues: npt.NDArray[np.datetime64], most: int
+) -> tuple[Rows, npt.NDArray[np.datetime64]]:
+    """Return what can be learned from issues at one hour of the day, and when its truths were known."""
+    hour = int(hour_of_day(issues[:1]).sum())
+    outputs = outputs_of(record.targets, hour)
+    truth = truth_of(record, outputs, issues)
+    chosen = _thin(np.flatnonzero(np.isfinite(truth.logs).any(axis=1)), most)
+    values = situations_of(panel, recipe, issues[chosen], ahead=perfect_prognosis)
+    return Rows(hour, issues[chosen], values, truth.logs[chosen], outputs), truth.known[chosen]
 
 
 def _thin(rows: Ints, most: int) -> Ints:
