@@ -14,6 +14,7 @@ from forecasting import saying
 from forecasting.calibration.adaptive import unadjusted
 from forecasting.calibration.quantiles import Distribution
 from forecasting.model import MISSING_BELOW
+from forecasting.samples import RECENT_DAYS
 from forecasting.saying import missing_groups, predict, say
 from forecasting.situation.rows import situations
 from forecasting.weather_ahead import Manner
@@ -115,14 +116,20 @@ def test_a_batch_is_its_issues_one_by_one(panel, model, learned, hour, monkeypat
 def test_a_live_forecast_needs_only_the_days_that_are_read_for_it(panel, model, learned, monkeypatch):
     monkeypatch.setattr(saying, "LOOK_BACK", np.timedelta64(3 * 24, "h").astype("m8[ns]"))
     issue = issues_after(learned, [55])
-    # at most three days before the month, the month, and the month of the longest window
-    first = issue[0] - (3 + 31 + 31) * 24 * HOUR
+    # at most three days before the month, the month, and the longest window of a situation
+    longest = max(c.end for c in model.recipe.columns) // 24 + 1
+    first = issue[0] - (3 + 31 + longest) * 24 * HOUR
     recent = {
         key: AsOfSeries(s.times[s.times > first], s.received[s.times > first], s.values[s.times > first])
         for key, s in panel.items()
     }
     whole, part = (say(model, AsOfPanel(p, panel.world), issue) for p in (dict(panel), recent))
     np.testing.assert_array_equal(numbers(whole), numbers(part))
+
+
+def test_what_is_read_for_a_live_forecast_holds_all_that_counts(model):
+    longest = max(c.end for c in model.recipe.columns) // 24 + 1
+    assert saying.LOOK_BACK / np.timedelta64(1, "D") + 31 + longest <= RECENT_DAYS
 
 
 def test_frozen_forecasts_follow_no_error_and_adaptive_ones_do(panel, model, learned):
