@@ -78,7 +78,7 @@ def stand_ins(interval_hours: int) -> tuple[StandIn, ...]:
     """Return those of the stations that report at an interval.
 
     >>> stand_ins(1)[0].point.id, len(stand_ins(1)), len(stand_ins(3))
-    ('at_kma_asos_108', 13, 50)
+    ('at_kma_asos_108', 13, 65)
     """
     return tuple(s for s in STAND_INS if s.interval_hours == interval_hours)
 
