@@ -121,7 +121,7 @@ def learned_from(issues: Times) -> npt.NDArray[np.bool_]:
     """Tell from which issues bias, doubt and level of forecasts with forecast weather are learned.
 
     >>> learned_from(np.arange("2025-01-01", "2025-01-05", dtype="M8[D]").astype("M8[ns]")).tolist()
-    [True, False, False, True]
+    [False, False, True, False]
     """
     found: npt.NDArray[np.bool_] = issues.astype("M8[D]").astype(np.int64) % EVERY_DAYS == 0
     return found
