@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -62,9 +62,14 @@ def possible_upwind(
     first, second, error = first[season], second[season], error[season].astype(np.float64)
     columns = [model.recipe.columns[i] for i in fitted.kept]
     until = iso(from_ns(issue + step))
+    before, later = fitted.z, after.best.fitted.z
     same = (fitted.issues[first] - fitted.issues[0]) // np.timedelta64(EPISODE_DAYS, "D")
     for position, column in _read_next(model, after.best.fitted):
-        found = _departures(fitted, after.best.fitted, (columns, column.key, position), (first, second), now)
+        own = [i for i, c in enumerate(columns) if c.key == column.key and now[i] != 0]
+        past = before[np.ix_(first, np.array(own, np.int64))].astype(np.float64)
+        read = later[second, position].astype(np.float64)
+        scaling = after.best.fitted.scaling
+        found = _departures(read, past, now[own], (scaling.mean[position], scaling.spread[position]))
         if found is not None:
             values, rows = found
             event = error[rows] > np.quantile(error[rows], 1 - probability)
@@ -83,30 +88,22 @@ def _read_next(model: Model, after: HourModel) -> Iterator[tuple[int, Column]]:
 
 
 def _departures(
-    fitted: HourModel,
-    after: HourModel,
-    asked: tuple[Sequence[Column], str, int],
-    pairs: tuple[Ints, Ints],
-    now: Floats,
+    read: Floats, past: Floats, now: Floats, scale: tuple[float, float]
 ) -> tuple[Floats, Ints] | None:
     """Return what a place may read next, (case,) [ug m-3], and the rows of the cases; None where too few.
 
     Parameters
     ----------
-    asked : columns of the fit, key of the place, position of its reading in the next cycle
-    pairs : rows of past issues and of the cycles that followed them
+    read : (row,) what it read after past issues, standardised, 0 for unknown
+    past, now : (row, column), (column,) what it had read by then, and has by now
+    scale : mean and spread by which ``read`` was standardised
     """
-    columns, key, position = asked
-    own = [i for i, c in enumerate(columns) if c.key == key and now[i] != 0]
-    read = after.z[pairs[1], position].astype(np.float64)
-    past = fitted.z[np.ix_(pairs[0], np.array(own, np.int64))].astype(np.float64)
     rows = np.flatnonzero((read != 0) & (past != 0).all(axis=1))
-    if not own or len(rows) < FEWEST_ROWS:
+    if not len(now) or len(rows) < FEWEST_ROWS:
         return None
     design = np.column_stack([np.ones(len(rows)), past[rows]])
     ridge = design.T @ design + np.eye(design.shape[1])
     slope = np.linalg.solve(ridge, design.T @ read[rows])
-    expected = float(np.append(1.0, now[own]) @ slope)
-    scale, mean = float(after.scaling.spread[position]), float(after.scaling.mean[position])
-    logs = mean + scale * (expected + read[rows] - design @ slope)
+    departure = read[rows] - design @ slope
+    logs = float(scale[0]) + float(scale[1]) * (float(np.append(1.0, now) @ slope) + departure)
     return np.asarray(to_level(logs), np.float64), rows
