@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +66,8 @@ class HourModel:
     issues : (row,) training issues, ascending [UTC]
     names : (column,) names of the columns used
     kept : (column,) their positions in the recipe
-    z : (row, column) standardised training situations
+    whole : (row, whatever column) standardised training situations, shared by all variants of a model
+    left : (column,) which of these columns are used
     scaling : of the columns
     grams : kernels by key: a city, or a city and a day where the weather ahead is used
     outputs : what is forecast
@@ -87,7 +87,8 @@ class HourModel:
     issues: npt.NDArray[np.datetime64]
     names: tuple[str, ...]
     kept: Ints
-    z: npt.NDArray[np.float16]
+    whole: npt.NDArray[np.float16]
+    left: Ints
     scaling: Scaling
     grams: Mapping[str, Gram]
     outputs: Outputs
@@ -102,9 +103,10 @@ class HourModel:
     penalties: Penalties
     offset: npt.NDArray[np.float32]
 
-    @cached_property
-    def _trained(self) -> Matrix:
-        return self.z.astype(np.float32)
+    @property
+    def z(self) -> npt.NDArray[np.float16]:
+        """Return the standardised training situations, (row, column)."""
+        return self.whole if len(self.left) == self.whole.shape[1] else self.whole[:, self.left]
 
     def predict(self, values: Matrix) -> Floats:
         """Return the expected ln(c + 5) of every output for raw situations (issue, recipe column).
@@ -114,10 +116,11 @@ class HourModel:
         (issue, output); summed in double precision, so that an issue is told the same alone and among others
         """
         z = self.scaling.apply(values[:, self.kept]).astype(np.float64)
+        trained = self.z.astype(np.float32)
         out = np.empty((len(z), len(self.centre)))
         for key, gram in self.grams.items():
             mine = np.flatnonzero(np.array(self.keys) == key)
-            out[:, mine] = gram.between(z, self._trained) @ self.alpha[:, mine].astype(np.float64)
+            out[:, mine] = gram.between(z, trained) @ self.alpha[:, mine].astype(np.float64)
         return out + self.centre + offsets(values, self.level, self.usual)
 
     def held_out(self) -> Floats:
@@ -196,24 +199,41 @@ def fit_hour(
     offset = offsets(rows.values, beside.level, usual.astype(np.float32)).astype(np.float32)
     mean = _mean_of_known(rows.truth - offset)
     blank = np.zeros((0, 0), np.float32)
-    empty = HourModel(
-        rows.hour, rows.issues, names, kept, z, scaling, grams, rows.outputs, tuple(keys), mean, blank, blank,
-        rows.truth, beside.covariates, beside.level, usual.astype(np.float32), beside.penalties, offset,
-    )  # fmt: skip
-    return _solved(empty)
+    return _solved(
+        HourModel(
+            hour=rows.hour,
+            issues=rows.issues,
+            names=names,
+            kept=kept,
+            whole=z,
+            left=np.arange(len(kept)),
+            scaling=scaling,
+            grams=grams,
+            outputs=rows.outputs,
+            keys=tuple(keys),
+            centre=mean,
+            alpha=blank,
+            errors=blank,
+            truth=rows.truth,
+            covariates=beside.covariates,
+            level=beside.level,
+            usual=usual.astype(np.float32),
+            penalties=beside.penalties,
+            offset=offset,
+        )
+    )
 
 
 def without(fitted: HourModel, left: npt.NDArray[np.bool_]) -> HourModel:
     """Fit again with some of the columns (column,) only, on the same rows."""
-    z = fitted.z[:, left]
-    trained = z.astype(np.float32)
+    trained = fitted.z[:, left].astype(np.float32)
     grams = {key: gram.of(trained, left) for key, gram in fitted.grams.items()}
     return _solved(
         replace(
             fitted,
             names=tuple(name for name, stays in zip(fitted.names, left, strict=True) if stays),
             kept=fitted.kept[left],
-            z=z,
+            left=fitted.left[left],
             scaling=Scaling(fitted.scaling.mean[left], fitted.scaling.spread[left]),
             grams=grams,
         )
@@ -225,10 +245,10 @@ def _solved(model: HourModel) -> HourModel:
     alpha = np.zeros(model.truth.shape, np.float32)
     errors = np.full(model.truth.shape, np.nan, np.float32)
     known, trained = np.isfinite(model.truth), model.z.astype(np.float32)
+    anomalies = model.truth.astype(np.float64) - model.offset - model.centre
     for key, gram in model.grams.items():
         kernel = gram.between(trained, trained)
         for part in _parts(key, model, known):
-            anomalies = model.truth.astype(np.float64) - model.offset - model.centre
             _fit_part(part, kernel, anomalies, model.issues, alpha, errors)
     return replace(model, alpha=alpha, errors=errors)
 
@@ -274,7 +294,8 @@ def _fit_part(
         return
     inside = np.ix_(part.rows, part.columns)
     mine = truth[inside]
-    inverted = inverse(kernel[np.ix_(part.rows, part.rows)], part.penalty)
+    whole = len(part.rows) == len(kernel)
+    inverted = inverse(kernel if whole else kernel[np.ix_(part.rows, part.rows)], part.penalty)
     solved = coefficients(inverted, mine)
     alpha[inside] = solved
     unseen = held_out_errors(inverted, solved, year_blocks(issues[part.rows]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,26 +18,49 @@ MARGIN = np.timedelta64(5, "D").astype("timedelta64[ns]")
 FEWEST_BLOCKS = 6
 
 
-def inverse(kernel: Floats, penalty: float) -> Floats:
+@dataclass(frozen=True)
+class Inverse:
+    """The inverse of K + penalty I as the product W' W, of which only what is asked for is computed.
+
+    Parameters
+    ----------
+    root : (row, row) W, lower triangular: the inverse of the Cholesky factor
+    """
+
+    root: Floats
+
+    def __matmul__(self, right: Floats) -> Floats:
+        """Return the product with (row, column)."""
+        return np.asarray(self.root.T @ (self.root @ right), np.float64)
+
+    def times(self, rows: Ints, right: Floats) -> Floats:
+        """Return the product with a matrix that is 0 but for some rows."""
+        return np.asarray(self.root.T @ (self.root[:, rows] @ right), np.float64)
+
+    def block(self, rows: Ints) -> Floats:
+        """Return the part of some ascending rows and the same columns."""
+        part = self.root[rows[0] :, rows] if len(rows) else self.root[:, rows]
+        return np.asarray(part.T @ part, np.float64)
+
+
+def inverse(kernel: Floats, penalty: float) -> Inverse:
     """Return (K + penalty I)^-1 of a symmetric positive kernel.
 
     Examples
     --------
-    >>> inverse(np.array([[1.0, 0.5], [0.5, 1.0]]), 1.0).round(4).tolist()
+    >>> inverse(np.array([[1.0, 0.5], [0.5, 1.0]]), 1.0).block(np.arange(2)).round(4).tolist()
     [[0.5333, -0.1333], [-0.1333, 0.5333]]
     """
-    ridge = np.array(kernel, np.float64, order="F", copy=True)
+    ridge = np.array(kernel.T, np.float64, order="F", copy=True)
     ridge[np.diag_indices_from(ridge)] += penalty
-    factor, failed = lapack.dpotrf(ridge, lower=1, overwrite_a=1)
-    found, bad = lapack.dpotri(factor, lower=1, overwrite_c=1)
+    factor, failed = lapack.dpotrf(ridge, lower=1, overwrite_a=1, clean=1)
+    root, bad = lapack.dtrtri(factor, lower=1, overwrite_c=1)
     if failed or bad:
         raise np.linalg.LinAlgError("the kernel is not positive definite")
-    low = np.tril_indices_from(found, -1)
-    found.T[low] = found[low]
-    return np.asarray(found, np.float64)
+    return Inverse(root)
 
 
-def coefficients(inverted: Floats, truth: Floats) -> Floats:
+def coefficients(inverted: Inverse, truth: Floats) -> Floats:
     """Solve for the coefficients of every output; unknown truths do not count.
 
     An unknown truth is filled with what the fit of the others says of it, which leaves its row the
@@ -60,16 +84,17 @@ def coefficients(inverted: Floats, truth: Floats) -> Floats:
     unknown = ~np.isfinite(truth)
     solved: Floats = inverted @ np.where(unknown, 0.0, truth)
     gaps = np.flatnonzero(unknown.any(axis=0))
-    patterns, member = np.unique(unknown[:, gaps], axis=1, return_inverse=True)
+    patterns, member = np.unique(np.packbits(unknown[:, gaps], axis=0), axis=1, return_inverse=True)
     for k in range(patterns.shape[1] if len(gaps) else 0):
-        rows, columns = np.flatnonzero(patterns[:, k]), gaps[member.ravel() == k]
-        filled = np.linalg.solve(inverted[np.ix_(rows, rows)], solved[np.ix_(rows, columns)])
-        solved[:, columns] -= inverted[:, rows] @ filled
+        columns = gaps[member.ravel() == k]
+        rows = np.flatnonzero(unknown[:, columns[0]])
+        filled = np.linalg.solve(inverted.block(rows), solved[np.ix_(rows, columns)])
+        solved[:, columns] -= inverted.times(rows, filled)
         solved[np.ix_(rows, columns)] = 0.0
     return solved
 
 
-def held_out_errors(inverted: Floats, solved: Floats, blocks: Sequence[tuple[Ints, Ints]]) -> Floats:
+def held_out_errors(inverted: Inverse, solved: Floats, blocks: Sequence[tuple[Ints, Ints]]) -> Floats:
     """Return truth minus forecast for every row, forecast by a fit that never saw the row's block.
 
     Removing block B from kernel ridge regression leaves errors ((K + pI)^-1)_BB^-1 a_B, where ``a`` are the
@@ -79,7 +104,7 @@ def held_out_errors(inverted: Floats, solved: Floats, blocks: Sequence[tuple[Int
     Parameters
     ----------
     inverted, solved : of the whole fit
-    blocks : pairs of (rows held out together, those of them whose errors are kept)
+    blocks : pairs of (rows held out together, those of them whose errors are kept), ascending
 
     Examples
     --------
@@ -93,7 +118,7 @@ def held_out_errors(inverted: Floats, solved: Floats, blocks: Sequence[tuple[Int
     errors = np.full(solved.shape, np.nan)
     for out, kept in blocks:
         if len(kept):
-            found = np.linalg.solve(inverted[np.ix_(out, out)], solved[out])
+            found = np.linalg.solve(inverted.block(out), solved[out])
             errors[kept] = found[np.searchsorted(out, kept)]
     return errors
 
