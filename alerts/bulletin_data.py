@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -66,7 +66,10 @@ class DayRow:
 
 @dataclass(frozen=True)
 class Outlook:
-    """One city's part of the page: what was observed, what is forecast, its days and its country's scale."""
+    """One city's part of the page: what was observed, what is forecast, its days and its country's scale.
+
+    ``later`` are days beyond the forecast, an outlook that no rule reads.
+    """
 
     city: City
     issue_time: datetime
@@ -77,6 +80,7 @@ class Outlook:
     quantiles: Floats
     days: tuple[DayRow, ...]
     scale: Scale
+    later: tuple[DayRow, ...] = ()
 
     @property
     def forecast_days(self) -> tuple[DayRow, ...]:
@@ -124,6 +128,7 @@ def _outlook(forecast: xr.Dataset, paths: xr.Dataset, city: City, issue_time: da
         quantiles=fan.values[keep],
         days=_days(paths, city),
         scale=national_scale(city.rule_set, local_date(issue_time, city.timezone)),
+        later=_later(paths, city, issue_time),
     )
 
 
@@ -137,6 +142,19 @@ def _days(paths: xr.Dataset, city: City) -> tuple[DayRow, ...]:
         share = float(means["observed_share"].values[number])
         rows.append(_row(day, (start, end), members, share))
     return tuple(rows)
+
+
+def _later(paths: xr.Dataset, city: City, issue_time: datetime) -> tuple[DayRow, ...]:
+    """Return the days of the outlook that the model could speak of."""
+    if "outlook_pm2p5" not in paths:
+        return ()
+    own = paths["outlook_pm2p5"].sel(city=city.id).transpose("realization", "outlook_day")
+    today = local_date(issue_time, city.timezone)
+    rows = []
+    for number, lead in enumerate(own["outlook_day"].values.tolist()):
+        day = today + timedelta(days=lead)
+        rows.append(_row(day, local_day_bounds(day, city.timezone), own.values[:, number], 0.0))
+    return tuple(row for row in rows if np.isfinite(row.mean))
 
 
 def _row(day: date, bounds: tuple[datetime, datetime], members: Floats, share: float) -> DayRow:

@@ -113,16 +113,19 @@ def _places(found: Plain) -> list[str]:
 
 def _outlook(ws: Workspace, run: RunRow) -> list[str]:
     rows = pd.read_parquet(ws.settings.data_dir / run.products["predictions"])
-    rows = rows[(rows["model"] == "sameair") & (rows["target"] == "daily")]
+    rows = rows[(rows["model"] == "sameair") & rows["target"].isin(["daily", "outlook"])]
+    rows = rows[(rows["target"] == "daily") | rows["mean"].notna()]
     lines = []
     for city in all_cities().values():
         own = rows[rows["city"] == city.id].sort_values("lead_day")
         days = [
-            f"D+{day} {mean:.0f} ({low:.0f}-{high:.0f})"
-            for day, mean, low, high in own[["lead_day", "mean", "q10", "q90"]].to_numpy().tolist()
+            f"{'outlook ' * (target == 'outlook')}D+{day} {mean:.0f} ({low:.0f}-{high:.0f})"
+            for target, day, mean, low, high in own[["target", "lead_day", "mean", "q10", "q90"]]
+            .to_numpy()
+            .tolist()
         ]
         threshold = 50 if city.country == "KR" else 75
-        peak = own[f"p_gt_{threshold}"].max()
+        peak = own.loc[own["target"] == "daily", f"p_gt_{threshold}"].max()
         lines.append(f"{city.name['en']:<8}{', '.join(days)} ug/m3; highest P(>{threshold}) {peak:.0%}")
     return lines
 

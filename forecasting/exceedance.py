@@ -37,7 +37,8 @@ def summarise(
     Returns
     -------
     forecast with quantiles and ``probability_of_exceedance`` by lead, day means and theirs by ``lead_day``
-    0 … 3, see ``pipeline.schema.check_forecast``. Day 0 contains the hours already observed.
+    0 … 3, see ``pipeline.schema.check_forecast``. Day 0 contains the hours already observed. Where the model
+    gives an outlook, ``…_outlook_day_mean`` and its probabilities are by ``outlook_day``, 4 and 5.
     """
     ids = [c.id for c in cities]
     ahead = samples[quantity].sel(city=ids).transpose("realization", "city", "forecast_period")
@@ -69,7 +70,26 @@ def summarise(
         },
         attrs=dict(samples.attrs),
     )
-    return check_forecast(forecast)
+    return check_forecast(_with_outlook(forecast, paths, quantity))
+
+
+def _with_outlook(forecast: xr.Dataset, paths: xr.Dataset, quantity: str) -> xr.Dataset:
+    """Add the day means beyond the forecast, NaN where the model may not speak."""
+    if f"outlook_{quantity}" not in paths:
+        return forecast
+    ids = forecast["city"].values
+    members = paths[f"outlook_{quantity}"].sel(city=ids).transpose("realization", "city", "outlook_day")
+    dims = ("city", "outlook_day")
+    thresholds = [int(t) for t in forecast["threshold"].values]
+    return forecast.assign_coords(outlook_day=members["outlook_day"].values).assign(
+        {
+            f"{quantity}_outlook_day_mean": ((*dims, "quantile"), _quantiles(members.values)),
+            "probability_of_outlook_day_mean_exceedance": (
+                (*dims, "threshold"),
+                _probabilities(members.values, thresholds),
+            ),
+        }
+    )
 
 
 def _days(paths: xr.Dataset, cities: Sequence[City], quantity: str) -> Floats:

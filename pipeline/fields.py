@@ -32,6 +32,7 @@ _COORDINATES: dict[str, dict[str, str]] = {
     "forecast_reference_time": {"standard_name": "forecast_reference_time"},
     "as_of": {"long_name": "instant up to which anything used had been received"},
     "lead_day": {"long_name": "local date minus the city's local date at issue", "units": "1"},
+    "outlook_day": {"long_name": "local date minus the city's local date at issue", "units": "1"},
 }
 
 

@@ -6,6 +6,7 @@ import subprocess
 import tomllib
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from lxml import html
 
@@ -234,3 +235,18 @@ def test_nothing_is_wider_than_the_window(chromium, tmp_path, width):
     done, _ = browse(chromium, tmp_path, document, "--dump-dom", f"--window-size={width},900")
     wide, window = map(int, re.search(r"<title>(\d+)/(\d+)</title>", done.stdout).groups())
     assert wide <= window
+
+
+def test_days_beyond_the_forecast_are_shown_as_an_outlook_and_nowhere_else():
+    drawn = example_paths(scale=1.0, world="simulated-7")
+    members = np.full((drawn.sizes["realization"], drawn.sizes["city"], 2), 61.0)
+    members[:, -1, 1] = np.nan
+    dims = ("realization", "city", "outlook_day")
+    with_outlook = drawn.assign(outlook_pm2p5=(dims, members)).assign_coords(outlook_day=[4, 5])
+    before, after = (html.fromstring(page(paths=p)) for p in (drawn, with_outlook))
+    rows = [len(d.xpath("//table[contains(@class, 'outlook-table')]/tbody/tr")) for d in (before, after)]
+    # two days of one city, one of the other
+    assert rows[1] - rows[0] == 2 + 1
+    added = after.xpath("//table[contains(@class, 'outlook-table')]//tr[contains(td[1]/small, 'outlook')]")
+    assert [r.xpath("td[contains(@class, 'now')]")[0].text_content() for r in added] == ["61"] * 3
+    assert "outlook" not in text_of(page(paths=drawn))

@@ -133,6 +133,30 @@ def test_the_forecast_is_cf_netcdf_that_says_simulated(done, plan, found):
         assert np.nanmin(steps) >= 0
 
 
+def test_events_and_stations_stand_beside_the_predictions(done, found):
+    with done.ledger.read() as conn:
+        (run,) = [r for r in list_runs(conn, found["world"], limit=50) if r.id == found["run"]]
+    events, stations = (
+        pd.read_parquet(done.settings.data_dir / run.products[name]) for name in ("events", "stations")
+    )
+    asked = events[(events["event"] == "mean > 50 on 2 days running") & (events["city"] == "seoul")]
+    ours = asked[(asked["model"] == "sameair") & (asked["quantity"] == "pm2p5")]
+    assert ours["lead_day"].tolist() == [1, 2, 3]
+    assert (ours["rules"] == "kr.emergency_measures").all()
+    assert events["probability"].between(0, 1).all()
+    assert set(stations["city"]) == {"beijing", "seoul"}
+    assert set(stations["quantity"]) == {"pm2p5", "pm10"}
+    levels = stations[["q05", "q10", "q25", "q50", "q75", "q90", "q95"]].dropna().to_numpy()
+    assert (np.diff(levels, axis=1) >= 0).all()
+
+
+def test_the_outlook_reaches_the_forecast_and_the_summary(found):
+    with xr.open_dataset(found["products"]["forecast"], engine="h5netcdf", decode_timedelta=False) as data:
+        assert data["outlook_day"].values.tolist() == [4, 5]
+        assert np.isfinite(data["pm2p5_outlook_day_mean"].values).all()
+    assert sum("outlook D+4" in line and "outlook D+5" in line for line in summary_lines(found)) == 2
+
+
 def test_predictions_have_the_columns_of_the_contract(found, plan):
     rows = pd.read_parquet(found["products"]["predictions"])
     assert [c for c in CONTRACT if c not in rows.columns] == []
