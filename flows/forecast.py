@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import xarray as xr
 
 from flows.event_rules import events_of
-from flows.models import models_for
+from flows.models import Models, models_for
 from flows.plan import CyclePlan
 from flows.reasons import explain_run, write_run_reasons
 from flows.shadow import ahead_tables, manner_for, shadow_tables
@@ -93,16 +95,8 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
     model = models.get("pm2p5")
     products |= write_run_reasons(explain_run(ws, plan, panel, model, made, manner), folder)
     samples = made.samples["pm2p5"]
-    inputs = {
-        "batches": ws.store.batch_ids(
-            world=plan.world, start=plan.as_of - RECENT, end=plan.as_of, as_of=plan.as_of
-        ),
-        "used": [name for name in str(samples.attrs["inputs_used"]).split(",") if name],
-        "missing": [name for name in str(samples.attrs["inputs_missing"]).split(",") if name],
-        "models": {q: m.model_id if m else None for q, m in models.items()},
-        "calibrated": calibrated_on(model, panel, plan.as_of) if model is not None else "",
-        "plan": plan.to_dict(),
-    }
+    inputs = _inputs(ws, plan, samples, models)
+    inputs["calibrated"] = calibrated_on(model, panel, plan.as_of) if model is not None else ""
     with ws.ledger.write() as conn:
         before = current_run(conn, plan.world, plan.cycle)
         finish_run(
@@ -115,6 +109,18 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
             products={name: str(path.relative_to(ws.settings.data_dir)) for name, path in products.items()},
         )
         make_current(conn, run_id, expected=before.id if before else None)
+
+
+def _inputs(ws: Workspace, plan: CyclePlan, samples: xr.Dataset, models: Models) -> dict[str, Any]:
+    """Return what a run read, for its record."""
+    start = plan.as_of - RECENT
+    return {
+        "batches": ws.store.batch_ids(world=plan.world, start=start, end=plan.as_of, as_of=plan.as_of),
+        "used": [name for name in str(samples.attrs["inputs_used"]).split(",") if name],
+        "missing": [name for name in str(samples.attrs["inputs_missing"]).split(",") if name],
+        "models": {q: m.model_id if m else None for q, m in models.items()},
+        "plan": plan.to_dict(),
+    }
 
 
 def degradation(said: str, missing: Iterable[str], troubles: Sequence[str] = ()) -> str:
