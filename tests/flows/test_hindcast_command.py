@@ -57,6 +57,7 @@ def test_the_command_writes_every_row_of_every_cycle_and_its_scores(made):
     out, printed = made
     rows = pd.read_parquet(out / "predictions.parquet")
     assert sorted(p.name for p in out.iterdir()) == [
+        "events.parquet",
         "predictions.parquet",
         "predictions_pm10.parquet",
         "scores.json",
