@@ -109,11 +109,9 @@ class HourModel:
         return self.whole if len(self.left) == self.whole.shape[1] else self.whole[:, self.left]
 
     def predict(self, values: Matrix) -> Floats:
-        """Return the expected ln(c + 5) of every output for raw situations (issue, recipe column).
+        """Return the expected ln(c + 5), (issue, output), for raw situations (issue, recipe column).
 
-        Returns
-        -------
-        (issue, output); summed in double precision, so that an issue is told the same alone and among others
+        Summed in double precision, so that an issue is told the same alone and among others.
         """
         z = self.scaling.apply(values[:, self.kept]).astype(np.float64)
         trained = self.z.astype(np.float32)
