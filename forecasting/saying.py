@@ -16,7 +16,7 @@ from forecasting.model import MISSING_BELOW, WILDEST, Calibrated, Model, calibra
 from forecasting.outputs import Outputs, read_record, truth_of
 from forecasting.situation_memory import Read
 from forecasting.targets import Floats
-from forecasting.weather_ahead import AHEAD_GROUP, AS_USUAL, Manner, Source, situations_of, with_ahead
+from forecasting.weather_ahead import AHEAD, AS_USUAL, Manner, Source, situations_of
 from forecasting.weather_doubt import with_doubt
 from forecasting.weather_table import WeatherTable, learned_from
 from pipeline.asof import AsOfPanel
@@ -76,23 +76,26 @@ def missing_groups(model: Model, hour: int, values: npt.NDArray[np.float32]) -> 
     return [tuple(names) for names in found]
 
 
-def _blind(model: Model, hour: int, values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Tell which situations lack weather ahead that the model reads."""
-    missing = missing_groups(model, hour, values)
-    return np.array([any(g.startswith(AHEAD_GROUP) for g in groups) for groups in missing], bool)
+def _speaks(model: Model, hour: int, values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Tell for which situations a model that reads the weather ahead is asked: where nothing is missing."""
+    if model.weather != AHEAD:
+        return np.ones(len(values), bool)
+    return np.array([not groups for groups in missing_groups(model, hour, values)], bool)
 
 
 def knows_ahead(
     model: Model, panel: AsOfPanel, issues: Times, as_of: datetime | None, ahead: Source | None
 ) -> npt.NDArray[np.bool_]:
-    """Tell for which issues a source tells all days of the weather ahead that a model reads."""
+    """Tell for which issues all that a model reads is there, the weather of all days ahead included.
+
+    Others are better forecast by the model without weather ahead, which is quick to solve without an input.
+    """
     found = np.ones(len(issues), bool)
     hours = issues.astype("M8[h]").astype(np.int64) % 24
     for hour in (int(h) for h in np.unique(hours) if int(h) in model.hours):
         mine = np.flatnonzero(hours == hour)
-        blank = np.full((len(mine), len(model.recipe.columns)), np.nan, np.float32)
-        values = with_ahead(blank, panel, model.recipe, issues[mine], as_of, ahead)
-        found[mine] = ~_blind(model, hour, values)
+        values = situations_of(panel, model.recipe, issues[mine], as_of, ahead)
+        found[mine] = _speaks(model, hour, values)
     return found
 
 
@@ -211,7 +214,7 @@ def _since(
     if not len(earlier):
         return _no_past(len(outputs.end))
     values = read(panel, model.recipe, earlier, None, ahead)
-    told = ~_blind(model, hour, values)
+    told = _speaks(model, hour, values)
     if isinstance(ahead, WeatherTable):
         told &= learned_from(earlier)
     earlier, values = earlier[told], values[told]

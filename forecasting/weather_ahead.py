@@ -24,8 +24,6 @@ Weather = Literal["observed", "ahead"]
 """What a model reads: weather that was observed by the issue, or also that of the days forecast."""
 
 AHEAD: Final[Weather] = "ahead"
-AHEAD_GROUP: Final = "weather ahead"
-"""How the names of its groups of inputs begin."""
 
 BESIDE: Final = "sameair-ahead"
 """Name, in the column ``model``, of what such a model forecast beside the operational one."""
@@ -90,18 +88,7 @@ def situations_of(
 
     Without a source these columns stay NaN, and a model does without them.
     """
-    return with_ahead(situations(panel, recipe, issues, as_of), panel, recipe, issues, as_of, ahead)
-
-
-def with_ahead(
-    rows: Rows,
-    panel: AsOfPanel,
-    recipe: Recipe,
-    issues: Times,
-    as_of: datetime | None,
-    ahead: Source | None,
-) -> Rows:
-    """Fill the columns of the weather ahead of situations (issue, column), and return them."""
+    rows = situations(panel, recipe, issues, as_of)
     if ahead is None:
         return rows
     by_city: dict[str, list[int]] = {}

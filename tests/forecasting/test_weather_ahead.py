@@ -12,7 +12,6 @@ from forecasting.targets import Target
 from forecasting.train import train
 from forecasting.weather_ahead import (
     AHEAD,
-    AHEAD_GROUP,
     Manner,
     kernel_keys,
     kernel_weights,
@@ -98,7 +97,7 @@ def test_no_output_reads_the_weather_of_a_later_day(models):
 def test_without_a_source_the_model_does_without_and_says_so(panel, models):
     seeing = models[1]
     said = say(seeing, panel, ISSUES[:3])
-    assert all(any(g.startswith(AHEAD_GROUP) for g in groups) for groups in said.missing)
+    assert all(any(g.startswith("weather ahead") for g in groups) for groups in said.missing)
     assert not knows_ahead(seeing, panel, ISSUES[:3], None, None).any()
     assert knows_ahead(seeing, panel, ISSUES[:3], None, perfect_prognosis).all()
     assert knows_ahead(models[0], panel, ISSUES[:3], None, None).all()
