@@ -49,6 +49,7 @@ def sections_of(
         Shown("Grades", tables=_plain(tables, "grades", _GRADES, part=True)),
         Shown("FAIRMODE", [FAIRMODE], tables=_plain(tables, "fairmode", _FAIRMODE, part=True)),
         Shown("Stretches of days", tables=_plain(tables, "joint", _JOINT)),
+        Shown("Hours beside simple forecasts", [HOURS], tables=_hours(tables, thresholds)),
         Shown("Better than the others by", tables=_differences(tables, thresholds)),
         Shown("Reviewed warnings and other agencies", list(absent), tables=_beside(tables)),
         Shown("One measured truth against another", [CEILING], tables=_plain(tables, "ceiling", _CEILING)),
@@ -67,6 +68,10 @@ EPISODE = (
 FAIRMODE = (
     "MQI_f compares the RMSE with that of the last measured day; the objective is met at 1 or less. With the "
     "measurement's uncertainty it is more lenient. MQI is the indicator of assessments, for orientation."
+)
+HOURS = (
+    "Share of the leads at which neither error nor Brier score is worse than that of the best of persistence, "
+    "the same hour of the day before and autoregression."
 )
 CEILING = (
     "Where a city has two measured series, each could be the truth. How well one would forecast the other is "
@@ -91,6 +96,22 @@ _CEILING = {
     "rmse": "RMSE", "bias": "bias", "correlation": "r", "brier_score": "Brier", "pod": "POD", "far": "FAR",
     "csi": "CSI",
 }  # fmt: skip
+
+
+def _hours(tables: Tables, thresholds: Mapping[str, int]) -> list[Table]:
+    """Return one table, by cycle hour and stretches of lead."""
+    if "hours" not in tables:
+        return []
+    rows = tables["hours"]
+    rows = rows[rows["threshold"] == rows["city"].map(dict(thresholds))]
+    lead = pd.cut(rows["lead_hours"], [0, 3, 6, 12, 24, 48, 72, 96]).astype(str)
+    keys = [rows["city"], rows["cycle_hour"], lead.rename("lead")]
+    found = rows.groupby(keys, sort=False)[["rmse", "rmse_best", "brier", "brier_best", "no_worse"]].mean()
+    columns = {
+        "city": "city", "cycle_hour": "issue [UTC]", "lead": "lead [h]", "rmse": "RMSE",
+        "rmse_best": "of the best", "brier": "Brier", "brier_best": "Brier of the best", "no_worse": "share not worse",
+    }  # fmt: skip
+    return [_listed("means over the leads", found.reset_index(), columns)] if len(found) else []
 
 
 def _exceedances(tables: Tables, thresholds: Mapping[str, int]) -> list[Table]:

@@ -10,6 +10,7 @@ import pandas as pd
 from forecasting.verification.calibration_tables import calibration_rows
 from forecasting.verification.episodes import episode_tables
 from forecasting.verification.fairmode import fairmode_rows
+from forecasting.verification.hours import hour_rows
 from forecasting.verification.joint import joint_rows
 from forecasting.verification.nier import Grades, grade_rows
 from forecasting.verification.pairs import groups
@@ -59,6 +60,7 @@ def verify(
             rows["grades"] += grade_rows(group, grades[group.city], chosen)
     rows["episodes"], rows["episode_list"] = episode_tables(found)
     rows["joint"] = joint_rows(predictions, truth, chosen)
+    rows["hours"] = hour_rows(predictions, truth, chosen)
     rows["statements"] = stated_rows(statements, found, grades, chosen.subject)
     tables = {**collected.tables(), **{name: pd.DataFrame(part) for name, part in rows.items()}}
     return {name: _named(table, quantity) for name, table in tables.items() if len(table)}
