@@ -70,8 +70,8 @@ FAIRMODE = (
     "measurement's uncertainty it is more lenient. MQI is the indicator of assessments, for orientation."
 )
 HOURS = (
-    "Share of the leads at which neither error nor Brier score is worse than that of the best of persistence, "
-    "the same hour of the day before and autoregression."
+    "Share of the leads at which neither error nor Brier score is worse than that of the best of "
+    "persistence, the same hour of the day before and autoregression."
 )
 CEILING = (
     "Where a city has two measured series, each could be the truth. How well one would forecast the other is "
@@ -109,7 +109,8 @@ def _hours(tables: Tables, thresholds: Mapping[str, int]) -> list[Table]:
     found = rows.groupby(keys, sort=False)[["rmse", "rmse_best", "brier", "brier_best", "no_worse"]].mean()
     columns = {
         "city": "city", "cycle_hour": "issue [UTC]", "lead": "lead [h]", "rmse": "RMSE",
-        "rmse_best": "of the best", "brier": "Brier", "brier_best": "Brier of the best", "no_worse": "share not worse",
+        "rmse_best": "of the best", "brier": "Brier", "brier_best": "Brier of the best",
+        "no_worse": "share not worse",
     }  # fmt: skip
     return [_listed("means over the leads", found.reset_index(), columns)] if len(found) else []
 
