@@ -19,6 +19,7 @@ from forecasting.hindcast import without_year
 from forecasting.issue import QUANTITIES
 from forecasting.model import Model
 from forecasting.registry import load_model
+from forecasting.situation_memory import Read, Remembered
 from forecasting.threads import single_threaded
 from forecasting.train import train
 from forecasting.weather_ahead import AHEAD, Weather
@@ -89,11 +90,12 @@ def train_until(
     """
     chosen = effort or ("quick" if is_simulated(panel.world) else "full")
     seen = panel if leave_out_year is None else without_year(panel, leave_out_year)
+    data, read = fingerprint(seen, data_until), Remembered()
     found: Models = {}
     for quantity in quantities:
         details: dict[str, object] = {
             "effort": chosen,
-            "data": fingerprint(seen, data_until),
+            "data": data,
             "leave_out_year": leave_out_year,
             "weather": weather,
         }
@@ -101,7 +103,7 @@ def train_until(
         with _training_lock(ws, name):
             found[quantity] = _existing(ws, panel.world, quantity, data_until, details)
             if found[quantity] is None:
-                found[quantity] = _trained(ws, seen, quantity, data_until, details)
+                found[quantity] = _trained(ws, seen, quantity, data_until, details, read)
     return found
 
 
@@ -175,7 +177,12 @@ def load_registered(ws: Workspace, row: ModelRow) -> Model | None:
 
 
 def _trained(
-    ws: Workspace, panel: AsOfPanel, quantity: str, data_until: datetime, details: dict[str, object]
+    ws: Workspace,
+    panel: AsOfPanel,
+    quantity: str,
+    data_until: datetime,
+    details: dict[str, object],
+    read: Read,
 ) -> Model | None:
     year = details["leave_out_year"]
     purpose: Purpose = "operational" if year is None else "leave_out"
@@ -191,6 +198,7 @@ def _trained(
                 effort=str(details["effort"]),
                 weather=AHEAD if details["weather"] == AHEAD else "observed",
                 progress=tell,
+                read=read,
             )
             model = single_threaded(learn)
     except NoUsableModel as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from forecasting.issue import QUANTITIES
@@ -88,19 +89,24 @@ def hindcast(  # noqa: PLR0913 - one argument per way in which hindcasts differ
         done += len(chunk)
         if progress:
             progress("replaying cycles", done, len(issues))
-    return {q: _in_order(issues, [(chunk, t[q]) for chunk, t in found]) for q in quantities if found}
+    order = _order(issues, [chunk for chunk, _ in found])
+    return {q: _whole([tables.pop(q) for _, tables in found], order) for q in quantities if found}
 
 
-def _in_order(
-    issues: Sequence[datetime], parts: Sequence[tuple[list[datetime], pd.DataFrame]]
-) -> pd.DataFrame:
-    """Return the rows of all parts in the order of the issues."""
-    place = {to_ns(issue): i for i, issue in enumerate(issues)}
-    table = pd.concat([rows for _, rows in parts], ignore_index=True)
-    positions = [
-        np.repeat([place[to_ns(i)] for i in chunk], len(rows) // len(chunk)) for chunk, rows in parts
-    ]
-    return table.iloc[np.argsort(np.concatenate(positions), kind="stable")].reset_index(drop=True)
+def _order(issues: Sequence[datetime], chunks: Sequence[list[datetime]]) -> npt.NDArray[np.int64]:
+    """Return for every issue its position in the chunks one after the other."""
+    place = {issue: i for i, issue in enumerate(issue for chunk in chunks for issue in chunk)}
+    return np.array([place[issue] for issue in issues], np.int64)
+
+
+def _whole(tables: list[pd.DataFrame], order: npt.NDArray[np.int64]) -> pd.DataFrame:
+    """Return the rows of all chunks in the order of the issues; the chunks are let go on the way."""
+    table = pd.concat(tables, ignore_index=True)
+    tables.clear()
+    changes = table["issue_time"].ne(table["issue_time"].shift()).to_numpy()
+    first = np.append(np.flatnonzero(changes), len(table))
+    rows = np.concatenate([np.arange(first[i], first[i + 1]) for i in order])
+    return table.take(rows).reset_index(drop=True)
 
 
 def without_year(panel: AsOfPanel, year: int) -> AsOfPanel:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from forecasting.calibration.calibrator import fit_calibration
 from forecasting.calibration.groups import Groups
 from forecasting.calibration.quantiles import Shape
 from forecasting.calibration.spread import Spread
-from forecasting.kernel.hour import HourModel
+from forecasting.kernel.hour import HourModel, without
 from forecasting.outputs import Ints, Outputs
 from forecasting.situation.columns import Recipe
 from forecasting.targets import Floats, History, Target
@@ -73,6 +73,48 @@ def calibrate(
     return Calibrated(fitted, spread, shape)
 
 
+def missing_of(
+    groups: Sequence[str], usual: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_]
+) -> list[tuple[str, ...]]:
+    """Return for every situation the groups of inputs of which less than half is known.
+
+    Parameters
+    ----------
+    groups : (column,) of the columns that a regression uses
+    usual : (column,) whether a column was known often enough in training to be missed
+    known : (issue, column)
+
+    Examples
+    --------
+    >>> missing_of(["air", "air", "sea"], np.array([True] * 3), np.array([[False, False, True]]))
+    [('air',)]
+    """
+    names = np.array(groups)
+    found: list[list[str]] = [[] for _ in known]
+    for group in dict.fromkeys(names[usual]):
+        share = known[:, usual & (names == group)].mean(axis=1)
+        for row in np.flatnonzero(share < MISSING_BELOW):
+            found[row].append(str(group))
+    return [tuple(one) for one in found]
+
+
+def calibrated_without(hour: Hour, groups: Sequence[str], missing: Sequence[str]) -> Calibrated:
+    """Return one hour of a model, solved again without some groups of inputs, from the same training.
+
+    Parameters
+    ----------
+    groups : (column,) of the columns that the regression uses
+
+    Returns
+    -------
+    a regression that shares with that on all inputs whatever does not depend on the inputs
+    """
+    best = hour.best.fitted
+    fitted = without(best, np.array([group not in missing for group in groups]))
+    found = calibrate(fitted, hour.known, hour.past.known, hour.best.spread.groups)
+    return replace(found, fitted=replace(fitted, errors=np.zeros((0, 0), np.float32)))
+
+
 @dataclass(frozen=True)
 class Hour:
     """All that is known of one hour of the day.
@@ -84,6 +126,7 @@ class Hour:
     past : standardised held-out errors of the training issues, and when they were known
     ties : order of errors
     usable : (output,) whether enough truths were known
+    variants : by the groups of inputs that are missing, what was solved beforehand without them
     """
 
     best: Calibrated
@@ -91,6 +134,28 @@ class Hour:
     past: Past
     ties: Ties
     usable: npt.NDArray[np.bool_]
+    variants: Mapping[tuple[str, ...], Calibrated] = field(default_factory=dict)
+
+    def shared(self) -> Hour:
+        """Return the same with variants that hold no copy of what they share, as after a journey."""
+        whole = self.best.fitted
+        kept = {
+            missing: replace(
+                one,
+                fitted=replace(
+                    whole,
+                    names=one.fitted.names,
+                    kept=one.fitted.kept,
+                    left=one.fitted.left,
+                    scaling=one.fitted.scaling,
+                    grams=one.fitted.grams,
+                    alpha=one.fitted.alpha,
+                    errors=one.fitted.errors,
+                ),
+            )
+            for missing, one in self.variants.items()
+        }
+        return replace(self, variants=kept)
 
     @property
     def outputs(self) -> Outputs:

@@ -183,9 +183,8 @@ def _daily(futures: Futures) -> Block:
     for end in ends:
         inside = (futures.periods > end - 24) & (futures.periods <= end)
         values = np.ascontiguousarray(futures.values[:, :, inside])
-        known = np.isfinite(values).sum(axis=2)
+        total, known = _sums(values)
         enough = known.min(axis=1, keepdims=True) >= max(1.0, MINIMUM_DAY_COVERAGE * expected)
-        total = np.where(np.isfinite(values), values, 0.0).sum(axis=2)
         means.append(np.where(enough, total / np.maximum(known, 1), np.nan))
         shares.append(futures.observed[:, inside].sum(axis=1) / expected)
         found = hour_statistics(values, futures.interval_hours)
@@ -196,6 +195,15 @@ def _daily(futures: Futures) -> Block:
     part["lead_day"] = np.broadcast_to(np.arange(len(ends), dtype=float), part["mean"].shape)
     part["observed_share"] = np.stack(shares, axis=1)
     return part
+
+
+def _sums(values: Floats) -> tuple[Floats, Floats]:
+    """Return the sum of the finite values along the last axis, and how many there are."""
+    ones = np.ones(values.shape[2])
+    there = np.isfinite(values)
+    if there.all():
+        return values @ ones, np.full(values.shape[:2], float(values.shape[2]))
+    return np.where(there, values, 0.0) @ ones, there.astype(np.float64) @ ones
 
 
 def _outlook(futures: Futures) -> Block:

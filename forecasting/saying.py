@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from forecasting.calibration.adaptive import Adjustment, Past, adapt, unadjusted
 from forecasting.calibration.quantiles import Distribution
-from forecasting.kernel.hour import without
-from forecasting.model import MISSING_BELOW, WILDEST, Calibrated, Model, calibrate
+from forecasting.model import MISSING_BELOW, WILDEST, Calibrated, Model, calibrated_without, missing_of
 from forecasting.outputs import Outputs, read_record, truth_of
 from forecasting.situation_memory import Read
 from forecasting.targets import Floats
@@ -65,15 +64,13 @@ def missing_groups(model: Model, hour: int, values: npt.NDArray[np.float32]) -> 
     Columns that less than half of the training knew, such as a station of one year, do not count.
     """
     kept = model.hours[hour].best.fitted.kept
-    groups = np.array([model.recipe.columns[i].group for i in kept])
     usual = model.seen[kept] >= MISSING_BELOW
-    known = np.isfinite(values[:, kept])
-    found: list[list[str]] = [[] for _ in values]
-    for group in dict.fromkeys(groups[usual]):
-        share = known[:, usual & (groups == group)].mean(axis=1)
-        for row in np.flatnonzero(share < MISSING_BELOW):
-            found[row].append(str(group))
-    return [tuple(names) for names in found]
+    return missing_of(_groups(model, hour), usual, np.isfinite(values[:, kept]))
+
+
+def _groups(model: Model, hour: int) -> list[str]:
+    """Return the group of every column that an hour's regression uses."""
+    return [model.recipe.columns[i].group for i in model.hours[hour].best.fitted.kept]
 
 
 def _speaks(model: Model, hour: int, values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
@@ -101,9 +98,10 @@ def knows_ahead(
 
 def variant(model: Model, hour: int, missing: tuple[str, ...]) -> Calibrated:
     """Return one hour of the model, solved again without some groups of inputs, from the same training."""
+    known = model.hours[hour]
     if not missing:
-        return model.hours[hour].best
-    return _variant(_Key(model, hour), missing)
+        return known.best
+    return known.variants.get(missing) or _variant(_Key(model, hour), missing)
 
 
 @dataclass(frozen=True)
@@ -127,11 +125,7 @@ class _Key:
 
 @lru_cache(maxsize=24)
 def _variant(key: _Key, missing: tuple[str, ...]) -> Calibrated:
-    known = key.model.hours[key.hour]
-    names = [key.model.recipe.columns[i].group for i in known.best.fitted.kept]
-    left = np.array([name not in missing for name in names])
-    fitted = without(known.best.fitted, left)
-    return calibrate(fitted, known.known, known.past.known, known.best.spread.groups)
+    return calibrated_without(key.model.hours[key.hour], _groups(key.model, key.hour), missing)
 
 
 def predict(
@@ -174,20 +168,43 @@ def say(
     hour = int(issues[0].astype("M8[h]").astype(np.int64) % 24)
     known = model.hours[hour]
     values = read(panel, model.recipe, issues, as_of, manner.ahead)
-    centre, scale, missing = predict(model, hour, values)
-    scale = with_doubt(model, panel, issues, scale, manner.ahead)
+    centre, narrow, missing = predict(model, hour, values)
+    scale = with_doubt(model, panel, issues, narrow, manner.ahead)
     shape = known.best.shape
     adjustment = unadjusted(*centre.shape)
     if manner.adaptive:
         at = issues if as_of is None else np.array([to_ns(as_of)])
         first = np.maximum(known.past.issues[-1] + DAY, issues.astype("M8[M]") - LOOK_BACK)
-        later = _since(model, panel, issues, first.min(), manner.ahead, read)
+        told = _Told(issues, centre, narrow) if as_of is None else _Told(issues[:0], centre[:0], narrow[:0])
+        later = _since(model, panel, issues, first.min(), manner.ahead, read, told)
         for begin in np.unique(first):
             mine = np.flatnonzero(first == begin)
             past = _joined(known.past, later, begin)
             one = adapt(past, shape.groups, shape.half_width, at[mine])
             adjustment.shift[mine], adjustment.stretch[mine] = one.shift, one.stretch
     return Said(known.outputs, Distribution(shape, centre, scale, adjustment), known.usable, tuple(missing))
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What was predicted of some issues, which need not be predicted again."""
+
+    issues: Times
+    centre: Floats
+    scale: Floats
+
+    def predict(
+        self, model: Model, hour: int, issues: Times, values: npt.NDArray[np.float32]
+    ) -> tuple[Floats, Floats]:
+        """Return centre and scale (issue, output) of issues that may be among these."""
+        shape = (len(issues), self.centre.shape[1])
+        centre, scale = np.empty(shape), np.empty(shape)
+        old = np.isin(issues, self.issues)
+        at = np.searchsorted(self.issues, issues[old])
+        centre[old], scale[old] = self.centre[at], self.scale[at]
+        if not old.all():
+            centre[~old], scale[~old], _ = predict(model, hour, values[~old])
+        return centre, scale
 
 
 def _no_past(outputs: int) -> Past:
@@ -202,6 +219,7 @@ def _since(
     first: np.datetime64,
     ahead: Source | None,
     read: Read,
+    before: _Told,
 ) -> Past:
     """Return the errors of the issues from an instant until the last of some, each forecast as then.
 
@@ -220,7 +238,7 @@ def _since(
     earlier, values = earlier[told], values[told]
     if not len(earlier):
         return _no_past(len(outputs.end))
-    centre, scale, _ = predict(model, hour, values)
+    centre, scale = before.predict(model, hour, earlier, values)
     scale = with_doubt(model, panel, earlier, scale, ahead)
     record = read_record(panel, model.targets, from_ns(earlier[0] - DAY), from_ns(issues[-1]))
     truth = truth_of(record, outputs, earlier)

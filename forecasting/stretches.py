@@ -96,13 +96,21 @@ def hour_statistics(values: Floats, step: int) -> dict[str, Floats]:
     (0.5, 1.0)
     """
     found: dict[str, Floats] = {}
+    lengths = {-(-hours // step) for hours, _ in HOUR_STRETCHES}
+    lowest = {length: _highest_lowest(values, length) for length in lengths}
     for (hours, least), name in zip(HOUR_STRETCHES, HOUR_COLUMNS, strict=True):
-        over = np.asarray(values >= least)
-        running = over
-        for back in range(1, -(-hours // step)):
-            running = running[:, :, 1:] & over[:, :, : over.shape[2] - back]
-        found[name] = running.any(axis=2).mean(axis=1)
+        most = lowest[-(-hours // step)]
+        found[name] = (most >= least).mean(axis=1)
     return found
+
+
+def _highest_lowest(values: Floats, length: int) -> Floats:
+    """Return over which level a stretch of so many intervals lies wholly, (issue, member); NaN breaks one."""
+    held = np.where(np.isfinite(values), values, -np.inf)
+    running = held
+    for back in range(1, length):
+        running = np.minimum(running[:, :, 1:], held[:, :, : held.shape[2] - back])
+    return np.asarray(running.max(axis=2, initial=-np.inf))
 
 
 def unknown(shape: tuple[int, int]) -> dict[str, Floats]:

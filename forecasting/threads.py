@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar
 
-import sklearn.ensemble  # noqa: F401 - loads the libraries whose threads are counted
+import joblib
+import scipy.linalg  # noqa: F401 - loads the libraries whose threads are counted
 from threadpoolctl import ThreadpoolController
 
 Result = TypeVar("Result")
 
 WORKERS = 2
-"""Models that are fitted side by side, each on one thread (scikit-learn#30662: OpenMP teams that share cores
-slow each other down many times)."""
+"""Processes that train side by side, each on one thread: threads that share cores slow each other down."""
 
 
 @contextmanager
@@ -43,14 +42,22 @@ def single_threaded(call: Callable[..., Result], *arguments: object) -> Result:
         return call(*arguments)
 
 
-def side_by_side(call: Callable[..., Result], items: Iterable[tuple[object, ...]]) -> list[Result]:
-    """Call once per tuple of arguments, WORKERS at a time, results in the order of the items.
+def apart(
+    call: Callable[..., Result], items: Sequence[tuple[object, ...]], workers: int = WORKERS
+) -> Iterator[Result]:
+    """Yield the result of a call per tuple of arguments, in their order, from processes of one thread each.
 
-    >>> side_by_side(pow, [(2, 3), (3, 2)])
+    With one worker, or one item, nothing leaves this process; the results are the same.
+
+    >>> list(apart(pow, [(2, 3), (3, 2)], workers=1))
     [8, 9]
     """
-    with one_thread(), ThreadPoolExecutor(WORKERS) as pool:
-        return list(pool.map(lambda item: single_threaded(call, *item), items))
+    if min(workers, len(items)) <= 1:
+        for item in items:
+            yield single_threaded(call, *item)
+        return
+    run = joblib.Parallel(n_jobs=min(workers, len(items)), return_as="generator")
+    yield from run(joblib.delayed(single_threaded)(call, *item) for item in items)
 
 
 @cache

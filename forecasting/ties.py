@@ -128,7 +128,7 @@ def agree_with_days(drawn: Floats, margins: Floats, outputs: Outputs) -> Floats:
             if not len(mine):
                 continue
             parts = np.ascontiguousarray(drawn[..., mine])
-            level = parts.mean(axis=-1)
+            level = parts @ np.full(len(mine), 1.0 / len(mine))
             order = np.argsort(level, axis=-1, kind="stable")
             wanted = np.empty_like(level)
             np.put_along_axis(wanted, order, margins[..., day, :], axis=-1)

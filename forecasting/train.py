@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,11 +15,23 @@ from forecasting.calibration.adaptive import Past
 from forecasting.calibration.groups import Groups, groups_of
 from forecasting.kernel.hour import Beside, Rows, fit_hour
 from forecasting.kernel.penalties import PENALTIES, PENALTIES_AHEAD
-from forecasting.model import FEWEST_TRUTHS, WILDEST, Hour, Model, calibrate, covariates
+from forecasting.model import (
+    FEWEST_TRUTHS,
+    MISSING_BELOW,
+    WILDEST,
+    Hour,
+    Model,
+    calibrate,
+    calibrated_without,
+    covariates,
+    missing_of,
+)
 from forecasting.outputs import Ints, Outputs, Record, outputs_of, read_record, truth_of
 from forecasting.situation.columns import CALENDAR, MEAN, Recipe
 from forecasting.situation.recipe import LEVEL_HOURS
+from forecasting.situation_memory import Read
 from forecasting.targets import History, hour_of_day, read_history, targets_of
+from forecasting.threads import WORKERS, apart
 from forecasting.ties import ties_of
 from forecasting.weather_ahead import (
     AHEAD,
@@ -48,6 +61,10 @@ KNOWN_SHARE = 0.05
 EFFORTS = {"quick": 400, "full": 100_000}
 """Most past issues learned from at each hour of the day."""
 
+VARIANTS, LATELY = 6, 730
+"""So many variants are solved beforehand, of what was missing at so many last issues of each hour of the
+day; others are solved when they are needed."""
+
 LEAD_EDGES = (0, 1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 48, 72)
 """Upper ends [h] of the bins of lead that share the size and shape of their errors, which double in the first
 three hours; what ends before the issue and was not received is a bin of its own."""
@@ -63,6 +80,7 @@ def train(  # noqa: PLR0913 - one argument per way in which models differ
     effort: str = "full",
     weather: Weather = "observed",
     progress: Progress | None = None,
+    read: Read = situations_of,
 ) -> Model:
     """Train a model for one quantity of some cities.
 
@@ -74,6 +92,7 @@ def train(  # noqa: PLR0913 - one argument per way in which models differ
     effort : "full" or "quick"; the same data and effort give the same model
     weather : "ahead" for a model that also reads the weather of the days forecast; it learns from what was
         measured on them, for no archive of forecasts reaches back far enough
+    read : tells situations; one that remembers lets the models of several quantities read the panel once
 
     Raises
     ------
@@ -87,19 +106,23 @@ def train(  # noqa: PLR0913 - one argument per way in which models differ
     recipe = recipe_for(panel, cities, data_until, weather)
     record = _record(panel, history, data_until, leave_out_years)
     issues = _issues(from_ns(history.start) + WARM_UP, data_until)
-    hours: dict[int, Hour] = {}
-    issued = 0
+    tasks = []
     seen, total = np.zeros(len(recipe.columns)), np.zeros(len(recipe.columns))
-    for n, hour in enumerate(CYCLE_HOURS_UTC):
-        tell("learning", n, len(CYCLE_HOURS_UTC))
-        rows, known = _rows(panel, recipe, record, issues[hour_of_day(issues) == hour], EFFORTS[effort])
-        if len(rows.issues) < FEWEST_ROWS:
-            continue
-        there = np.isfinite(rows.values)
-        seen += there.sum(axis=0)
-        total += np.where(there, rows.values, 0.0).sum(axis=0, dtype=np.float64)
-        issued += len(rows.issues)
-        hours[hour] = _learn(rows, known, recipe, cities, weather)
+    for hour in CYCLE_HOURS_UTC:
+        mine = issues[hour_of_day(issues) == hour]
+        rows, known = _rows(panel, recipe, record, mine, EFFORTS[effort], read)
+        if len(rows.issues) >= FEWEST_ROWS:
+            there = np.isfinite(rows.values)
+            seen += there.sum(axis=0)
+            total += np.where(there, rows.values, 0.0).sum(axis=0, dtype=np.float64)
+            tasks.append((rows, known, recipe, cities, weather))
+    workers = WORKERS if effort == "full" else 1
+    beforehand = effort == "full" and weather != AHEAD
+    often = _often_missing([task[0].values for task in tasks], recipe) if beforehand else []
+    hours: dict[int, Hour] = {}
+    for n, learned in enumerate(apart(_learn, [(*t, often) for t in tasks], workers)):
+        tell("learning", n, len(tasks))
+        hours[learned.best.fitted.hour] = learned.shared()
     if not hours:
         raise NoUsableModel(
             f"fewer than {FEWEST_ROWS} past issues of {quantity} until {data_until:%Y-%m-%d} to learn from"
@@ -115,7 +138,7 @@ def train(  # noqa: PLR0913 - one argument per way in which models differ
         targets=targets,
         hours=hours,
         history=history,
-        seen=(seen / issued).astype(np.float32),
+        seen=(seen / sum(len(task[0].issues) for task in tasks)).astype(np.float32),
         ordinary=np.where(seen > 0, total / np.maximum(seen, 1), np.nan).astype(np.float32),
     )
     return _named(model)
@@ -137,14 +160,19 @@ def _record(panel: AsOfPanel, history: History, data_until: datetime, leave_out:
 
 
 def _rows(
-    panel: AsOfPanel, recipe: Recipe, record: Record, issues: npt.NDArray[np.datetime64], most: int
+    panel: AsOfPanel,
+    recipe: Recipe,
+    record: Record,
+    issues: npt.NDArray[np.datetime64],
+    most: int,
+    read: Read,
 ) -> tuple[Rows, npt.NDArray[np.datetime64]]:
     """Return what can be learned from issues at one hour of the day, and when its truths were known."""
     hour = int(hour_of_day(issues[:1]).sum())
     outputs = outputs_of(record.targets, hour)
     truth = truth_of(record, outputs, issues)
     chosen = _thin(np.flatnonzero(np.isfinite(truth.logs).any(axis=1)), most)
-    values = situations_of(panel, recipe, issues[chosen], ahead=perfect_prognosis)
+    values = read(panel, recipe, issues[chosen], None, perfect_prognosis)
     return Rows(hour, issues[chosen], values, truth.logs[chosen], outputs), truth.known[chosen]
 
 
@@ -161,8 +189,9 @@ def _learn(
     recipe: Recipe,
     cities: Sequence[City],
     weather: Weather,
+    often: Sequence[tuple[str, ...]],
 ) -> Hour:
-    """Fit one hour of the day, its calibration and its ties."""
+    """Fit one hour of the day, its calibration and its ties, and variants without what is often missing."""
     share = np.isfinite(rows.values).mean(axis=0)
     kept = [(i, c.name) for i, c in enumerate(recipe.columns) if share[i] >= KNOWN_SHARE]
     used = [recipe.columns[i] for i, _ in kept]
@@ -175,13 +204,26 @@ def _learn(
     beside = covariates(fitted.covariates, rows.values)
     best = calibrate(fitted, beside, known, groups_for(rows.outputs))
     z = np.clip(fitted.errors / best.spread.scale(fitted.held_out(), beside), -WILDEST, WILDEST)
-    return Hour(
+    hour = Hour(
         best=best,
         known=beside,
-        past=Past(rows.issues, z, known),
+        past=Past(rows.issues, z.astype(np.float32), known),
         ties=ties_of(z, rows.issues, rows.outputs),
         usable=np.isfinite(rows.truth).sum(axis=0) >= min(FEWEST_TRUTHS, FEWEST_ROWS),
     )
+    groups = [c.group for c in used]
+    return replace(hour, variants={missing: calibrated_without(hour, groups, missing) for missing in often})
+
+
+def _often_missing(tables: Sequence[npt.NDArray[np.float32]], recipe: Recipe) -> list[tuple[str, ...]]:
+    """Return which groups of inputs were lately missing together most often, whatever the hour."""
+    lately: Counter[tuple[str, ...]] = Counter()
+    groups = [c.group for c in recipe.columns]
+    for values in tables:
+        known = np.isfinite(values)
+        usual = known.mean(axis=0) >= MISSING_BELOW
+        lately.update(one for one in missing_of(groups, usual, known[-LATELY:]) if one)
+    return [one for one, _ in lately.most_common(VARIANTS)]
 
 
 def _covariates(recipe: Recipe, share: npt.NDArray[np.floating]) -> Ints:
