@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,9 @@ from flows.workspace import Workspace, reporter
 from forecasting.exceedance import summarise
 from forecasting.issue import IssueForecast, forecast_issue
 from forecasting.levels import calibrated_on
+from forecasting.model import Model
 from forecasting.samples import RECENT_DAYS
+from forecasting.weather_ahead import AS_USUAL, Manner
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City, all_cities
 from pipeline.errors import UsageError
@@ -32,6 +36,8 @@ from pipeline.names import is_simulated
 from pipeline.series import load_panel
 from pipeline.times import iso
 
+log = logging.getLogger(__name__)
+
 RECENT = timedelta(days=RECENT_DAYS)
 """How far back a forecast of a trained model looks."""
 
@@ -40,8 +46,9 @@ def forecast_cycle(ws: Workspace, plan: CyclePlan, troubles: Sequence[str] = ())
     """Forecast a cycle from what had been received by its snapshot, and return the run's id.
 
     A run is never overwritten: calling this again makes another run of the cycle, which becomes current.
-    Products: ``forecast.nc`` (CF), ``samples.nc``, ``predictions.parquet``, ``predictions_pm10.parquet`` and
-    ``reasons.json``: what moved the days ahead, and what would change them.
+    Products: ``forecast.nc`` (CF), ``samples.nc``, ``predictions.parquet``, ``predictions_pm10.parquet``, and
+    what stands beside the forecast, which the run goes on without where it fails: ``events.parquet``,
+    ``stations.parquet``, tables of shadows, and ``reasons.json``.
 
     Parameters
     ----------
@@ -81,19 +88,18 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
     panel = recent_panel(ws, plan, cities)
     tell = reporter.get()
     tell("forecasting 200 joint futures", 0, 1)
-    manner = manner_for(ws, panel, models.values(), plan.cycle, plan.as_of)
+    manner = AS_USUAL
+    with _spared("forecast weather"):
+        manner = manner_for(ws, panel, models.values(), plan.cycle, plan.as_of)
     made = forecast_issue(panel, models, cities, issue_time=plan.cycle, as_of=plan.as_of, manner=manner)
     tell("forecasting 200 joint futures", 1, 1)
-    for quantity, rows in ahead_tables(ws, panel, cities, plan.cycle, plan.as_of).items():
-        made.rows[quantity] = pd.concat([made.rows[quantity], rows], ignore_index=True)
+    with _spared("the model that is told forecast weather"):
+        for quantity, rows in ahead_tables(ws, panel, cities, plan.cycle, plan.as_of).items():
+            made.rows[quantity] = pd.concat([made.rows[quantity], rows], ignore_index=True)
     folder = ws.run_folder(plan.world, iso(plan.cycle), run_id)
     products = write_products(folder, made, cities)
-    stations = station_table(ws, plan, panel, made, cities)
-    products["stations"] = write_table(stations, folder / "stations.parquet")
-    beside = shadow_tables(ws, panel, cities, plan.cycle, plan.as_of)
-    products |= {name: write_table(rows, folder / f"{name}.parquet") for name, rows in beside.items()}
     model = models.get("pm2p5")
-    products |= write_run_reasons(explain_run(ws, plan, panel, model, made, manner), folder)
+    products |= _write_beside(ws, plan, panel, model, made, manner, folder)
     samples = made.samples["pm2p5"]
     inputs = _inputs(ws, plan, samples, models)
     inputs["calibrated"] = calibrated_on(model, panel, plan.as_of) if model is not None else ""
@@ -153,8 +159,41 @@ def write_products(folder: Path, made: IssueForecast, cities: list[City]) -> dic
     names = {"pm2p5": "predictions", "pm10": "predictions_pm10"}
     for quantity, rows in made.rows.items():
         products[names[quantity]] = write_table(rows, folder / f"{names[quantity]}.parquet")
-    products["events"] = write_table(events_of(made.rows), folder / "events.parquet")
     return products
+
+
+def _write_beside(
+    ws: Workspace,
+    plan: CyclePlan,
+    panel: AsOfPanel,
+    model: Model | None,
+    made: IssueForecast,
+    manner: Manner,
+    folder: Path,
+) -> dict[str, Path]:
+    """Write what stands beside a forecast, and return the paths by name; what fails is left out."""
+    cities = list(all_cities().values())
+    products: dict[str, Path] = {}
+    with _spared("the table of events"):
+        products["events"] = write_table(events_of(made.rows), folder / "events.parquet")
+    with _spared("the forecasts of stations"):
+        stations = station_table(ws, plan, panel, made, cities)
+        products["stations"] = write_table(stations, folder / "stations.parquet")
+    with _spared("the forecasts of shadows"):
+        for name, rows in shadow_tables(ws, panel, cities, plan.cycle, plan.as_of).items():
+            products[name] = write_table(rows, folder / f"{name}.parquet")
+    with _spared("reasons"):
+        products |= write_run_reasons(explain_run(ws, plan, panel, model, made, manner), folder)
+    return products
+
+
+@contextmanager
+def _spared(what: str) -> Iterator[None]:
+    """Let what no warning needs fail alone, with a line in the log: the forecast goes on without it."""
+    try:
+        yield
+    except Exception:
+        log.exception("the run goes on without %s", what)
 
 
 def write_table(rows: pd.DataFrame, path: Path) -> Path:
