@@ -24,8 +24,8 @@ from pipeline.times import from_ns, to_ns
 Times = npt.NDArray[np.datetime64]
 
 LOOK_BACK = np.timedelta64(300, "D").astype("timedelta64[ns]")
-"""Of errors after training, those of so many days before an issue's month count and those since: no more is
-read for a live forecast, and a hindcast must use the same."""
+"""Of errors that training did not hold, those of so many days before an issue's month count and those since:
+no more is read for a live forecast, and a hindcast must use the same."""
 
 DAY = np.timedelta64(24, "h").astype("timedelta64[ns]")
 
@@ -174,7 +174,7 @@ def say(
     adjustment = unadjusted(*centre.shape)
     if manner.adaptive:
         at = issues if as_of is None else np.array([to_ns(as_of)])
-        first = np.maximum(known.past.issues[-1] + DAY, issues.astype("M8[M]") - LOOK_BACK)
+        first = (issues.astype("M8[M]") - LOOK_BACK).astype("M8[ns]")
         told = _Told(issues, centre, narrow) if as_of is None else _Told(issues[:0], centre[:0], narrow[:0])
         later = _since(model, panel, issues, first.min(), manner.ahead, read, told)
         for begin in np.unique(first):
@@ -221,13 +221,15 @@ def _since(
     read: Read,
     before: _Told,
 ) -> Past:
-    """Return the errors of the issues from an instant until the last of some, each forecast as then.
+    """Return the errors of issues from an instant until the last of some, each forecast as then.
 
+    They are the issues after training and, of a model that was not to learn a year, those of that year.
     Of a model that reads the weather ahead only those that knew it count.
     """
     hour = int(issues[0].astype("M8[h]").astype(np.int64) % 24)
     clock = first.astype("M8[D]") + np.timedelta64(hour, "h")
     earlier = np.arange(clock, issues[-1], DAY).astype("M8[ns]")
+    earlier = earlier[_untaught(model, hour, earlier)]
     outputs = model.hours[hour].outputs
     if not len(earlier):
         return _no_past(len(outputs.end))
@@ -245,8 +247,16 @@ def _since(
     return Past(earlier, np.clip((truth.logs - centre) / scale, -WILDEST, WILDEST), truth.known)
 
 
+def _untaught(model: Model, hour: int, issues: Times) -> npt.NDArray[np.bool_]:
+    """Tell which issues lie after training, or in a year that was left out and were not learned from."""
+    taught = model.hours[hour].past.issues
+    years = issues.astype("M8[Y]").astype(np.int64) + 1970
+    left_out = np.isin(years, model.leave_out_years) & ~np.isin(issues, taught)
+    return np.asarray((issues > taught[-1]) | left_out, bool)
+
+
 def _joined(before: Past, after: Past, begin: np.datetime64) -> Past:
-    """Return the errors of the training, and later ones since an instant.
+    """Return the errors of the training, and others since an instant.
 
     >>> import numpy as np
     >>> a = Past(np.array(["2020-01-01"], "M8[ns]"), np.zeros((1, 1)), np.array([["2020-01-02"]], "M8[ns]"))

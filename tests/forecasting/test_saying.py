@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from forecasting import saying
 from forecasting.calibration.adaptive import unadjusted
 from forecasting.calibration.quantiles import Distribution
+from forecasting.hindcast import without_year
 from forecasting.model import MISSING_BELOW
 from forecasting.samples import RECENT_DAYS
 from forecasting.saying import missing_groups, predict, say
 from forecasting.situation.rows import situations
 from forecasting.weather_ahead import Manner
 from pipeline.asof import AsOfPanel, AsOfSeries
-from pipeline.times import to_ns
+from pipeline.times import from_ns, to_ns
 
 relaxed = settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -159,6 +160,43 @@ def test_errors_after_training_count_once_they_are_known(panel, model, learned):
     day = int(np.flatnonzero(model.hours[8].outputs.day == 1)[0])
     moved = np.abs(np.diff(shift[:, day]))
     assert (moved > 0).mean() > 0.9
+
+
+def test_in_a_year_that_was_left_out_its_own_errors_count_as_in_operation(cities, make_panel, train_small):
+    """In the year left out the air is half as dirty, which neither training nor the years about it tell."""
+    year = {"from": np.datetime64("2019-01-01", "ns"), "to": np.datetime64("2020-01-01", "ns")}
+
+    def cleaner(_key, s):
+        inside = (s.times > year["from"]) & (s.times <= year["to"])
+        return replace(s, values=np.where(inside, 0.5 * s.values, s.values))
+
+    long = make_panel(days=1000)
+    true = AsOfPanel(changed({k: s for k, s in long.items() if ".pm2p5." in k}, cleaner), long.world)
+    until = from_ns(np.datetime64("2020-09-20", "ns"))
+    left = train_small(without_year(true, 2019), cities, data_until=until, leave_out_years=[2019])
+    taught = left.hours[8].past.issues
+    assert taught[-1] > year["to"]
+    issues = np.arange("2019-02-01T08", "2020-01-01T00", 30 * 24, dtype="M8[h]").astype("M8[ns]")
+    said = say(left, true, issues)
+    shift = said.distribution.adjustment.shift
+    far = np.flatnonzero((said.outputs.day >= 1) & (said.outputs.day <= 3) & said.usable)
+    assert (shift[4:][:, far] < -0.1).all()
+    without_them = say(replace(left, leave_out_years=()), true, issues).distribution.adjustment.shift
+    assert np.abs(without_them[-1, far]).max() < 0.05
+    # known errors alone: what comes after an issue changes nothing before it
+    then = AsOfPanel(changed(dict(true), lambda _k, s: cut_at(s, issues[6])), true.world)
+    np.testing.assert_allclose(
+        say(left, then, issues[6:7]).distribution.adjustment.shift, shift[6:7], atol=1e-4
+    )
+    # an issue that was learned from counts once, with the error of a fit that did not see it
+    before = np.array(["2018-12-20T08"], "M8[ns]")
+    usual = say(replace(left, leave_out_years=()), true, before)
+    np.testing.assert_array_equal(numbers(say(left, true, before)), numbers(usual))
+
+
+def cut_at(s, when):
+    known = s.received <= when
+    return AsOfSeries(s.times[known], s.received[known], s.values[known], s.interval_hours)
 
 
 def test_the_variant_without_a_group_is_the_model_trained_without_it(panel, model, cities, train_small):
