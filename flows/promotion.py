@@ -131,8 +131,12 @@ def assign(ws: Workspace, model_id: str, role: Role, *, person: str, why: str) -
     if role == CHAMPION:
         raise UsageError("a champion is made by `sameair models promote`, which compares it first")
     row = usable_model(ws, model_id, person, why)
+    at = decided_at(ws, row.world)
     with ws.ledger.write() as conn:
-        give_role(conn, row, role, at=decided_at(ws, row.world), actor=person, why=why)
+        held = roles_at(conn, world=row.world, quantity=row.quantity, at=at)
+        if held.get(row.id) == CHAMPION:
+            row = replace(row, variant=STANDARD)
+        give_role(conn, row, role, at=at, actor=person, why=why)
 
 
 def settle_shadows(ws: Workspace, world: str) -> list[str]:

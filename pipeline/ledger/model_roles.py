@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -78,7 +78,8 @@ def give_role(  # noqa: PLR0913 - one argument per column
         for name in [i for i, r in held.items() if r == CHAMPION and i != model.id]:
             before = get_model(conn, name)
             if before is not None:
-                _append(conn, before, "retired", at, actor, f"followed by {model.id}", forced, {})
+                same = replace(before, variant=model.variant)
+                _append(conn, same, "retired", at, actor, f"followed by {model.id}", forced, {})
     _append(conn, model, role, at, actor, why, forced, dict(evidence or {}))
 
 

@@ -13,7 +13,7 @@ from flows.hindcast import plan_hindcast, replay_issues, whole_panel
 from flows.live import forecasts_of
 from flows.model_evidence import keep_days
 from flows.models import train_until
-from flows.promotion import compare_models, known_model, promote, promote_if_better, settle_shadows
+from flows.promotion import assign, compare_models, known_model, promote, promote_if_better, settle_shadows
 from flows.shadow import ahead_tables
 from flows.weather import LABELS, STOOD_IN
 from forecasting.weather_ahead import AHEAD, BESIDE, NOT_ATTAINABLE
@@ -194,6 +194,17 @@ def test_after_ninety_better_days_it_may_forecast(rivals):
     assert settle_shadows(rivals, WORLD) == ["pm2p5 with forecast weather"]
     assert in_use(rivals) == "seeing"
     assert settle_shadows(rivals, WORLD) == []
+
+
+def test_who_follows_a_champion_that_reads_forecast_weather_really_follows_it(rivals):
+    forecast_days(rivals, 110)
+    assert promote_if_better(rivals, "seeing").promote
+    promote(rivals, "standard", person="kim", why="the weather forecasts have ended", force=True)
+    assert in_use(rivals) == "standard"
+    promote(rivals, "seeing", person="kim", why="they are back", force=True)
+    assert in_use(rivals) == "seeing"
+    assign(rivals, "seeing", "retired", person="kim", why="they have ended again")
+    assert promotion.in_use(rivals, known_model(rivals, "seeing")) is None
 
 
 def test_rows_with_measured_weather_prove_nothing(rivals, tmp_path):
