@@ -52,7 +52,7 @@ def models_for(
     That is the champion as it was known then, else the newest without another role (see
     ``pipeline.ledger.model_roles.model_in_use``). Where there is none, one is trained on what had been
     received by the beginning of that UTC day and registered, so that all cycles of a day share it. None
-    where the past is too short to learn from.
+    where the past is too short to learn from, or training fails, which the log tells.
 
     Parameters
     ----------
@@ -62,8 +62,11 @@ def models_for(
     for quantity in quantities:
         found[quantity] = in_use(ws, world, quantity, known_at)
         if found[quantity] is None:
-            panel = panel or load_panel(ws.store, all_cities().values(), world, as_of=known_at)
-            found |= train_until(ws, panel, day_start(known_at), quantities=[quantity])
+            try:
+                panel = panel or load_panel(ws.store, all_cities().values(), world, as_of=known_at)
+                found |= train_until(ws, panel, day_start(known_at), quantities=[quantity])
+            except Exception:
+                log.exception("no model of %s could be trained: baselines forecast", quantity)
     return found
 
 

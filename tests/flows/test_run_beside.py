@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from flows import forecast
+from flows import forecast, models
 from flows.forecast import forecast_cycle
 from flows.plan import plan_measured
 from pipeline.errors import StorageError
@@ -12,6 +12,17 @@ from tests.flows.archive_world import NOW, open_imported
 
 BESIDE = ("manner_for", "ahead_tables", "events_of", "station_table", "shadow_tables", "explain_run")
 FORECAST = {"forecast", "samples", "predictions", "predictions_pm10"}
+
+
+def test_a_training_that_fails_leaves_baselines(tmp_path, monkeypatch, caplog):
+    def fail(*_args, **_options):
+        raise StorageError("no space left on device")
+
+    monkeypatch.setattr(models, "train_until", fail)
+    ws = open_imported(tmp_path, days=40)
+    assert models.models_for(ws, "measured", NOW) == {"pm2p5": None, "pm10": None}
+    ws.ledger.close()
+    assert caplog.text.count("could be trained: baselines forecast") == 2
 
 
 @pytest.fixture
