@@ -44,9 +44,10 @@ def forecast_samples(  # noqa: PLR0913 - one argument per thing a forecast depen
 ) -> xr.Dataset:
     """Forecast one issue: at least 200 joint futures of all cities to the end of local day D+3.
 
-    Always gives a forecast: per city the model where it may be used and something was observed within 72 h,
-    else persistence, else climatology, else an uninformed spread; ``degraded`` tells which and why. Random
-    numbers depend on the issue time and the quantity alone, so a cycle can be repeated number for number.
+    Always gives a forecast: per city the model where it may be used, else persistence where something was
+    observed within 72 h, else climatology, else an uninformed spread; ``degraded`` tells which and why.
+    Random numbers depend on the issue time and the quantity alone, so a cycle can be repeated number for
+    number.
 
     Parameters
     ----------

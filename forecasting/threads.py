@@ -21,8 +21,8 @@ WORKERS = 2
 def one_thread() -> Iterator[None]:
     """Let BLAS and OpenMP use one thread, so that the order of their sums is always the same.
 
-    With several threads scikit-learn adds up gradients in the order in which the threads finish, and two
-    trainings on the same data differ in the last digit. The limit on OpenMP holds for the calling thread.
+    With several threads sums are added up in another order, and two trainings on the same data differ in the
+    last digit. The limit on OpenMP holds for the calling thread.
 
     >>> with one_thread():
     ...     max(pool["num_threads"] for pool in _controller().info())
