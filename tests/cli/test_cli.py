@@ -20,7 +20,7 @@ HEAVY = (
     "pandas",
     "numpy",
     "xarray",
-    "sklearn",
+    "scipy",
     "prefect",
     "duckdb",
     "sqlalchemy",
