@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from forecasting.predictions import COLUMNS
+from forecasting.stretches import JOINT_COLUMNS
 from pipeline.ledger import model_tables, source_tables, warning_tables
 from pipeline.ledger.metadata import metadata
 from pipeline.ledger.tables import batches
@@ -55,7 +57,7 @@ def contracts_text() -> str:
         "Previous runs, in which they differ:",
         _table(("part", "what it holds"), list(PREVIOUS_CONTRACT.items())),
         "## Predictions (`predictions.parquet`, see predictions.md)",
-        ", ".join(f"`{c}`" for c in COLUMNS),
+        f"{_listed(COLUMNS)}; daily rows also {_listed(JOINT_COLUMNS)}",
         "## Ledger",
         *(_ledger_table(name) for name in sorted(metadata.tables)),
         "## Settings",
@@ -76,6 +78,10 @@ def _ledger_table(name: str) -> str:
         (c.name, str(c.type), "no" if not c.nullable else "yes", c.comment or "") for c in table.columns
     ]
     return f"### {name}\n\n" + _table(("column", "type", "may be null", "meaning"), columns)
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(f"`{c}`" for c in columns)
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
