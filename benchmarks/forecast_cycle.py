@@ -15,12 +15,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.forecast_scene import CITIES, archive, instant, measured, models, options, verdict
-from forecasting.baselines import Courses
-from forecasting.futures import Scene, by_baseline, by_model, draw, futures_of
-from forecasting.issue import forecast_issue
-from forecasting.model import Model
+from forecasting.issue import IssueForecast, forecast_issue
+from forecasting.predictions import path_futures
 from forecasting.samples import RECENT_DAYS
-from forecasting.saying import say
 from forecasting.stations import PAST_HOURS, StationPast, station_rows
 from pipeline.asof import AsOfPanel
 from pipeline.times import to_ns
@@ -31,24 +28,17 @@ REPEATS = 5
 HOUR = np.timedelta64(3_600_000_000_000, "ns")
 
 
-def stations(panel: AsOfPanel, model: Model, issue: np.datetime64) -> pd.DataFrame:
+def stations(panel: AsOfPanel, made: IssueForecast, issue: np.datetime64) -> pd.DataFrame:
     """Forecast invented stations of every city from the city's joint futures."""
-    scene = Scene(panel, model.targets, np.array([issue]))
-    said = say(model, panel, scene.issues)
-    drawn = by_model(said, draw(said, slice(None), model, scene.issues))
-    if any(d is None for d in drawn):
-        drawn = by_baseline(scene, Courses(model.history), drawn, range(len(drawn))).values
     rng = np.random.default_rng(0)
     grid = issue + np.arange(1 - PAST_HOURS, 1) * HOUR
     tables = []
     for city in CITIES:
-        at = next(i for i, t in enumerate(model.targets) if (t.city, t.role) == (city.id, "reference"))
-        own = panel[model.targets[at].key].on_grid(grid, issue)
-        own = pd.Series(own).interpolate(limit_direction="both").to_numpy()
+        past = pd.Series(panel[f"{city.id}.pm2p5.reference"].on_grid(grid, issue))
+        own = past.interpolate(limit_direction="both").to_numpy(np.float64)
         values = own * rng.lognormal(0.0, 0.3, (STATIONS, len(own)))
-        past = StationPast(tuple(f"bench:{city.id}{i:02d}" for i in range(STATIONS)), values, own)
-        futures = futures_of(scene, at, city, np.asarray(drawn[at]), None)
-        tables.append(station_rows(past, futures, model.model_id, "", 0))
+        known = StationPast(tuple(f"bench:{city.id}{i:02d}" for i in range(STATIONS)), values, own)
+        tables.append(station_rows(known, path_futures(made.paths["pm2p5"], city, "pm2p5"), "", "", 0))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -56,8 +46,6 @@ def main() -> int:
     """Time the cities and the stations, the first time and the median of some more."""
     chosen = options(__doc__).parse_args()
     fixed = models(archive(chosen.data_dir), chosen)
-    model = fixed["pm2p5"]
-    assert model is not None
     issue = instant(chosen.train_until) + timedelta(days=20, hours=8)
     panel = archive(chosen.data_dir, issue - timedelta(days=RECENT_DAYS), issue)
     took = []
@@ -65,7 +53,7 @@ def main() -> int:
         with measured() as cities:
             made = forecast_issue(panel, fixed, CITIES, issue_time=issue, as_of=issue)
         with measured() as others:
-            table = stations(panel, model, to_ns(issue))
+            table = stations(panel, made, to_ns(issue))
         took.append(cities.cpu + others.cpu)
         rows = sum(len(t) for t in made.rows.values())
         print(f"cities {rows} rows: {cities}; {2 * STATIONS} stations {len(table)} rows: {others}")

@@ -167,84 +167,75 @@ def say(
     """
     hour = int(issues[0].astype("M8[h]").astype(np.int64) % 24)
     known = model.hours[hour]
-    values = read(panel, model.recipe, issues, as_of, manner.ahead)
-    centre, narrow, missing = predict(model, hour, values)
-    scale = with_doubt(model, panel, issues, narrow, manner.ahead)
-    shape = known.best.shape
+    first = (issues.astype("M8[M]") - LOOK_BACK).astype("M8[ns]")
+    earlier = _earlier(model, hour, first.min(), issues[-1]) if manner.adaptive else issues[:0]
+    every, values, counts = _told(model, panel, issues, earlier, as_of, manner, read)
+    centre, scale, missing = predict(model, hour, values)
+    scale = with_doubt(model, panel, every, scale, manner.ahead)
+    later = _errors(model, panel, every[counts], centre[counts], scale[counts], issues)
+    asked = slice(len(every) - len(issues), None)
+    centre, scale, shape = centre[asked], scale[asked], known.best.shape
     adjustment = unadjusted(*centre.shape)
-    if manner.adaptive:
-        at = issues if as_of is None else np.array([to_ns(as_of)])
-        first = (issues.astype("M8[M]") - LOOK_BACK).astype("M8[ns]")
-        told = _Told(issues, centre, narrow) if as_of is None else _Told(issues[:0], centre[:0], narrow[:0])
-        later = _since(model, panel, issues, first.min(), manner.ahead, read, told)
-        for begin in np.unique(first):
-            mine = np.flatnonzero(first == begin)
-            past = _joined(known.past, later, begin)
-            one = adapt(past, shape.groups, shape.half_width, at[mine])
-            adjustment.shift[mine], adjustment.stretch[mine] = one.shift, one.stretch
-    return Said(known.outputs, Distribution(shape, centre, scale, adjustment), known.usable, tuple(missing))
+    at = issues if as_of is None else np.array([to_ns(as_of)])
+    for begin in np.unique(first) if manner.adaptive else ():
+        mine = np.flatnonzero(first == begin)
+        past = _joined(known.past, later, begin)
+        one = adapt(past, shape.groups, shape.half_width, at[mine])
+        adjustment.shift[mine], adjustment.stretch[mine] = one.shift, one.stretch
+    said = Distribution(shape, centre, scale, adjustment)
+    return Said(known.outputs, said, known.usable, tuple(missing[asked]))
 
 
-@dataclass(frozen=True)
-class _Told:
-    """What was predicted of some issues, which need not be predicted again."""
+def _earlier(model: Model, hour: int, first: np.datetime64, last: np.datetime64) -> Times:
+    """Return the issues from an instant until before another whose errors training did not hold.
 
-    issues: Times
-    centre: Floats
-    scale: Floats
-
-    def predict(
-        self, model: Model, hour: int, issues: Times, values: npt.NDArray[np.float32]
-    ) -> tuple[Floats, Floats]:
-        """Return centre and scale (issue, output) of issues that may be among these."""
-        shape = (len(issues), self.centre.shape[1])
-        centre, scale = np.empty(shape), np.empty(shape)
-        old = np.isin(issues, self.issues)
-        at = np.searchsorted(self.issues, issues[old])
-        centre[old], scale[old] = self.centre[at], self.scale[at]
-        if not old.all():
-            centre[~old], scale[~old], _ = predict(model, hour, values[~old])
-        return centre, scale
+    They are the issues after training and, of a model that was not to learn a year, those of that year.
+    """
+    clock = first.astype("M8[D]") + np.timedelta64(hour, "h")
+    found = np.arange(clock, last, DAY).astype("M8[ns]")
+    return found[_untaught(model, hour, found)]
 
 
-def _no_past(outputs: int) -> Past:
-    blank = (0, outputs)
-    return Past(np.empty(0, "M8[ns]"), np.zeros(blank), np.empty(blank, "M8[ns]"))
-
-
-def _since(
+def _told(
     model: Model,
     panel: AsOfPanel,
     issues: Times,
-    first: np.datetime64,
-    ahead: Source | None,
+    earlier: Times,
+    as_of: datetime | None,
+    manner: Manner,
     read: Read,
-    before: _Told,
-) -> Past:
-    """Return the errors of issues from an instant until the last of some, each forecast as then.
+) -> tuple[Times, npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Return earlier issues followed by those asked for, their situations, and whose errors count, in order.
 
-    They are the issues after training and, of a model that was not to learn a year, those of that year.
     Of a model that reads the weather ahead only those that knew it count.
     """
     hour = int(issues[0].astype("M8[h]").astype(np.int64) % 24)
-    clock = first.astype("M8[D]") + np.timedelta64(hour, "h")
-    earlier = np.arange(clock, issues[-1], DAY).astype("M8[ns]")
-    earlier = earlier[_untaught(model, hour, earlier)]
-    outputs = model.hours[hour].outputs
-    if not len(earlier):
-        return _no_past(len(outputs.end))
-    values = read(panel, model.recipe, earlier, None, ahead)
-    told = _speaks(model, hour, values)
-    if isinstance(ahead, WeatherTable):
-        told &= learned_from(earlier)
-    earlier, values = earlier[told], values[told]
-    if not len(earlier):
-        return _no_past(len(outputs.end))
-    centre, scale = before.predict(model, hour, earlier, values)
-    scale = with_doubt(model, panel, earlier, scale, ahead)
-    record = read_record(panel, model.targets, from_ns(earlier[0] - DAY), from_ns(issues[-1]))
-    truth = truth_of(record, outputs, earlier)
-    return Past(earlier, np.clip((truth.logs - centre) / scale, -WILDEST, WILDEST), truth.known)
+    new = earlier if as_of is not None else earlier[~np.isin(earlier, issues)]
+    every = np.concatenate([new, issues])
+    if as_of is None:
+        values = read(panel, model.recipe, every, None, manner.ahead)
+    else:
+        before = read(panel, model.recipe, new, None, manner.ahead)
+        values = np.concatenate([before, read(panel, model.recipe, issues, as_of, manner.ahead)])
+    counts = np.isin(every, earlier) & _speaks(model, hour, values)
+    if isinstance(manner.ahead, WeatherTable):
+        counts &= learned_from(every)
+    kept = counts | (np.arange(len(every)) >= len(new))
+    every, values, order = every[kept], values[kept], np.flatnonzero(counts[kept])
+    return every, values, order[np.argsort(every[order], kind="stable")]
+
+
+def _errors(
+    model: Model, panel: AsOfPanel, issues: Times, centre: Floats, scale: Floats, asked: Times
+) -> Past:
+    """Return the standardised errors of some issues before the last of those asked for."""
+    outputs = model.hours[int(asked[0].astype("M8[h]").astype(np.int64) % 24)].outputs
+    if not len(issues):
+        blank = (0, len(outputs.end))
+        return Past(issues, np.zeros(blank), np.empty(blank, "M8[ns]"))
+    record = read_record(panel, model.targets, from_ns(issues[0] - DAY), from_ns(asked[-1]))
+    truth = truth_of(record, outputs, issues)
+    return Past(issues, np.clip((truth.logs - centre) / scale, -WILDEST, WILDEST), truth.known)
 
 
 def _untaught(model: Model, hour: int, issues: Times) -> npt.NDArray[np.bool_]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from forecasting.situation.columns import Recipe
 from forecasting.weather_ahead import Source, situations_of
 from pipeline.asof import AsOfPanel
+from pipeline.times import to_ns
 
 Times = npt.NDArray[np.datetime64]
 Rows = npt.NDArray[np.float32]
@@ -23,7 +24,7 @@ class Remembered:
 
     def __init__(self) -> None:
         self._recipes: list[Recipe] = []
-        self._rows: dict[tuple[int, int], npt.NDArray[np.float32]] = {}
+        self._rows: dict[tuple[int, np.datetime64 | None, int], npt.NDArray[np.float32]] = {}
 
     def __call__(
         self,
@@ -34,14 +35,13 @@ class Remembered:
         ahead: Source | None = None,
     ) -> Rows:
         """Return (issue, column); see ``situations_of``. Panel and source must be the same at every call."""
-        if as_of is not None:
-            return situations_of(panel, recipe, issues, as_of, ahead)
         if recipe not in self._recipes:
             self._recipes.append(recipe)
         number = self._recipes.index(recipe)
-        keys = [(number, int(i)) for i in np.asarray(issues, "datetime64[ns]").astype(np.int64)]
+        snapshot = None if as_of is None else to_ns(as_of)
+        keys = [(number, snapshot, int(i)) for i in np.asarray(issues, "datetime64[ns]").astype(np.int64)]
         new = np.array([n for n, key in enumerate(keys) if key not in self._rows], np.int64)
         if len(new):
-            told = situations_of(panel, recipe, issues[new], None, ahead)
+            told = situations_of(panel, recipe, issues[new], as_of, ahead)
             self._rows |= {keys[n]: row for n, row in zip(new, told, strict=True)}
         return np.array([self._rows[key] for key in keys], np.float32).reshape(len(keys), len(recipe.columns))

@@ -61,7 +61,7 @@ KNOWN_SHARE = 0.05
 EFFORTS = {"quick": 400, "full": 100_000}
 """Most past issues learned from at each hour of the day."""
 
-VARIANTS, LATELY = 6, 730
+VARIANTS, LATELY = 4, 730
 """So many variants are solved beforehand, of what was missing at so many last issues of each hour of the
 day; others are solved when they are needed."""
 
