@@ -27,6 +27,7 @@ from forecasting.model import (
     missing_of,
 )
 from forecasting.outputs import Ints, Outputs, Record, outputs_of, read_record, truth_of
+from forecasting.registry import FORMAT
 from forecasting.situation.columns import CALENDAR, MEAN, Recipe
 from forecasting.situation.recipe import LEVEL_HOURS
 from forecasting.situation_memory import Read
@@ -107,14 +108,10 @@ def train(  # noqa: PLR0913 - one argument per way in which models differ
     record = _record(panel, history, data_until, leave_out_years)
     issues = _issues(from_ns(history.start) + WARM_UP, data_until)
     tasks = []
-    seen, total = np.zeros(len(recipe.columns)), np.zeros(len(recipe.columns))
     for hour in CYCLE_HOURS_UTC:
         mine = issues[hour_of_day(issues) == hour]
         rows, known = _rows(panel, recipe, record, mine, EFFORTS[effort], read)
         if len(rows.issues) >= FEWEST_ROWS:
-            there = np.isfinite(rows.values)
-            seen += there.sum(axis=0)
-            total += np.where(there, rows.values, 0.0).sum(axis=0, dtype=np.float64)
             tasks.append((rows, known, recipe, cities, weather))
     workers = WORKERS if effort == "full" else 1
     beforehand = effort == "full" and weather != AHEAD
@@ -127,6 +124,7 @@ def train(  # noqa: PLR0913 - one argument per way in which models differ
         raise NoUsableModel(
             f"fewer than {FEWEST_ROWS} past issues of {quantity} until {data_until:%Y-%m-%d} to learn from"
         )
+    seen, ordinary = _seen([task[0].values for task in tasks])
     model = Model(
         model_id="",
         world=panel.world,
@@ -138,10 +136,24 @@ def train(  # noqa: PLR0913 - one argument per way in which models differ
         targets=targets,
         hours=hours,
         history=history,
-        seen=(seen / sum(len(task[0].issues) for task in tasks)).astype(np.float32),
-        ordinary=np.where(seen > 0, total / np.maximum(seen, 1), np.nan).astype(np.float32),
+        seen=seen,
+        ordinary=ordinary,
     )
     return _named(model)
+
+
+def _seen(
+    values: Sequence[npt.NDArray[np.float32]],
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return the share of all situations that knew each column, and the column's mean, NaN if none did."""
+    there = [np.isfinite(one) for one in values]
+    count = np.sum([known.sum(axis=0) for known in there], axis=0)
+    parts = [
+        np.where(known, one, 0.0).sum(axis=0, dtype=np.float64)
+        for known, one in zip(there, values, strict=True)
+    ]
+    mean = np.where(count > 0, np.sum(parts, axis=0) / np.maximum(count, 1), np.nan)
+    return (count / sum(len(one) for one in values)).astype(np.float32), mean.astype(np.float32)
 
 
 def _issues(first: datetime, data_until: datetime) -> npt.NDArray[np.datetime64]:
@@ -256,13 +268,13 @@ def groups_for(outputs: Outputs) -> Groups:
 
 
 def _named(model: Model) -> Model:
-    """Give the model an id that holds a digest of what it learned, and of what it was not to learn."""
+    """Give the model an id with a digest of what it learned, what it was not to learn, and its format."""
     parts = [model.history.values]
     for hour in sorted(model.hours):
         fitted = model.hours[hour].best.fitted
         parts += [fitted.alpha, fitted.errors, fitted.scaling.mean]
     content = b"".join(np.ascontiguousarray(p).tobytes() for p in parts)
-    left_out = ",".join(str(year) for year in model.leave_out_years).encode()
-    digest = hashlib.sha256(content + left_out).hexdigest()[:12]
+    left_out = ",".join(str(year) for year in model.leave_out_years)
+    digest = hashlib.sha256(content + f"{left_out};{FORMAT}".encode()).hexdigest()[:12]
     name = "kernel" if model.weather == "observed" else f"kernel-{model.weather}"
     return replace(model, model_id=f"{name}-{model.quantity}-{model.data_until:%Y%m%d}-{digest}")
