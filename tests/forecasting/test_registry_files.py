@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from forecasting.registry import FORMAT, load_model
+from forecasting.registry import FORMAT, load_model, packed
 from pipeline.errors import NoUsableModel, StorageError
 
 
@@ -21,10 +21,10 @@ def written(path, content):
         (b"sameair model 99\n" + pickle.dumps({}), "of format 99, .*; train it again"),
         (b"sameair model %d\n" % FORMAT + b"no pickle", "of another version .*; train it again"),
         (
-            b"sameair model %d\n" % FORMAT + b"cforecasting.gone\nModel\n.",
+            packed(b"cforecasting.gone\nModel\n."),
             "of another version .*train it again",
         ),
-        (b"sameair model %d\n" % FORMAT + pickle.dumps({}), "holds a dict; train it again"),
+        (packed(pickle.dumps({})), "holds a dict; train it again"),
     ],
 )
 def test_what_is_no_model_of_this_version_says_to_train_again(tmp_path, content, said):
