@@ -155,9 +155,9 @@ def _outlook(day: date, lead_day: int, values: np.ndarray[Any, Any], observed_sh
     return DayOutlook(
         day=day.isoformat(),
         lead_day=lead_day,
-        mean=round(float(values.mean()), 1),
-        q10=round(float(q10), 1),
-        q90=round(float(q90), 1),
+        mean=round(float(values.mean()), 3),
+        q10=round(float(q10), 3),
+        q90=round(float(q90), 3),
         probability={str(t): round(float((values > t).mean()), 4) for t in PM_THRESHOLDS},
         observed_share=round(observed_share, 3),
     )

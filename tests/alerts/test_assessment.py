@@ -9,6 +9,7 @@ import xarray as xr
 from alerts.assessment import Link, assess, assess_city, recent_share
 from alerts.decide import propose
 from alerts.policy import load_policy
+from alerts.vocabulary import vocabulary
 from pipeline.cities import city
 from pipeline.times import HOUR, from_ns, hour_range, parse_instant
 from tests.alerts.decision_cases import LINK, facts
@@ -42,6 +43,13 @@ def test_days_carry_probabilities_quantiles_and_the_observed_share():
     assert tomorrow.probability["75"] == 0.75
     assert tomorrow.probability["150"] == 0.0
     assert (found.not_assessable, found.missing_days) == ("", ())
+
+
+def test_a_mean_is_rounded_once_where_it_is_written():
+    """91.45 is 91 on every product; kept as 91.5 it would be written as 92."""
+    tomorrow = assess_city(paths(high=(4 * 91.45 - 30) / 3), CITIES[0], POLICY, ISSUE).days[4]
+    assert tomorrow.mean == 91.45
+    assert vocabulary("en").number(tomorrow.mean) == "91"
 
 
 def test_a_city_that_fell_silent_is_not_assessable_though_a_forecast_exists():
