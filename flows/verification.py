@@ -25,7 +25,7 @@ from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 from pipeline.files import write_atomic
-from pipeline.names import MEASURED
+from pipeline.names import MEASURED, is_simulated
 from pipeline.series import load_panel
 from pipeline.times import from_ns, iso
 
@@ -197,10 +197,19 @@ def _facts(
         "subject": request.options.subject,
         "seed": request.options.seed,
         "draws": request.options.draws,
-        "caveats": source.caveats,
+        "caveats": caveats_of(request.world, source.caveats),
         "absent": _absent(tables),
         "rows": {q: {name: len(table) for name, table in found.items()} for q, found in tables.items()},
     }
+
+
+def caveats_of(world: str, said: Sequence[str]) -> list[str]:
+    """Return what a page says before its first figure: of an invented world first that it is one.
+
+    >>> caveats_of("simulated-5", ["trained late"]), caveats_of("measured", [])
+    (['SIMULATED world: scores there say nothing about real skill', 'trained late'], [])
+    """
+    return [*(["SIMULATED world: scores there say nothing about real skill"] * is_simulated(world)), *said]
 
 
 def _order(models: Sequence[str], subject: str) -> list[str]:
