@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from flows.drift import drift_conditions, models_now, watch_if_due
@@ -17,6 +18,8 @@ from ingest.sources import MODULES
 from pipeline.errors import UsageError
 from pipeline.ledger.verdicts import newest_verdicts
 from pipeline.names import MEASURED
+
+log = logging.getLogger(__name__)
 
 
 def take_hour(ws: Workspace, *, services: bool | None = None, only: Sequence[str] = ()) -> list[SourceReport]:
@@ -38,8 +41,16 @@ def take_hour(ws: Workspace, *, services: bool | None = None, only: Sequence[str
     if ws.settings.live_sources if services is None else services:
         look_after(ws)
         review_if_due(ws, MEASURED, ws.clock())
-        watch_if_due(ws, MEASURED, ws.clock())
+        _watch(ws)
     return found
+
+
+def _watch(ws: Workspace) -> None:
+    """Watch the models; what the sources gave is stored already, and a watch that fails must not undo it."""
+    try:
+        watch_if_due(ws, MEASURED, ws.clock())
+    except Exception:
+        log.exception("the models could not be watched for drift; it is tried again within the hour")
 
 
 def _check_names(ws: Workspace, only: Sequence[str]) -> None:

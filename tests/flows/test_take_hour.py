@@ -232,3 +232,12 @@ def test_a_person_closes_an_answer_with_name_and_reason(ws, clock, served, samea
     assert entry not in [row["id"] for row in quarantine_rows(ws)]
     assert entry in [row["id"] for row in quarantine_rows(ws, resolved=True)]
     assert "quarantine.close" in sameair("audit", "list")[1]
+
+
+def test_a_watch_that_fails_takes_nothing_back_of_what_came(ws, monkeypatch, caplog):
+    def broken(*_args):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(flows.hour, "watch_if_due", broken)
+    assert sum(r.stored for r in take_hour(ws)) > 0
+    assert "could not be watched" in caplog.text
