@@ -32,7 +32,7 @@ LABELS: Final[dict[WeatherMode, str]] = {
 }
 """What stands in the column ``weather`` of a table, and wherever its scores are shown."""
 
-STOOD_IN: Final = "no weather forecast of all days: forecast by the model without it"
+STOOD_IN: Final = "weather ahead or another input incomplete: forecast by the model without weather ahead"
 
 LEARNED_BEFORE: Final = timedelta(days=LEARNED_DAYS + FORECAST_DAYS + 2)
 """Issues before the first one from which bias and doubt of forecast weather are learned."""
