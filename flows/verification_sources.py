@@ -12,6 +12,7 @@ import pandas as pd
 
 from flows.workspace import Workspace
 from forecasting.predictions import COLUMNS
+from forecasting.weather_ahead import NOT_ATTAINABLE
 from pipeline.errors import UsageError
 from pipeline.ledger.runs import RunRow, list_runs
 
@@ -37,13 +38,17 @@ class Source:
 def read_file(path: Path) -> Source:
     """Read one table of predictions; PM10 if its name ends in ``_pm10``.
 
+    Forecasts that were told the weather of the days forecast carry that sentence with them, row by row.
+
     Raises
     ------
     UsageError
         no such file, or not a table of predictions
     """
     quantity = "pm10" if path.stem.endswith("_pm10") else "pm2p5"
-    return Source({quantity: _read(path)}, {"predictions": str(path)}, [])
+    table = _read(path)
+    told = "weather" in table and bool((table["weather"] == NOT_ATTAINABLE).any())
+    return Source({quantity: table}, {"predictions": str(path)}, [NOT_ATTAINABLE] * told)
 
 
 def read_hindcast(folder: Path) -> Source:

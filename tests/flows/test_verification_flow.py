@@ -13,11 +13,12 @@ from typer.testing import CliRunner
 from cli.commands import verify as command
 from flows.verification import Request, run_verification, truth_panel, whole_truth
 from flows.verification_beside import ceiling_rows, warning_rows
-from flows.verification_sources import read_runs
+from flows.verification_sources import read_file, read_runs
 from flows.workspace import Workspace, open_workspace
 from forecasting.predictions import PROBABILITY_COLUMNS
 from forecasting.verification.score_tables import Options
 from forecasting.verify import as_of_everything
+from forecasting.weather_ahead import NOT_ATTAINABLE
 from pipeline.bulletins import Bulletin, append_bulletins
 from pipeline.errors import UsageError
 from pipeline.ledger.runs import begin_run, finish_run, make_current
@@ -125,6 +126,14 @@ def test_one_table_between_two_days_as_json(app, ws, hindcast, tmp_path):
         app, ws, "--predictions", hindcast / "predictions.parquet", *period, "--out", tmp_path, "--json"
     )
     assert json.loads(again.stdout) == found
+
+
+def test_a_table_told_the_weather_ahead_says_so_without_its_folder(predictions, tmp_path):
+    path = tmp_path / "predictions.parquet"
+    predictions.assign(weather=NOT_ATTAINABLE).to_parquet(path)
+    assert read_file(path).caveats == [NOT_ATTAINABLE]
+    predictions.assign(weather="observed weather known at the issue").to_parquet(path)
+    assert read_file(path).caveats == []
 
 
 def test_the_same_seed_writes_the_same_bytes(ws, hindcast, tmp_path):
