@@ -84,7 +84,8 @@ def forecast_cycle(ws: Workspace, plan: CyclePlan, troubles: Sequence[str] = ())
 
 def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[str]) -> None:
     cities = list(all_cities().values())
-    models = models_for(ws, plan.world, plan.as_of)
+    troubles = list(troubles)
+    models = models_for(ws, plan.world, plan.as_of, aside=troubles)
     panel = recent_panel(ws, plan, cities)
     tell = reporter.get()
     tell("forecasting 200 joint futures", 0, 1)

@@ -46,6 +46,7 @@ def models_for(
     *,
     panel: AsOfPanel | None = None,
     quantities: Sequence[str] = QUANTITIES,
+    aside: list[str] | None = None,
 ) -> Models:
     """Return, per quantity, the model in use that learned only what was known at an instant.
 
@@ -57,10 +58,11 @@ def models_for(
     Parameters
     ----------
     panel : the world's whole series, if at hand; else they are read when training is needed
+    aside : takes what has to be said of models that should have forecast and cannot be read
     """
     found: Models = {}
     for quantity in quantities:
-        found[quantity] = in_use(ws, world, quantity, known_at)
+        found[quantity] = in_use(ws, world, quantity, known_at, aside=aside)
         if found[quantity] is None:
             try:
                 panel = panel or load_panel(ws.store, all_cities().values(), world, as_of=known_at)
@@ -135,7 +137,12 @@ def fingerprint(panel: AsOfPanel, known_at: datetime) -> str:
 
 
 def in_use(
-    ws: Workspace, world: str, quantity: str, known_at: datetime, variant: str = STANDARD
+    ws: Workspace,
+    world: str,
+    quantity: str,
+    known_at: datetime,
+    variant: str = STANDARD,
+    aside: list[str] | None = None,
 ) -> Model | None:
     """Return the model in use of a variant, or the next best where its file cannot be read."""
     damaged: list[str] = []
@@ -155,6 +162,8 @@ def in_use(
         if model is not None:
             return model
         damaged.append(row.id)
+        if aside is not None:
+            aside.append(f"model {row.id} cannot be read, another forecasts {quantity}")
 
 
 def _existing(

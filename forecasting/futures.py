@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from forecasting.baselines import RECENT_PERIODS, Courses, lasts, recent_grid
 from forecasting.model import Model
-from forecasting.outputs import FIRST_PERIOD, OUTLOOK_DAYS, Ints
+from forecasting.outputs import FIRST_PERIOD, OUTLOOK_DAYS, Ints, Outputs
 from forecasting.predictions import Futures, day_end
 from forecasting.saying import Said
 from forecasting.targets import HOUR_NS, Floats, Target, Times, to_level
@@ -24,6 +24,8 @@ from pipeline.times import FORECAST_DAYS
 
 Known = npt.NDArray[np.floating]
 LEVELS = (np.arange(MEMBERS) + 0.5) / MEMBERS
+FIRST_INTERVALS = 8
+"""Coming intervals with which the unseen hours of a silent city's last day go."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,31 @@ def draw(said: Said, rows: slice, model: Model, issues: Times) -> Floats:
     tied = np.empty((len(issues), MEMBERS, margins.shape[1]))
     for month in np.unique(months):
         tied[months == month] = ties.tie(margins[months == month], int(month))
+    for row, missing in enumerate(said.missing[rows]):
+        _tie_unseen(tied[row], margins[row], said.outputs, missing)
     return agree_with_days(tied, margins, said.outputs)
+
+
+def _tie_unseen(tied: Floats, margins: Floats, outputs: Outputs, missing: Sequence[str]) -> None:
+    """Let the last day's hours of a city that fell silent rise and fall with the hours to come.
+
+    The errors by which hours are tied were made by forecasts that knew the air of the last day; there they
+    are small and independent. Where it is not known they are large and go together, and a day of which half
+    lies before the issue is as unsure as its margin says.
+
+    Parameters
+    ----------
+    tied : (member, output) changed in place [ug m-3]
+    margins : (output, member) rising along the members
+    missing : groups of inputs that the forecast did without
+    """
+    for target, series in enumerate(outputs.targets):
+        if f"{series.city} air, latest" not in missing:
+            continue
+        single = outputs.of(target, days=False)
+        past, coming = single[outputs.end[single] <= 0], single[outputs.end[single] > 0]
+        rank = np.argsort(np.argsort(tied[:, coming[:FIRST_INTERVALS]].mean(axis=1), kind="stable"))
+        tied[:, past] = margins[past][:, rank].T
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from cli.commands import hindcast as command
 from flows.hindcast import plan_hindcast, run_hindcast, whole_panel
-from flows.models import day_start, fingerprint, models_for, train_until
+from flows.models import day_start, fingerprint, in_use, models_for, train_until
 from flows.workspace import open_workspace
 from pipeline.errors import UsageError
 from pipeline.ledger.models import newest_model
@@ -157,6 +157,9 @@ def test_a_damaged_model_file_is_trained_again(ws, made):
     path = ws.settings.data_dir / row.path
     whole = path.read_bytes()
     path.write_bytes(whole[:-10])
+    aside = []
+    in_use(ws, "measured", "pm2p5", UNTIL, aside=aside)
+    assert aside == [f"model {row.id} cannot be read, another forecasts pm2p5"]
     healed = train_until(ws, whole_panel(ws, "measured"), UNTIL, quantities=["pm2p5"])["pm2p5"]
     assert healed.model_id == row.id
     assert path.read_bytes() == whole

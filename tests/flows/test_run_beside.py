@@ -27,10 +27,22 @@ def test_a_training_that_fails_leaves_baselines(tmp_path, monkeypatch, caplog):
 
 @pytest.fixture
 def ws(tmp_path, monkeypatch):
-    monkeypatch.setattr(forecast, "models_for", lambda *_: {"pm2p5": None, "pm10": None})
+    monkeypatch.setattr(forecast, "models_for", lambda *_, **__: {"pm2p5": None, "pm10": None})
     ws = open_imported(tmp_path, days=40)
     yield ws
     ws.ledger.close()
+
+
+def test_a_run_says_that_a_model_could_not_be_read(ws, monkeypatch):
+    def unread(*_args, aside):
+        aside.append("model m cannot be read, another forecasts pm2p5")
+        return {"pm2p5": None, "pm10": None}
+
+    monkeypatch.setattr(forecast, "models_for", unread)
+    products_of(ws)
+    plan = plan_measured("2018-08-05T08:00Z", NOW, drill=True)
+    with ws.ledger.read() as conn:
+        assert "model m cannot be read" in current_run(conn, plan.world, plan.cycle).degraded
 
 
 def products_of(ws):

@@ -148,6 +148,15 @@ def test_a_silent_city_is_forecast_from_what_is_left_and_says_so(panel, model, c
     assert abs(said["pm2p5"].sel(ahead) - usual["pm2p5"].sel(ahead)).mean() < 0.5 * spread
 
 
+def test_the_unseen_hours_of_a_silent_city_err_together(panel, model, cities, issue):
+    """The mean of hours that all have the same rank has the spread of their mean quantiles."""
+    silent = _without(panel, keys=["seoul"], since=issue - timedelta(days=40))
+    said = forecast_samples(silent, model, cities, "pm2p5", issue, issue)
+    hours = said["pm2p5"].sel(city="seoul", forecast_period=slice(-15, 0)).to_numpy()
+    together = np.sort(hours, axis=0).mean(axis=1)
+    np.testing.assert_allclose(np.sort(hours.mean(axis=1)), together, rtol=1e-9)
+
+
 def test_a_target_of_which_the_model_knows_too_little_falls_back_alone(panel, model, cities, issue):
     """Seoul's truths were too few to learn from: persistence stands in for Seoul, the model for Beijing."""
     seoul = [t.city for t in model.targets].index("seoul")
