@@ -25,7 +25,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in reversed(TABLES):
         op.drop_table(name)
-    op.drop_column("models", "variant")
+    with op.batch_alter_table("models") as models:  # not every SQLite in use can drop a column
+        models.drop_column("variant")
 
 
 def _model_roles() -> None:
