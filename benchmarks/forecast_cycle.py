@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.forecast_scene import LAST, cities, models, panel
+from benchmarks.forecast_scene import LEARNED, cities, models, panel
 from forecasting.issue import forecast_issue
 from forecasting.model import Model
 from forecasting.predictions import PROBABILITY_COLUMNS, QUANTILE_COLUMNS, path_futures
@@ -29,7 +29,7 @@ from pipeline.times import to_ns
 LIMIT_SECONDS = 1.0
 STATIONS_PER_CITY = 30
 REPEATS = 7
-ISSUE = LAST - timedelta(days=20, hours=16)
+ISSUE_HOUR = 8
 
 
 def recent(whole: AsOfPanel, issue: datetime) -> AsOfPanel:
@@ -57,6 +57,7 @@ def pasts(seed: int = 0) -> dict[str, StationPast]:
 
 
 def cycle(
+    issue: datetime,
     known: AsOfPanel,
     used: Mapping[str, Model],
     stations: Mapping[str, StationPast],
@@ -64,7 +65,7 @@ def cycle(
 ) -> tuple[float, float, int]:
     """Return the seconds of the cities' forecast and of the stations', and how many rows these have."""
     begun = time.perf_counter()
-    made = forecast_issue(known, used, cities(), issue_time=ISSUE, as_of=ISSUE, quantities=quantities)
+    made = forecast_issue(known, used, cities(), issue_time=issue, as_of=issue, quantities=quantities)
     middle, rows = time.perf_counter(), 0
     for city in cities():
         futures = path_futures(made.paths["pm2p5"], city, "pm2p5")
@@ -76,26 +77,33 @@ def main() -> int:
     """Print the figures and return 1 if the best of PM2.5 is over the limit; other work only adds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=Path, required=True)
-    used = models(parser.parse_args().models)
+    parser.add_argument("--days-after", type=int, default=30, help="age of the models; errors since count")
+    asked = parser.parse_args()
+    used, issue = models(asked.models), LEARNED + timedelta(days=asked.days_after, hours=ISSUE_HOUR)
     whole, what = panel()
-    known, stations = recent(whole, ISSUE), pasts()
+    known, stations = recent(whole, issue), pasts()
     del whole
     over = False
     for quantities in (("pm2p5",), ("pm2p5", "pm10")):
-        worked = time.process_time()
-        taken = [cycle(known, used, stations, quantities) for _ in range(REPEATS)]
-        worked = (time.process_time() - worked) / REPEATS
+        taken, worked = [], []
+        for _ in range(REPEATS):
+            before = time.process_time()
+            taken.append(cycle(issue, known, used, stations, quantities))
+            worked.append(time.process_time() - before)
         first, best = sum(taken[0][:2]), min(taken, key=lambda one: one[0] + one[1])
         middle = float(np.median([a + b for a, b, _ in taken]))
         total, both = best[0] + best[1], f"{len(stations) * STATIONS_PER_CITY} stations"
         numbers = f"{len(QUANTILE_COLUMNS)} quantiles and {len(PROBABILITY_COLUMNS)} probabilities"
-        print(f"{' and '.join(quantities)}, {len(known)} series {what}, {both}")
+        print(
+            f"{' and '.join(quantities)}, {len(known)} series {what}, {both}, "
+            f"models {asked.days_after} days old"
+        )
         print(f"  cities: futures, model and baselines  {best[0]:.3f} s")
         print(f"  stations: {best[2]:,} rows of {numbers}  {best[1]:.3f} s")
         print(
             f"  together  {total:.3f} s (first {first:.3f}, median {middle:.3f}), limit {LIMIT_SECONDS:.0f} s"
         )
-        print(f"  on the processor  {worked:.3f} s")
+        print(f"  on the processor  {min(worked):.3f} s")
         over = over or (quantities == ("pm2p5",) and total > LIMIT_SECONDS)
     return int(over)
 

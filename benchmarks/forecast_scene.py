@@ -68,10 +68,9 @@ def invented(seed: int = 0) -> AsOfPanel:
     """
     rng = np.random.default_rng(seed)
     shared = wandering(rng, 0.985)
-    specs = {f"{c.id}.{s.quantity}.{s.role}": s for c in cities() for s in c.series} | {
-        f"{AROUND}.{s.quantity}.{p.id}": s for p in all_places().values() for s in p.series
-    }
-    kept = {k: s for k, s in specs.items() if s.world == MEASURED and s.stations and not is_live(s)}
+    specs = [(f"{c.id}.{s.quantity}.{s.role}", s) for c in cities() for s in c.series]
+    specs += [(f"{AROUND}.{s.quantity}.{p.id}", s) for p in all_places().values() for s in p.series]
+    kept = {key: s for key, s in specs if s.world == MEASURED and s.stations and not is_live(s)}
     return AsOfPanel({key: one_series(rng, spec, shared) for key, spec in kept.items()}, MEASURED)
 
 
@@ -114,4 +113,8 @@ def models(folder: Path) -> dict[str, Model]:
     if not all((folder / f"{quantity}.pickle").exists() for quantity in QUANTITIES):
         command = [sys.executable, "-m", "benchmarks.forecast_training", "--models", str(folder)]
         subprocess.run(command, check=False)
-    return {q: pickle.loads((folder / f"{q}.pickle").read_bytes()) for q in QUANTITIES}
+    found = {}
+    for quantity in QUANTITIES:
+        with (folder / f"{quantity}.pickle").open("rb") as file:
+            found[quantity] = pickle.load(file)
+    return found

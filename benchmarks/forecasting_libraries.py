@@ -17,18 +17,24 @@ os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_N
 
 import argparse
 import sys
+from dataclasses import replace
 
 import numpy as np
 
 from benchmarks.library_ours import ours
 from benchmarks.library_peers import direct, recursive, skforecast
 from benchmarks.library_scene import Outcome, Stations, scores, stations_of
+from forecasting.targets import to_level, to_log
 
-CONTESTANTS = ("ours", "recursive", "skforecast", "daily", "direct")
+LEVELS = ("recursive-level", "skforecast-level", "daily-level")
+"""The same who learn concentrations as they are: intervals are symmetric on the scale that is learned."""
+
+CONTESTANTS = ("ours", "recursive", "skforecast", "daily", *LEVELS, "direct")
 
 
 def run(stations: Stations, chosen: list[str], every: int) -> list[Outcome]:
     """Let the chosen contestants learn and forecast, ours first; each is printed as it is done."""
+    levels = replace(stations, logs=to_level(stations.logs))
     leads = np.arange(every, stations.leads + 1, every)
     jobs = {
         "ours": lambda: ours(stations),
@@ -37,9 +43,17 @@ def run(stations: Stations, chosen: list[str], every: int) -> list[Outcome]:
         "daily": lambda: [direct(stations, leads, daily=True)],
         "direct": lambda: [direct(stations, leads, daily=False)],
     }
+    jobs |= {
+        "recursive-level": lambda: [recursive(levels)],
+        "skforecast-level": lambda: [skforecast(levels)],
+        "daily-level": lambda: [direct(levels, leads, daily=True)],
+    }
     found: list[Outcome] = []
     for name in chosen:
         for outcome in jobs[name]():
+            if name.endswith("-level"):
+                said = to_log(outcome.quantiles)
+                outcome = replace(outcome, name=f"{outcome.name}, ug m-3", quantiles=said)
             found.append(outcome)
             report(outcome, found[0], stations, leads)
     return found
@@ -53,7 +67,7 @@ def report(one: Outcome, first: Outcome, stations: Stations, leads: np.ndarray) 
     rmse, pinball, inside = scores(one.quantiles, truth) if whole else (np.nan,) * 3
     rmse_some, pinball_some, _ = scores(one.quantiles[:, leads - 1] if whole else one.quantiles, some)
     print(
-        f"{one.name:34s} {one.wall:8.1f} {one.cpu:8.1f} {one.cpu / first.cpu:6.1f} {one.latency * 1e3:9.0f} "
+        f"{one.name:44s} {one.wall:8.1f} {one.cpu:8.1f} {one.cpu / first.cpu:6.1f} {one.latency * 1e3:9.0f} "
         f"{one.latency / first.latency:7.1f} {rmse:7.2f} {pinball:7.3f} {inside:6.2f} "
         f"{rmse_some:7.2f} {pinball_some:7.3f}  {one.note}",
         flush=True,
@@ -75,7 +89,7 @@ def main() -> int:
         f"{len(stations.issues(test=True))} issues of the test; * on every {asked.every}th lead alone"
     )
     print(
-        f"{'':34s} {'wall s':>8s} {'CPU s':>8s} {'ratio':>6s} {'issue ms':>9s} {'ratio':>7s} "
+        f"{'':44s} {'wall s':>8s} {'CPU s':>8s} {'ratio':>6s} {'issue ms':>9s} {'ratio':>7s} "
         f"{'RMSE':>7s} {'pinball':>7s} {'in 80%':>6s} {'RMSE*':>7s} {'pinb.*':>7s}"
     )
     found = run(stations, [name for name in CONTESTANTS if name in asked.only], asked.every)

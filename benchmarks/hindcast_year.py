@@ -32,6 +32,7 @@ def main() -> int:
     known = models(asked.models)
     series, what = panel()
     issues = cycles_between(LEARNED, LEARNED + timedelta(hours=6 * asked.cycles))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     begun, worked = time.perf_counter(), time.process_time()
     tables = hindcast(series, cities(), issues, known)
     taken, work = time.perf_counter() - begun, time.process_time() - worked
@@ -41,6 +42,7 @@ def main() -> int:
     print(f"wall time          {taken:7.1f} s, limit {LIMIT_SECONDS:.0f} s")
     print(f"on the processor   {work:7.1f} s, {work / len(issues) * 1e3:.0f} ms a cycle")
     print(f"peak memory        {peak:7.2f} GiB, limit {LIMIT_GIB:.0f} GiB")
+    print(f"  before the first {before:7.2f} GiB, to read models and measurements")
     return int(taken > LIMIT_SECONDS or peak > LIMIT_GIB)
 
 
