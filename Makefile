@@ -55,6 +55,7 @@ lock: setup-dev
 	$(PY) -m uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate --generate-hashes requirements-uv.in -o requirements-uv.lock
 	$(PY) -m uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate --generate-hashes requirements.in -o requirements.lock
 	$(PY) -m uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate --generate-hashes requirements-dev.in -o requirements-dev.lock
+	$(PY) -m uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate --generate-hashes -c requirements.lock benchmarks/requirements.in -o benchmarks/requirements.lock
 
 # Committed files that are made from the code or from pinned packages; tests compare them.
 fonts: setup-dev

@@ -169,7 +169,7 @@ def _direct_fit(
         mine = ((table["ds"].dt.hour - 1) % 24 == ISSUE_HOUR).to_numpy()
         table, truth = table[mine], truth[mine]
     inputs = table.drop(columns=["unique_id", "ds"])
-    _, *fit = timed(lambda: made.fit_models(inputs, truth[:, leads - 1]))
+    _, *fit = timed(lambda: made.fit_models(inputs, np.squeeze(truth[:, leads - 1])))
     found = made.models_["tree"]
     models = found if isinstance(found, list) else [found]
     return models, (prepared[0], prepared[1]), (fit[0], fit[1])
