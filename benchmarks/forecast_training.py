@@ -14,8 +14,6 @@ import sys
 import time
 from pathlib import Path
 
-from joblib.externals.loky import get_reusable_executor
-
 from benchmarks.forecast_scene import LEARNED, QUANTITIES, cities, panel
 from forecasting.situation_memory import Remembered
 from forecasting.train import train
@@ -49,7 +47,6 @@ def main() -> int:
             flush=True,
         )
     taken = time.perf_counter() - begun
-    get_reusable_executor().shutdown(wait=True)
     worked = processor_seconds() - worked
     print(f"wall time          {taken:7.1f} s, limit {LIMIT_SECONDS:.0f} s")
     print(f"on the processor   {worked:7.1f} s, {worked / 2:.1f} s on each of two cores")

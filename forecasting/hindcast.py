@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import joblib
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -16,7 +16,7 @@ from forecasting.issue import QUANTITIES
 from forecasting.issue_tables import Question, issue_tables
 from forecasting.model import Model
 from forecasting.situation_memory import Remembered
-from forecasting.threads import one_thread
+from forecasting.threads import apart, one_thread
 from forecasting.weather_ahead import AS_USUAL, Manner
 from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.cities import City
@@ -140,15 +140,14 @@ def _replayed(
             yield from _replay(scene, issues)
         return
     with tempfile.TemporaryDirectory(prefix="sameair-") as folder:
-        file = Path(folder) / "scene.joblib"
-        joblib.dump(scene, file)
-        run = joblib.Parallel(n_jobs=min(workers, len(by_hour)), return_as="generator")
-        for made in run(joblib.delayed(_replay_from)(file, issues) for issues in by_hour):
+        file = Path(folder) / "scene.pickle"
+        file.write_bytes(pickle.dumps(scene, protocol=5))
+        for made in apart(_replay_from, [(file, issues) for issues in by_hour], workers):
             yield from made
 
 
 def _replay_from(file: Path, issues: list[datetime]) -> list[tuple[list[datetime], Tables]]:
-    scene: Scene = joblib.load(file)
+    scene: Scene = pickle.loads(file.read_bytes())  # noqa: S301 - written by the process that asks
     return list(_replay(scene, issues))
 
 

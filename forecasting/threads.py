@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import TypeVar
 
-import joblib
 import scipy.linalg  # noqa: F401 - loads the libraries whose threads are counted
 from threadpoolctl import ThreadpoolController
 
@@ -47,7 +50,9 @@ def apart(
 ) -> Iterator[Result]:
     """Yield the result of a call per tuple of arguments, in their order, from processes of one thread each.
 
-    With one worker, or one item, nothing leaves this process; the results are the same.
+    With one worker, or one item, nothing leaves this process; the results are the same. The pool is the
+    standard library's: a process that dies breaks it with an error, and one that holds much memory is left
+    alone (loky ends it in mid-work, and then may wait for ever). The processes end with this one.
 
     >>> list(apart(pow, [(2, 3), (3, 2)], workers=1))
     [8, 9]
@@ -56,8 +61,21 @@ def apart(
         for item in items:
             yield single_threaded(call, *item)
         return
-    run = joblib.Parallel(n_jobs=min(workers, len(items)), return_as="generator")
-    yield from run(joblib.delayed(single_threaded)(call, *item) for item in items)
+    context = get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(items)), context, initializer=_end_with_parent) as pool:
+        yield from pool.map(partial(single_threaded, call), *zip(*items, strict=True))
+
+
+def _end_with_parent() -> None:
+    """Let this process end when its parent is killed, which a waiting worker would not see."""
+    Thread(target=_await_parent, daemon=True).start()
+
+
+def _await_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @cache
