@@ -24,6 +24,7 @@ from pipeline.schema import (
 )
 from pipeline.settings import Settings
 from pipeline.weather_schema import FORECAST_CONTRACT, PREVIOUS_CONTRACT
+from pipeline.wind_fields import TRAJECTORY_CONTRACT, WIND_CONTRACT
 
 TARGET = Path(__file__).with_name("data-contracts.md")
 
@@ -56,6 +57,10 @@ def contracts_text() -> str:
         _table(("part", "what it holds"), list(FORECAST_CONTRACT.items())),
         "Previous runs, in which they differ:",
         _table(("part", "what it holds"), list(PREVIOUS_CONTRACT.items())),
+        "## Gridded winds (`pipeline.wind_fields`)",
+        _table(("part", "what it holds"), list(WIND_CONTRACT.items())),
+        "## Trajectories (`pipeline.wind_fields`)",
+        _table(("part", "what it holds"), list(TRAJECTORY_CONTRACT.items())),
         "## Predictions (`predictions.parquet`, see predictions.md)",
         f"{_listed(COLUMNS)}; daily rows also {_listed(JOINT_COLUMNS)}",
         "## Ledger",
