@@ -76,7 +76,7 @@ class UpwindReading:
 
 @dataclass(frozen=True)
 class Path:
-    """One member's path back from the city: points of hours before arrival, latitude, longitude, height [m]."""
+    """A member's path back from the city: points of hours before arrival, latitude, longitude, height [m]."""
 
     member: int
     height_m: float
