@@ -14,7 +14,7 @@ from forecasting.reasons.inputs import FIELD, SEA, SECTORS, Input
 from forecasting.reasons.readings import Reading
 from forecasting.situation.columns import HIGHEST, LOWEST, MEAN, RISE
 from pipeline.cities import all_cities
-from pipeline.surroundings import all_places
+from pipeline.place_names import name_of
 from pipeline.times import parse_instant
 
 LANGUAGES = ("en", "ko", "zh")
@@ -40,25 +40,6 @@ def vocabulary(language: str) -> dict[str, Any]:
     file = resources.files("forecasting.reasons") / "words.toml"
     words: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))[language]
     return words
-
-
-@cache
-def _place_names() -> dict[str, dict[str, str]]:
-    file = resources.files("forecasting.reasons") / "place_names.toml"
-    return tomllib.loads(file.read_text("utf-8"))
-
-
-def name_of(place: str, language: str) -> str:
-    """Return the name of a city or place in a language; its English one where none is known.
-
-    >>> name_of("beijing", "ko"), name_of("jinan_air", "zh"), name_of("unheard_of", "en")
-    ('베이징', '济南', 'unheard_of')
-    """
-    cities, places = all_cities(), all_places()
-    if place in cities:
-        return cities[place].name[language]
-    english = places[place].name if place in places else place
-    return _place_names().get(language, {}).get(english, english)
 
 
 def said_input(asked: Input, reading: Reading, language: str) -> str:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from forecasting.reasons.inputs import FIELD, SECTORS, THEMES, Input, direction, sector
 from forecasting.reasons.readings import Reading, chosen, gradient_of, reading_of
 from forecasting.reasons.stored import because, read_reasons, reason_lines, write_reasons
-from forecasting.reasons.words import LANGUAGES, name_of, number, said_input, said_what_if, vocabulary
+from forecasting.reasons.words import LANGUAGES, number, said_input, said_what_if, vocabulary
 from forecasting.situation.columns import Column
 from pipeline.cities import city
+from pipeline.place_names import name_of
 from pipeline.surroundings import all_places
 
 
@@ -44,7 +45,7 @@ def test_every_theme_and_sector_has_words():
 
 
 def test_translated_places_exist():
-    file = resources.files("forecasting.reasons") / "place_names.toml"
+    file = resources.files("pipeline") / "place_names.toml"
     known = {place.name for place in all_places().values()}
     for names in tomllib.loads(file.read_text("utf-8")).values():
         assert set(names) <= known
