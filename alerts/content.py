@@ -8,11 +8,15 @@ ISO strings in UTC, concentrations [ug m-3].
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
+
+from alerts.origin_note import OriginNote
 
 Product = Literal["joint_warning", "notice", "single_city_warning"]
 Kind = Literal["alert", "update", "all_clear", "cancel"]
 CapStatus = Literal["Actual", "Exercise", "Test"]
+LEFT_OUT: Final = ("calibrated", "origins")
+"""Fields that a content without them does not state, so that what was signed of old keeps its digest."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,8 @@ class Reference:
 class WarningContent:
     """One version of a warning, complete; ``level`` is J1–J3 for joint warnings, else an empty string.
 
-    ``calibrated`` says on which years the forecast was, until its levels follow live observations.
+    ``calibrated`` says on which years the forecast was, until its levels follow live observations;
+    ``origins`` says of joint warnings where the air comes from.
     """
 
     warning_id: str
@@ -119,11 +124,11 @@ class WarningContent:
     reason: str = ""
     schema_version: int = 1
     calibrated: str = ""
+    origins: tuple[OriginNote, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-ready data; an empty ``calibrated`` is left out, as in versions of old."""
-        data = asdict(self)
-        return data if self.calibrated else {k: v for k, v in data.items() if k != "calibrated"}
+        """Return plain JSON-ready data; what versions of old lack is left out where it is empty."""
+        return {k: v for k, v in asdict(self).items() if v or k not in LEFT_OUT}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> WarningContent:
@@ -138,5 +143,6 @@ class WarningContent:
             "references": tuple(Reference(**x) for x in data["references"]),
             "parties": tuple(data["parties"]),
             "inputs_missing": tuple(data["inputs_missing"]),
+            "origins": tuple(OriginNote.from_dict(x) for x in data.get("origins", ())),
         }
         return cls(**{**data, **nested})
