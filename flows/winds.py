@@ -108,7 +108,7 @@ def _count(parts: Sequence[Slice]) -> int:
 
 
 def _from_points(parts: Sequence[Slice]) -> xr.Dataset:
-    """Return the winds of points on one grid; the ground is that of the first part that tells its pressure."""
+    """Return the winds of points on one grid, the ground from the first part that tells its pressure."""
     grid = _grid_of(parts)
     first = sorted(parts, key=lambda part: "surface_air_pressure" not in part.dataset)
     fields = [point_winds(part.labelled(), grid) for part in first]

@@ -1,4 +1,4 @@
-"""Winds of a stretch of time: shortest lead, nothing from the future, gaps, broken files, grid before points."""
+"""Winds of a stretch of time: shortest lead, nothing of the future, gaps, broken files, grid first."""
 
 import logging
 
@@ -113,7 +113,8 @@ def test_past_hours_come_from_the_shortest_lead_and_coming_ones_from_the_newest(
         desk.put(at_points(run(hours), east), at=run(hours))
     east = desk.east()
     assert [east[h] for h in (-23.0, -14.0, -11.0, -2.0, 1.0, 46.0)] == [2, 2, 3, 3, 4, 4]
-    assert min(east) == -26 and max(east) == 49  # the three-hourly steps around the stretch
+    assert min(east) == -26
+    assert max(east) == 49
     found = desk.winds()
     assert found["level"].attrs["vertical"] == "height"
     near_ground = found["eastward_wind"].sel(latitude=37, longitude=120, level=10)
@@ -152,8 +153,10 @@ def test_a_gap_of_days_is_no_wind_and_a_short_one_is_left_to_interpolation(desk)
     known = [h for h, value in east.items() if np.isfinite(value)]
     assert {-62.0, -53.0, -38.0, 1.0} <= set(known)
     assert not any(-38 < h < 1 for h in known)
-    assert np.isnan(east[-35.0]) and np.isnan(east[-2.0])
-    assert np.isnan(east[-59.0]) and np.isnan(east[-56.0])  # nine hours without: more than may be bridged
+    assert np.isnan(east[-35.0])
+    assert np.isnan(east[-2.0])
+    assert np.isnan(east[-59.0])
+    assert np.isnan(east[-56.0])
 
 
 def test_a_broken_file_is_left_out_and_named(desk, caplog):
