@@ -46,21 +46,39 @@ def city_air(history: PointHistory, climate: Climate, city: str) -> CityAir:
     The regional part follows the day's mean mixing height more than the hour's (the residual layer keeps
     it overnight); the city's own part fills the present mixed layer and is blown out by the wind.
     """
-    at = [p.id for p in PLACES].index(city)
-    height, speed = history.height[:, at], np.hypot(history.u[:, at], history.v[:, at])
+    at = place_index(city)
+    squeezed = squeeze(history, at)
+    fine = (history.air[:, PRIMARY, at] + history.air[:, SECONDARY, at]) * squeezed
+    dust = history.air[:, DUST, at] * squeezed
+    local = own_air(history, climate, city)
+    day_height = _smooth(history.height[:, at], 24)
+    dry = 1 - 0.8 * np.clip(history.rain[:, at], 0, 1)
+    road = OWN[city].road_dust * dry * (700 / day_height) ** 0.4
+    pm2p5 = fine + local + DUST_FINE_SHARE * dust
+    pm10 = pm2p5 + 0.18 * fine + 0.5 * local + (1 - DUST_FINE_SHARE) * dust + road
+    return CityAir(hour_means(pm2p5), hour_means(pm10))
+
+
+def place_index(city: str) -> int:
+    """Return the position of a place in PLACES."""
+    return [p.id for p in PLACES].index(city)
+
+
+def squeeze(history: PointHistory, at: int) -> Floats:
+    """Return the concentration at a place over that of the same column in 1000 m, (hours,) [1]."""
+    height = history.height[:, at]
     day_height = _smooth(height, 24)
-    squeeze = (560 / day_height) ** 1.15 * (day_height / height) ** 0.12
-    fine = (history.air[:, PRIMARY, at] + history.air[:, SECONDARY, at]) * squeeze
-    dust = history.air[:, DUST, at] * squeeze
-    own = OWN[city]
+    return np.asarray((560 / day_height) ** 1.15 * (day_height / height) ** 0.12)
+
+
+def own_air(history: PointHistory, climate: Climate, city: str) -> Floats:
+    """Return what a city's own source adds, (hours,) [ug m-3]."""
+    at, own = place_index(city), OWN[city]
+    height, speed = history.height[:, at], np.hypot(history.u[:, at], history.v[:, at])
     winter = winterness(climate.day_of_year)
     rush = 1 + 0.35 * np.cos(2 * np.pi * (climate.local_hour - 8.5) / 12) * (climate.local_hour > 5)
     source = own.strength * rush * (1 + own.heating * winter) * 1000 / height
-    local = _smooth(source / (0.12 + speed * 3.6 / own.width), 3)
-    road = own.road_dust * (1 - 0.8 * np.clip(history.rain[:, at], 0, 1)) * (700 / day_height) ** 0.4
-    pm2p5 = fine + local + DUST_FINE_SHARE * dust
-    pm10 = pm2p5 + 0.18 * fine + 0.5 * local + (1 - DUST_FINE_SHARE) * dust + road
-    return CityAir(_hour_means(pm2p5), _hour_means(pm10))
+    return _smooth(source / (0.12 + speed * 3.6 / own.width), 3)
 
 
 def _smooth(values: Floats, hours: float) -> Floats:
@@ -68,6 +86,6 @@ def _smooth(values: Floats, hours: float) -> Floats:
     return np.asarray(pd.Series(values).ewm(com=hours, adjust=True).mean(), dtype=float)
 
 
-def _hour_means(values: Floats) -> Floats:
+def hour_means(values: Floats) -> Floats:
     """Return the mean over the hour that ends at each stamp from values at the stamps."""
     return np.concatenate([values[:1], (values[1:] + values[:-1]) / 2])

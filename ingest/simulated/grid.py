@@ -1,7 +1,9 @@
-"""Where the simulated region lies: a coarse grid, the emissions on it, and the points that are looked at."""
+"""Where the simulated region lies: its grids, the emissions on them, and the points that are looked at."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -19,6 +21,49 @@ CELLS = NX * NY
 CELL_LONGITUDE: Final[Floats] = np.tile(LONGITUDES, NY)
 CELL_LATITUDE: Final[Floats] = np.repeat(LATITUDES, NX)
 METRES_PER_DEGREE = 111_195.0
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A regular grid over the region; cells are counted from the south-west, eastward first.
+
+    >>> grid = Grid(np.arange(108.0, 110.5, 0.5), np.arange(30.0, 31.5, 0.5))
+    >>> len(grid.cell_latitude), grid.step, int(grid.rim.sum())
+    (15, 0.5, 15)
+    """
+
+    longitudes: Floats
+    latitudes: Floats
+
+    @property
+    def step(self) -> float:
+        """Return the distance of two neighbours [degree]."""
+        return float(self.longitudes[1] - self.longitudes[0])
+
+    @cached_property
+    def cell_longitude(self) -> Floats:
+        """Return the longitude of every cell, (cells,)."""
+        return np.tile(self.longitudes, len(self.latitudes))
+
+    @cached_property
+    def cell_latitude(self) -> Floats:
+        """Return the latitude of every cell, (cells,)."""
+        return np.repeat(self.latitudes, len(self.longitudes))
+
+    @cached_property
+    def rim(self) -> npt.NDArray[np.bool_]:
+        """Return which cells lie within half a degree of the border, where the air of outside comes in."""
+        found = np.zeros(len(self.cell_latitude), bool)
+        for at, axis in ((self.cell_longitude, self.longitudes), (self.cell_latitude, self.latitudes)):
+            found |= (at <= axis[0] + RIM_DEGREES) | (at >= axis[-1] - RIM_DEGREES)
+        return found
+
+
+RIM_DEGREES: Final = 0.5
+COARSE: Final = Grid(LONGITUDES, LATITUDES)
+"""On which the world's weather and air are simulated, 1 degree."""
+FINE: Final = Grid(np.arange(108.0, 132.25, 0.5), np.arange(30.0, 45.25, 0.5))
+"""On which the origin of the air is followed, half a degree."""
 
 
 PLACES: Final = (
@@ -59,27 +104,29 @@ GOBI: Final = Emitter(42.5, 109.5, 2.2, 1.0, 0.0)
 """Where dust is raised in spring when the wind is strong."""
 
 
-def patch(emitter: Emitter) -> Floats:
+def patch(emitter: Emitter, grid: Grid = COARSE) -> Floats:
     """Return the emitter's share of each cell, (cells,) [ug m-3 h-1], largest at its centre.
 
     >>> round(float(patch(GOBI).max()), 1)
     1.0
     """
-    dx = (CELL_LONGITUDE - emitter.longitude) * np.cos(np.radians(emitter.latitude))
-    dy = CELL_LATITUDE - emitter.latitude
+    dx = (grid.cell_longitude - emitter.longitude) * np.cos(np.radians(emitter.latitude))
+    dy = grid.cell_latitude - emitter.latitude
     shape: Floats = emitter.strength * np.exp(-0.5 * (dx**2 + dy**2) / emitter.size**2)
     return shape
 
 
-def sampling_weights() -> Floats:
+def sampling_weights(grid: Grid = COARSE) -> Floats:
     """Return the bilinear weights that read the points from the grid, (cells, places).
 
     >>> sampling_weights().sum(axis=0).round(9).tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
-    weights = np.zeros((CELLS, len(PLACES)))
+    across = len(grid.longitudes)
+    weights = np.zeros((len(grid.cell_latitude), len(PLACES)))
     for at, point in enumerate(PLACES):
-        x, y = point.longitude - LONGITUDES[0], point.latitude - LATITUDES[0]
+        x = (point.longitude - grid.longitudes[0]) / grid.step
+        y = (point.latitude - grid.latitudes[0]) / grid.step
         column, row = int(x), int(y)
         fx, fy = x - column, y - row
         for dr, dc, share in (
@@ -88,5 +135,5 @@ def sampling_weights() -> Floats:
             (1, 0, (1 - fx) * fy),
             (1, 1, fx * fy),
         ):
-            weights[(row + dr) * NX + column + dc, at] += share
+            weights[(row + dr) * across + column + dc, at] += share
     return weights

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from ingest.simulated.grid import CELL_LATITUDE, CELL_LONGITUDE, LATITUDES, LONGITUDES, NX, NY, Floats
+from ingest.simulated.grid import COARSE, Floats, Grid
 
 GEOSTROPHIC: Final = 8.34
 """Geostrophic wind of a gradient of 1 hPa per degree of latitude at 38 N, air density 1.2 [m s-1]."""
@@ -128,40 +128,82 @@ def draw_climate(rng: np.random.Generator, day_of_year: Floats, local_hour: Floa
     )
 
 
-def _pressure(systems: tuple[System, ...], hours: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the anomaly [hPa] and its eastward and northward gradient [hPa/degree], (hours, cells)."""
-    shape = (len(hours), NY, NX)
+class Pressure(NamedTuple):
+    """The anomaly [hPa] and its eastward and northward gradient [hPa/degree], (hours, cells)."""
+
+    anomaly: Floats
+    east: Floats
+    north: Floats
+
+
+def _pressure(systems: tuple[System, ...], hours: Floats, grid: Grid) -> Pressure:
+    """Return the pressure of the systems near enough to a grid to count."""
+    longitudes, latitudes = grid.longitudes, grid.latitudes
+    shape = (len(hours), len(latitudes), len(longitudes))
     total, east, north = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     for s in systems:
         since = hours - s.at_hour
         centre = 118 + s.speed * since
-        near = np.flatnonzero((centre > 108 - 3 * 1.3 * s.width) & (centre < 132 + 3 * 1.3 * s.width))
+        reach = 3 * 1.3 * s.width
+        near = np.flatnonzero((centre > longitudes[0] - reach) & (centre < longitudes[-1] + reach))
         if not len(near):
             continue
         rows = slice(int(near[0]), int(near[-1]) + 1)
         wide = 1.3 * s.width
-        dx = (LONGITUDES[None, :] - centre[rows, None]) / wide
-        dy = (LATITUDES[None, :] - s.latitude - s.drift * since[rows, None]) / s.width
+        dx = (longitudes[None, :] - centre[rows, None]) / wide
+        dy = (latitudes[None, :] - s.latitude - s.drift * since[rows, None]) / s.width
         gx, gy = np.exp(-0.5 * dx**2), s.amplitude * np.exp(-0.5 * dy**2)
         total[rows] += gy[:, :, None] * gx[:, None, :]
         east[rows] += gy[:, :, None] * (-dx / wide * gx)[:, None, :]
         north[rows] += (-dy / s.width * gy)[:, :, None] * gx[:, None, :]
-    flat = (len(hours), NY * NX)
-    return total.reshape(flat), east.reshape(flat), north.reshape(flat)
+    flat = (len(hours), len(latitudes) * len(longitudes))
+    return Pressure(total.reshape(flat), east.reshape(flat), north.reshape(flat))
 
 
-def weather(climate: Climate, first: int, last: int) -> Weather:
-    """Return the weather of hours ``first`` ≤ hour < ``last`` on the grid."""
+def weather(
+    climate: Climate,
+    first: int,
+    last: int,
+    grid: Grid = COARSE,
+    gusts: tuple[Floats, Floats] | None = None,
+) -> Weather:
+    """Return the weather of hours ``first`` ≤ hour < ``last`` on a grid.
+
+    ``gusts`` (hours, cells) [m s-1] are added to the wind before height and humidity follow from it.
+    """
     hours = slice(first, last)
-    winter = winterness(climate.day_of_year[hours])[:, None]
-    anomaly, east, north = _pressure(climate.systems, np.arange(first, last, dtype=float))
-    cos_lat = np.cos(np.radians(CELL_LATITUDE))[None, :]
+    pressure = _pressure(climate.systems, np.arange(first, last, dtype=float), grid)
+    slow = climate.slow_u[hours, None], climate.slow_v[hours, None], climate.moisture[hours, None]
+    if gusts is not None:
+        slow = slow[0] + gusts[0], slow[1] + gusts[1], slow[2]
+    clock = climate.day_of_year[hours], climate.local_hour[hours]
+    return weather_of(pressure, slow, clock, grid.cell_latitude, grid.cell_longitude)
+
+
+def weather_of(
+    pressure: Pressure,
+    slow: tuple[Floats, Floats, Floats],
+    clock: tuple[Floats, Floats],
+    latitude: Floats,
+    longitude: Floats,
+) -> Weather:
+    """Return the weather that goes with a pressure at some places.
+
+    Parameters
+    ----------
+    slow : what wanders slowly of wind [m s-1] and moisture, (hours, cells) or (hours, 1)
+    clock : day of the year and local hour, (hours,)
+    """
+    anomaly, east, north = pressure
+    day_of_year, local_hour = clock
+    winter = winterness(day_of_year)[:, None]
+    cos_lat = np.cos(np.radians(latitude))[None, :]
     ug, vg = -GEOSTROPHIC * north, GEOSTROPHIC * east / cos_lat
     cut = SLOWING * np.cos(TURNING), SLOWING * np.sin(TURNING)
-    u = cut[0] * ug - cut[1] * vg + 0.5 + 0.5 * winter + climate.slow_u[hours, None]
-    v = cut[0] * vg + cut[1] * ug - 0.1 - 0.6 * winter + climate.slow_v[hours, None]
+    u = cut[0] * ug - cut[1] * vg + 0.5 + 0.5 * winter + slow[0]
+    v = cut[0] * vg + cut[1] * ug - 0.1 - 0.6 * winter + slow[1]
     speed = np.hypot(u, v)
-    moist = climate.moisture[hours, None]
+    moist = slow[2]
     low = np.clip(-anomaly / 10 - 0.22 + 0.10 * moist, 0, 2)
     rain = 1.6 * low * (1 - 0.75 * winter) + np.clip(-winter, 0, 1) * np.clip(moist + 0.08 * v - 0.7, 0, 3)
     south = np.tanh(v / 5)
@@ -171,18 +213,19 @@ def weather(climate: Climate, first: int, last: int) -> Weather:
         + 0.20 * south
         + 0.10 * moist
         + 0.3 * np.clip(-anomaly / 10, -0.4, 0.8)
-        + 0.004 * (CELL_LONGITUDE - 118)[None, :]
-        - 0.10 * np.cos(2 * np.pi * (climate.local_hour[hours, None] - 3 - 12) / 24),
+        + 0.004 * (longitude - 118)[None, :]
+        - 0.10 * np.cos(2 * np.pi * (local_hour[:, None] - 3 - 12) / 24),
         0.12,
         1.0,
     )
-    return Weather(u, v, anomaly, _mixing_height(climate, hours, winter, anomaly, speed), rain, humidity)
+    return Weather(u, v, anomaly, _mixing_height(clock, winter, anomaly, speed), rain, humidity)
 
 
-def _mixing_height(climate: Climate, hours: slice, winter: Floats, anomaly: Floats, speed: Floats) -> Floats:
+def _mixing_height(clock: tuple[Floats, Floats], winter: Floats, anomaly: Floats, speed: Floats) -> Floats:
     """Return the mixing height [m]: low at night, in winter and under a high; raised by wind."""
-    sun = np.clip(np.sin(np.pi * (climate.local_hour[hours] - 7.5) / 11), 0, None)[:, None]
-    spring = np.exp(-0.5 * ((climate.day_of_year[hours] - 130) / 45) ** 2)[:, None]
+    day_of_year, local_hour = clock
+    sun = np.clip(np.sin(np.pi * (local_hour - 7.5) / 11), 0, None)[:, None]
+    spring = np.exp(-0.5 * ((day_of_year - 130) / 45) ** 2)[:, None]
     day = (1050 - 300 * winter + 500 * spring) * (1 - 0.035 * np.clip(anomaly, -6, 12)) + 45 * speed
     night = 130 + 38 * speed
     height: Floats = np.clip(night + (day - night) * sun, 80, 3500)

@@ -1,4 +1,4 @@
-"""What the wind does to the air: hourly advection, emission, growth and removal on the coarse grid.
+"""What the wind does to the air: hourly advection, emission, growth and removal on a grid.
 
 Semi-Lagrangian steps (each cell takes the air from where it was an hour before, by bilinear
 interpolation), which stay positive and stable at any wind speed (Staniforth and Côté 1991,
@@ -15,17 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.simulated.grid import (
-    CELL_LATITUDE,
-    CELL_LONGITUDE,
     CELLS,
+    COARSE,
     EMITTERS,
     GOBI,
-    LATITUDES,
-    LONGITUDES,
     METRES_PER_DEGREE,
-    NX,
-    NY,
     Floats,
+    Grid,
     patch,
     sampling_weights,
 )
@@ -33,7 +29,7 @@ from ingest.simulated.synoptic import Climate, Weather, weather, winterness
 
 PRIMARY, SECONDARY, DUST = range(3)
 SPECIES: Final = 3
-"""Rows of the state; tagged copies of them, one set per region, could be added as more rows."""
+"""Rows of the state; ``ingest.simulated.tagged`` carries one set per origin."""
 CHUNK_HOURS: Final = 480
 
 
@@ -53,7 +49,7 @@ class PointHistory:
     humidity: Floats
 
 
-def departure(w: Weather) -> tuple[npt.NDArray[np.intp], Floats]:
+def departure(w: Weather, grid: Grid = COARSE) -> tuple[npt.NDArray[np.intp], Floats]:
     """Return where each cell's air was an hour before: corner indices and weights, (hours, 4, cells).
 
     Examples
@@ -65,15 +61,17 @@ def departure(w: Weather) -> tuple[npt.NDArray[np.intp], Floats]:
     >>> bool((at[0, 0] == np.arange(CELLS)).all()), float(share[0, 0].min())
     (True, 1.0)
     """
+    nx, ny = len(grid.longitudes), len(grid.latitudes)
     per_degree = 3600.0 / METRES_PER_DEGREE
-    x = CELL_LONGITUDE - LONGITUDES[0] - w.u * (per_degree / np.cos(np.radians(CELL_LATITUDE)))
-    y = CELL_LATITUDE - LATITUDES[0] - w.v * per_degree
-    np.clip(x, 0, NX - 1, out=x)
-    np.clip(y, 0, NY - 1, out=y)
+    x = grid.cell_longitude - grid.longitudes[0]
+    x = (x - w.u * (per_degree / np.cos(np.radians(grid.cell_latitude)))) / grid.step
+    y = (grid.cell_latitude - grid.latitudes[0] - w.v * per_degree) / grid.step
+    np.clip(x, 0, nx - 1, out=x)
+    np.clip(y, 0, ny - 1, out=y)
     column, row = x.astype(np.intp), y.astype(np.intp)
     fx, fy = x - column, y - row
-    east, north = np.minimum(column + 1, NX - 1), np.minimum(row + 1, NY - 1)
-    at = np.stack([row * NX + column, row * NX + east, north * NX + column, north * NX + east], 1)
+    east, north = np.minimum(column + 1, nx - 1), np.minimum(row + 1, ny - 1)
+    at = np.stack([row * nx + column, row * nx + east, north * nx + column, north * nx + east], 1)
     share = np.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy], 1)
     return at, share
 
@@ -84,16 +82,28 @@ def emissions(climate: Climate, hours: slice, w: Weather) -> Floats:
     Fine particles follow heating and traffic; dust is raised in spring where the wind passes 8 m/s
     (threshold and cube law after Gillette and Passi 1988, doi:10.1029/JD093iD11p14233).
     """
-    winter = winterness(climate.day_of_year[hours])[:, None]
-    traffic = 1 + 0.25 * np.sin(np.pi * (climate.local_hour[hours, None] - 5) / 9)
     added = np.zeros((len(w.u), SPECIES, CELLS))
     steady = sum(patch(e) for e in EMITTERS.values())
     heating = sum(patch(e) * e.heating for e in EMITTERS.values())
+    winter, traffic = yearly_and_daily(climate, hours)
     added[:, PRIMARY] = traffic * (steady + heating * winter)
+    added[:, DUST] = raised_dust(climate, hours, w)
+    return added
+
+
+def yearly_and_daily(climate: Climate, hours: slice) -> tuple[Floats, Floats]:
+    """Return the winterness and the daily course of emissions, (hours, 1) each."""
+    winter = winterness(climate.day_of_year[hours])[:, None]
+    traffic = 1 + 0.25 * np.sin(np.pi * (climate.local_hour[hours, None] - 5) / 9)
+    return winter, traffic
+
+
+def raised_dust(climate: Climate, hours: slice, w: Weather, grid: Grid = COARSE) -> Floats:
+    """Return the dust that the wind raises, (hours, cells) [ug m-3 h-1]."""
     spring = np.exp(-0.5 * ((climate.day_of_year[hours, None] - 100) / 28) ** 2)
     speed = np.hypot(w.u, w.v)
-    added[:, DUST] = 0.30 * spring * patch(GOBI) * speed**2 * np.clip(speed - 8, 0, None)
-    return added
+    raised: Floats = 0.30 * spring * patch(GOBI, grid) * speed**2 * np.clip(speed - 8, 0, None)
+    return raised
 
 
 def growth(w: Weather) -> Floats:
@@ -111,31 +121,27 @@ def survival(w: Weather) -> Floats:
     return np.stack([fine, fine, dust], 1)
 
 
-def _edges() -> npt.NDArray[np.bool_]:
-    """Return which cells lie on the rim, where the air of outside comes in."""
-    rim: npt.NDArray[np.bool_] = np.isin(CELL_LONGITUDE, LONGITUDES[[0, -1]]) | np.isin(
-        CELL_LATITUDE, LATITUDES[[0, -1]]
-    )
-    return rim
-
-
-def inflow() -> Floats:
+def inflow(grid: Grid = COARSE) -> Floats:
     """Return the air outside the region, (species, cells): clean in the north, hazy in the south [ug m-3]."""
-    south = np.clip((37 - CELL_LATITUDE) / 7, 0, 1) * (CELL_LONGITUDE < 122)
-    return np.stack([1.0 + 5 * south, 3.0 + 12 * south, np.full(CELLS, 2.0)])
+    south = np.clip((37 - grid.cell_latitude) / 7, 0, 1) * (grid.cell_longitude < 122)
+    return np.stack([1.0 + 5 * south, 3.0 + 12 * south, np.full(len(south), 2.0)])
+
+
+RIM_KEPT, RIM_NEW = 0.8, 0.2
+"""Shares of an hour's air on the rim: what stays, and what comes in from outside."""
 
 
 def simulate(climate: Climate, hours: int) -> PointHistory:
     """Run the region hour by hour and write down what the points see."""
-    reader, rim, outside = sampling_weights(), _edges(), inflow()
+    reader, rim, outside = sampling_weights(), COARSE.rim, inflow()
     state = outside.copy()
     pieces: list[tuple[Floats, ...]] = []
     for first in range(0, hours, CHUNK_HOURS):
         last = min(first + CHUNK_HOURS, hours)
         w = weather(climate, first, last)
         kept, added, formed = survival(w), emissions(climate, slice(first, last), w), growth(w)
-        kept[:, :, rim] *= 0.8
-        added[:, :, rim] = 0.2 * outside[:, rim]
+        kept[:, :, rim] *= RIM_KEPT
+        added[:, :, rim] = RIM_NEW * outside[:, rim]
         state, air = _advance(state, departure(w), kept, added, formed)
         pieces.append(
             (
