@@ -16,12 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import BadPayload
+from pipeline.tdump import instant
 
 LABEL: Final = 50
 FIXED: Final = 108
 """Characters of an index before its list of levels."""
-CENTURY_TURNS: Final = 40
-"""Two-digit years below it are of the 21st century, as HYSPLIT reads them."""
 DAMAGED: Final = "fetch the file again; it must be a whole ARL-packed meteorology file"
 MOST_POINTS: Final = 50_000_000
 GRID_KEYS: Final = (
@@ -92,23 +91,12 @@ def read_label(record: bytes, source: str) -> Label:
     try:
         year, month, day, hour, lead, level = (int(text[i : i + 2]) for i in range(0, 12, 2))
         exponent, first = int(text[18:22]), float(text[36:50])
-        when = np.datetime64(f"{full_year(year):04d}-{month:02d}-{day:02d}T{hour:02d}", "ns")
+        when = instant(year, month, day, hour)
     except ValueError:
         raise BadPayload(source, f"no ARL label: {text!r}", field="label", remedy=DAMAGED) from None
     if not abs(exponent) < 100 or not np.isfinite(first):
         raise BadPayload(source, f"no ARL label: {text!r}", field="label", remedy=DAMAGED)
     return Label(when, lead, level, text[14:18], exponent, first, _thousands(text[12:14]))
-
-
-def full_year(year: int) -> int:
-    """Return the year that two digits mean; four digits stay.
-
-    >>> full_year(95), full_year(26), full_year(2026)
-    (1995, 2026, 2026)
-    """
-    if year >= 100:
-        return year
-    return year + (2000 if year < CENTURY_TURNS else 1900)
 
 
 def _thousands(letters: str) -> tuple[int, int]:
