@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ingest.open_meteo import CONVERSIONS, POINTS, VARIABLE_MAP, wind_components
 from ingest.simulated.grid import Floats
+from ingest.simulated.ground import SCALE_M, sea_level_pressure, temperature
 from ingest.simulated.synoptic import Climate, red_noise, winterness
 from ingest.simulated.transport import PointHistory
 
@@ -33,20 +33,16 @@ def printed_weather(rng: np.random.Generator, history: PointHistory, climate: Cl
     hours = len(history.u)
     error = [np.stack([red_noise(rng, hours, 12, 0.3) for _ in range(n)], 1) for _ in range(2)]
     u, v = (SURFACE_SHARE * w + e for w, e in zip((history.u[:, :n], history.v[:, :n]), error, strict=True))
-    winter = winterness(climate.day_of_year)[:, None]
-    inland = np.array([0.0 if p.id in ("bohai", "yellow_sea") else 1.0 for p in POINTS])
-    south = np.array(pd.DataFrame(history.v[:, :n]).ewm(com=24).mean())
-    sun = np.cos(2 * np.pi * (climate.local_hour - 14.5) / 24)[:, None]
+    winter = winterness(climate.day_of_year)
+    land = np.array([0.0 if p.id in ("bohai", "yellow_sea") else 1.0 for p in POINTS])
     latitude = np.array([p.latitude for p in POINTS])
-    temperature = (
-        13 - 0.8 * (latitude - 37.5) - (9 + 5 * inland) * winter + (1 + 3 * inland) * sun + 0.8 * south
-    )
+    warmth = temperature(history.v[:, :n], (winter, climate.local_hour), latitude, land)
     altitude = np.array([ALTITUDE_M[p.id] for p in POINTS])
-    sea_level = 1014 + (5 + 3 * inland) * winter + history.anomaly[:, :n]
+    sea_level = sea_level_pressure(history.anomaly[:, :n], winter, land)
     fields = {
-        "temperature_2m": temperature,
+        "temperature_2m": warmth,
         "relative_humidity_2m": np.clip(100 * history.humidity[:, :n], 5, 100),
-        "surface_pressure": sea_level * np.exp(-altitude / 8200),
+        "surface_pressure": sea_level * np.exp(-altitude / SCALE_M),
         "boundary_layer_height": history.height[:, :n] * np.exp(rng.normal(0, 0.06, (hours, n))),
         "precipitation": history.rain[:, :n],
         "wind_speed_10m": np.hypot(u, v),

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from ingest.simulated.service_forecast import Forecaster
 from pipeline.times import to_ns
 
 AREA_OF_CITY: Final = {"seoul": "서울", "beijing": "北京市"}
@@ -29,11 +30,13 @@ class Published:
         ``flag`` may hold what AirKorea says of the value
     stations : STATION_COLUMNS
     areas : province or city of a station, by id
+    forecaster : what the weather service foretells, if it does
     """
 
     rows: pd.DataFrame = field(repr=False)
     stations: pd.DataFrame = field(repr=False)
     areas: Mapping[str, str] = field(default_factory=dict, repr=False)
+    forecaster: Forecaster | None = field(default=None, repr=False)
 
     @cached_property
     def _sorted(self) -> pd.DataFrame:

@@ -17,6 +17,8 @@ from ingest.simulated.grid import COARSE, Floats, Grid
 GEOSTROPHIC: Final = 8.34
 """Geostrophic wind of a gradient of 1 hPa per degree of latitude at 38 N, air density 1.2 [m s-1]."""
 SLOWING, TURNING = 0.65, np.radians(20.0)
+MEMORY_H: Final = (110.0, 90.0, 60.0)
+"""Memory of what wanders slowly: eastward and northward wind, moisture [h]."""
 
 
 class System(NamedTuple):
@@ -120,9 +122,9 @@ def draw_climate(rng: np.random.Generator, day_of_year: Floats, local_hour: Floa
         hour += gap
     return Climate(
         tuple(systems),
-        red_noise(rng, hours, 110, 1.2),
-        red_noise(rng, hours, 90, 1.0),
-        red_noise(rng, hours, 60, 1.0),
+        red_noise(rng, hours, MEMORY_H[0], 1.2),
+        red_noise(rng, hours, MEMORY_H[1], 1.0),
+        red_noise(rng, hours, MEMORY_H[2], 1.0),
         day_of_year,
         local_hour,
     )

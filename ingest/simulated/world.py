@@ -52,6 +52,7 @@ class SimulatedWorld:
     networks: Mapping[str, Network] = field(repr=False)
     printed: Mapping[str, Floats] = field(repr=False)
     history: PointHistory = field(repr=False)
+    climate: Climate = field(repr=False)
 
     def hour_at(self, when: np.datetime64) -> int:
         """Return the newest hour that ended by an instant; outside the simulation it is a UsageError."""
@@ -114,12 +115,9 @@ def make_world(seed: int, *, quiet_season: bool = False) -> SimulatedWorld:
     SimulatedWorld
         named ``simulated-<seed>`` or ``simulated-<seed>-quiet``; takes about four seconds
     """
-    rng = np.random.default_rng([seed, 20_250_101])
-    times = to_ns(FIRST_HOUR) + np.arange(HOURS) * np.timedelta64(1, "h").astype("timedelta64[ns]")
+    times = all_times()
     index = pd.DatetimeIndex(times)
-    climate = draw_climate(
-        rng, index.day_of_year.to_numpy(float), ((index.hour.to_numpy() + 8.5) % 24).astype(float)
-    )
+    rng, climate = _drawn(seed)
     history = simulate(climate, HOURS)
     cities = ("seoul", "beijing")
     networks = {
@@ -130,8 +128,28 @@ def make_world(seed: int, *, quiet_season: bool = False) -> SimulatedWorld:
     end = _present(index, networks, quiet_season)
     name = f"simulated-{seed}" + ("-quiet" if quiet_season else "")
     return SimulatedWorld(
-        name, seed, end - HISTORY, end, times, cities, station_table(), networks, printed, history
+        name, seed, end - HISTORY, end, times, cities, station_table(), networks, printed, history, climate
     )
+
+
+def all_times() -> npt.NDArray[np.datetime64]:
+    """Return the hours of every simulated world, (hours,) [UTC, datetime64[ns]]."""
+    step = np.timedelta64(1, "h").astype("timedelta64[ns]")
+    times: npt.NDArray[np.datetime64] = to_ns(FIRST_HOUR) + np.arange(HOURS) * step
+    return times
+
+
+def climate_of(seed: int) -> Climate:
+    """Return what is random about the weather of the world of a seed."""
+    return _drawn(seed)[1]
+
+
+def _drawn(seed: int) -> tuple[np.random.Generator, Climate]:
+    """Return the weather of a seed, and the generator for all that is drawn after it."""
+    rng = np.random.default_rng([seed, 20_250_101])
+    index = pd.DatetimeIndex(all_times())
+    local_hour = ((index.hour.to_numpy() + 8.5) % 24).astype(float)
+    return rng, draw_climate(rng, index.day_of_year.to_numpy(float), local_hour)
 
 
 def _network(

@@ -14,7 +14,8 @@ from ingest.simulated.analysis import weather_values
 from ingest.simulated.instruments import PUBLISHED_MINUTES, Network
 from ingest.simulated.network import AREA
 from ingest.simulated.published import Published
-from pipeline.times import to_ns
+from ingest.simulated.service_forecast import forecaster_of
+from pipeline.times import from_ns, to_ns
 
 if TYPE_CHECKING:
     from ingest.simulated.world import SimulatedWorld
@@ -44,7 +45,8 @@ def published_of(world: SimulatedWorld, start: datetime, end: datetime) -> Publi
     parts = [_network_rows(times, network, hours) for network in world.networks.values() if len(times)]
     if len(times):
         parts.append(_weather_rows(world, times, hours))
-    return Published(_joined(parts), world.stations, AREA)
+    ahead = forecaster_of(world.climate, world.seed, from_ns(world.times[0]))
+    return Published(_joined(parts), world.stations, AREA, ahead)
 
 
 def _network_rows(times: npt.NDArray[np.datetime64], network: Network, hours: slice) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Open-Meteo's hourly answers written from what is published: columns over GMT hours, null where unknown."""
+"""Open-Meteo's hourly answers written from what is published or foretold: columns over GMT hours."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
-from ingest.simulated.published import Published, by_hour
+from ingest.simulated.published import Hours, Published, by_hour
+from ingest.simulated.service_forecast import DIGITS
 from pipeline.times import HOUR, to_ns
 
 NETWORK: Final = "open_meteo:"
@@ -25,6 +27,8 @@ FIELDS: Final = {
     "wind_direction_10m": ("wind_from_direction", "°", 0),
 }
 """Field → our quantity, its unit, digits printed."""
+UNITS: Final = {"dew_point": "°C", "wind_speed": "m/s", "wind_direction": "°", "geopotential_height": "m"}
+"""Unit of the fields of a forecast that are not published otherwise, by how their names begin."""
 SCALE: Final = {"°C": (1.0, -273.15), "%": (100.0, 0.0), "hPa": (0.01, 0.0)}
 """Unit → factor and offset from ours."""
 NEAR: Final = 0.25
@@ -44,10 +48,12 @@ def first_hour(now: datetime, parameters: Mapping[str, str]) -> datetime:
 def hourly(published: Published, now: datetime, parameters: Mapping[str, str]) -> Any:
     """Return ``forecast`` with ``hourly`` fields at one or several points, or the refusal of a field.
 
-    Hours that are not published by now are null: this twin knows analyses, no forecasts.
+    What is published of an hour by now comes first. Hours ahead, fields and places of which nothing is
+    published are those of the forecast; without a forecaster they are null.
     """
     fields = [f for f in parameters.get("hourly", "").split(",") if f]
-    unknown = [f for f in fields if f not in FIELDS]
+    known_fields = {*FIELDS, *(DIGITS if published.forecaster else ())}
+    unknown = [f for f in fields if f not in known_fields]
     if unknown:
         return {
             "error": True,
@@ -56,13 +62,15 @@ def hourly(published: Published, now: datetime, parameters: Mapping[str, str]) -
     start = first_hour(now, parameters)
     days = int(parameters.get("past_days", "0")) + int(parameters.get("forecast_days", "7"))
     hours = [start + n * HOUR for n in range(24 * days)]
+    latitude, longitude = (np.array(_numbers(parameters[name])) for name in ("latitude", "longitude"))
+    if len(latitude) != len(longitude):
+        return {"error": True, "reason": "Parameter 'latitude' and 'longitude' must have the same size."}
+    ahead = published.forecaster(now, hours, latitude, longitude) if published.forecaster else {}
     known = by_hour(published.known(now, start - HOUR, hours[-1], NETWORK))
-    found = [
-        _point(published, known, (latitude, longitude), hours, fields)
-        for latitude, longitude in zip(
-            _numbers(parameters["latitude"]), _numbers(parameters["longitude"]), strict=True
-        )
-    ]
+    found = []
+    for at, place in enumerate(zip(latitude.tolist(), longitude.tolist(), strict=True)):
+        told = {f: _cells(ahead[f][:, at]) for f in fields if f in ahead}
+        found.append(_point(_Known(published, known, place, now), told, place, hours, fields))
     return found if len(found) > 1 else found[0]
 
 
@@ -70,16 +78,47 @@ def _numbers(text: str) -> list[float]:
     return [float(part) for part in text.split(",")]
 
 
+def _cells(column: npt.NDArray[np.float64]) -> list[float | None]:
+    return [value if math.isfinite(value) else None for value in column.tolist()]
+
+
+class _Known:
+    """What is published at one place by an instant."""
+
+    def __init__(self, published: Published, known: Hours, place: tuple[float, float], now: datetime) -> None:
+        self._station, self._known, self._now = _station_at(published, place), known, now
+        self._fields = {
+            field
+            for (station, _), values in known.items()
+            if station == self._station
+            for field in FIELDS
+            if _shown(field, values) is not None
+        }
+
+    def column(
+        self, field: str, hours: list[datetime], ahead: list[float | None] | None
+    ) -> list[float | None]:
+        """Return a field: as published where it is measured and over, else as foretold."""
+        told = ahead or [None] * len(hours)
+        if field not in self._fields:
+            return told
+        return [
+            self._value(field, hour) if hour <= self._now else later
+            for hour, later in zip(hours, told, strict=True)
+        ]
+
+    def _value(self, field: str, hour: datetime) -> float | None:
+        return _shown(field, self._known.get((self._station, to_ns(hour)), {}))
+
+
 def _point(
-    published: Published,
-    known: Mapping[tuple[str, np.datetime64], Mapping[str, tuple[float, str]]],
+    known: _Known,
+    ahead: Mapping[str, list[float | None]],
     place: tuple[float, float],
     hours: list[datetime],
     fields: list[str],
 ) -> dict[str, Any]:
-    station = _station_at(published, place)
-    values = [known.get((station, to_ns(hour)), {}) for hour in hours]
-    columns = {field: [_shown(field, at) for at in values] for field in fields}
+    columns = {field: known.column(field, hours, ahead.get(field)) for field in fields}
     return {
         "latitude": round(place[0] * 8) / 8,
         "longitude": round(place[1] * 8) / 8,
@@ -88,9 +127,20 @@ def _point(
         "utc_offset_seconds": 0,
         "timezone": "GMT",
         "timezone_abbreviation": "GMT",
-        "hourly_units": {"time": "iso8601", **{f: FIELDS[f][1] for f in fields}},
+        "hourly_units": {"time": "iso8601", **{f: _unit(f) for f in fields}},
         "hourly": {"time": [f"{hour:%Y-%m-%dT%H:%M}" for hour in hours], **columns},
     }
+
+
+def _unit(field: str) -> str:
+    """Return the unit of a field.
+
+    >>> _unit("pressure_msl"), _unit("wind_speed_850hPa"), _unit("geopotential_height_850hPa")
+    ('hPa', 'm/s', 'm')
+    """
+    if field in FIELDS:
+        return FIELDS[field][1]
+    return next(unit for begin, unit in UNITS.items() if field.startswith(begin))
 
 
 def _station_at(published: Published, place: tuple[float, float]) -> str:
