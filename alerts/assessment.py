@@ -12,6 +12,7 @@ import xarray as xr
 
 from alerts.aqi import settle
 from alerts.content import DayOutlook, RuleFinding
+from alerts.origin_note import OriginNote
 from alerts.policy import Policy
 from alerts.rule_engine import findings
 from pipeline.cities import City
@@ -24,7 +25,8 @@ from pipeline.times import FORECAST_DAYS, HOUR, NS_HOUR, local_date, to_ns
 class RunFacts:
     """Which run speaks: every field goes into the warnings it proposes.
 
-    ``mode`` is live, replay or simulated; ``drill`` marks a live run that nobody shall act on.
+    ``mode`` is live, replay or simulated; ``drill`` marks a live run that nobody shall act on; ``origins``
+    are those of all cities, of which a joint warning states its own.
     """
 
     run_id: str
@@ -37,6 +39,7 @@ class RunFacts:
     calibrated: str = ""
     inputs_missing: tuple[str, ...] = ()
     drill: bool = False
+    origins: tuple[OriginNote, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from alerts.cap_grades import certainty, severity, urgency
 from alerts.content import CityOutlook, WarningContent
 from alerts.identifiers import alert_identifier
 from alerts.message_view import NO_BACKGROUND, SHOWN_THRESHOLDS, Background, check_labels
+from alerts.origin_note import OriginNote
+from alerts.origin_view import says_origin
 from alerts.plain_text import one_line
 from alerts.vocabulary import LANGUAGES, Language, vocabulary
 from alerts.wording import Text, wording
@@ -191,10 +193,23 @@ def _parameters(content: WarningContent) -> list[tuple[str, str]]:
         ("sameair:degraded", content.degraded or "no"),
         *([("sameair:calibration", content.calibrated)] if content.calibrated else []),
         ("sameair:inputsMissing", ",".join(content.inputs_missing) or "none"),
+        *(_origin_parameter(note) for note in (content.origins if says_origin(content) else ())),
     ]
     for outlook in content.cities:
         found += _peak_parameters(outlook)
     return [(name, one_line(value)) for name, value in found]
+
+
+def _origin_parameter(note: OriginNote) -> tuple[str, str]:
+    """Return hours of paths over regions and of local air [h], their range of 80 %, and on what they rest."""
+    regions = [f"{r.region} {r.hours:g} h ({r.low:g}-{r.high:g})" for r in note.regions]
+    local = note.local
+    near = (
+        f"local {local.word} {local.hours:g} h ({local.low:g}-{local.high:g}) within {local.within_km:g} km"
+    )
+    said = [*regions, near if local.word != "unknown" else "local unknown"]
+    paths = f"{note.members} paths over {note.hours:g} h to {note.arrivals[0]}/{note.arrivals[1]}"
+    return f"sameair:{note.city}:origin", "; ".join([*said, paths, note.winds, "hours of paths, no share"])
 
 
 def _peak_parameters(outlook: CityOutlook) -> list[tuple[str, str]]:

@@ -144,7 +144,14 @@ def _as_said(content: WarningContent, out: WarningContent, blind: Sequence[str])
     """Let cities without data stand as they were last spoken of, so that the others can still be updated."""
     before = {c.city: c for c in out.cities}
     cities = tuple(before.get(c.city, c) if c.city in blind else c for c in content.cities)
-    return replace(content, cities=cities, rules=tuple(r for r in content.rules if r.city not in blind))
+    rules = tuple(r for r in content.rules if r.city not in blind)
+    said = (
+        *(o for o in content.origins if o.city not in blind),
+        *(o for o in out.origins if o.city in blind),
+    )
+    order = [c.city for c in cities]
+    origins = tuple(sorted(said, key=lambda o: order.index(o.city)))
+    return replace(content, cities=cities, rules=rules, origins=origins)
 
 
 def _ending(

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from alerts.assessment import Assessment, RunFacts
 from alerts.content import CapStatus, CityOutlook, Kind, LinkEvidence, Product, RuleFinding, WarningContent
 from alerts.episodes import Episode, stable_ulid
+from alerts.origin_note import OriginNote
 from alerts.policy import Policy
 from alerts.rules import rule
 from pipeline.cities import all_cities
@@ -166,6 +167,7 @@ def _content(
             simulated=is_simulated(run.world),
             parties=tuple(dict.fromkeys(c.party for c in cities)),
             rules=_findings(cities, frame),
+            origins=_origins(cities, product, kind, frame),
             run_id=run.run_id,
             issue_time=iso(run.issue_time),
             as_of=iso(run.as_of),
@@ -199,6 +201,16 @@ def _deadline(frame: Frame, expires: str) -> str:
 def _findings(cities: Sequence[CityOutlook], frame: Frame) -> tuple[RuleFinding, ...]:
     here = {c.city: {d.day: d.lead_day for d in c.days} for c in cities}
     return tuple(f for f in frame.assessment.rules if f.city in here and _matters(f, here[f.city], frame))
+
+
+def _origins(
+    cities: Sequence[CityOutlook], product: Product, kind: Kind, frame: Frame
+) -> tuple[OriginNote, ...]:
+    """Return where the air of the cities comes from: said where both parties sign, of what is expected."""
+    if product != "joint_warning" or kind == "all_clear":
+        return ()
+    known = {note.city: note for note in frame.run.origins}
+    return tuple(known[c.city] for c in cities if c.city in known)
 
 
 def _matters(finding: RuleFinding, lead_days: dict[str, int], frame: Frame) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from alerts.content import WarningContent
 from alerts.message_view import NO_BACKGROUND, Background
+from alerts.origin_view import origin_words
 from alerts.outbox import Letter
 from alerts.plain_text import header_text, one_line
 from alerts.vocabulary import LANGUAGES, Language, vocabulary
@@ -64,7 +65,8 @@ def build_email(letter: Letter, enclosure: Enclosure) -> EmailMessage:
     """
     content = letter.content
     order = language_order(letter.recipient.languages)
-    texts = [wording(content, language, enclosure.background) for language in order]
+    background = replace(enclosure.background, party=letter.recipient.party)
+    texts = [wording(content, language, background) for language in order]
     values = _values(letter, enclosure, texts)
     message = EmailMessage(policy=SMTP)
     _set_headers(message, letter, enclosure, f"{subject_tags(content)} {texts[0].subject}")
@@ -144,7 +146,14 @@ def _values(letter: Letter, enclosure: Enclosure, texts: list[Text]) -> dict[str
     subject = f"ACK {content.warning_id} v{content.version} {letter.recipient.id}"
     bulletin = one_line(enclosure.bulletin)
     return {
-        "sections": [{"text": text, "words": vocabulary(text.language).table} for text in texts],
+        "sections": [
+            {
+                "text": text,
+                "words": vocabulary(text.language).table,
+                "origin": origin_words(text.language),
+            }
+            for text in texts
+        ],
         "acknowledge_address": enclosure.sender,
         "acknowledge_subject": one_line(subject),
         "acknowledge_link": f"mailto:{quote(enclosure.sender, safe='@')}?subject={quote(one_line(subject))}",

@@ -10,6 +10,8 @@ from typing import Any
 
 from alerts.content import CityOutlook, DayOutlook, LinkEvidence, Reference, RuleFinding, WarningContent
 from alerts.identifiers import alert_identifier
+from alerts.origin_example import example_panel
+from alerts.origin_note import origin_notes
 from pipeline.names import PM_THRESHOLDS
 
 _BEIJING_DAYS = (
@@ -126,6 +128,8 @@ def _rules() -> tuple[RuleFinding, ...]:
 def example_content(**changes: Any) -> WarningContent:
     """Return a joint warning of a simulated world, first version; keyword arguments replace fields.
 
+    Of another product it says nothing of origins, unless they are given.
+
     >>> content = example_content(level="J3")
     >>> content.level, [c.city for c in content.cities], len(content.cities[0].days)
     ('J3', ['beijing', 'seoul'], 4)
@@ -155,7 +159,10 @@ def example_content(**changes: Any) -> WarningContent:
         expires="2026-01-17T15:00:00Z",
         review_deadline="2026-01-14T10:00:00Z",
         policy_version="1",
+        origins=origin_notes(example_panel()),
     )
+    if changes.get("product", "joint_warning") != "joint_warning":
+        changes = {"origins": (), **changes}
     return replace(content, **changes)
 
 

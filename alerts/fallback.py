@@ -76,7 +76,8 @@ def settle_overdue(conn: Connection, now: datetime, actor: str = "run", world: s
 def fallback_content(conn: Connection, content: WarningContent, party: str) -> WarningContent | None:
     """Return the single-city warning that stands in for a joint one, numbered; None where there is none.
 
-    It keeps the numbers and links but says only what concerns the party's own cities, bears no joint level,
+    It keeps the numbers and links but says only what concerns the party's own cities, and not where their air
+    comes from; it bears no joint level,
     and continues the party's earlier single-city warning of the same joint one if that is in force. An
     all-clear or cancellation of a joint warning needs both parties and has no stand-in.
     """
@@ -94,6 +95,7 @@ def fallback_content(conn: Connection, content: WarningContent, party: str) -> W
         parties=(party,),
         cities=cities,
         rules=tuple(r for r in content.rules if r.city in own),
+        origins=(),
         onset=min(c.onset for c in cities),
         references=(),
         reason=f"stands in for joint warning {content.warning_id} version {content.version}",

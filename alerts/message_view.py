@@ -10,6 +10,7 @@ from typing import Final
 from alerts.content import CityOutlook, DayOutlook, LinkEvidence, WarningContent
 from alerts.message_changes import changes
 from alerts.message_findings import FindingView, findings_view
+from alerts.origin_view import OriginView, origins_view
 from alerts.plain_text import one_line
 from alerts.vocabulary import Language, Vocabulary, vocabulary
 from pipeline.cities import city
@@ -26,11 +27,13 @@ OTHER_THRESHOLDS: Final = (35, 75, 115, 150)
 class Background:
     """What a message may add to the signed content: the version it replaces, and what its joint level means.
 
-    ``thresholds`` are the day means [ug m-3] by city id at which the policy puts ``content.level``.
+    ``thresholds`` are the day means [ug m-3] by city id at which the policy puts ``content.level``;
+    ``party`` is the reader's, which has its own names of some regions.
     """
 
     previous: WarningContent | None = None
     thresholds: Mapping[str, int] = field(default_factory=dict)
+    party: str = ""
 
 
 NO_BACKGROUND: Final = Background()
@@ -108,6 +111,7 @@ class MessageView:
     cities: tuple[CityView, ...]
     findings: tuple[FindingView, ...]
     links: tuple[LinkView, ...]
+    origins: tuple[OriginView, ...]
     changes: tuple[str, ...]
     reason: str
     degraded: str
@@ -180,6 +184,7 @@ def message_view(
         cities=tuple(_city(c, words) for c in content.cities),
         findings=findings_view(content.rules, words),
         links=tuple(_link(x, words) for x in content.links),
+        origins=origins_view(content, words, background.party),
         changes=changes(content, background.previous, words),
         level_meaning=_meaning(background.thresholds, words),
         reason=words.phrase(content.reason),

@@ -61,6 +61,7 @@ def number_version(
 
 def check_content(content: WarningContent) -> None:
     """Refuse a content that contradicts itself; raises ReviewError naming the contradiction."""
+    named = {c.city for c in content.cities}
     faults = {
         "onset is not before expires": parse_instant(content.onset) >= parse_instant(content.expires),
         "as_of is after review_deadline": parse_instant(content.as_of)
@@ -72,6 +73,9 @@ def check_content(content: WarningContent) -> None:
         "a joint warning needs cities of two parties": content.product == "joint_warning"
         and len({c.party for c in content.cities}) < 2,
         "only a joint warning has a joint level": content.product != "joint_warning" and bool(content.level),
+        "only a joint warning says where air comes from": content.product != "joint_warning"
+        and bool(content.origins),
+        "it says where the air of another city comes from": not {o.city for o in content.origins} <= named,
         "a simulated world is never Actual": content.simulated and content.cap_status == "Actual",
     }
     found = [fault for fault, is_so in faults.items() if is_so]

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from alerts.content import WarningContent
 from alerts.message_view import NO_BACKGROUND, Background, MessageView, message_view
+from alerts.origin_view import origin_words
 from alerts.vocabulary import Language, vocabulary
 
 PARTS = ("subject", "headline", "summary", "evidence", "instruction", "acknowledge")
@@ -79,12 +80,13 @@ def wording(content: WarningContent, language: Language, background: Background 
 def render(name: str, language: Language, **context: object) -> str:
     """Render a template of one language; runs of blank lines become one.
 
-    ``view`` is seen as ``m``, ``parts`` as ``t`` and the words as ``w``.
+    ``view`` is seen as ``m``, ``parts`` as ``t``, the words as ``w``, those about origin as ``o``.
     """
     values = {
         "m": context.pop("view", None),
         "t": context.pop("parts", None),
         "w": vocabulary(language).table,
+        "o": origin_words(language),
         **context,
     }
     text = environment().get_template(name).render(**values)

@@ -64,7 +64,12 @@ def test_raising_the_level_needs_the_same_signatures(desk):
 
 def test_only_the_owner_signs_for_a_single_city(desk):
     seoul = replace(
-        CONTENT, product="single_city_warning", level="", parties=("seoul",), cities=CONTENT.cities[1:]
+        CONTENT,
+        product="single_city_warning",
+        level="",
+        parties=("seoul",),
+        cities=CONTENT.cities[1:],
+        origins=(),
     )
     desk.propose(seoul)
     with pytest.raises(ReviewError, match="not beijing's to decide, but seoul's"):

@@ -99,6 +99,7 @@ def test_no_hangul_in_chinese_and_no_hanzi_in_korean():
         for language, foreign in (("zh", HANGUL), ("ko", HANZI)):
             text = wording(content, language, Background(before, {"seoul": 75, "beijing": 115}))
             whole = "\n".join([text.subject, text.headline, text.description, text.instruction])
+            whole = whole.replace("산시(山西)", "")  # told from its neighbour by its characters alone
             assert not foreign.search(whole), foreign.search(whole)
 
 
