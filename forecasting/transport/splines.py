@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,9 @@ Flags = npt.NDArray[np.bool_]
 
 FEWEST_POINTS = 6
 """With fewer values a field stays unknown; a plane takes three of them."""
+
+KEPT_MATRICES = 32
+"""Matrices kept, one for each set of points with values."""
 
 
 @dataclass(frozen=True)
@@ -97,19 +101,36 @@ class Spline:
         True
         """
         flat = np.asarray(values, np.float64).reshape(-1, values.shape[-1])
-        known = np.isfinite(flat)
         out = np.full((len(flat), int(np.prod(self.grid.shape))), np.nan)
-        patterns, which = np.unique(known, axis=0, return_inverse=True)
-        for number, pattern in enumerate(patterns):
-            if pattern.sum() >= FEWEST_POINTS:
-                rows = np.flatnonzero(which.ravel() == number)
-                out[rows] = flat[np.ix_(rows, np.flatnonzero(pattern))] @ self.matrix(pattern).T
+        for rows, pattern in _patterns(flat):
+            out[rows] = flat[np.ix_(rows, np.flatnonzero(pattern))] @ self.matrix(pattern).T
         return out.reshape(*values.shape[:-1], *self.grid.shape)
+
+    def left_out(self, values: Floats) -> Floats:
+        """Return value less what all other points say, (field, n); NaN where there is no value.
+
+        The residual divided by one less the value's own weight (Craven and Wahba 1979, eq. 1.9).
+
+        >>> at = np.array([30.0, 30.0, 31.0, 32.0, 32.0, 33.0, 31.0]), np.arange(110.0, 117.0)
+        >>> spline = Spline(*at, grid_over(*at, 1.0), 1.0)
+        >>> bool(np.allclose(spline.left_out(np.array([2 * at[0] + at[1]])), 0))
+        True
+        """
+        out = np.full(values.shape, np.nan)
+        for rows, pattern in _patterns(values):
+            at = np.flatnonzero(pattern)
+            points = self._plane(self.latitude[at], self.longitude[at])
+            own = _weights(points, points, self.smoothing)
+            known = values[np.ix_(rows, at)]
+            out[np.ix_(rows, at)] = (known - known @ own.T) / (1 - np.diag(own))
+        return out
 
     def matrix(self, known: Flags) -> Floats:
         """Return the weights of the points with a value for every cell, (cell, known points)."""
         key = known.tobytes()
         if key not in self._kept:
+            while len(self._kept) >= KEPT_MATRICES:
+                del self._kept[next(iter(self._kept))]
             there = self._plane(self.latitude[known], self.longitude[known])
             self._kept[key] = _weights(there, self._plane(*self.grid.points()), self.smoothing)
         return self._kept[key]
@@ -119,15 +140,12 @@ class Spline:
         return np.column_stack([longitude * shrink, latitude])
 
 
-def leave_one_out(spline: Spline, values: Floats) -> Floats:
-    """Return value less estimate from all other points, (..., n), for fields without gaps.
-
-    The residual divided by one less its own weight in the spline (Craven and Wahba 1979, eq. 1.9).
-    """
-    points = spline._plane(spline.latitude, spline.longitude)
-    own = _weights(points, points, spline.smoothing)
-    left: Floats = (values - values @ own.T) / (1 - np.diag(own))
-    return left
+def _patterns(values: Floats) -> Iterator[tuple[npt.NDArray[np.int64], Flags]]:
+    """Yield the rows of fields with values at the same points, and these; not those with too few."""
+    patterns, which = np.unique(np.isfinite(values), axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        if pattern.sum() >= FEWEST_POINTS:
+            yield np.flatnonzero(which.ravel() == number), pattern
 
 
 def _weights(points: Floats, cells: Floats, smoothing: float) -> Floats:
