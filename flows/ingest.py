@@ -22,6 +22,7 @@ from ingest.collect import LONGEST_ROUND_S, collect_all
 from ingest.simulated.loading import ingest_history, ingest_recent
 from ingest.simulated.world import SimulatedWorld, make_world
 from ingest.storing import Intake
+from pipeline.forecast_store import ForecastStore
 from pipeline.names import MEASURED
 from pipeline.observations import ObservationStore
 from pipeline.times import iso
@@ -76,9 +77,16 @@ def ingest(ws: Workspace, plan: CyclePlan) -> list[SourceReport]:
     tell = reporter.get()
     asked_at = plan.as_of - SNAPSHOT_AFTER
     store = ObservationStore(ws.settings.observations_dir, ws.ledger, clock=lambda: asked_at)
+    forecasts = ForecastStore(ws.settings.forecast_fields_dir, ws.ledger, lambda: asked_at)
     done = iter(range(1, 4))
-    ingest_history(world, store, progress=lambda _: tell("loading two years of history", next(done), 3))
-    return by_source(ingest_recent(world, store, asked_at, ws.settings.quarantine_dir))
+    ingest_history(
+        world,
+        store,
+        forecasts=forecasts,
+        progress=lambda _: tell("loading two years of history", next(done), 3),
+    )
+    recent = ingest_recent(world, store, asked_at, ws.settings.quarantine_dir, forecasts=forecasts)
+    return by_source(recent)
 
 
 def ingest_live(

@@ -15,10 +15,12 @@ from ingest.asking import FeedReport
 from ingest.collect import collect_all
 from ingest.feeds import Ask, Due, Feed, RawAnswer, SourceConfig
 from ingest.simulated.network import NOTE
+from ingest.simulated.previous_winds import Store as ForecastsStore
+from ingest.simulated.previous_winds import store_previous_winds
 from ingest.simulated.twin import twin_session
 from ingest.simulated.world import SimulatedWorld
 from ingest.sources import ANY_KEY
-from ingest.storing import Intake
+from ingest.storing import ForecastSink, Intake
 from ingest.wire import Parsed
 from pipeline.http import PoliteHttp
 from pipeline.observations import ObservationStore
@@ -28,7 +30,13 @@ ASSUMED_DELAY: Final = timedelta(minutes=25)
 """History counts as received this long after each interval's end; the services publish within 20 minutes."""
 LAST_HOURS: Final = 24
 """How many hours the services are asked for, as by a node that was away for a day."""
-ASKED: Final = ("airkorea.stations", "airkorea.hourly", "cnemc.hourly", "open_meteo.weather")
+ASKED: Final = (
+    "airkorea.stations",
+    "airkorea.hourly",
+    "cnemc.hourly",
+    "open_meteo.weather",
+    "open_meteo.forecast",
+)
 """The feeds that a simulated world has."""
 
 
@@ -45,11 +53,16 @@ class Store(Protocol):
 
 
 def ingest_history(
-    world: SimulatedWorld, store: Store, *, progress: Callable[[str], None] | None = None
+    world: SimulatedWorld,
+    store: Store,
+    *,
+    forecasts: ForecastsStore | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> int:
     """Load the two years before the last hours, as an archive with assumed receipt; returns the rows given.
 
-    It ends where the services are asked (:func:`ingest_recent`), so no value is given twice.
+    It ends where the services are asked (:func:`ingest_recent`), so no value is given twice. Into
+    ``forecasts`` goes what earlier runs of the weather model had said of the winds.
     """
     until = world.end - LAST_HOURS * HOUR
     rows = 0
@@ -69,11 +82,13 @@ def ingest_history(
             table.reset_index(drop=True), source=source, world=world.name, assumed_delay=ASSUMED_DELAY
         )
         rows += len(table)
+    if forecasts is not None:
+        store_previous_winds(world, forecasts)
     return rows
 
 
 def simulated_feeds() -> list[Feed]:
-    """Return the real feeds of the three services; every station says that it is simulated.
+    """Return the real feeds of the three services; every station and forecast says that it is simulated.
 
     >>> [feed.name for feed in simulated_feeds()] == list(ASKED)
     True
@@ -87,7 +102,8 @@ def _as_simulated(feed: Feed) -> Feed:
     def parse(answer: RawAnswer) -> Parsed:
         parsed = feed.parse(replace(answer, asked={**answer.asked, "note": NOTE}))
         notes = [note if note.startswith(NOTE) else NOTE for note in parsed.stations["note"]]
-        return parsed._replace(stations=parsed.stations.assign(note=notes))
+        labelled = tuple(d.assign_attrs(source=f"{d.attrs['source']} ({NOTE})") for d in parsed.forecasts)
+        return parsed._replace(stations=parsed.stations.assign(note=notes), forecasts=labelled)
 
     # The twin's day always holds LAST_HOURS rows; the real one may hold fewer, so the feed asks for a month.
     def asks(due: Due) -> list[Ask]:
@@ -106,10 +122,14 @@ def ingest_recent(
     now: datetime,
     quarantine_dir: Path,
     feeds: list[Feed] | None = None,
+    forecasts: ForecastSink | None = None,
 ) -> list[FeedReport]:
-    """Ask for the last hours as a node does that was away, and store them; each feed may fail alone."""
+    """Ask for the last hours as a node does that was away, and store them; each feed may fail alone.
+
+    The weather forecast is kept where ``forecasts`` is given.
+    """
     with twin_session(world, lambda: now) as session:
         http = PoliteHttp(session, store.ledger, lambda: now, sleep=lambda _: None)
-        intake = Intake(store, world.name, quarantine_dir)
+        intake = Intake(store, world.name, quarantine_dir, forecasts)
         asked = simulated_feeds() if feeds is None else feeds
         return collect_all(intake, http, asked, now, backfill=LAST_HOURS * HOUR)
