@@ -18,7 +18,7 @@ from pipeline.errors import ContractError, UsageError
 from pipeline.wind_fields import check_trajectories
 
 Floats = NDArray[np.float64]
-Vertical = Literal["model", "isobaric", "constant height"]
+Vertical = Literal["model", "model over terrain", "isobaric", "constant height"]
 COURANT = 0.75
 """Grid cells that the fastest wind may cross in a step."""
 
@@ -68,7 +68,8 @@ class Method:
 
     Parameters
     ----------
-    vertical : with the winds' vertical motion (``model``), at one pressure or at one height above ground
+    vertical : with the winds' vertical motion (``model``: on sigma levels as HYSPLIT takes it; ``model over
+        terrain``: there relative to surfaces that follow the ground), at one pressure or one height
     step_minutes : longest step; None: as long as 0.75 grid cells at the fastest wind allow, at most 60
     below_lowest : logarithmic wind profile below the lowest level, or refuse starts there
     passes : how often the end of a step is corrected
@@ -132,7 +133,8 @@ def trajectories(
     if not np.isfinite(hours) or hours == 0:
         raise UsageError(f"paths of {hours} hours; give a number other than 0, negative back in time")
     method = method or Method()
-    grid = field_of(winds, method.longest_gap_hours)
+    over_terrain = method.vertical == "model over terrain"
+    grid = field_of(winds, method.longest_gap_hours, over_terrain=over_terrain)
     ages = np.sign(hours) * np.append(np.arange(np.ceil(abs(hours))), abs(hours))
     steps = max(1, int(np.ceil(60.0 / _longest_step(method, winds, grid) - 1e-9)))
     run = _Run(grid, starts, method, ages)
@@ -156,7 +158,7 @@ class _Run:
         self.grid, self.starts, self.ages = grid, starts, ages
         self.single = len(grid.levels) == 1
         held: Held = "coordinate"
-        if not self.single and method.vertical != "model":
+        if not self.single and method.vertical in ("isobaric", "constant height"):
             held = "pressure" if method.vertical == "isobaric" else "height"
         self.scheme = Scheme(
             grid, Profile(method.below_lowest == "surface layer", method.roughness_m), held, method.passes

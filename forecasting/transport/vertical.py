@@ -126,11 +126,20 @@ def along(known: Floats, values: Floats, wanted: Floats) -> Floats:
     return result
 
 
-def rate(fields: dict[str, Floats], columns: Columns, seconds: Floats, frame: Frame) -> Floats:
+def rate(
+    fields: dict[str, Floats],
+    columns: Columns,
+    seconds: Floats,
+    frame: Frame,
+    *,
+    over_terrain: bool = False,
+) -> Floats:
     """Return how fast the coordinate grows at the nodes [Pa s-1, s-1 or m s-1]; zero where nothing tells.
 
-    On sigma it is minus (omega - sigma Dps/Dt) / ps, with Dps/Dt from surface pressure in time and along the
-    wind; on heights above ground the rise of the ground along the wind is taken off.
+    On sigma it is minus omega / ps: omega counts as motion through the sigma surfaces, as HYSPLIT takes it
+    (its end points are met so to 1 km after 12 h, else to 10 km). With ``over_terrain`` it is minus
+    (omega - sigma Dps/Dt) / ps, which is exact: Dps/Dt from surface pressure in time and along the wind.
+    On heights above ground the rise of the ground along the wind is taken off.
     """
     omega = _omega(fields, columns)
     if columns.kind == "pressure":
@@ -145,12 +154,17 @@ def rate(fields: dict[str, Floats], columns: Columns, seconds: Floats, frame: Fr
         return rise - _along_wind(ground, fields, frame)
     if omega is None:
         return np.zeros_like(fields["first"])
-    surface = columns.surface
-    change = _along_wind(surface, fields, frame)
+    if over_terrain:
+        omega = omega - _with_ground(columns, fields, seconds, frame)
+    return -omega / columns.surface[:, None]
+
+
+def _with_ground(columns: Columns, fields: dict[str, Floats], seconds: Floats, frame: Frame) -> Floats:
+    """Return sigma Dps/Dt [Pa s-1]: the omega of air that stays on its sigma surface."""
+    change = _along_wind(columns.surface, fields, frame)
     if len(seconds) > 1:
-        change = change + np.gradient(surface, seconds, axis=0)[:, None]
-    sigma = -columns.levels[None, :, None, None]
-    return -(omega - sigma * change) / surface[:, None]
+        change = change + np.gradient(columns.surface, seconds, axis=0)[:, None]
+    return -columns.levels[None, :, None, None] * change
 
 
 def _omega(fields: dict[str, Floats], columns: Columns) -> Floats | None:

@@ -99,8 +99,8 @@ class Field:
         )  # fmt: skip
 
 
-def field_of(winds: xr.Dataset, longest_gap_hours: float = 12.0) -> Field:
-    """Return winds made ready for parcels; see :class:`Field`.
+def field_of(winds: xr.Dataset, longest_gap_hours: float = 12.0, *, over_terrain: bool = False) -> Field:
+    """Return winds made ready for parcels; see :class:`Field`, and ``vertical.rate`` for ``over_terrain``.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def field_of(winds: xr.Dataset, longest_gap_hours: float = 12.0) -> Field:
     fields = _fields(winds, order)
     seconds = winds["time"].to_numpy().astype("M8[ns]").astype(np.int64) / 1e9
     columns = columns_of(fields, kind, levels)
-    climb = rate(fields, columns, seconds, frame)
+    climb = rate(fields, columns, seconds, frame, over_terrain=over_terrain)
     motion = np.concatenate(
         [frame.motion(fields["first"], fields["second"]), frame.pad(climb)[..., None]], axis=-1
     )
