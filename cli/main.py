@@ -22,6 +22,7 @@ from cli.commands import (
     hindcast,
     history,
     models,
+    origin,
     pages,
     quality,
     quarantine,
@@ -42,7 +43,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (cycle, archive, hindcast, verify, explain, status, sources, bulletins, gaps, history, pages):
+for group in (
+    cycle,
+    archive,
+    hindcast,
+    verify,
+    explain,
+    origin,
+    status,
+    sources,
+    bulletins,
+    gaps,
+    history,
+    pages,
+):
     group.register(app)
 app.add_typer(warnings.app, name="warnings")
 app.add_typer(audit.app, name="audit")

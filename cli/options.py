@@ -76,3 +76,14 @@ def instant_of(text: str) -> datetime:
         return parse_instant(text)
     except ValueError as error:
         raise UsageError(f"--at {text}: {error}; write it like 2019-03-03T08:00Z") from None
+
+
+def cycle_of(text: str) -> datetime:
+    """Read a cycle, refusing what is no instant."""
+    from pipeline.errors import UsageError
+    from pipeline.times import parse_instant
+
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise UsageError(f"cycle {text}: {error}; write it like 2019-03-03T08:00Z") from None

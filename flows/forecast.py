@@ -14,6 +14,7 @@ import xarray as xr
 
 from flows.event_rules import events_of
 from flows.models import Models, models_for
+from flows.origins import origins_of, write_origins
 from flows.plan import CyclePlan
 from flows.reasons import explain_run, write_run_reasons
 from flows.shadow import ahead_tables, manner_for, shadow_tables
@@ -48,7 +49,7 @@ def forecast_cycle(ws: Workspace, plan: CyclePlan, troubles: Sequence[str] = ())
     A run is never overwritten: calling this again makes another run of the cycle, which becomes current.
     Products: ``forecast.nc`` (CF), ``samples.nc``, ``predictions.parquet``, ``predictions_pm10.parquet``, and
     what stands beside the forecast, which the run goes on without where it fails: ``events.parquet``,
-    ``stations.parquet``, tables of shadows, and ``reasons.json``.
+    ``stations.parquet``, tables of shadows, ``origins.json``, ``trajectories.nc`` and ``reasons.json``.
 
     Parameters
     ----------
@@ -183,6 +184,8 @@ def _write_beside(
     with _spared("the forecasts of shadows"):
         for name, rows in shadow_tables(ws, panel, cities, plan.cycle, plan.as_of).items():
             products[name] = write_table(rows, folder / f"{name}.parquet")
+    with _spared("where the air comes from"):
+        products |= write_origins(*origins_of(ws, plan, panel, made.paths["pm2p5"]), folder)
     with _spared("reasons"):
         products |= write_run_reasons(explain_run(ws, plan, panel, model, made, manner), folder)
     return products

@@ -9,6 +9,7 @@ from typing import Final
 
 from alerts.policy import load_policy
 from flows.plan import CyclePlan
+from flows.runview import find_run
 from flows.workspace import Workspace
 from forecasting.issue import IssueForecast
 from forecasting.model import Model
@@ -19,8 +20,7 @@ from forecasting.weather_ahead import Manner
 from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
-from pipeline.ledger.runs import RunRow, current_run, list_runs, newest_current_run
-from pipeline.names import MEASURED
+from pipeline.ledger.runs import RunRow
 from pipeline.times import iso
 
 log = logging.getLogger(__name__)
@@ -84,13 +84,7 @@ def explained_run(ws: Workspace, world: str | None, cycle: datetime | None) -> t
     UsageError
         there is no such run, or it has no reasons
     """
-    with ws.ledger.read() as conn:
-        last = next((run.world for run in list_runs(conn, limit=1)), MEASURED)
-        chosen = world or (MEASURED if newest_current_run(conn, MEASURED) else last)
-        run = newest_current_run(conn, chosen) if cycle is None else current_run(conn, chosen, cycle)
-    if run is None:
-        which = f"cycle {iso(cycle)}" if cycle else "no cycle"
-        raise UsageError(f"{which} of {chosen} has {'not ' if cycle else ''}run; see `sameair status`")
+    run = find_run(ws, world, cycle)
     document = reasons_of_run(ws, run)
     if document is None:
         raise UsageError(f"run {run.id} stored no reasons; `sameair run --again` makes a run that does")

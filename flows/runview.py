@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import xarray as xr
 
@@ -13,9 +13,11 @@ from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 from pipeline.fields import read_netcdf
-from pipeline.ledger.runs import RunRow, get_run
+from pipeline.ledger.runs import RunRow, current_run, get_run, list_runs, newest_current_run
+from pipeline.names import MEASURED
 from pipeline.paths import join_paths
 from pipeline.series import load_panel
+from pipeline.times import iso
 
 SHOWN = timedelta(days=10)
 """How far back a page shows; paths begin three local days before the issue."""
@@ -30,6 +32,29 @@ class RunView:
     forecast: xr.Dataset
     paths: xr.Dataset
     panel: AsOfPanel
+
+
+def find_run(ws: Workspace, world: str | None, cycle: datetime | None) -> RunRow:
+    """Return the current run of a cycle, or of the newest.
+
+    Parameters
+    ----------
+    world : None for the measured one, if it has a run, else the world that ran last
+    cycle : None for the newest
+
+    Raises
+    ------
+    UsageError
+        there is no such run
+    """
+    with ws.ledger.read() as conn:
+        last = next((run.world for run in list_runs(conn, limit=1)), MEASURED)
+        chosen = world or (MEASURED if newest_current_run(conn, MEASURED) else last)
+        run = newest_current_run(conn, chosen) if cycle is None else current_run(conn, chosen, cycle)
+    if run is None:
+        which = f"cycle {iso(cycle)}" if cycle else "no cycle"
+        raise UsageError(f"{which} of {chosen} has {'not ' if cycle else ''}run; see `sameair status`")
+    return run
 
 
 def read_run(ws: Workspace, run_id: str, *, whole_past: bool = False) -> RunView:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cli.options import AsJson, DataDir, World, make_settings
+from cli.options import AsJson, DataDir, World, cycle_of, make_settings
 from cli.output import print_json, print_lines
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +41,7 @@ def explain(
     if city is not None:
         known_city(city)
     ws = open_workspace(make_settings(data_dir))
-    run, document = explained_run(ws, world, _cycle(cycle) if cycle else None)
+    run, document = explained_run(ws, world, cycle_of(cycle) if cycle else None)
     told = [one for one in document["cities"] if city in (None, one["city"])]
     if as_json:
         print_json({"run": run.id, **document, "cities": told})
@@ -52,14 +49,3 @@ def explain(
     print_lines([f"{run.world}, cycle {iso(run.cycle)}, run {run.id}, model {document['model_id']}"])
     for one in told:
         print_lines(["", *reason_lines(one, language)])
-
-
-def _cycle(text: str) -> datetime:
-    """Read a cycle, refusing what is no instant."""
-    from pipeline.errors import UsageError
-    from pipeline.times import parse_instant
-
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        raise UsageError(f"cycle {text}: {error}; write it like 2019-03-03T08:00Z") from None
