@@ -14,7 +14,6 @@ import xarray as xr
 from ingest.arl_grid import SUPPORTED, Grid, grid_of
 from ingest.arl_records import (
     DAMAGED,
-    FIXED,
     LABEL,
     Index,
     checksum,
@@ -23,7 +22,8 @@ from ingest.arl_records import (
     read_label,
     unpack,
 )
-from pipeline.errors import BadPayload, UsageError
+from ingest.met_times import enclosing
+from pipeline.errors import BadPayload
 from pipeline.wind_fields import check_winds
 
 COORDINATES: Final = {1: ("sigma", "1"), 2: ("pressure", "hPa"), 3: ("height", "m")}
@@ -89,7 +89,7 @@ def read_arl(
     ------
     BadPayload
         no ARL file, one that is cut short or damaged, or a kind of grid or level that is not supported
-    UsageError
+    NoneAsked
         the file has no times around the stretch asked for
     """
     with path.open("rb") as file:
@@ -97,7 +97,8 @@ def read_arl(
             path.name, file, length_of_records(_read(file, 0, LABEL + 108, path.name), path.name)
         )
         _scan(opened, path.stat().st_size)
-        chosen = _enclosing(opened, start, end)
+        times = np.array([index.time for index in opened.indexes], "M8[ns]")
+        chosen = range(len(times))[enclosing(times, start, end, path.name)]
         first = opened.indexes[chosen[0]]
         grid = grid_of(first, path.name)
         aloft, ground = _empty(first, len(chosen), path.name)
@@ -143,17 +144,6 @@ def _alike(a: Index, b: Index) -> bool:
 
 def _hour(time: np.datetime64) -> str:
     return f"{np.datetime_as_string(time, 'm')}Z"
-
-
-def _enclosing(opened: _Opened, start: np.datetime64 | None, end: np.datetime64 | None) -> list[int]:
-    """Return the places of the times from the last before ``start`` to the first after ``end``."""
-    times = np.array([index.time for index in opened.indexes], "M8[ns]")
-    low = 0 if start is None else max(int(np.searchsorted(times, start, "right")) - 1, 0)
-    high = len(times) - 1 if end is None else min(int(np.searchsorted(times, end, "left")), len(times) - 1)
-    if (start is not None and times[-1] < start) or (end is not None and times[0] > end):
-        held = f"{_hour(times[0])} to {_hour(times[-1])}"
-        raise UsageError(f"{opened.name} holds winds of {held}, none of the times asked for")
-    return list(range(low, high + 1))
 
 
 def _empty(index: Index, times: int, name: str) -> tuple[Fields, Fields]:
@@ -212,7 +202,7 @@ def _keep(
         ground[out][k] = values * np.float32(factor)
 
 
-def _dataset(opened: _Opened, chosen: list[int], grid: Grid, aloft: Fields, ground: Fields) -> xr.Dataset:
+def _dataset(opened: _Opened, chosen: range, grid: Grid, aloft: Fields, ground: Fields) -> xr.Dataset:
     index = opened.indexes[chosen[0]]
     components = ("x_wind", "y_wind") if grid.mapping else ("eastward_wind", "northward_wind")
     names = dict(zip(("wind_east", "wind_north"), components, strict=True))

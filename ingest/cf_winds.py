@@ -10,6 +10,7 @@ import xarray as xr
 
 from ingest.cf_axes import CONVERT, axis_of, levels_of, regular, rising, unwrapped
 from ingest.cf_quantities import ALOFT, AT_GROUND, WINDS, Sought, find, in_our_unit
+from ingest.met_times import enclosing
 from pipeline.errors import BadPayload, ContractError, UsageError
 from pipeline.wind_fields import check_winds
 
@@ -35,7 +36,7 @@ def read_cf_winds(
     BadPayload
         the file cannot be read, or holds no winds that can be used; names the variable
     UsageError
-        no engine for the format is installed, or the file has no times around the stretch
+        no engine for the format is installed; NoneAsked: the file has no times around the stretch
     """
     with _opened(path) as ds:
         return winds_of(ds, path.name, start=start, end=end)
@@ -169,12 +170,7 @@ def _cut(
     times = ds[time].to_numpy().astype("M8[ns]")
     if np.isnat(times).any() or (np.diff(times) <= np.timedelta64(0, "ns")).any():
         raise BadPayload(source, "instants are missing, or not in order", field=time, remedy=REMEDY)
-    low = 0 if start is None else max(int(np.searchsorted(times, start, "right")) - 1, 0)
-    high = len(times) if end is None else min(int(np.searchsorted(times, end, "left")) + 1, len(times))
-    if (start is not None and times[-1] < start) or (end is not None and times[0] > end):
-        held = " to ".join(f"{np.datetime_as_string(t, 'm')}Z" for t in times[[0, -1]])
-        raise UsageError(f"{source} holds winds of {held}, none of the times asked for")
-    return ds.isel({time: slice(low, high)})
+    return ds.isel({time: enclosing(times, start, end, source)})
 
 
 def _fields(
