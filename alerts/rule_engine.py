@@ -6,20 +6,25 @@ probability is a share of the paths. Observations alone are one path, so their p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 import xarray as xr
 
 from alerts.content import RuleFinding
-from alerts.rule_evaluators import EVALUATORS, Judged, Undecidable
+from alerts.dust_rules import LEFT_OUT, without_dust
+from alerts.judged import Undecidable
+from alerts.rule_evaluators import DUST, EVALUATORS
 from alerts.rules import RECORDED, Rule, rules_in_force
 from pipeline.cities import City
 
 HEADLINE_PROBABILITY = 0.5
 """A finding names the highest level that at least this share of the paths reaches."""
+
+HEAVY_POLLUTION = "aqi_days"
+"""Kind of the rules whose plans leave dust to the plans for sandstorms."""
 
 
 @dataclass(frozen=True)
@@ -75,22 +80,39 @@ def evaluate(rule: Rule, paths: xr.Dataset, city: City, day: date) -> RuleFindin
 
 
 def findings(
-    paths: xr.Dataset, cities: Iterable[City], days: Iterable[date], *, with_recorded: bool = False
+    paths: xr.Dataset,
+    cities: Iterable[City],
+    days: Iterable[date],
+    *,
+    with_recorded: bool = False,
+    dust: xr.Dataset | None = None,
 ) -> tuple[RuleFinding, ...]:
-    """Return one finding per city, day and rule in force; recorded rules only if asked for."""
+    """Return one finding per city, day and rule in force; recorded rules only if asked for.
+
+    Parameters
+    ----------
+    dust : dust paths (``pipeline.dust_outlook.DUST_CONTRACT``); without them rules on dust are left out.
+        Heavy-pollution warnings are judged without the hours of dust, which their plans exclude
+    """
     chosen = list(days)
-    return tuple(
-        evaluate(rule, paths, city, day)
-        for city in cities
-        for day in chosen
-        for rule in rules_in_force(day, city.country, city.id)
-        if with_recorded or rule.kind != RECORDED
-    )
+    found = []
+    for city in cities:
+        clean, any_left_out = (paths, False) if dust is None else without_dust(paths, dust, city)
+        for day in chosen:
+            for rule in rules_in_force(day, city.country, city.id):
+                if rule.kind in DUST and dust is not None:
+                    found.append(evaluate(rule, dust, city, day))
+                elif rule.kind == HEAVY_POLLUTION:
+                    finding = evaluate(rule, clean, city, day)
+                    found.append(_noted(finding, LEFT_OUT) if any_left_out else finding)
+                elif rule.kind not in DUST and (with_recorded or rule.kind != RECORDED):
+                    found.append(evaluate(rule, paths, city, day))
+    return tuple(found)
 
 
 def level_probabilities(rule: Rule, paths: xr.Dataset, city: City, day: date) -> LevelProbabilities:
     """Return the probability of each level of a rule or worse; it never rises from one level to the next."""
-    evaluator: Callable[..., Judged] | None = EVALUATORS.get(rule.kind)
+    evaluator = EVALUATORS.get(rule.kind)
     evidence = rule.evidence_for(["pm2p5"])
     if evaluator is None:
         return LevelProbabilities(rule.levels, None, "", evidence, "not evaluated in this version")
@@ -101,6 +123,10 @@ def level_probabilities(rule: Rule, paths: xr.Dataset, city: City, day: date) ->
     at_least = tuple(float(np.mean(judged.levels >= k)) for k in range(len(rule.levels)))
     evidence = rule.evidence_for(judged.quantities)
     return LevelProbabilities(rule.levels, at_least, judged.basis, evidence, judged.note)
+
+
+def _noted(finding: RuleFinding, note: str) -> RuleFinding:
+    return replace(finding, note="; ".join(part for part in (note, finding.note) if part))
 
 
 def _finding(

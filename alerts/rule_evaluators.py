@@ -12,28 +12,16 @@ import numpy.typing as npt
 import xarray as xr
 
 from alerts.aqi import iaqi, level_number, round_half_up, settle
+from alerts.dust_rules import dust_crisis, dust_notice, dust_warning
+from alerts.judged import Judged, Levels, Undecidable
 from alerts.rules import Rule, rule
 from pipeline.cities import City
 from pipeline.paths import MINIMUM_DAY_COVERAGE, day_means
 from pipeline.times import NS_HOUR, local_day_bounds, to_ns
 
-Levels = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-
-
-class Undecidable(Exception):
-    """The data cannot decide a rule; the text says why and goes into the finding."""
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Level number of every path, what the numbers rest on, and what a reader must know."""
-
-    levels: Levels
-    basis: str
-    quantities: tuple[str, ...]
-    note: str = ""
+Evaluator = Callable[[Rule, xr.Dataset, City, date], Judged]
 
 
 @dataclass(frozen=True)
@@ -130,12 +118,20 @@ def aqi_days(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
     return Judged(levels, _basis(paths, city, day, ("pm2p5",)), ("pm2p5",), note)
 
 
-EVALUATORS: Final[dict[str, Callable[[Rule, xr.Dataset, City, date], Judged]]] = {
+DUST: Final[dict[str, Evaluator]] = {
+    "dust_warning": dust_warning,
+    "dust_crisis": dust_crisis,
+    "dust_notice": dust_notice,
+}
+"""Kinds of rules that read the dust paths of a run instead of the paths of PM2.5."""
+
+EVALUATORS: Final[dict[str, Evaluator]] = {
     "day_grade": day_grade,
     "aqi": day_aqi,
     "hourly_alert": hourly_alert,
     "emergency": emergency,
     "aqi_days": aqi_days,
+    **DUST,
 }
 """Kinds of rules that this version evaluates; every other kind is recorded only."""
 

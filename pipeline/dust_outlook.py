@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
+import xarray as xr
+
 from pipeline.errors import ContractError
 
 VERSION: Final = 1
@@ -23,6 +25,15 @@ VERDICTS: Final[dict[Verdict, str]] = {
 }
 """``dust``: coarse particles, and evidence that they come from where dust is raised; ``pm10_event``: coarse
 particles without such evidence; ``fine``: PM10 as high, but most of it PM2.5; ``unknown``: too few values."""
+
+DUST_CONTRACT: Final = {
+    "pm10": "(realization, city, time) joint paths of PM10, as pipeline.schema.check_paths has them [ug m-3]",
+    "is_observed": "(city, time) whether PM10 was measured",
+    "coarse": "(city, time) probability that the particles of an interval are coarse [1]",
+    "dusty": "(realization, city, day) 1 where a path has a day of coarse particles, else 0",
+    "verdict": "(city, day) a key of VERDICTS; day is the local date",
+    "attributes": "world",
+}
 
 EvidenceKind = Literal["upwind", "paths", "cams", "bulletin"]
 
@@ -125,6 +136,37 @@ class DustOutlook:
             return cls(**{**data, "days": tuple(_day(d) for d in data["days"])})
         except (KeyError, TypeError) as error:
             raise ContractError(f"a damaged dust outlook: {error}; run the cycle again") from error
+
+
+_DIMS: Final = {
+    "pm10": ("realization", "city", "time"),
+    "is_observed": ("city", "time"),
+    "coarse": ("city", "time"),
+    "dusty": ("realization", "city", "day"),
+    "verdict": ("city", "day"),
+}
+
+
+def check_dust_paths(dust: xr.Dataset) -> xr.Dataset:
+    """Check the dust paths of a run against DUST_CONTRACT and return them.
+
+    Raises
+    ------
+    ContractError
+        a variable is missing or has other dimensions
+
+    Examples
+    --------
+    >>> check_dust_paths(xr.Dataset(attrs={"world": "measured"}))
+    Traceback (most recent call last):
+    pipeline.errors.ContractError: dust paths need pm10(realization, city, time)
+    """
+    for name, dims in _DIMS.items():
+        if name not in dust or dust[name].dims != dims:
+            raise ContractError(f"dust paths need {name}({', '.join(dims)})")
+    if "world" not in dust.attrs:
+        raise ContractError("dust paths lack the attribute world")
+    return dust
 
 
 def _day(data: dict[str, Any]) -> DustDay:
