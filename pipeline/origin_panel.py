@@ -6,7 +6,9 @@ country, and none may be derived from it: hours of paths over a region are no am
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
+from pathlib import Path as FilePath
 from typing import Any, Final, Literal
 
 from pipeline.errors import ContractError
@@ -157,6 +159,18 @@ class OriginPanel:
             return cls(**{**data, "cities": tuple(_city(c) for c in data["cities"])})
         except (KeyError, TypeError, ValueError) as error:
             raise ContractError(f"a damaged origin panel: {error}; run the cycle again") from error
+
+
+def read_panel(path: FilePath) -> OriginPanel | None:
+    """Read a stored panel back; None where there is none, or none that this program can read.
+
+    >>> read_panel(FilePath("nowhere/origins.json")) is None
+    True
+    """
+    try:
+        return OriginPanel.from_dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, AttributeError, ContractError):
+        return None
 
 
 def _city(data: dict[str, Any]) -> CityOrigin:
