@@ -18,6 +18,9 @@ from alerts.charts import plume_svg
 from alerts.content import RuleFinding, WarningContent
 from alerts.fonts import font_face_css
 from alerts.message_view import NO_BACKGROUND, Background
+from alerts.origin_page import origin_cards, unknown_origins
+from alerts.origin_view import says_origin
+from alerts.path_map import origin_texts
 from alerts.plain_text import one_line
 from alerts.regional_map import map_svg
 from alerts.vocabulary import LANGUAGES
@@ -75,6 +78,9 @@ def render_bulletin(
             map=map_svg(shown, areas, stations, links=content.links if content else ()),
             any_hull=any(area.is_hull for area in areas),
             members=paths.sizes["realization"],
+            origins=origin_cards(run_facts.origins),
+            unknown=unknown_origins(run_facts.origins),
+            is_joint=content is not None and says_origin(content),
             station_counts={o.city.id: int((stations["city"] == o.city.id).sum()) for o in shown},
             said=_said(content, background),
             zones=sorted({o.city.timezone for o in shown}, reverse=True) or ["UTC"],
@@ -103,6 +109,7 @@ def _environment() -> Environment:
         thresholds=SHOWN_THRESHOLDS,
         t=lambda key, **values: spans(texts(key, **values)),
         every=texts,
+        o=lambda key, **values: spans(origin_texts(key, **values)),
         word=lambda table, key: spans(named(table, key)),
         words=named,
         city_name=lambda city_id: spans(each(lambda v: v.city(city_id))),

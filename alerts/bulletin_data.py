@@ -13,6 +13,7 @@ import xarray as xr
 from alerts.scales import Scale, national_scale
 from pipeline.cities import City
 from pipeline.names import is_simulated
+from pipeline.origin_panel import OriginPanel
 from pipeline.paths import day_means
 from pipeline.schema import check_forecast, check_paths
 from pipeline.times import NS_HOUR, from_ns, local_date, local_day_bounds
@@ -26,7 +27,10 @@ Times = npt.NDArray[np.datetime64]
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What the page says about the run; times are aware; ``exercise`` marks a replay of measured data."""
+    """What the page says about the run; times are aware; ``exercise`` marks a replay of measured data.
+
+    ``origins`` is the run's origin panel, None of a run that stored none.
+    """
 
     run_id: str
     world: str
@@ -40,6 +44,7 @@ class RunFacts:
     inputs_missing: tuple[str, ...] = ()
     written_at: datetime | None = None
     exercise: bool = False
+    origins: OriginPanel | None = None
 
     @property
     def simulated(self) -> bool:

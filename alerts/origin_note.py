@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 from pipeline.cities import all_cities
 from pipeline.origin_panel import CityOrigin, LocalAir, OriginPanel, RegionHours, UpwindReading, Window
+from pipeline.regions import ELSEWHERE
 
 MOST_REGIONS: Final = 5
 MOST_WINDOWS: Final = 3
@@ -77,10 +78,14 @@ def origin_notes(panel: OriginPanel | None) -> tuple[OriginNote, ...]:
     return tuple(origin_note(city, panel) for city in panel.cities if not city.missing)
 
 
+def main_regions(city: CityOrigin) -> list[RegionHours]:
+    """Return the regions that are told of a city, those with the longest time of the paths first."""
+    regions = sorted(city.regions, key=lambda r: (r.region == ELSEWHERE, -r.hours, r.region))
+    return [r for r in regions if r.hours >= LEAST_HOURS][:MOST_REGIONS]
+
+
 def origin_note(city: CityOrigin, panel: OriginPanel) -> OriginNote:
     """Return what is told of one city: its main regions, windows (other cities' first), readings upwind."""
-    regions = sorted(city.regions, key=lambda r: (-r.hours, r.region))
-    told = [r for r in regions if r.hours >= LEAST_HOURS][:MOST_REGIONS]
     windows = sorted(city.windows, key=lambda w: (w.place not in all_cities(), -w.share, w.place))
     readings = sorted(city.upwind, key=lambda u: (u.hours_before, u.place, u.quantity))
     known = [u for u in readings if u.value is not None or u.latest is not None]
@@ -90,7 +95,9 @@ def origin_note(city: CityOrigin, panel: OriginPanel) -> OriginNote:
         hours=round(city.hours, 1),
         members=city.members,
         lost=city.lost,
-        regions=tuple(replace(_tidy(r), share_of_paths=round(r.share_of_paths, 2)) for r in told),
+        regions=tuple(
+            replace(_tidy(r), share_of_paths=round(r.share_of_paths, 2)) for r in main_regions(city)
+        ),
         local=_tidy(city.local),
         windows=tuple(
             replace(w, lag_hours=round(w.lag_hours, 1), share=round(w.share, 2))

@@ -95,7 +95,7 @@ def map_svg(
     view = _view(outlooks, width)
     frame = box(view.west, view.south, view.east, view.north)
     parts = [element("rect", width=width, height=view.height, class_="sea")]
-    parts += [_feature(view, frame, f) for f in region_features()]
+    parts += [drawn_feature(view, frame, f) for f in region_features()]
     parts += [_area(view, area, outlook) for area, outlook in zip(areas, outlooks, strict=True)]
     parts.append(_stations(view, stations))
     parts += [_wind(view, wind) for wind in winds]
@@ -117,8 +117,8 @@ def _view(outlooks: Sequence[Outlook], width: int) -> View:
     )
 
 
-def _feature(view: View, frame: Any, feature: dict[str, Any]) -> Markup:
-    """Draw land or borders, cut to the view."""
+def drawn_feature(view: View, frame: Any, feature: dict[str, Any]) -> Markup:
+    """Draw land or borders, cut to a frame of the view."""
     cut = shape(feature["geometry"]).intersection(frame)
     data = []
     for piece in getattr(cut, "geoms", [cut]):
