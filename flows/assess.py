@@ -11,13 +11,16 @@ from alerts.decide import Proposal, propose
 from alerts.episodes import Episode
 from alerts.fallback import settle_overdue
 from alerts.open_warnings import OpenWarning
+from alerts.origin_note import origin_notes
 from alerts.policy import Policy, load_policy
 from alerts.warnings import Proposed, advance, fully_approved, propose_version
+from flows.origins import origins_of_run
 from flows.runview import RunView, read_run
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.ledger.episodes import EpisodeRevision, list_episodes, open_episode, revise_episode
 from pipeline.ledger.warnings import list_versions, read_version
+from pipeline.origin_panel import OriginPanel
 from pipeline.times import iso, parse_instant
 
 UPWIND = (("beijing", "seoul"),)
@@ -29,8 +32,8 @@ def policy_of(ws: Workspace) -> Policy:
     return load_policy(ws.settings.policy_file)
 
 
-def facts_of(view: RunView) -> RunFacts:
-    """Return the facts of a run that every warning states."""
+def facts_of(view: RunView, origins: OriginPanel | None = None) -> RunFacts:
+    """Return the facts of a run that every warning states, and the origins of which joint ones tell."""
     plan = view.plan
     return RunFacts(
         run_id=view.run.id,
@@ -43,6 +46,7 @@ def facts_of(view: RunView) -> RunFacts:
         calibrated=str(view.run.inputs.get("calibrated", "")),
         inputs_missing=tuple(view.run.inputs["missing"]),
         drill=plan.drill,
+        origins=origin_notes(origins),
     )
 
 
@@ -79,6 +83,7 @@ def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Propose
     view = read_run(ws, run_id, whole_past=True)
     policy = policy_of(ws)
     assessment = assess_run(view, policy)
+    facts = facts_of(view, origins_of_run(ws, view.run))
     at = view.plan.as_of
     with ws.ledger.write() as conn:
         settle_overdue(conn, at, world=view.run.world)
@@ -88,7 +93,7 @@ def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Propose
             known,
             _open_warnings(conn, view.run.world),
             policy,
-            run=facts_of(view),
+            run=facts,
         )
         followed = {e.id for e in known if e.now.issue_time > iso(view.plan.cycle)}
         for episode in (e for e in found.episodes if e.id not in followed):

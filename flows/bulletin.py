@@ -11,6 +11,7 @@ from alerts.content import WarningContent
 from alerts.message_view import NO_BACKGROUND
 from flows.assess import policy_of
 from flows.issue import background_of
+from flows.origins import origins_of_run
 from flows.runview import read_run
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
@@ -52,6 +53,7 @@ def write_bulletin(ws: Workspace, run_id: str) -> Path:
         inputs_used=tuple(view.run.inputs["used"]),
         inputs_missing=tuple(view.run.inputs["missing"]),
         exercise=plan.mode == "replay" or plan.drill,
+        origins=origins_of_run(ws, view.run),
     )
     page = render_bulletin(
         content,
