@@ -14,8 +14,10 @@ from pipeline.errors import PolicyError
 AROUND: Final = "around"
 """Stands where the keys of a city's series have its id: ``around.<quantity>.<place>``."""
 
-GROUPS: Final = ("weather", "sea", "air", "second_truth")
-"""What places are for; a second truth measures a city's own air beside its reference, as a check on that."""
+GROUPS: Final = ("weather", "sea", "air", "second_truth", "arriving")
+"""What places are for; a second truth measures a city's own air beside its reference, as a check on that.
+
+``arriving`` are no places of measurement: readings elsewhere, chosen by forecast winds (``flows.arriving``)."""
 
 _OF_KIND: Final = ("group", "world", "quantities", "stations", "interval_hours", "note")
 _OF_PLACE: Final = ("id", "name", "latitude", "longitude")
@@ -105,7 +107,7 @@ def all_places() -> dict[str, Place]:
     """Return every place by id.
 
     >>> sorted({p.group for p in all_places().values()})
-    ['air', 'sea', 'second_truth', 'weather']
+    ['air', 'arriving', 'sea', 'second_truth', 'weather']
     """
     file = resources.files("pipeline") / "surroundings.toml"
     return parse_places(tomllib.loads(file.read_text("utf-8")))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from forecasting.situation.calendar import HARMONICS
 from forecasting.situation.columns import CALENDAR, MEAN, RISE, SPEED, Column
-from forecasting.situation.recipe import LEVEL_HOURS
+from forecasting.situation.recipe import ARRIVING_AIR, LEVEL_HOURS
 
 PLACE_WEATHER, NEAR, NEAR_KM = 0.3, 3.0, 400.0
 """Weight of a quantity at a far place, by how many times more a near one counts, and what is near [km]."""
@@ -79,6 +79,9 @@ OWN_AIR_BESIDE_AHEAD = (1.0, 1.0, 0.7, 0.5)
 
 All chosen on 2015-2019, each year forecast by the others; docs/model.md has the tables."""
 
+ARRIVING = 0.5
+"""Factor of the air on its way to a city; that on its way to another counts nothing."""
+
 EARTH_KM = 6371.0
 
 
@@ -116,6 +119,8 @@ def _weight(column: Column, city: str, at: tuple[float, float], day: int | None)
         return beside * _weather(column, city, at, taste)
     if column.end == LEVEL_HOURS:
         return 0.0
+    if column.group.endswith(ARRIVING_AIR):
+        return ARRIVING if column.city == city else 0.0
     beside = 1.0 if day is None else OWN_AIR_BESIDE_AHEAD[day]
     return beside * (1.0 if column.city == city else taste.other_air)
 

@@ -47,6 +47,8 @@ SPEED_WINDOWS: Final = ((0, 6), (0, 24))
 
 GROUP_OF_PLACES: Final = {"weather": "weather around", "sea": "weather at sea"}
 UPWIND_AIR: Final = "air upwind"
+ARRIVING_AIR: Final = " air, arriving"
+"""Ends the group of what was measured where a city's air of the coming days is (``transport.arriving``)."""
 
 
 def recipe_of(panel: AsOfPanel, cities: Sequence[City], data_until: datetime) -> Recipe:
@@ -75,6 +77,7 @@ def recipe_of(panel: AsOfPanel, cities: Sequence[City], data_until: datetime) ->
         columns += _own_air(known, one)
     for place, keys in _air_upwind(known, cities):
         columns += _beside(keys, UPWIND_AIR, place, None)
+    columns += _arriving(known, cities)
     for owner, keys, city in weather_of(known, cities):
         group = f"{city} weather" if isinstance(owner, City) or city else GROUP_OF_PLACES[owner.group]
         columns += _weather(keys, group, owner, city)
@@ -148,6 +151,15 @@ def _air_upwind(panel: AsOfPanel, cities: Sequence[City]) -> Iterator[tuple[Plac
             )
         ]
         yield place, [key for key in keys if key in panel]
+
+
+def _arriving(panel: AsOfPanel, cities: Sequence[City]) -> Iterator[Column]:
+    """Yield the air on its way to each city: one value an issue, made at that issue."""
+    for city in cities:
+        for place in all_places().values():
+            key = f"{AROUND}.pm2p5.{place.id}"
+            if place.group == "arriving" and place.id.startswith(f"arriving_{city.id}_") and key in panel:
+                yield _column(f"{city.id}{ARRIVING_AIR}", key, MEAN, 0, 1, place, city.id)
 
 
 def _is_own(place: Place, city: City, world: str) -> bool:

@@ -276,7 +276,7 @@ GROUPS = [
     *(
         f"{city} {what}"
         for city in ("seoul", "beijing")
-        for what in ("air, latest", "air", "air, weeks", "weather")
+        for what in ("air, latest", "air", "air, weeks", "air, arriving", "weather")
     ),
     "air upwind",
     "weather around",

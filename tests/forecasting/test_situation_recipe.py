@@ -31,7 +31,8 @@ def everything(world: str, at: str = "2020-01-01T00") -> AsOfPanel:
 def test_names_are_unique_and_groups_are_known(world):
     recipe = recipe_of(everything(world), CITIES, LATER)
     assert len(set(recipe.names)) == len(recipe.columns)
-    own = {f"{c.id} {what}" for c in CITIES for what in ("air, latest", "air", "air, weeks", "weather")}
+    parts = ("air, latest", "air", "air, weeks", "air, arriving", "weather")
+    own = {f"{c.id} {what}" for c in CITIES for what in parts}
     assert set(recipe.groups) - {"weather at sea"} == own | {"air upwind", "weather around", "calendar"}
     assert pickle.loads(pickle.dumps(recipe)) == recipe
 
@@ -43,6 +44,8 @@ def test_windows_of_a_group():
             assert column.end <= 12
         elif column.group.endswith("air"):
             assert 24 <= column.end <= 72
+        elif column.group.endswith("arriving"):
+            assert (column.start, column.end) == (0, 1)
         elif column.group.endswith("weeks"):
             assert column.end in (168, 720, 2160)
         assert (column.city is None) == (not column.group.startswith(("seoul", "beijing")))
