@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from alerts.content import WarningContent
+from alerts.origin_lines import origin_lines
 from alerts.recipients import load_recipients
 from flows.bulletin import bulletin_path, warnings_of_cycle
 from flows.issue import cap_path
+from flows.origins import origins_of_run
 from flows.plan import CyclePlan
 from flows.reasons import reasons_of_run
 from flows.workspace import Workspace
@@ -53,6 +55,7 @@ def summary_of(ws: Workspace, plan: CyclePlan) -> Plain:
         "batches": len(run.inputs["batches"]),
         "forecast": _outlook(ws, run),
         "reasons": reasons_of_run(ws, run),
+        "origins": _origin_lines(ws, run),
         "episodes": [
             {"id": e.id, "city": e.city, "onset": iso(e.onset), "until": iso(e.until), "state": e.state}
             for e in episodes
@@ -85,6 +88,7 @@ def summary_lines(found: Plain) -> list[str]:
     lines += [f"levels     {found['calibrated']}"] * bool(found["calibrated"])
     lines += [f"forecast   {line}" for line in found["forecast"]]
     lines += [f"because    {line}" for line in (because(found["reasons"]) if found["reasons"] else ())]
+    lines += [f"origin     {line}" for line in found["origins"]]
     lines += _episode_lines(found)
     lines += [line for warning in found["warnings"] for line in _warning_lines(warning)]
     if not found["warnings"]:
@@ -128,6 +132,12 @@ def _outlook(ws: Workspace, run: RunRow) -> list[str]:
         peak = own.loc[own["target"] == "daily", f"p_gt_{threshold}"].max()
         lines.append(f"{city.name['en']:<8}{', '.join(days)} ug/m3; highest P(>{threshold}) {peak:.0%}")
     return lines
+
+
+def _origin_lines(ws: Workspace, run: RunRow) -> list[str]:
+    """Return a line for each city on where its air comes from, or why that is not known."""
+    panel = origins_of_run(ws, run)
+    return origin_lines(panel) if panel else []
 
 
 def _warning(ws: Workspace, row: VersionRow) -> Plain:

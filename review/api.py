@@ -7,8 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Request
 
 from pipeline.ledger import Ledger
-from pipeline.ledger.runs import list_runs
+from pipeline.ledger.runs import get_run, list_runs
+from pipeline.names import is_simulated
+from pipeline.origin_panel import read_panel
 from pipeline.times import iso
+from review.security import origins_file
 from review.views import (
     run_document,
     version_document,
@@ -27,6 +30,7 @@ def api_routes() -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["read"])
     router.add_api_route("/health", health)
     router.add_api_route("/runs", runs)
+    router.add_api_route("/runs/{run_id}/origins", origins)
     router.add_api_route("/warnings", warnings)
     router.add_api_route("/warnings/{warning_id}", warning)
     return router
@@ -55,6 +59,17 @@ def runs(request: Request, world: World = None, limit: Limit = 50) -> dict[str, 
     """Return the newest runs."""
     with _ledger(request).read() as conn:
         return {"runs": [run_document(run) for run in list_runs(conn, world, limit)]}
+
+
+def origins(request: Request, run_id: str) -> dict[str, Any]:
+    """Return the origin panel of a run: hours of paths over regions, local air, readings upwind, paths."""
+    with _ledger(request).read() as conn:
+        run = get_run(conn, run_id)
+    path = origins_file(run, request.app.state.settings) if run else None
+    panel = read_panel(path) if path else None
+    if panel is None:
+        raise HTTPException(404, "no such run, or it stored no origins")
+    return {"run": run_id, "simulated": is_simulated(panel.world), **panel.to_dict()}
 
 
 def warnings(request: Request, world: World = None, limit: Limit = 50) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +12,9 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alerts.content import WarningContent
+from alerts.origin_page import origin_cards, unknown_origins
+from alerts.origin_view import says_origin
+from alerts.path_map import origin_texts
 from alerts.plain_text import one_line
 from alerts.vocabulary import LANGUAGES
 from alerts.wording import Text, wording
@@ -18,8 +22,9 @@ from forecasting.reasons.stored import read_reasons, reason_lines
 from pipeline.cities import all_cities
 from pipeline.ledger.runs import RunRow, get_run, list_runs
 from pipeline.names import is_simulated
+from pipeline.origin_panel import read_panel
 from pipeline.settings import Settings
-from review.security import BULLETIN_POLICY, bulletin_file, reasons_file
+from review.security import BULLETIN_POLICY, bulletin_file, origins_file, reasons_file
 from review.views import approve_command, version_views, waiting_versions, warning_rows, world_states
 
 ROWS = 60
@@ -65,8 +70,17 @@ def warning(request: Request, warning_id: str) -> Response:
     if not views:
         raise HTTPException(404, "There is no such warning.")
     content = views[0].content
-    why = _why(run, content, request.app.state.settings) if run else {}
-    return _page(request, "warning.html.j2", views=views, newest=views[0], said=_said(content), why=why)
+    settings = request.app.state.settings
+    return _page(
+        request,
+        "warning.html.j2",
+        views=views,
+        newest=views[0],
+        said=_said(content),
+        why=_why(run, content, settings) if run else {},
+        is_joint=says_origin(content),
+        **_origins(run, content, settings),
+    )
 
 
 def bulletin(request: Request, run_id: str) -> Response:
@@ -103,6 +117,17 @@ def _why(run: RunRow, content: WarningContent, settings: Settings) -> dict[str, 
     }
 
 
+def _origins(run: RunRow | None, content: WarningContent, settings: Settings) -> dict[str, Any]:
+    """Return where the air of the cities of a warning comes from, as the run knew it."""
+    path = origins_file(run, settings) if run else None
+    panel = read_panel(path) if path else None
+    if panel is None:
+        return {"origins": (), "unknown": None}
+    warned = {one.city for one in content.cities}
+    told = replace(panel, cities=tuple(c for c in panel.cities if c.city in warned))
+    return {"origins": origin_cards(told, "en"), "unknown": unknown_origins(told)}
+
+
 def _page(request: Request, template: str, **context: Any) -> HTMLResponse:
     settings = request.app.state.settings
     html = _ENVIRONMENT.get_template(template).render(
@@ -132,7 +157,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(languages=LANGUAGES, is_simulated=is_simulated)
+    environment.globals.update(languages=LANGUAGES, is_simulated=is_simulated, origin_words=origin_texts)
     environment.filters.update(moment=_moment, plain=one_line)
     return environment
 

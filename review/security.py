@@ -59,6 +59,11 @@ def reasons_file(run: RunRow, settings: Settings) -> Path | None:
     return _among_runs([Path(run.products["reasons"])] if "reasons" in run.products else [], settings)
 
 
+def origins_file(run: RunRow, settings: Settings) -> Path | None:
+    """Return the origin panel of a run if it is a plain file inside the folder of runs, else None."""
+    return _among_runs([Path(run.products["origins"])] if "origins" in run.products else [], settings)
+
+
 def _among_runs(named: list[Path], settings: Settings) -> Path | None:
     """Return the first of some files of the data folder that truly lies in the folder of runs."""
     inside = settings.runs_dir.resolve()

@@ -1,5 +1,6 @@
 """The review pages on a real server: what they show, and what they never do."""
 
+import json
 import re
 import shlex
 import shutil
@@ -17,10 +18,12 @@ import uvicorn
 from lxml import html
 
 from alerts.examples import example_content
+from alerts.origin_example import example_panel
 from alerts.signoff import Signer, approve
 from alerts.warnings import propose_version
 from forecasting.reasons.stored import write_reasons
 from pipeline.exchange.keys import load_or_create_key
+from pipeline.files import write_atomic
 from pipeline.ledger.deliveries import OutboxRow, insert_outbox
 from pipeline.ledger.runs import begin_run, fail_run, finish_run, make_current
 from pipeline.settings import Settings
@@ -187,6 +190,52 @@ def test_the_warning_page_says_why_the_forecast_says_so(desk, tmp_path):
     outside = write_reasons(reasons("seoul", "from elsewhere"), tmp_path / "outside.json")
     (folder / "reasons.json").symlink_to(outside)
     assert "from elsewhere" not in desk.text(page)
+
+
+def origins(desk, panel):
+    """The id of a run that stored a panel."""
+    folder = desk.settings.runs_dir / "o"
+    path = write_atomic(folder / "origins.json", json.dumps(panel.to_dict()).encode())
+    return desk.run(products={"origins": str(path.relative_to(desk.settings.data_dir))})
+
+
+def test_the_warning_page_shows_where_the_air_comes_from_of_single_cities_too(desk):
+    run = origins(desk, example_panel())
+    alone = {"product": "single_city_warning", "level": "", "parties": ("seoul",)}
+    desk.propose(run_id=run, cities=example_content().cities[1:], **alone)
+    page = f"/warnings/{example_content().warning_id}"
+    said = desk.text(page)
+    assert "Where the air comes from" in said
+    assert "only with the signatures of both parties" in said
+    assert "within 75 km of Seoul for 9 h" in said
+    assert "no share of the pollution" in said
+    assert "SIMULATED – EXERCISE" in said
+    tree = html.fromstring(desk.get(page).text)
+    first = tree.xpath("//div[@class='origins']//tbody/tr")[0]
+    cells = [" ".join(cell.text_content().split()) for cell in first.xpath("./td")]
+    assert cells == ["Yellow Sea 황해 黄海", "16 h", "8–26 h", "94 %"]
+    paths = tree.xpath("//*[contains(@class, 'air-path') and local-name() = 'path']")
+    assert len(paths) == len(example_panel().cities[1].paths)
+    assert "air arriving" not in " ".join(a.text_content() for a in tree.xpath("//*[@class='text']"))
+    answer = desk.get(f"/api/v1/runs/{run}/origins").json()
+    assert answer["simulated"]
+    assert [c["city"] for c in answer["cities"]] == ["beijing", "seoul"]
+    assert desk.get("/api/v1/runs/unknown/origins").status_code == 404
+
+
+def test_paths_of_estimated_winds_are_never_drawn_and_what_is_missing_is_said(desk):
+    page = f"/warnings/{example_content().warning_id}"
+    run = origins(desk, example_panel(kind="surrogate", winds=EVIL))
+    desk.propose(run_id=run, origins=())
+    assert "estimated from sea-level pressure" in desk.text(page)
+    text = desk.get(page).text
+    assert "air-path" not in text
+    assert "<script" not in text
+    origins(desk, example_panel(kind="none", missing="no winds " + EVIL))
+    assert "not known for this run: no winds <script>" in desk.text(page)
+    assert "<script" not in desk.get(page).text
+    (desk.settings.runs_dir / "o" / "origins.json").write_text("[]")
+    assert "Where the air comes from" not in desk.text(page)
 
 
 def test_health_of_a_world(desk):
