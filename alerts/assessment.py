@@ -101,6 +101,7 @@ def assess(
     policy: Policy,
     issue_time: datetime,
     links: Iterable[Link] = (),
+    dust: xr.Dataset | None = None,
 ) -> Assessment:
     """Assess every city of the paths: its days, and what its national rules say of today to D+3.
 
@@ -109,13 +110,14 @@ def assess(
     paths : observations continued by samples [ug m-3], ``pipeline.schema.check_paths``
     issue_time : instant from which lead days count, in each city's own calendar [UTC]
     links : transport evidence for pairs of cities
+    dust : dust paths of the run (``pipeline.dust_outlook``), or None where it has none
     """
     chosen = list(cities)
     found = tuple(assess_city(paths, city, policy, issue_time) for city in chosen)
     rules = tuple(
         finding
         for city in chosen
-        for finding in findings(paths, [city], _coming_days(issue_time, city.timezone))
+        for finding in findings(paths, [city], _coming_days(issue_time, city.timezone), dust=dust)
     )
     return Assessment(found, tuple(links), rules)
 

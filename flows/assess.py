@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+import xarray as xr
 from sqlalchemy import Connection
 
 from alerts.assessment import Assessment, Link, RunFacts, assess
@@ -14,6 +15,7 @@ from alerts.open_warnings import OpenWarning
 from alerts.origin_note import origin_notes
 from alerts.policy import Policy, load_policy
 from alerts.warnings import Proposed, advance, fully_approved, propose_version
+from flows.dust import dust_paths_of_run
 from flows.origins import origins_of_run
 from flows.runview import RunView, read_run
 from flows.workspace import Workspace
@@ -50,8 +52,13 @@ def facts_of(view: RunView, origins: OriginPanel | None = None) -> RunFacts:
     )
 
 
-def assess_run(view: RunView, policy: Policy) -> Assessment:
-    """Judge a run's joint paths by every rule in force and by the policy's thresholds."""
+def assess_run(view: RunView, policy: Policy, dust: xr.Dataset | None = None) -> Assessment:
+    """Judge a run's joint paths by every rule in force and by the policy's thresholds.
+
+    Parameters
+    ----------
+    dust : dust paths of the run (``pipeline.dust_outlook``), or None where it stored none
+    """
     from forecasting.transport.links import Terms, transport_link
 
     cities = all_cities()
@@ -71,7 +78,7 @@ def assess_run(view: RunView, policy: Policy) -> Assessment:
             as_of=plan.as_of,
         )
         links.append(Link.from_dict(found.to_dict()))
-    return assess(view.paths, cities.values(), policy, plan.cycle, links)
+    return assess(view.paths, cities.values(), policy, plan.cycle, links, dust)
 
 
 def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Proposed]]:
@@ -82,7 +89,7 @@ def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Propose
     """
     view = read_run(ws, run_id, whole_past=True)
     policy = policy_of(ws)
-    assessment = assess_run(view, policy)
+    assessment = assess_run(view, policy, dust_paths_of_run(ws, view.run))
     facts = facts_of(view, origins_of_run(ws, view.run))
     at = view.plan.as_of
     with ws.ledger.write() as conn:

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from flows.dust import dust_of, write_dust
 from flows.event_rules import events_of
 from flows.models import Models, models_for
 from flows.origins import origins_of, write_origins
@@ -186,6 +187,8 @@ def _write_beside(
             products[name] = write_table(rows, folder / f"{name}.parquet")
     with _spared("where the air comes from"):
         products |= write_origins(*origins_of(ws, plan, panel, made.paths["pm2p5"]), folder)
+    with _spared("dust"):
+        products |= write_dust(*dust_of(ws, plan, panel, made, products.get("trajectories")), folder)
     with _spared("reasons"):
         products |= write_run_reasons(explain_run(ws, plan, panel, model, made, manner), folder)
     return products

@@ -8,6 +8,7 @@ Every pair of members is weighed by a Gaussian copula of that strength.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -27,21 +28,66 @@ TOGETHER: Final = 0.8
 """Correlation of the normal scores of the errors of PM10 and PM2.5."""
 
 
+@dataclass(frozen=True)
+class DayFutures:
+    """What one local day may bring: pairs of members of both quantities.
+
+    Parameters
+    ----------
+    pm10, pm2p5 : (member, interval) [ug m-3]
+    step : length of the intervals [h]
+    known : hours of the day that were measured [h]
+    weights : (member of PM10, member of PM2.5) how likely they go together, adding up to 1
+    hours : of coarse particles, of every pair [h]
+    """
+
+    pm10: Floats
+    pm2p5: Floats
+    step: int
+    known: float
+    weights: Floats
+    hours: npt.NDArray[np.int64]
+
+    def probability(self, terms: Terms = TERMS) -> float:
+        """Return the probability of coarse particles for ``terms.hours`` [1]."""
+        return min(float(self.weights[self.hours >= terms.hours].sum()), 1.0)
+
+    def dusty(self, terms: Terms = TERMS) -> npt.NDArray[np.bool_]:
+        """Tell of each member of PM10 whether its particles are likelier coarse than not that day."""
+        share = np.where(self.hours >= terms.hours, self.weights, 0.0).sum(axis=1)
+        found: npt.NDArray[np.bool_] = share > LIKELY * np.maximum(self.weights.sum(axis=1), 1e-300)
+        return found
+
+
+def day_futures(
+    pm10: xr.Dataset, pm2p5: xr.Dataset, city: City, day: date, terms: Terms = TERMS
+) -> DayFutures | None:
+    """Return the futures of a local day; None where too little of it is measured or forecast.
+
+    Parameters
+    ----------
+    pm10, pm2p5 : joint paths of each quantity, ``pipeline.schema.check_paths`` [ug m-3]
+    """
+    both = _day_values(pm10, pm2p5, city, day)
+    if both is None:
+        return None
+    a, b, step, known = both
+    return DayFutures(a, b, step, known, pair_weights(a, b), pair_hours(a, b, step, terms))
+
+
 def expected_day(
-    pm10: xr.Dataset,
-    pm2p5: xr.Dataset,
+    futures: DayFutures,
     city: City,
     day: date,
     signs: Sequence[DustEvidence] = (),
     *,
     lead_day: int,
     terms: Terms = TERMS,
-) -> DustDay | None:
-    """Judge a local day that is not over, by the paths of both quantities; None beyond them.
+) -> DustDay:
+    """Judge a local day that is not over by its futures.
 
     Parameters
     ----------
-    pm10, pm2p5 : joint paths of each quantity, ``pipeline.schema.check_paths`` [ug m-3]
     signs : of the origin of that day's air
 
     Returns
@@ -49,34 +95,45 @@ def expected_day(
     with the probability of coarse particles for ``terms.hours``; the verdict says what at least LIKELY of
     the futures show, and calls it dust where a sign supports that
     """
-    both = _day_values(pm10, pm2p5, city, day)
-    if both is None:
-        return None
-    a, b, step, known = both
-    weights = pair_weights(a, b)
-    hours = pair_hours(a, b, step, terms)
-    probability = float(weights[hours >= terms.hours].sum())
-    high = float(np.mean((a >= terms.pm10).sum(axis=1) * step >= terms.hours))
+    a, b = futures.pm10, futures.pm2p5
+    probability = futures.probability(terms)
+    high = float(np.mean((a >= terms.pm10).sum(axis=1) * futures.step >= terms.hours))
     verdict: Verdict = "none"
     if probability >= LIKELY:
         verdict = "dust" if any(s.supports for s in signs) else "pm10_event"
     elif high >= LIKELY:
         verdict = "fine"
-    means = a.mean(axis=1)
     return DustDay(
         city=city.id,
         day=day.isoformat(),
         lead_day=lead_day,
         verdict=verdict,
         probability=round(probability, 4),
-        hours=_weighted_median(hours, weights),
-        known=known,
-        pm10_mean=round(float(means.mean()), 1),
+        hours=_weighted_median(futures.hours, futures.weights),
+        known=futures.known,
+        pm10_mean=round(float(a.mean()), 1),
         pm10_max=round(float(np.median(a.max(axis=1))), 1),
         ratio=round(float(b.mean() / max(a.mean(), 1e-9)), 3),
         observed=False,
         evidence=tuple(signs),
     )
+
+
+def coarse_chance(pm10: xr.Dataset, pm2p5: xr.Dataset, city: City, terms: Terms = TERMS) -> Floats:
+    """Return the probability that the particles of a city are coarse, for every time of the paths [1].
+
+    The hours of an interval share its value; 0 where either quantity is unknown.
+    """
+    step = _step(pm10, city)
+    times = pm10["time"].to_numpy()
+    a, b = (_block_means(p, q, city, step) for p, q in ((pm10, "pm10"), (pm2p5, "pm2p5")))
+    found = np.zeros(len(times))
+    for t in np.flatnonzero(np.isfinite(a).all(axis=0) & np.isfinite(b).all(axis=0)):
+        one, other = a[:, [t]], b[:, [t]]
+        if one.max() >= terms.pm10:
+            coarse = is_coarse(one, other.T, terms)
+            found[max(0, t - step + 1) : t + 1] = float(pair_weights(one, other)[coarse].sum())
+    return np.minimum(found, 1.0)
 
 
 def pair_weights(pm10: Floats, pm2p5: Floats, together: float = TOGETHER) -> Floats:
@@ -122,35 +179,37 @@ def _day_values(
     pm10: xr.Dataset, pm2p5: xr.Dataset, city: City, day: date
 ) -> tuple[Floats, Floats, int, float] | None:
     """Return (member, interval) of both quantities over a day, the length of its intervals, hours known."""
-    world = str(pm10.attrs.get("world", "measured"))
-    specs = [city.spec(q, "reference", world) for q in ("pm10", "pm2p5")]
-    steps = [spec.interval_hours if spec else 1 for spec in specs]
-    step = max(steps)
-    parts = [
-        _on_step(paths, q, city, day, own, step)
-        for paths, q, own in zip((pm10, pm2p5), ("pm10", "pm2p5"), steps, strict=True)
-    ]
-    there = np.isfinite(parts[0][0]).all(axis=0) & np.isfinite(parts[1][0]).all(axis=0)
+    step = _step(pm10, city)
+    start, end = (to_ns(bound) for bound in local_day_bounds(day, city.timezone))
+    times = pm10["time"].to_numpy()
+    inside = (times > start) & (times <= end)
+    a, b = (_block_means(p, q, city, step)[:, inside] for p, q in ((pm10, "pm10"), (pm2p5, "pm2p5")))
+    there = np.isfinite(a).all(axis=0) & np.isfinite(b).all(axis=0)
     if there.sum() * step < TERMS.coverage:
         return None
-    known = float((parts[0][1] & parts[1][1]).sum() * step)
-    return parts[0][0][:, there], parts[1][0][:, there], step, known
+    measured = [p["is_observed"].sel(city=city.id).to_numpy()[inside] for p in (pm10, pm2p5)]
+    known = float((measured[0] & measured[1] & there).sum() * step)
+    return a[:, there], b[:, there], step, known
 
 
-def _on_step(
-    paths: xr.Dataset, quantity: str, city: City, day: date, own: int, step: int
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    start, end = (to_ns(bound) for bound in local_day_bounds(day, city.timezone))
-    times = paths["time"].to_numpy()
-    inside = (times > start) & (times <= end)
-    values = paths[quantity].sel(city=city.id).transpose("realization", "time").to_numpy()[:, inside]
-    measured = paths["is_observed"].sel(city=city.id).to_numpy()[inside]
-    at = np.flatnonzero(times[inside].astype("int64") % (step * NS_HOUR) == 0)
-    if own == step:
-        return values[:, at], measured[at]
-    at = at[at >= step - 1]
-    blocks = at[:, None] - np.arange(step)
-    return values[:, blocks].mean(axis=2), measured[blocks].all(axis=1)
+def _step(paths: xr.Dataset, city: City) -> int:
+    """Return the coarser cadence of a city's PM10 and PM2.5 [h]."""
+    world = str(paths.attrs.get("world", "measured"))
+    specs = [city.spec(q, "reference", world) for q in ("pm10", "pm2p5")]
+    return max(spec.interval_hours if spec else 1 for spec in specs)
+
+
+def _block_means(paths: xr.Dataset, quantity: str, city: City, step: int) -> Floats:
+    """Return (member, time) on intervals of ``step`` hours; NaN where none ends or a part is unknown."""
+    spec = city.spec(quantity, "reference", str(paths.attrs.get("world", "measured")))
+    own = spec.interval_hours if spec else 1
+    values = paths[quantity].sel(city=city.id).transpose("realization", "time").to_numpy()
+    ends = paths["time"].to_numpy().astype("int64") % (step * NS_HOUR) == 0
+    if own < step:
+        parts = [np.roll(values, k, axis=1) for k in range(step)]
+        values = np.mean(parts, axis=0)
+        values[:, : step - 1] = np.nan
+    return np.where(ends[None], values, np.nan)
 
 
 def _weighted_median(values: npt.NDArray[np.int64], weights: Floats) -> float:
