@@ -28,6 +28,7 @@ from cli.commands import (
     quarantine,
     sources,
     status,
+    trajectory,
     upkeep,
     verify,
     warnings,
@@ -56,6 +57,7 @@ for group in (
     gaps,
     history,
     pages,
+    trajectory,
 ):
     group.register(app)
 app.add_typer(warnings.app, name="warnings")

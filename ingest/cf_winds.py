@@ -15,6 +15,8 @@ from pipeline.errors import BadPayload, ContractError, UsageError
 from pipeline.wind_fields import check_winds
 
 REMEDY: Final = "give a CF dataset with winds on levels (docs/trajectories.md)"
+ZARR: Final = (".zgroup", ".zmetadata", "zarr.json")
+"""A folder with one of them is a Zarr store."""
 KINDS: Final = ("analysis", "forecast", "surrogate")
 
 
@@ -43,13 +45,16 @@ def read_cf_winds(
 
 
 def _opened(path: Path) -> xr.Dataset:
+    if path.is_dir() and not any((path / name).exists() for name in ZARR):
+        raise UsageError(f"{path} is a folder, and no Zarr store; name the file itself")
     engine = "zarr" if path.is_dir() else None
     try:
         return xr.open_dataset(path, engine=engine, decode_timedelta=False)
     except FileNotFoundError:
         raise
     except (ImportError, ModuleNotFoundError) as error:
-        raise UsageError(f"{path.name}: {error}; install what it names, or give NetCDF") from None
+        what = f"{path.name} cannot be read without a package that is not installed"
+        raise UsageError(f"{what} ({error.name or error}); install it, or give NetCDF") from None
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, OverflowError) as error:
         if path.is_dir() or "did not find a match" in str(error) or "unrecognized engine" in str(error):
             what = f"{path.name}: no installed engine of xarray reads it"

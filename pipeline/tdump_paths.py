@@ -111,7 +111,7 @@ def _dataset(
     return check_trajectories(paths)
 
 
-def tdump_of(paths: xr.Dataset, vertical: str = "OMEGA") -> Tdump:
+def tdump_of(paths: xr.Dataset, vertical: str = "OMEGA", *, begins: np.datetime64 | None = None) -> Tdump:
     """Return trajectories as a tdump, with PRESSURE, and MIXDEPTH where the trajectories hold it.
 
     Points follow one another as HYSPLIT writes them: by time, then by trajectory; ages count from each
@@ -130,10 +130,10 @@ def tdump_of(paths: xr.Dataset, vertical: str = "OMEGA") -> Tdump:
         raise ContractError("trajectories hold no point that is known")
     points.sort(key=lambda p: (p.time.astype(np.int64) * (-1 if back else 1), p.trajectory))
     places = [paths[n].to_numpy()[:, 0] for n in ("latitude", "longitude", "height")]
-    begins = _minutes(paths["start_time"].to_numpy())
-    starts = zip(begins, *(np.nan_to_num(p, nan=UNKNOWN).tolist() for p in places), strict=True)
+    times = _minutes(paths["start_time"].to_numpy())
+    starts = zip(times, *(np.nan_to_num(p, nan=UNKNOWN).tolist() for p in places), strict=True)
     return Tdump(
-        grids=(MetGrid(_model(paths), min(p.time for p in points), 0),),
+        grids=(MetGrid(_model(paths), begins if begins is not None else min(p.time for p in points), 0),),
         direction="BACKWARD" if back else "FORWARD",
         vertical=vertical,
         starts=tuple(TdumpStart(*start) for start in starts),

@@ -6,6 +6,7 @@ as if the distance changed evenly. Points are an hour apart, so an hour over a r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -26,17 +27,18 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 
-def distance_km(latitude: npt.ArrayLike, longitude: npt.ArrayLike, place: tuple[float, float]) -> Floats:
-    """Return great-circle distances from places to one place (latitude, longitude) [degree] in km.
+def distance_km(
+    latitude: npt.ArrayLike, longitude: npt.ArrayLike, place: tuple[npt.ArrayLike, npt.ArrayLike]
+) -> Floats:
+    """Return great-circle distances from places to a place, or one each (latitude, longitude) [degree] in km.
 
     A quarter of the sphere is 6371 π/2 km:
 
     >>> round(float(distance_km(90.0, 0.0, (0.0, 50.0))))
     10008
     """
-    north, east, north0, east0 = (
-        np.radians(np.asarray(v, dtype=np.float64)) for v in (latitude, longitude, *place)
-    )
+    degrees: tuple[npt.ArrayLike, ...] = (latitude, longitude, *place)
+    north, east, north0, east0 = (np.radians(np.asarray(v, dtype=np.float64)) for v in degrees)
     chord = np.sin((north - north0) / 2) ** 2
     chord = chord + np.cos(north) * np.cos(north0) * np.sin((east - east0) / 2) ** 2
     distances: Floats = 2 * EARTH_KM * np.arcsin(np.sqrt(np.minimum(chord, 1.0)))
@@ -110,12 +112,19 @@ def passed_place(paths: xr.Dataset, place: tuple[float, float], within_km: float
     return np.where(nearest <= within_km, when, np.nan)
 
 
-def left_region(paths: xr.Dataset, region_id: str) -> Floats:
-    """Return how long before arrival each path was last over a region, low (trajectory) [h]; NaN if never."""
+def left_regions(paths: xr.Dataset, regions: Sequence[str]) -> dict[str, Floats]:
+    """Return for regions how long before arrival each path was last over them (trajectory) [h].
+
+    NaN where it never was while it was low (see :func:`is_low`).
+    """
     index = region_index(paths["latitude"].to_numpy(), paths["longitude"].to_numpy())
-    there = (index == tuple(all_regions()).index(region_id)) & is_low(paths)
-    when = hours_before(paths)[there.argmax(axis=1)]
-    return np.where(there.any(axis=1), when, np.nan)
+    index[~is_low(paths)] = -1
+    ages, names = hours_before(paths), tuple(all_regions())
+    found = {}
+    for region in regions:
+        there = index == names.index(region)
+        found[region] = np.where(there.any(axis=1), ages[there.argmax(axis=1)], np.nan)
+    return found
 
 
 def is_low(paths: xr.Dataset) -> Flags:
