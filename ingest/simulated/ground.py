@@ -42,17 +42,20 @@ def altitude(latitude: Floats, longitude: Floats) -> Floats:
     return found
 
 
-def temperature(v: Floats, clock: tuple[Floats, Floats], latitude: Floats, land: Floats) -> Floats:
+def temperature(
+    v: Floats, clock: tuple[Floats, Floats], latitude: Floats, land: Floats, every_hours: int = 1
+) -> Floats:
     """Return the temperature at 2 m, (hours, places) [degree Celsius]: season, sun, and wind from the south.
 
     Parameters
     ----------
-    v : northward wind of the mixed layer [m s-1], (hours, places), hourly; its past day counts
+    v : northward wind of the mixed layer [m s-1], (hours, places); its past day counts
     clock : winterness (+1 in January) and local hour, (hours,)
+    every_hours : time between the rows [h]
     """
     winter, hour = clock
     sun = np.cos(2 * np.pi * (hour - 14.5) / 24)[:, None]
-    south = np.array(pd.DataFrame(v).ewm(com=24).mean())
+    south = np.array(pd.DataFrame(v).ewm(com=24 / every_hours).mean())
     found: Floats = (
         13 - 0.8 * (latitude - 37.5) - (9 + 5 * land) * winter[:, None] + (1 + 3 * land) * sun + 0.8 * south
     )

@@ -53,7 +53,7 @@ def spread_points(count: int = COUNT, points: Sequence[WeatherPoint] = WEATHER_P
     """Return so many points, each as far as can be from those before it, the first two as they stand.
 
     >>> [p.id for p in spread_points(4)]
-    ['seoul', 'beijing', 'around_kashgar', 'around_shiquanhe']
+    ['seoul', 'beijing', 'around_kashgar', 'around_qamdo']
     """
     at = np.array([(p.latitude, p.longitude * np.cos(np.radians(38))) for p in points])
     found = [0, 1]
