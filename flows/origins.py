@@ -89,7 +89,7 @@ def write_origins(panel: OriginPanel, paths: xr.Dataset | None, folder: Path) ->
     content = json.dumps(panel.to_dict(), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     products = {"origins": write_atomic(folder / "origins.json", content.encode())}
     if paths is not None:
-        products["trajectories"] = write_trajectories(paths, folder / "trajectories.nc")
+        products["trajectories"] = write_trajectories(_as_float32(paths), folder / "trajectories.nc")
     return products
 
 
@@ -100,9 +100,15 @@ def origins_of_run(ws: Workspace, run: RunRow) -> OriginPanel | None:
     path = ws.settings.data_dir / run.products["origins"]
     try:
         return OriginPanel.from_dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, ContractError):
+    except (OSError, ValueError, AttributeError, ContractError):
         log.exception("the origins of run %s cannot be read", run.id)
         return None
+
+
+def _as_float32(paths: xr.Dataset) -> xr.Dataset:
+    """Return paths at half the size: 10 m are more than is known of them."""
+    points = [name for name, values in paths.data_vars.items() if values.dims == ("trajectory", "age")]
+    return paths.assign({name: paths[name].astype("float32") for name in points})
 
 
 def asked_origins(ws: Workspace, world: str | None, cycle: datetime | None) -> tuple[RunRow, OriginPanel]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import shapely
 import xarray as xr
 
-from forecasting.transport.passing import Floats, distance_km, left_region, passed_place
+from forecasting.transport.passing import Floats, distance_km, left_regions, passed_place
 from pipeline.cities import City
 from pipeline.origin_panel import Window
 from pipeline.regions import all_regions
@@ -38,10 +38,8 @@ def arrival_windows(paths: xr.Dataset, city: City, others: Sequence[City]) -> tu
         for other in others
         if other.id != city.id
     ]
-    found += [
-        window(paths, region, left_region(paths, region))
-        for region in _distant(city.latitude, city.longitude)
-    ]
+    left = left_regions(paths, _distant(city.latitude, city.longitude))
+    found += [window(paths, region, lags) for region, lags in left.items()]
     return tuple(sorted((w for w in found if w is not None), key=lambda w: (-w.share, w.place)))
 
 

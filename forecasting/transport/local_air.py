@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from forecasting.transport.passing import hours_before, hours_near
+from forecasting.transport.passing import Flags, distance_km, hours_before, hours_near
 from pipeline.cities import City
 from pipeline.origin_panel import Local, LocalAir
 
@@ -26,13 +26,14 @@ STAGNANT_HOURS: Final = 12.0
 VENTILATED_HOURS: Final = 6.0
 """Up to so many it is called ventilated: wind above 3.5 m/s."""
 
-LEFT: Final = "left the field"
+FAR_KM: Final = 2 * LOCAL_KM
+"""A path that ends as far off as this is taken not to have come from near the city the day before."""
 
 
 def local_air(paths: xr.Dataset, city: City) -> LocalAir:
     """Return how long paths stayed near their city before arrival: mean of the members and their 10-90 %.
 
-    Paths that are known for less than the last 24 h are left out, except those that flew out of the winds.
+    Paths that are known for less than the last 24 h are left out, except those that were far off by then.
 
     Examples
     --------
@@ -42,11 +43,11 @@ def local_air(paths: xr.Dataset, city: City) -> LocalAir:
     >>> ages, place = np.arange(0.0, -25.0, -1.0), city("seoul")
     >>> still = xr.Dataset({n: (("trajectory", "age"), np.full((1, 25), v)) for n, v in
     ...     (("latitude", place.latitude), ("longitude", place.longitude))}, {"age": ages})
-    >>> found = local_air(still.assign(ended=("trajectory", [""])), place)
+    >>> found = local_air(still, place)
     >>> found.hours, found.word
     (24.0, 'stagnant')
     """
-    counted = _long_enough(paths)
+    counted = _long_enough(paths, city)
     if not counted.any():
         return LocalAir(0.0, 0.0, 0.0, LOCAL_KM, "unknown")
     hours = hours_near(paths, (city.latitude, city.longitude), LOCAL_KM, LAST_HOURS)[counted]
@@ -66,8 +67,12 @@ def local_word(hours: float) -> Local:
     return "ventilated" if hours <= VENTILATED_HOURS else "moderate"
 
 
-def _long_enough(paths: xr.Dataset) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    known = np.isfinite(paths["latitude"].to_numpy()) & (hours_before(paths) >= LAST_HOURS)
-    left = paths["ended"].to_numpy().astype(str) == LEFT
-    enough: np.ndarray[tuple[int], np.dtype[np.bool_]] = known.any(axis=1) | left
+def _long_enough(paths: xr.Dataset, city: City) -> Flags:
+    away = distance_km(
+        paths["latitude"].to_numpy(), paths["longitude"].to_numpy(), (city.latitude, city.longitude)
+    )
+    known = np.isfinite(away)
+    last = np.where(known, np.arange(known.shape[1]), 0).max(axis=1)
+    far = away[np.arange(len(away)), last] >= FAR_KM
+    enough: Flags = (known & (hours_before(paths) >= LAST_HOURS)).any(axis=1) | far
     return enough

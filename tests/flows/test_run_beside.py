@@ -10,7 +10,15 @@ from pipeline.errors import StorageError
 from pipeline.ledger.runs import current_run
 from tests.flows.archive_world import NOW, open_imported
 
-BESIDE = ("manner_for", "ahead_tables", "events_of", "station_table", "shadow_tables", "explain_run")
+BESIDE = (
+    "manner_for",
+    "ahead_tables",
+    "events_of",
+    "station_table",
+    "shadow_tables",
+    "origins_of",
+    "explain_run",
+)
 FORECAST = {"forecast", "samples", "predictions", "predictions_pm10"}
 
 
@@ -75,4 +83,4 @@ def test_a_disk_that_fills_up_after_the_forecast_stops_no_run(ws, monkeypatch):
         return write(rows, path)
 
     monkeypatch.setattr(forecast, "write_table", full)
-    assert products_of(ws) == FORECAST | {"reasons"}
+    assert products_of(ws) == FORECAST | {"reasons", "origins"}
