@@ -31,10 +31,10 @@ def example_panel(**changes: Any) -> OriginPanel:
         "world": "simulated-7",
         "issue_time": "2026-01-14T08:00:00Z",
         "as_of": "2026-01-14T08:00:00Z",
-        "winds": "open_meteo.forecast",
+        "winds": "Open-Meteo, seamless forecast",
         "kind": "forecast",
-        "method": "kinematic back trajectories, 72 h",
-        "spread": "start height, arrival time, position",
+        "method": "Petterssen, 2 corrections; vertical: constant height",
+        "spread": "start height, arrival time, start position",
         "cities": (_beijing(), _seoul()),
     }
     return OriginPanel(**{**given, **changes})

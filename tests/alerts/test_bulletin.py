@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import tomllib
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -14,6 +15,7 @@ from alerts.bulletin import render_bulletin
 from alerts.bulletin_data import RunFacts
 from alerts.bulletin_example import ISSUE, example_forecast, example_paths, example_stations
 from alerts.examples import example_content, example_update
+from alerts.origin_example import example_panel
 from alerts.vocabulary import LANGUAGES, TEMPLATE_FOLDER
 from pipeline.cities import all_cities
 from pipeline.errors import ContractError
@@ -37,6 +39,7 @@ def facts(**changes):
         "as_of": ISSUE,
         "model_id": "gbm-1",
         "code_version": "0.1.0",
+        "origins": example_panel(world=changes.get("world", "simulated-7")),
     }
     return RunFacts(**{**given, **changes})
 
@@ -176,6 +179,30 @@ def test_borders_are_disclaimed_and_licences_named():
 
 def test_without_stations_the_page_still_comes():
     assert "Beijing" in text_of(page(stations=example_stations().iloc[:0]))
+
+
+def test_where_the_air_comes_from_is_shown_with_local_air_beside_it():
+    tree = html.fromstring(page())
+    assert len(tree.xpath("//div[@class='origin']")) == 2
+    for card, city in zip(tree.xpath("//div[@class='origin']"), example_panel().cities, strict=True):
+        rows = card.xpath(".//tbody/tr")
+        hours = [row.xpath("./td[2]")[0].text_content() for row in rows]
+        told = sorted((r.hours for r in city.regions if r.hours >= 1), reverse=True)[:5]
+        assert hours == [f"{int(h + 0.5)} h" for h in told]
+        (local,) = card.xpath(".//p[@class='local']")
+        assert f"{int(city.local.hours + 0.5)} h" in local.text_content()
+    said = text_of(page())
+    assert "no share of the pollution" in said
+    assert "only with the signatures of both parties" not in said
+    assert "only with the signatures of both parties" in text_of(page(None))
+
+
+def test_a_run_without_winds_says_so_and_an_old_run_nothing():
+    bare = example_panel(kind="none", missing="no gridded winds are stored of these days", cities=())
+    assert "Where the air comes from" not in text_of(page(origins=None))
+    drawn = page(origins=replace(bare, cities=example_panel().cities))
+    assert "not known for this run: no gridded winds" in text_of(drawn)
+    assert 'class="air-path"' not in drawn
 
 
 def test_update_and_all_clear_are_said():

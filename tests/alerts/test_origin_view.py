@@ -239,3 +239,21 @@ def test_foreign_text_in_a_note_stays_text(text):
     assert cap_problems(cap_of(bad)) == []
     _, html = mail_of(bad)
     assert "<script" not in html
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "Petterssen, 2 corrections; vertical: constant height",
+        "Petterssen, 2 corrections; vertical: model over terrain",
+        "start height, arrival time, start position",
+        "no gridded winds are stored of these days; paths are drawn from forecast winds only",
+        "the stored winds end at 2026-01-15T00:00:00Z, before the day of the expected peak",
+        "most paths end within 24 h: left the field",
+        "no day ahead could be forecast",
+    ],
+)
+def test_what_the_program_says_of_method_and_lack_is_translated(statement):
+    for language in ("ko", "zh"):
+        said = vocabulary(language).phrase(statement).replace("Petterssen", "")
+        assert not re.search(r"[a-z]{3,}", said), said
