@@ -16,6 +16,7 @@ from alerts.bulletin_data import SHOWN_THRESHOLDS, DayRow, Outlook, RunFacts, ou
 from alerts.bulletin_words import Texts, each, named, spans, texts
 from alerts.charts import plume_svg
 from alerts.content import RuleFinding, WarningContent
+from alerts.dust_section import dust_section
 from alerts.fonts import font_face_css
 from alerts.message_view import NO_BACKGROUND, Background
 from alerts.origin_page import origin_cards, unknown_origins
@@ -81,6 +82,7 @@ def render_bulletin(
             origins=origin_cards(run_facts.origins),
             unknown=unknown_origins(run_facts.origins),
             is_joint=content is not None and says_origin(content),
+            dust=dust_section(run_facts.dust),
             station_counts={o.city.id: int((stations["city"] == o.city.id).sum()) for o in shown},
             said=_said(content, background),
             zones=sorted({o.city.timezone for o in shown}, reverse=True) or ["UTC"],

@@ -12,6 +12,7 @@ import xarray as xr
 
 from alerts.scales import Scale, national_scale
 from pipeline.cities import City
+from pipeline.dust_outlook import DustOutlook
 from pipeline.names import is_simulated
 from pipeline.origin_panel import OriginPanel
 from pipeline.paths import day_means
@@ -29,7 +30,7 @@ Times = npt.NDArray[np.datetime64]
 class RunFacts:
     """What the page says about the run; times are aware; ``exercise`` marks a replay of measured data.
 
-    ``origins`` is the run's origin panel, None of a run that stored none.
+    ``origins`` is the run's origin panel, ``dust`` its dust outlook; None of a run that stored none.
     """
 
     run_id: str
@@ -45,6 +46,7 @@ class RunFacts:
     written_at: datetime | None = None
     exercise: bool = False
     origins: OriginPanel | None = None
+    dust: DustOutlook | None = None
 
     @property
     def simulated(self) -> bool:

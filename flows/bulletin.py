@@ -10,6 +10,7 @@ from alerts.bulletin_data import RunFacts
 from alerts.content import WarningContent
 from alerts.message_view import NO_BACKGROUND
 from flows.assess import policy_of
+from flows.dust import dust_of_run
 from flows.issue import background_of
 from flows.origins import origins_of_run
 from flows.runview import read_run
@@ -54,6 +55,7 @@ def write_bulletin(ws: Workspace, run_id: str) -> Path:
         inputs_missing=tuple(view.run.inputs["missing"]),
         exercise=plan.mode == "replay" or plan.drill,
         origins=origins_of_run(ws, view.run),
+        dust=dust_of_run(ws, view.run),
     )
     page = render_bulletin(
         content,

@@ -24,8 +24,8 @@ from forecasting.transport.dust_origin import Signs, origin_signs
 from pipeline.asof import AsOfPanel
 from pipeline.bulletins import read_bulletins
 from pipeline.cities import City, all_cities
-from pipeline.dust_outlook import DustDay, DustOutlook, check_dust_paths
-from pipeline.errors import ContractError, SameairError, UsageError
+from pipeline.dust_outlook import DustDay, DustOutlook, check_dust_paths, read_outlook
+from pipeline.errors import SameairError, UsageError
 from pipeline.fields import read_netcdf, write_netcdf
 from pipeline.files import write_atomic
 from pipeline.ledger.runs import RunRow
@@ -86,18 +86,9 @@ def write_dust(outlook: DustOutlook, paths: xr.Dataset, folder: Path) -> dict[st
     }
 
 
-def read_dust(path: Path) -> DustOutlook | None:
-    """Return a stored dust outlook; None, with a line in the log, where it cannot be read."""
-    try:
-        return DustOutlook.from_dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, ContractError):
-        log.exception("the dust outlook %s cannot be read", path)
-        return None
-
-
 def dust_of_run(ws: Workspace, run: RunRow) -> DustOutlook | None:
     """Return the dust outlook that a run stored; None where it stored none."""
-    return read_dust(ws.settings.data_dir / run.products["dust"]) if "dust" in run.products else None
+    return read_outlook(ws.settings.data_dir / run.products["dust"]) if "dust" in run.products else None
 
 
 def dust_paths_of_run(ws: Workspace, run: RunRow) -> xr.Dataset | None:

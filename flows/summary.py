@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from alerts.content import WarningContent
+from alerts.dust_lines import dust_lines
 from alerts.origin_lines import origin_lines
 from alerts.recipients import load_recipients
 from flows.bulletin import bulletin_path, warnings_of_cycle
+from flows.dust import dust_of_run
 from flows.issue import cap_path
 from flows.origins import origins_of_run
 from flows.plan import CyclePlan
@@ -56,6 +58,7 @@ def summary_of(ws: Workspace, plan: CyclePlan) -> Plain:
         "forecast": _outlook(ws, run),
         "reasons": reasons_of_run(ws, run),
         "origins": _origin_lines(ws, run),
+        "dust": _dust_lines(ws, run),
         "episodes": [
             {"id": e.id, "city": e.city, "onset": iso(e.onset), "until": iso(e.until), "state": e.state}
             for e in episodes
@@ -89,6 +92,7 @@ def summary_lines(found: Plain) -> list[str]:
     lines += [f"forecast   {line}" for line in found["forecast"]]
     lines += [f"because    {line}" for line in (because(found["reasons"]) if found["reasons"] else ())]
     lines += [f"origin     {line}" for line in found["origins"]]
+    lines += [f"dust       {line}" for line in found["dust"]]
     lines += _episode_lines(found)
     lines += [line for warning in found["warnings"] for line in _warning_lines(warning)]
     if not found["warnings"]:
@@ -132,6 +136,11 @@ def _outlook(ws: Workspace, run: RunRow) -> list[str]:
         peak = own.loc[own["target"] == "daily", f"p_gt_{threshold}"].max()
         lines.append(f"{city.name['en']:<8}{', '.join(days)} ug/m3; highest P(>{threshold}) {peak:.0%}")
     return lines
+
+
+def _dust_lines(ws: Workspace, run: RunRow) -> list[str]:
+    outlook = dust_of_run(ws, run)
+    return dust_lines(outlook) if outlook else []
 
 
 def _origin_lines(ws: Workspace, run: RunRow) -> list[str]:

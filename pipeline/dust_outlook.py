@@ -5,7 +5,9 @@ Dust is a hazard of its own: it opens no episode of fine particles and sets no l
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import xarray as xr
@@ -136,6 +138,18 @@ class DustOutlook:
             return cls(**{**data, "days": tuple(_day(d) for d in data["days"])})
         except (KeyError, TypeError) as error:
             raise ContractError(f"a damaged dust outlook: {error}; run the cycle again") from error
+
+
+def read_outlook(path: Path) -> DustOutlook | None:
+    """Read a stored outlook back; None where there is none, or none that this program can read.
+
+    >>> read_outlook(Path("nowhere/dust.json")) is None
+    True
+    """
+    try:
+        return DustOutlook.from_dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, AttributeError, ContractError):
+        return None
 
 
 _DIMS: Final = {

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
 
+from pipeline.dust_outlook import read_outlook
 from pipeline.ledger import Ledger
 from pipeline.ledger.runs import get_run, list_runs
 from pipeline.names import is_simulated
 from pipeline.origin_panel import read_panel
 from pipeline.times import iso
-from review.security import origins_file
+from review.security import dust_file, origins_file
 from review.views import (
     run_document,
     version_document,
@@ -31,6 +32,7 @@ def api_routes() -> APIRouter:
     router.add_api_route("/health", health)
     router.add_api_route("/runs", runs)
     router.add_api_route("/runs/{run_id}/origins", origins)
+    router.add_api_route("/runs/{run_id}/dust", dust)
     router.add_api_route("/warnings", warnings)
     router.add_api_route("/warnings/{warning_id}", warning)
     return router
@@ -70,6 +72,17 @@ def origins(request: Request, run_id: str) -> dict[str, Any]:
     if panel is None:
         raise HTTPException(404, "no such run, or it stored no origins")
     return {"run": run_id, "simulated": is_simulated(panel.world), **panel.to_dict()}
+
+
+def dust(request: Request, run_id: str) -> dict[str, Any]:
+    """Return the dust outlook of a run: verdict, probability, measurements and signs by city and day."""
+    with _ledger(request).read() as conn:
+        run = get_run(conn, run_id)
+    path = dust_file(run, request.app.state.settings) if run else None
+    outlook = read_outlook(path) if path else None
+    if outlook is None:
+        raise HTTPException(404, "no such run, or it stored no dust outlook")
+    return {"run": run_id, "simulated": is_simulated(outlook.world), **outlook.to_dict()}
 
 
 def warnings(request: Request, world: World = None, limit: Limit = 50) -> dict[str, Any]:

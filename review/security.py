@@ -64,6 +64,11 @@ def origins_file(run: RunRow, settings: Settings) -> Path | None:
     return _among_runs([Path(run.products["origins"])] if "origins" in run.products else [], settings)
 
 
+def dust_file(run: RunRow, settings: Settings) -> Path | None:
+    """Return the dust outlook of a run if it is a plain file inside the folder of runs, else None."""
+    return _among_runs([Path(run.products["dust"])] if "dust" in run.products else [], settings)
+
+
 def _among_runs(named: list[Path], settings: Settings) -> Path | None:
     """Return the first of some files of the data folder that truly lies in the folder of runs."""
     inside = settings.runs_dir.resolve()

@@ -113,7 +113,7 @@ def expected_day(
         known=futures.known,
         pm10_mean=round(float(a.mean()), 1),
         pm10_max=round(float(np.median(a.max(axis=1))), 1),
-        ratio=round(float(b.mean() / max(a.mean(), 1e-9)), 3),
+        ratio=_ratio(a, b),
         observed=False,
         evidence=tuple(signs),
     )
@@ -210,6 +210,12 @@ def _block_means(paths: xr.Dataset, quantity: str, city: City, step: int) -> Flo
         values = np.mean(parts, axis=0)
         values[:, : step - 1] = np.nan
     return np.where(ends[None], values, np.nan)
+
+
+def _ratio(pm10: Floats, pm2p5: Floats) -> float | None:
+    """Return the expected part of PM2.5; None where the two forecasts contradict each other."""
+    ratio = float(pm2p5.mean() / max(pm10.mean(), 1e-9))
+    return round(ratio, 3) if ratio <= 1 else None
 
 
 def _weighted_median(values: npt.NDArray[np.int64], weights: Floats) -> float:
