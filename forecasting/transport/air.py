@@ -102,6 +102,15 @@ def to_pressure(field: Field, where: Corners, coordinate: Floats) -> Floats:
     return np.asarray(np.exp(_read(levels, logs, coordinate, (0.0 * surface, np.log(surface)))))
 
 
+def above_top(field: Field, where: Corners, place: Floats, held: Held) -> NDArray[np.bool_]:
+    """Tell which parcels are above the highest level."""
+    if held == "coordinate":
+        return np.asarray(place > field.levels[-1])
+    if held == "height":
+        return np.asarray(place > at_columns(field.heights[:, -1:], where)[:, 0])
+    return np.asarray(place < at_columns(field.pressures[:, -1:], where)[:, 0])
+
+
 def _read(known: Floats, values: Floats, wanted: Floats, ground: tuple[Floats, Floats]) -> Floats:
     """Interpolate in columns (n, level), whose lowest layer reaches down to the ground; NaN above the top."""
     rows = np.arange(len(wanted))

@@ -56,7 +56,7 @@ class Scheme:
 def advance(
     parcels: Parcels, scheme: Scheme, start: Floats, stops: Floats
 ) -> Iterator[tuple[Parcels, Parcels]]:
-    """Move parcels step by step; after each step yield those that go on, and where the others were last.
+    """Move parcels step by step; after each step yield those that go on, and where the others came to.
 
     Parameters
     ----------
@@ -69,19 +69,38 @@ def advance(
         there = scheme.at(seconds) if len(seconds) else scheme
         moved = _step(parcels, here, there, seconds)
         gone = np.isnan(moved.position).any(axis=1) | np.isnan(moved.place)
-        lost = replace(parcels, seconds=seconds).only(gone)
+        lost = (
+            _last_known(parcels.only(gone), here, there, seconds[gone]) if gone.any() else parcels.only(gone)
+        )
         parcels, here = (moved.only(~gone) if gone.any() else moved), there
         yield parcels, lost
 
 
 def _step(parcels: Parcels, here: Scheme, there: Scheme, seconds: Floats) -> Parcels:
+    *_, last = _tries(parcels, here, there, seconds)
+    return last
+
+
+def _tries(parcels: Parcels, here: Scheme, there: Scheme, seconds: Floats) -> Iterator[Parcels]:
+    """Yield where a step ends: first along the wind at its beginning, then corrected again and again."""
     tidy = here.field.frame.tidy
     span = (seconds - parcels.seconds)[:, None]
     first = here.air(parcels.seconds, parcels.position, parcels.place)
     end = tidy(parcels.position + span * first.motion)
     place = first.place + span[:, 0] * first.climb
+    yield Parcels(parcels.number, seconds, end, place)
     for _ in range(here.passes):
         second = there.air(seconds, end, place)
         end = tidy(parcels.position + span * (first.motion + second.motion) / 2.0)
         place = first.place + span[:, 0] * (first.climb + second.climb) / 2.0
-    return Parcels(parcels.number, seconds, end, place)
+        yield Parcels(parcels.number, seconds, end, place)
+
+
+def _last_known(parcels: Parcels, here: Scheme, there: Scheme, seconds: Floats) -> Parcels:
+    """Return the last try that still was somewhere: there the wind was not known any more."""
+    known = replace(parcels, seconds=seconds)
+    for tried in _tries(parcels, here, there, seconds):
+        some = np.isfinite(tried.position).all(axis=1) & np.isfinite(tried.place)
+        position = np.where(some[:, None], tried.position, known.position)
+        known = replace(known, position=position, place=np.where(some, tried.place, known.place))
+    return known

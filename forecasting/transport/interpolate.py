@@ -55,9 +55,10 @@ def at_columns(values: NDArray[np.floating], where: Corners) -> Floats:
 
     A corner of no weight counts as nothing, even where it is NaN.
     """
-    total = np.take(values, where.index[0], axis=0) * where.weight[0][:, None]
+    # Indices are within the grid; `clip` spares numpy the check.
+    total = np.take(values, where.index[0], axis=0, mode="clip") * where.weight[0][:, None]
     for index, weight in zip(where.index[1:], where.weight[1:], strict=True):
-        total += np.take(values, index, axis=0) * weight[:, None]
+        total += np.take(values, index, axis=0, mode="clip") * weight[:, None]
     unknown = np.isnan(total).any(axis=1)
     if unknown.any():
         some = Corners(where.index[:, unknown], where.weight[:, unknown])

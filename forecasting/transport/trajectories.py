@@ -10,12 +10,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from forecasting.transport.air import Held, Profile, around, to_coordinate, to_height, to_pressure
+from forecasting.transport.air import Held, Profile, above_top, around, to_coordinate, to_height, to_pressure
 from forecasting.transport.integrate import Parcels, Scheme, advance
 from forecasting.transport.interpolate import Corners, at_columns
 from forecasting.transport.winds_grid import MIXING, Field, fastest, field_of
 from pipeline.errors import ContractError, UsageError
-from pipeline.wind_fields import check_trajectories
+from pipeline.wind_fields import check_trajectories, check_winds
 
 Floats = NDArray[np.float64]
 Vertical = Literal["model", "model over terrain", "isobaric", "constant height"]
@@ -58,6 +58,8 @@ class Starts:
                 )
         if not (np.abs(self.latitude) <= 90).all() or not np.isfinite(self.longitude).all():
             raise ContractError("a start lies nowhere: latitude -90...90 and longitude [degree] are needed")
+        if np.isnat(self.times).any():
+            raise ContractError("a start has no time")
         if not (self.height >= 0).all():
             raise ContractError("height of starts is above ground [m], from 0")
 
@@ -134,8 +136,8 @@ def trajectories(
         raise UsageError(f"paths of {hours} hours; give a number other than 0, negative back in time")
     method = method or Method()
     over_terrain = method.vertical == "model over terrain"
-    grid = field_of(winds, method.longest_gap_hours, over_terrain=over_terrain)
-    ages = np.sign(hours) * np.append(np.arange(np.ceil(abs(hours))), abs(hours))
+    grid = field_of(_around(winds, starts, hours), method.longest_gap_hours, over_terrain=over_terrain)
+    ages = np.sign(hours) * np.append(np.arange(np.ceil(abs(hours))), abs(hours)) + 0.0
     steps = max(1, int(np.ceil(60.0 / _longest_step(method, winds, grid) - 1e-9)))
     run = _Run(grid, starts, method, ages)
     run.go(steps)
@@ -143,6 +145,17 @@ def trajectories(
     return check_trajectories(
         run.dataset(attributes | {"method": method.text(), "step_minutes": 60.0 / steps})
     )
+
+
+def _around(winds: xr.Dataset, starts: Starts, hours: float) -> xr.Dataset:
+    """Return the winds of the times that the paths need, and two more at both ends."""
+    span = np.timedelta64(round(hours * 3600e9), "ns")
+    ends = np.concatenate([starts.times, starts.times + span])
+    if not len(ends):
+        return check_winds(winds)
+    times = check_winds(winds)["time"].to_numpy()
+    first = max(int(np.searchsorted(times, ends.min(), side="right")) - 3, 0)
+    return winds.isel(time=slice(first, int(np.searchsorted(times, ends.max())) + 3))
 
 
 def _longest_step(method: Method, winds: xr.Dataset, grid: Field) -> float:
@@ -178,7 +191,9 @@ class _Run:
             for moved, lost in advance(
                 parcels, self.scheme, self.seconds, np.linspace(first, last, count + 1)[1:]
             ):
-                self._end(lost)
+                if len(lost.number):
+                    where = around(self.grid, lost.seconds, lost.position)
+                    self._end(lost, above_top(self.grid, where, lost.place, self.scheme.held))
                 parcels = moved
             self._write(parcels, column)
 
@@ -202,7 +217,8 @@ class _Run:
             self.points[name][:, 0] = getattr(s, name)
         if self.single:
             self.points["height"][:, 0] = np.nan
-        self._end(parcels.only(gone))
+        above = above_top(self.grid, where, s.height, "height")
+        self._end(parcels.only(gone), above[gone])
         return parcels.only(~gone)
 
     def _place(self, where: Corners) -> Floats:
@@ -235,12 +251,11 @@ class _Run:
         points["height"][number, column] = np.maximum(to_height(self.grid, where, coordinate), 0.0)
         points["air_pressure"][number, column] = to_pressure(self.grid, where, coordinate)
 
-    def _end(self, lost: Parcels) -> None:
-        """Say why parcels ended, from where they were last."""
-        if not len(lost.number):
-            return
+    def _end(self, lost: Parcels, above: NDArray[np.bool_]) -> None:
+        """Say why parcels ended, from where they came to; ``above`` are those above the highest level."""
         row, _ = self.grid.frame.cells(lost.position)
         first, last = self.grid.seconds[0], self.grid.seconds[-1]
-        reason = np.where(np.isnan(row), "left the field", "no wind")
+        outside = np.isnan(row) if self.single else np.isnan(row) | above
+        reason = np.where(outside, "left the field", "no wind")
         reason = np.where(lost.seconds > last + 1e-3, "after the winds end", reason)
         self.ended[lost.number] = np.where(lost.seconds < first - 1e-3, "before the winds begin", reason)

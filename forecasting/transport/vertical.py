@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecasting.transport import atmosphere
-from forecasting.transport.frames import Frame
+from forecasting.transport.frames import Frame, Sphere
 
 Floats = NDArray[np.float64]
 
@@ -194,5 +194,10 @@ def _along_wind(ground: Floats, fields: dict[str, Floats], frame: Frame) -> Floa
     """Return wind times slope of a surface (time, row, column), for every level."""
     height, width = frame.spacing()
     slope_y = np.gradient(ground, axis=1) / height
-    slope_x = np.gradient(ground, axis=2) / width
+    around = np.pad(ground, ((0, 0), (0, 0), (1, 1)), mode="wrap") if _joined(frame) else ground
+    slope_x = np.gradient(around, axis=2)[..., slice(1, -1) if _joined(frame) else slice(None)] / width
     return fields["first"] * slope_x[:, None] + fields["second"] * slope_y[:, None]
+
+
+def _joined(frame: Frame) -> bool:
+    return isinstance(frame, Sphere) and frame.circle

@@ -128,9 +128,9 @@ def field_of(winds: xr.Dataset, longest_gap_hours: float = 12.0, *, over_terrain
 
 def fastest(winds: xr.Dataset, field: Field) -> float:
     """Return the greatest speed in the winds, in grid cells a second along either axis."""
-    _, names = horizontal(winds)
+    places, names = horizontal(winds)
     height, width = field.frame.spacing()
-    first, second = (winds[n].transpose("time", "level", ...).to_numpy() for n in names)
+    first, second = (winds[n].transpose("time", "level", *places).to_numpy() for n in names)
     speeds = np.abs(first) / width, np.abs(second) / height
     return float(max(np.nanmax(s, initial=0.0) for s in speeds))
 
