@@ -17,6 +17,7 @@ BESIDE = (
     "station_table",
     "shadow_tables",
     "origins_of",
+    "dust_of",
     "explain_run",
 )
 FORECAST = {"forecast", "samples", "predictions", "predictions_pm10"}
@@ -83,4 +84,4 @@ def test_a_disk_that_fills_up_after_the_forecast_stops_no_run(ws, monkeypatch):
         return write(rows, path)
 
     monkeypatch.setattr(forecast, "write_table", full)
-    assert products_of(ws) == FORECAST | {"reasons", "origins"}
+    assert products_of(ws) == FORECAST | {"reasons", "origins", "dust", "dust_paths"}
