@@ -15,9 +15,10 @@ class Desk:
 
     def __init__(self):
         self.cycle, self.episodes, self.warnings = 0, (), {}
+        self.origins = ()
 
     def run(self, beijing, seoul, links=(LINK,), state="issued", blind=()):
-        run = facts(self.cycle)
+        run = facts(self.cycle, origins=self.origins)
         cities = (assessed("beijing", run, beijing), assessed("seoul", run, seoul))
         cities = tuple(replace(c, not_assessable="no data" if c.city in blind else "") for c in cities)
         proposal = propose(Assessment(cities, links), self.episodes, self.held(), POLICY, run=run)

@@ -9,6 +9,8 @@ from alerts.content import RuleFinding, WarningContent
 from alerts.decide import propose
 from alerts.draft import check_times
 from alerts.open_warnings import OpenWarning
+from alerts.origin_example import example_panel
+from alerts.origin_note import origin_notes
 from pipeline.errors import ContractError
 from pipeline.times import iso, parse_instant
 from tests.alerts.decision_cases import LINK, POLICY, WEAK, both, facts
@@ -225,6 +227,41 @@ def test_a_city_without_data_does_not_silence_the_other():
     assert beijing == first.cities[0], "as it was last spoken of"
     assert seoul.end > first.cities[1].end
     assert said(desk.run((0, 0.9, 0, 0), (0, 0.95, 0.95, 0.95), blind=("beijing",))) == []
+
+
+def test_only_joint_warnings_tell_of_origins_and_an_all_clear_tells_none():
+    desk = Desk()
+    desk.origins = origin_notes(example_panel())
+    (joint,) = desk.run(HIGH, HIGH).warnings
+    assert joint.origins == desk.origins
+    desk.run(NONE, NONE)
+    (over,) = desk.run(NONE, NONE).warnings
+    assert (over.kind, over.origins) == ("all_clear", ())
+    for beijing, seoul in ((HIGH, NONE), (NONE, HIGH), (HIGH, (0, 0, 0.2, 0))):
+        alone = Desk()
+        alone.origins = desk.origins
+        proposal = alone.run(beijing, seoul)
+        assert proposal.warnings
+        assert all(w.origins == () for w in proposal.warnings)
+
+
+def test_other_origins_alone_are_no_update():
+    desk = Desk()
+    desk.origins = origin_notes(example_panel())
+    desk.run(HIGH, HIGH)
+    desk.origins = tuple(replace(o, hours=48.0) for o in desk.origins)
+    assert said(desk.run(HIGH, HIGH)) == []
+    (update,) = desk.run((0.9, 0.9, 0.1, 0.0), HIGH).warnings
+    assert (update.kind, update.origins) == ("update", desk.origins)
+
+
+def test_of_a_city_without_data_the_origin_stands_as_it_was_said():
+    desk = Desk()
+    desk.origins = before = origin_notes(example_panel())
+    desk.run((0, 0.9, 0, 0), (0, (0.9, 0.1, 0.0), 0, 0))
+    desk.origins = tuple(replace(o, hours=48.0) for o in before)
+    (worse,) = desk.run((0, 0.9, 0, 0), (0, 0.95, 0.95, 0.95), blind=("beijing",)).warnings
+    assert worse.origins == (before[0], desk.origins[1])
 
 
 def test_a_city_without_data_opens_nothing():

@@ -153,6 +153,8 @@ def test_silence_makes_it_a_single_city_warning(desk):
         content = read_version(conn, SEOUL, 1).content
     assert (content["product"], content["level"]) == ("single_city_warning", "")
     assert [c["city"] for c in content["cities"]] == ["seoul"]
+    assert CONTENT.origins
+    assert "origins" not in content, "where the air comes from leaves with both signatures only"
     assert {r["city"] for r in content["rules"]} == {"seoul"}
     assert report(desk, SEOUL).ok, "the signature made at the approval covers exactly this text"
     issued = desk.issue(SEOUL, 1)
