@@ -71,11 +71,14 @@ class Link:
     sample_size: int
     joint_probability: float
     method: str
+    path_share: float = 0.0
+    path_winds: str = ""
+    confidence: str = ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Link:
         """Take the fields of a link from plain data, leaving out what decisions do not need."""
-        return cls(**{name: data[name] for name in cls.__dataclass_fields__})
+        return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data})
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ Kind = Literal["alert", "update", "all_clear", "cancel"]
 CapStatus = Literal["Actual", "Exercise", "Test"]
 LEFT_OUT: Final = ("calibrated", "origins")
 """Fields that a content without them does not state, so that what was signed of old keeps its digest."""
+LEFT_OUT_OF_LINKS: Final = ("path_share", "confidence")
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,11 @@ class CityOutlook:
 
 @dataclass(frozen=True)
 class LinkEvidence:
-    """Why an upwind and a downwind episode belong together: lag [h], lift of the risk, sample size."""
+    """Why an upwind and a downwind episode belong together: lag [h], lift of the risk, sample size.
+
+    ``path_share`` of the paths of forecast winds passed upwind while it exceeded [1], 0 where none are known;
+    ``confidence`` is the measured word, empty where nothing was measured.
+    """
 
     upwind: str
     downwind: str
@@ -79,6 +84,12 @@ class LinkEvidence:
     lift: float
     sample_size: int
     method: str
+    path_share: float = 0.0
+    confidence: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data; what links of old lack is left out where it is empty."""
+        return {k: v for k, v in asdict(self).items() if v or k not in LEFT_OUT_OF_LINKS}
 
 
 @dataclass(frozen=True)
@@ -128,7 +139,8 @@ class WarningContent:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data; what versions of old lack is left out where it is empty."""
-        return {k: v for k, v in asdict(self).items() if v or k not in LEFT_OUT}
+        data = asdict(self) | {"links": tuple(link.to_dict() for link in self.links)}
+        return {k: v for k, v in data.items() if v or k not in LEFT_OUT}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> WarningContent:

@@ -11,7 +11,7 @@ from alerts.content import LinkEvidence
 from alerts.draft import Frame
 from alerts.episodes import Episode
 from alerts.open_warnings import OpenWarning
-from alerts.policy import Policy
+from alerts.policy import CONFIDENCE, Policy
 from pipeline.times import parse_instant
 
 
@@ -30,8 +30,15 @@ class Pair:
 
 
 def accepted(link: Link, policy: Policy) -> bool:
-    """Tell whether the evidence of a link satisfies the policy."""
+    """Tell whether the evidence of a link satisfies the policy.
+
+    Paths count where forecast winds tell them: then enough must have passed upwind while it exceeded.
+    """
     terms = policy.link
+    if link.path_winds == "forecast" and link.path_share < terms.minimum_path_share:
+        return False
+    if CONFIDENCE.index(link.confidence or CONFIDENCE[0]) < CONFIDENCE.index(terms.minimum_confidence):
+        return False
     return (
         link.lift >= terms.minimum_lift
         and link.p_value <= terms.maximum_p_value
@@ -42,7 +49,16 @@ def accepted(link: Link, policy: Policy) -> bool:
 
 def evidence(link: Link) -> LinkEvidence:
     """Return a link as a warning states it."""
-    return LinkEvidence(link.upwind, link.downwind, link.lag_hours, link.lift, link.sample_size, link.method)
+    return LinkEvidence(
+        link.upwind,
+        link.downwind,
+        link.lag_hours,
+        link.lift,
+        link.sample_size,
+        link.method,
+        link.path_share if link.path_winds == "forecast" else 0.0,
+        link.confidence,
+    )
 
 
 def linked_pairs(live: Sequence[Episode], held: Iterable[OpenWarning], frame: Frame) -> list[Pair]:

@@ -9,12 +9,15 @@ from dataclasses import dataclass, fields
 from datetime import datetime, time, timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Final, get_type_hints
 from zoneinfo import ZoneInfo
 
 from alerts.policy_checks import faults
 from pipeline.errors import PolicyError
 from pipeline.times import to_utc
+
+CONFIDENCE: Final = ("none", "weak", "moderate", "strong")
+"""Words for the measured confidence in a link, the least first."""
 
 PACKAGED_POLICY = resources.files("alerts") / "policy.toml"
 
@@ -58,13 +61,18 @@ class AssessmentTerms:
 
 @dataclass(frozen=True)
 class LinkTerms:
-    """What evidence makes an upwind and a downwind episode linked."""
+    """What evidence makes an upwind and a downwind episode linked.
+
+    ``minimum_path_share`` counts where forecast winds tell paths; ``minimum_confidence``: see CONFIDENCE.
+    """
 
     maximum_lag_days: int
     minimum_lift: float
     maximum_p_value: float
     minimum_sample: int
     minimum_joint_probability: float
+    minimum_path_share: float
+    minimum_confidence: str
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,11 @@ def faults(policy: Policy) -> Iterator[tuple[str, str]]:
         "link.maximum_lag_days": (0 <= policy.link.maximum_lag_days <= FORECAST_DAYS, "must be 0 to 3"),
         "link.minimum_lift": (policy.link.minimum_lift >= 1, "must be at least 1, which is no association"),
         "link.maximum_p_value": (0 < policy.link.maximum_p_value <= 0.2, "must be above 0, at most 0.2"),
+        "link.minimum_path_share": (0 <= policy.link.minimum_path_share <= 1, "must be 0 to 1"),
+        "link.minimum_confidence": (
+            policy.link.minimum_confidence in ("none", "weak", "moderate", "strong"),
+            "must be none, weak, moderate or strong",
+        ),
         "review.silence": (r.silence == "expires", "must be 'expires': nothing unapproved is ever issued"),
         "review.hours_otherwise": (0 < r.hours_otherwise <= 6, "must be 1 to 6, before the next cycle"),
         "products.joint_needs_link": (policy.products.joint_needs_link, "must be true"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 import xarray as xr
@@ -16,6 +17,7 @@ from alerts.origin_note import origin_notes
 from alerts.policy import Policy, load_policy
 from alerts.warnings import Proposed, advance, fully_approved, propose_version
 from flows.dust import dust_paths_of_run
+from flows.links import links_of_run
 from flows.origins import origins_of_run
 from flows.runview import RunView, read_run
 from flows.workspace import Workspace
@@ -24,9 +26,6 @@ from pipeline.ledger.episodes import EpisodeRevision, list_episodes, open_episod
 from pipeline.ledger.warnings import list_versions, read_version
 from pipeline.origin_panel import OriginPanel
 from pipeline.times import iso, parse_instant
-
-UPWIND = (("beijing", "seoul"),)
-"""Pairs of cities whose link is examined, upwind first."""
 
 
 def policy_of(ws: Workspace) -> Policy:
@@ -52,33 +51,17 @@ def facts_of(view: RunView, origins: OriginPanel | None = None) -> RunFacts:
     )
 
 
-def assess_run(view: RunView, policy: Policy, dust: xr.Dataset | None = None) -> Assessment:
+def assess_run(
+    view: RunView, policy: Policy, links: Sequence[Link], dust: xr.Dataset | None = None
+) -> Assessment:
     """Judge a run's joint paths by every rule in force and by the policy's thresholds.
 
     Parameters
     ----------
+    links : transport evidence for pairs of cities (``flows.links``)
     dust : dust paths of the run (``pipeline.dust_outlook``), or None where it stored none
     """
-    from forecasting.transport.links import Terms, transport_link
-
-    cities = all_cities()
-    plan = view.plan
-    links = []
-    for upwind, downwind in UPWIND:
-        terms = Terms(
-            policy.thresholds(upwind)[0], policy.thresholds(downwind)[0], policy.link.maximum_lag_days
-        )
-        found = transport_link(
-            view.panel,
-            view.paths,
-            cities[upwind],
-            cities[downwind],
-            terms,
-            issue_time=plan.cycle,
-            as_of=plan.as_of,
-        )
-        links.append(Link.from_dict(found.to_dict()))
-    return assess(view.paths, cities.values(), policy, plan.cycle, links, dust)
+    return assess(view.paths, all_cities().values(), policy, view.plan.cycle, links, dust)
 
 
 def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Proposed]]:
@@ -89,7 +72,8 @@ def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Propose
     """
     view = read_run(ws, run_id, whole_past=True)
     policy = policy_of(ws)
-    assessment = assess_run(view, policy, dust_paths_of_run(ws, view.run))
+    links = [Link.from_dict(found.to_dict()) for found in links_of_run(ws, view, policy)]
+    assessment = assess_run(view, policy, links, dust_paths_of_run(ws, view.run))
     facts = facts_of(view, origins_of_run(ws, view.run))
     at = view.plan.as_of
     with ws.ledger.write() as conn:

@@ -1,13 +1,14 @@
-"""Evidence that an upwind and a downwind exceedance belong together: past association and joint samples.
+"""Evidence that an upwind and a downwind episode belong together: paths, past association, joint samples.
 
-Limits. This is association in time, not attribution: common stagnation or a common season of emissions raises
-it as well as transport does, and it says nothing about shares of origin. The season is held by comparing only
-days near the same date of the year, and the persistence of weather by the test; the wind is not looked at.
+Limits. Association in time is not attribution: common stagnation or a common season of emissions raises it as
+well as transport does, and it says nothing about shares of origin. Its season is held by comparing only days
+near the same date of the year, the persistence of weather by the test. Whether the paths of the air add to it
+is measured apart (``link_evidence``); only that sets the word for the confidence in a link.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -16,10 +17,12 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from forecasting.transport.link_history import Terms, past_day_means
+from forecasting.transport.link_paths import PathEvidence
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
-from pipeline.paths import MINIMUM_DAY_COVERAGE, day_means
-from pipeline.times import from_ns, hour_range, local_date
+from pipeline.paths import day_means
+from pipeline.times import local_date
 
 SEASON_DAYS = 60
 """Half width of the window of the year from which past days are taken [d]."""
@@ -39,7 +42,9 @@ class TransportLink:
 
     ``lift`` is P(downwind exceeds within the lag window | upwind exceeds) over its base rate [1], in
     ``sample_size`` past days with ``events`` upwind exceedances; ``joint_probability`` is the share of the
-    run's samples in which both exceed in that order. ``lag_hours`` lies between the two peaks of those.
+    run's samples in which both exceed in that order. ``lag_hours`` is that of the paths that passed upwind,
+    else between the two peaks of those samples. ``path_share`` and ``path_winds`` are those of PathEvidence;
+    ``confidence`` is the measured word (none, weak, moderate, strong), empty where nothing was measured.
     """
 
     upwind: str
@@ -53,19 +58,13 @@ class TransportLink:
     joint_probability: float
     season: str
     method: str
+    path_share: float = 0.0
+    path_winds: str = ""
+    confidence: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What counts: exceedance of each city's day mean [ug m-3], downwind 0 to ``lag_days`` days later."""
-
-    upwind_threshold: float
-    downwind_threshold: float
-    lag_days: int = 2
 
 
 def transport_link(
@@ -114,19 +113,15 @@ def transport_link(
     )
 
 
-def past_day_means(panel: AsOfPanel, city: City, as_of: datetime) -> pd.Series:
-    """Return the local-day means known at an instant, by date; days under 75 % coverage are left out."""
-    key = f"{city.id}.pm2p5.reference"
-    if key not in panel or not len(panel[key].times):
-        return pd.Series(dtype="float64", index=pd.DatetimeIndex([]))
-    series = panel[key]
-    step = series.interval_hours
-    grid = hour_range(from_ns(series.times[0] - np.timedelta64(1, "h")), as_of, step)
-    values = panel.on_grid(key, grid, as_of)
-    stamps = (pd.DatetimeIndex(grid) - pd.Timedelta(1, "ns")).tz_localize("UTC").tz_convert(city.timezone)
-    days = pd.Series(values, index=stamps.tz_localize(None).normalize()).groupby(level=0)
-    means = days.mean()
-    return means[days.count() >= MINIMUM_DAY_COVERAGE * 24 / step]
+def with_paths(link: TransportLink, found: PathEvidence, confidence: str) -> TransportLink:
+    """Return a link with what the paths of the air say of it, and with the measured word."""
+    return replace(
+        link,
+        lag_hours=found.lag_hours if found.share else link.lag_hours,
+        path_share=round(found.share, 4),
+        path_winds=found.winds,
+        confidence=confidence,
+    )
 
 
 def lift_and_significance(hit: Flags, followed: Flags) -> tuple[float, float]:
