@@ -19,8 +19,9 @@ from flows.workspace import Workspace
 from forecasting.issue import IssueForecast
 from forecasting.transport.dust import days_between
 from forecasting.transport.dust_ahead import DayFutures, coarse_chance, day_futures, expected_day
-from forecasting.transport.dust_events import LOOK_BACK, measured_days
+from forecasting.transport.dust_events import LOOK_BACK, coarse_stretches, measured_days
 from forecasting.transport.dust_origin import Signs, origin_signs
+from forecasting.transport.dust_paths import surrogate_paths
 from pipeline.asof import AsOfPanel
 from pipeline.bulletins import read_bulletins
 from pipeline.cities import City, all_cities
@@ -103,9 +104,20 @@ def dust_paths_of_run(ws: Workspace, run: RunRow) -> xr.Dataset | None:
 
 
 def judged_days(
-    ws: Workspace, world: str, city: City, first: date, last: date, as_of: datetime
+    ws: Workspace,
+    world: str,
+    city: City,
+    first: date,
+    last: date,
+    as_of: datetime,
+    *,
+    by_pressure: bool = False,
 ) -> tuple[DustDay, ...]:
     """Judge every local day of a city over a stretch, by what was known at an instant.
+
+    Parameters
+    ----------
+    by_pressure : let paths by the wind that measured sea-level pressure lets one estimate be a sign, too
 
     Raises
     ------
@@ -122,6 +134,9 @@ def judged_days(
     with ws.ledger.read() as conn:
         stored = read_bulletins(conn, world, as_of=as_of, kind="dust", issued_after=start - LONGEST)
     signs = Signs(panel, bulletins=tuple(s.bulletin for s in stored))
+    if by_pressure:
+        stretches = coarse_stretches(panel, city, first, last, as_of)
+        signs = replace(signs, paths=surrogate_paths(panel, city, stretches, as_of))
     return measured_days(signs, city, first, last, as_of)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from forecasting.transport.dust import city_particles, days_between, measured_day, onset
 from forecasting.transport.dust_origin import UPWIND_HOURS, Signs, origin_signs
+from pipeline.asof import AsOfPanel
 from pipeline.cities import City
 from pipeline.dust_outlook import DustDay
 from pipeline.errors import PolicyError
@@ -77,6 +78,16 @@ def measured_days(signs: Signs, city: City, first: date, last: date, as_of: date
         evidence = origin_signs(signs, city, since, stop, as_of) if since else ()
         days.append(measured_day(found, city, day, evidence))
     return tuple(days)
+
+
+def coarse_stretches(
+    panel: AsOfPanel, city: City, first: date, last: date, as_of: datetime
+) -> list[tuple[datetime, datetime]]:
+    """Return, for each day with a coarse interval, from when the first began to the end of the day [UTC]."""
+    begin, end = local_day_bounds(first, city.timezone)[0], local_day_bounds(last, city.timezone)[1]
+    found = city_particles(panel, city, begin, end, as_of)
+    since = [(onset(found, city, day), day) for day in days_between(first, last)]
+    return [(start, local_day_bounds(day, city.timezone)[1]) for start, day in since if start]
 
 
 def events(days: Sequence[DustDay]) -> list[tuple[DustDay, ...]]:
@@ -169,5 +180,5 @@ def follows(
     )
 
 
-LOOK_BACK: Final = timedelta(hours=UPWIND_HOURS) + timedelta(days=1)
+LOOK_BACK: Final = timedelta(hours=UPWIND_HOURS) + timedelta(days=2)
 """How much past of a day is read for its signs."""
