@@ -70,7 +70,9 @@ def axis_of(coordinate: xr.DataArray) -> Axis | None:
     'Z'
     """
     attrs, name = coordinate.attrs, str(coordinate.name).lower()
-    if coordinate.dtype.kind == "M" and name != "forecast_reference_time":
+    if "forecast_reference_time" in (name, attrs.get("standard_name")):
+        return None
+    if coordinate.dtype.kind == "M":
         return "T"
     said = str(attrs.get("axis", "")).upper()
     if said in ("T", "Z", "Y", "X"):

@@ -139,7 +139,7 @@ def _dims(ds: xr.Dataset, name: str, source: str) -> dict[str, str]:
         axis = axis_of(ds[dim])
         if axis and axis not in found:
             found[axis] = str(dim)
-    for coordinate in ds[name].coords:
+    for coordinate in sorted(ds[name].coords, key=lambda c: -len(ds[c].dims)):
         axis = axis_of(ds[coordinate])
         inner = ds[coordinate].dims
         if axis and axis not in found and (not inner or (axis == "T" and len(inner) == 1)):
@@ -201,7 +201,7 @@ def _fields(
         if more:
             what = f"varies along {', '.join(more)} as well; choose one value of it"
             raise BadPayload(source, what, field=name, remedy=REMEDY)
-    return xr.Dataset({n: v.drop_attrs() for n, v in kept.items()})
+    return xr.Dataset({n: v.drop_attrs(deep=False) for n, v in kept.items()})
 
 
 def _placed(ds: xr.Dataset, out: xr.Dataset, wind: str, targets: tuple[str, str], source: str) -> xr.Dataset:
