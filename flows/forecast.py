@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from flows.arriving import keep_arriving
 from flows.dust import dust_of, write_dust
 from flows.event_rules import events_of
 from flows.models import Models, models_for
@@ -87,6 +88,8 @@ def forecast_cycle(ws: Workspace, plan: CyclePlan, troubles: Sequence[str] = ())
 def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[str]) -> None:
     cities = list(all_cities().values())
     troubles = list(troubles)
+    with _spared("the air on its way"):
+        keep_arriving(ws, plan.world, plan.cycle)
     models = models_for(ws, plan.world, plan.as_of, aside=troubles)
     panel = recent_panel(ws, plan, cities)
     tell = reporter.get()

@@ -14,10 +14,13 @@ from pipeline.errors import PolicyError
 AROUND: Final = "around"
 """Stands where the keys of a city's series have its id: ``around.<quantity>.<place>``."""
 
-GROUPS: Final = ("weather", "sea", "air", "second_truth", "arriving")
+ARRIVING: Final = "arriving"
+"""Group, and network of the stations, of the air on its way to a city."""
+
+GROUPS: Final = ("weather", "sea", "air", "second_truth", ARRIVING)
 """What places are for; a second truth measures a city's own air beside its reference, as a check on that.
 
-``arriving`` are no places of measurement: readings elsewhere, chosen by forecast winds (``flows.arriving``)."""
+``arriving`` is no place of measurement: readings elsewhere, chosen by forecast winds (``flows.arriving``)."""
 
 _OF_KIND: Final = ("group", "world", "quantities", "stations", "interval_hours", "note")
 _OF_PLACE: Final = ("id", "name", "latitude", "longitude")
@@ -49,6 +52,15 @@ class Place:
         [('pm2p5', 'pm10'), ('pm2p5',)]
         """
         return tuple(s.quantity for s in self.series if s.world == world)
+
+
+def arriving_id(city: str, day: int) -> str:
+    """Return the id that stands for the air on its way to a city on a local day after that of the issue.
+
+    >>> arriving_id("seoul", 1) in all_places()
+    True
+    """
+    return f"{ARRIVING}_{city}_d{day}"
 
 
 def parse_places(table: dict[str, Any]) -> dict[str, Place]:

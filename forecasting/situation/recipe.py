@@ -12,7 +12,8 @@ from forecasting.situation.derived import CONCENTRATIONS, DEW_POINT, EASTWARD, N
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
 from pipeline.names import is_simulated
-from pipeline.surroundings import AROUND, Place, all_places
+from pipeline.surroundings import AROUND, Place, all_places, arriving_id
+from pipeline.times import FORECAST_DAYS
 
 OWN_ROLES: Final = ("reference", "hourly")
 LATEST: Final = ((0, 1), (0, 3), (0, 6), (6, 12))
@@ -156,9 +157,10 @@ def _air_upwind(panel: AsOfPanel, cities: Sequence[City]) -> Iterator[tuple[Plac
 def _arriving(panel: AsOfPanel, cities: Sequence[City]) -> Iterator[Column]:
     """Yield the air on its way to each city: one value an issue, made at that issue."""
     for city in cities:
-        for place in all_places().values():
-            key = f"{AROUND}.pm2p5.{place.id}"
-            if place.group == "arriving" and place.id.startswith(f"arriving_{city.id}_") and key in panel:
+        for day in range(FORECAST_DAYS + 1):
+            place = all_places().get(arriving_id(city.id, day))
+            key = f"{AROUND}.pm2p5.{arriving_id(city.id, day)}"
+            if place is not None and key in panel:
                 yield _column(f"{city.id}{ARRIVING_AIR}", key, MEAN, 0, 1, place, city.id)
 
 

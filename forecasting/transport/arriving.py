@@ -59,12 +59,16 @@ class KnownWinds:
     frozen: bool = False
 
     def at(self, issues: Times, when: Times, latitude: Floats, longitude: Floats) -> Floats:
-        """Return the wind (n, 2) that each issue knew at places and times [m s-1]; NaN outside."""
+        """Return the wind (n, 2) that each issue knew at places and times [m s-1]; NaN outside.
+
+        Up to one step before the first time the first holds: a forecast begins after it was asked for.
+        """
         layers, steps, rows, columns = self.values.shape[:4]
         told = np.minimum(when, issues) if self.frozen else when
         clock = (told - self.times[0]).astype(np.float64) / float(
             (self.times[1] - self.times[0]).astype(np.int64)
         )
+        clock = np.where((clock < 0) & (clock >= -1), 0.0, clock)
         layer = np.zeros(len(when), np.int64)
         if self.layer_hours:
             ahead = (when - issues).astype(np.float64) / HOUR_NS + self.delay_hours
