@@ -80,7 +80,7 @@ def cluster(latitude: Floats, longitude: Floats, number: int | None = None) -> C
         raise ContractError(f"{paths} whole paths cannot be put into {number or 'several'} groups")
     tree = linkage(_in_space(latitude[whole], longitude[whole]).reshape(paths, -1), "ward")
     total = np.cumsum(tree[:, 2] ** 2 / 2)
-    change = 100 * np.diff(total) / np.maximum(total[:-1], np.finfo(float).tiny)
+    change = _percent(np.diff(total), total[:-1])
     left = np.arange(paths - 2, 0, -1)
     candidates = _candidates(change, left)
     chosen = max(candidates, key=lambda n: candidates[n]) if candidates else 1
@@ -107,9 +107,14 @@ def _in_space(latitude: Floats, longitude: Floats) -> Floats:
     return np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)], axis=-1)
 
 
+def _percent(more: Floats, than: Floats) -> Floats:
+    """Return a rise in percent; 0 where there was nothing, as among paths that are the same."""
+    return np.asarray(np.divide(100 * more, than, out=np.zeros_like(more), where=than > 1e-12), np.float64)
+
+
 def _candidates(change: Floats, left: Ints) -> dict[int, float]:
     """Return numbers of groups before a joining that raises the percent change strongly."""
-    rise = 100 * (change[1:] / np.maximum(change[:-1], np.finfo(float).tiny) - 1)
+    rise = _percent(np.diff(change), change[:-1])
     before = left[1:] + 1
     for least in RISES:
         found = {int(n): float(r) for n, r in zip(before, rise, strict=True) if r >= least and 1 < n <= MOST}
