@@ -53,7 +53,8 @@ def at_heights(points: xr.Dataset, heights: tuple[float, ...] = HEIGHTS) -> tupl
     -----
     Between neighbouring known heights the wind is linear in the logarithm of the height, which between 10 m
     and the lowest level is the neutral profile of the surface layer carried on. Levels inside the ground do
-    not count. Above the highest level its wind stands. Without heights of levels those of the standard
+    not count; where no level has a wind none is known. Above the highest level its wind stands. Without
+    heights of levels those of the standard
     atmosphere stand; without surface pressure the ground is at sea level.
     """
     order = np.argsort(-points["level"].to_numpy().astype(np.float64))
@@ -128,6 +129,8 @@ def _profile(nodes: Floats, known: Floats, heights: Floats) -> Floats:
             share = np.log(height / low) / np.log(z[between] / low)
             out[:, at][between] = last[between] + share * step
         last_z, last = np.where(here, z, last_z), np.where(here, value, last)
-    beyond = heights[None, :, None] > last_z[:, None]
+    silent = ~used[:, 1:].any(axis=1)
+    last[silent] = np.nan
+    beyond = (heights[None, :, None] > last_z[:, None]) | silent[:, None]
     out[beyond] = np.broadcast_to(last[:, None], out.shape)[beyond]
     return out
