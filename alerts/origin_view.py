@@ -112,8 +112,18 @@ def region_row(region: RegionHours, words: Vocabulary, party: str = "") -> Regio
         named_place(region.region, words, party),
         words.number(region.hours),
         words.span(region.low, region.high),
-        words.percent(region.share_of_paths),
+        path_share(region.share_of_paths, words),
     )
+
+
+def path_share(share: float, words: Vocabulary) -> str:
+    """Return a counted share of paths [1] in per cent; unlike a probability it may be all of them.
+
+    >>> from alerts.vocabulary import vocabulary
+    >>> path_share(1.0, vocabulary("en")), path_share(0.644, vocabulary("ko"))
+    ('100 %', '64%')
+    """
+    return f"{round(100 * share)}{' %' if words.language == 'en' else '%'}"
 
 
 def named_place(place: str, words: Vocabulary, party: str = "") -> str:
@@ -163,7 +173,7 @@ def _window(window: Window, words: Vocabulary, zone: str, party: str) -> str:
             place=named_place(window.place, words, party),
             period=words.period(window.first, window.last, zone),
             lag=words.number(window.lag_hours),
-            share=words.percent(window.share),
+            share=path_share(window.share, words),
         )
     )
 

@@ -1,6 +1,7 @@
-"""The map of the paths on which air comes to a city, as inline SVG: land, regions, paths with marks of hours.
+"""The map of the paths on which air comes to a city, as inline SVG: land, names, paths with marks of hours.
 
-Drawn from forecast winds alone; a path from winds that were estimated from pressure is never drawn.
+No border is drawn, and no ring of a region, which could be taken for one. Paths are those of forecast winds;
+one from winds that were estimated from pressure is never drawn.
 """
 
 from __future__ import annotations
@@ -33,8 +34,6 @@ LEAST_SPAN: Final = 9.0
 """A map shows at least this much from south to north [degree]."""
 KM_PER_DEGREE: Final = 111.19
 SCALE_KM: Final = 500
-TINTS: Final = (2.0, 6.0, 12.0)
-"""Edges of the tints of a region: mean hours of the paths over it [h]."""
 
 
 def origin_texts(key: str, **values: object) -> Texts:
@@ -81,11 +80,10 @@ def path_map_svg(
     parts = [element("rect", width=width, height=view.height, class_="sea")]
     parts += [drawn_feature(view, frame, f) for f in land]
     told = [r for r in main_regions(origin) if r.region in all_regions()]
-    parts += [_region(view, r) for r in told]
     parts.append(group((_line(view, path) for path in origin.paths), class_="air-paths"))
     parts += [_marks(view, origin.paths, hour) for hour in MARKED if hour <= origin.hours]
     parts += [_reading(view, u.latitude, u.longitude) for u in origin.upwind]
-    parts += [_region_name(view, r.region, only) for r in told if not _holds_city(r.region)]
+    parts += [_region_name(view, r, only) for r in told if not _holds_city(r.region)]
     parts += [_city(view, c, here, only) for c in cities.values()]
     parts.append(_scale(view, only))
     if is_simulated(panel.world):
@@ -127,29 +125,24 @@ def _label(said: Mapping[str, str], only: Language | None, x: float, y: float, *
     return label(said[only] if only else said, x, y, **more)
 
 
-def _region(view: View, spent: RegionHours) -> Markup:
-    ring = all_regions()[spent.region].ring
-    tint = sum(spent.hours >= edge for edge in TINTS)
-    data = line_path(view.place(latitude, longitude) for longitude, latitude in ring) + "Z"
-    return element("path", d=data, class_=f"passed tint-{tint}")
-
-
 def _holds_city(region_id: str) -> bool:
     """Tell whether a city lies in a region, whose name stands there already."""
     polygon = Polygon(all_regions()[region_id].ring)
     return any(polygon.contains(Point(c.longitude, c.latitude)) for c in all_cities().values())
 
 
-def _region_name(view: View, region_id: str, only: Language | None) -> Markup:
-    """Write a region's name well inside the part of it that the map shows."""
+def _region_name(view: View, spent: RegionHours, only: Language | None) -> Markup:
+    """Write a region's name and hours well inside the part of it that the map shows."""
     frame = box(view.west, view.south, view.east, view.north)
-    shown = Polygon(all_regions()[region_id].ring).intersection(frame)
+    shown = Polygon(all_regions()[spent.region].ring).intersection(frame)
     if shown.is_empty:
         return Markup("")
     inside = polylabel(max(getattr(shown, "geoms", [shown]), key=lambda part: part.area), 0.2)
     x, y = view.place(inside.y, inside.x)
-    name = each(lambda v: region_name(region_id, v.language))
-    return _label(name, only, x, y, text_anchor="middle", class_="region-name")
+    name = each(lambda v: region_name(spent.region, v.language))
+    hours = each(lambda v: v.number(spent.hours))
+    said = origin_texts("on_map", name=name, hours=hours)
+    return _label(said, only, x, y, text_anchor="middle", class_="region-name")
 
 
 def _line(view: View, path: Path) -> Markup:

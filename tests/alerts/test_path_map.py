@@ -15,7 +15,6 @@ from alerts.origin_page import origin_cards, unknown_origins
 from alerts.path_map import KM_PER_DEGREE, MARKED, ROOM, SCALE_KM, path_map_svg, path_view
 from pipeline.cities import all_cities
 from pipeline.origin_panel import Path
-from pipeline.regions import all_regions
 
 PANEL = example_panel()
 BEIJING, SEOUL = PANEL.cities
@@ -48,12 +47,13 @@ def test_a_mark_lies_where_the_path_was_then():
     assert any(math.hypot(x - a, y - b) < 0.1 for a, b in places)
 
 
-def test_only_regions_that_are_told_are_tinted_and_no_border_is_drawn():
-    tree = drawn(BEIJING)
-    told = [r for r in BEIJING.regions if r.hours >= 1.0 and r.region in all_regions()]
-    assert len(classed(tree, "passed")) == len(told) == 4
-    assert not classed(tree, "border")
-    assert classed(tree, "land")
+def test_regions_are_named_with_their_hours_and_neither_borders_nor_rings_are_drawn():
+    tree = drawn(BEIJING, only="en")
+    # Beijing and Tianjin holds the city, which is named already; Shandong is passed too briefly
+    names = [node.text for node in classed(tree, "region-name")]
+    assert names == ["Hebei 21 h", "Shanxi 10 h", "Inner Mongolia 7 h"]
+    kinds = {node.get("class") for node in tree.xpath("//*[local-name() = 'path']")}
+    assert kinds == {"land", "air-path", "bar"}
 
 
 def test_a_simulation_is_marked_on_the_map_and_a_measured_world_is_not():
