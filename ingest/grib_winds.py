@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from ingest.grib import Area, GridField, read_field
@@ -23,6 +24,8 @@ FIELDS: Final = {
     "w": "lagrangian_tendency_of_air_pressure",
     "gh": "geopotential_height",
 }
+Times = npt.NDArray[np.datetime64]
+
 REMEDY: Final = "give a GRIB 2 file with u and v on pressure levels"
 
 
@@ -51,23 +54,29 @@ def read_grib_winds(
     if any(not _same_grid(f, first) for f in fields):
         raise BadPayload(name, "fields of different grids", field="latitude", remedy=REMEDY)
     times = np.unique([_valid(f) for f in fields])
-    times = times[enclosing(times, start, end, name)]
-    fields = [f for f in fields if _valid(f) in times]
-    levels = np.array(sorted({f.level for f in fields}, reverse=True))
-    found: dict[str, xr.DataArray] = {}
-    for f in fields:
-        if f.param not in found:
-            found[f.param] = _empty(times, levels, first)
-        found[f.param].loc[{"time": _valid(f), "level": f.level}] = f.values
-    winds = xr.Dataset({FIELDS[param]: array for param, array in found.items()})
-    winds["level"].attrs = {"vertical": "pressure", "units": "hPa"}
-    winds.attrs = {"source": f"{name} (GRIB)", "kind": "forecast", "world": "measured"}
-    if not any(f.lead for f in fields):
-        winds.attrs["kind"] = "analysis"
+    winds = _winds(fields, times[enclosing(times, start, end, name)])
+    kind = "forecast" if any(f.lead for f in fields) else "analysis"
+    winds.attrs = {"source": f"{name} (GRIB)", "kind": kind, "world": "measured"}
     try:
         return check_winds(winds)
     except ContractError as error:
         raise BadPayload(name, str(error), remedy=REMEDY) from None
+
+
+def _winds(fields: list[GridField], times: Times) -> xr.Dataset:
+    """Return the fields of some times as arrays; heights only where every level has them."""
+    levels = np.array(sorted({f.level for f in fields}, reverse=True), np.float64)
+    found: dict[str, xr.DataArray] = {}
+    for f in fields:
+        if _valid(f) in times:
+            found.setdefault(f.param, _empty(times, levels, f)).loc[_valid(f), f.level] = f.values
+    if "gh" in found and found["gh"].isnull().any():
+        del found["gh"]
+    if "w" in found:
+        found["w"] = found["w"].fillna(0.0)
+    winds = xr.Dataset({FIELDS[param]: array for param, array in found.items()}).sortby("latitude")
+    winds["level"].attrs = {"vertical": "pressure", "units": "hPa"}
+    return winds
 
 
 def _valid(field: GridField) -> np.datetime64:
@@ -78,8 +87,8 @@ def _same_grid(one: GridField, other: GridField) -> bool:
     return np.array_equal(one.latitude, other.latitude) and np.array_equal(one.longitude, other.longitude)
 
 
-def _empty(times: np.ndarray, levels: np.ndarray, field: GridField) -> xr.DataArray:
-    coordinates = {"time": times, "level": levels.astype(np.float64)}
-    places = {"latitude": field.latitude, "longitude": field.longitude}
-    shape = (len(times), len(levels), len(field.latitude), len(field.longitude))
-    return xr.DataArray(np.full(shape, np.nan, np.float32), coordinates | places, list(coordinates | places))
+def _empty(times: Times, levels: npt.NDArray[np.float64], field: GridField) -> xr.DataArray:
+    axes: dict[str, npt.NDArray[Any]] = {"time": times, "level": levels}
+    axes |= {"latitude": field.latitude, "longitude": field.longitude}
+    shape = [len(values) for values in axes.values()]
+    return xr.DataArray(np.full(shape, np.nan, np.float32), axes, list(axes))
