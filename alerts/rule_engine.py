@@ -103,8 +103,8 @@ def findings(
                 if rule.kind in DUST and dust is not None:
                     found.append(evaluate(rule, dust, city, day))
                 elif rule.kind == HEAVY_POLLUTION:
-                    finding = evaluate(rule, clean, city, day)
-                    found.append(_noted(finding, LEFT_OUT) if any_left_out else finding)
+                    judged = evaluate(rule, paths, city, day)
+                    found.append(_cleaned(judged, rule, clean, city) if any_left_out else judged)
                 elif rule.kind not in DUST and (with_recorded or rule.kind != RECORDED):
                     found.append(evaluate(rule, paths, city, day))
     return tuple(found)
@@ -125,8 +125,12 @@ def level_probabilities(rule: Rule, paths: xr.Dataset, city: City, day: date) ->
     return LevelProbabilities(rule.levels, at_least, judged.basis, evidence, judged.note)
 
 
-def _noted(finding: RuleFinding, note: str) -> RuleFinding:
-    return replace(finding, note="; ".join(part for part in (note, finding.note) if part))
+def _cleaned(judged: RuleFinding, rule: Rule, clean: xr.Dataset, city: City) -> RuleFinding:
+    """Return the finding without hours of dust; where nothing else is left of a day it reaches no level."""
+    again = evaluate(rule, clean, city, date.fromisoformat(judged.day))
+    if again.probability is None and judged.probability is not None:
+        again = replace(judged, level=rule.levels[0], probability=1.0)
+    return replace(again, note="; ".join(part for part in (LEFT_OUT, again.note) if part))
 
 
 def _finding(
