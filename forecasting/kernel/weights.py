@@ -80,7 +80,7 @@ OWN_AIR_BESIDE_AHEAD = (1.0, 1.0, 0.7, 0.5)
 All chosen on 2015-2019, each year forecast by the others; docs/model.md has the tables."""
 
 ARRIVING = 1.0
-"""Factor of the air on its way to a city, chosen in a simulated world; that on its way to another counts 0."""
+"""Factor of the air on its way to a city, chosen in a simulated world; to another city it counts nothing."""
 
 EARTH_KM = 6371.0
 
