@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from ingest.open_meteo_history import LEAD_DAYS, PREVIOUS
@@ -64,9 +63,9 @@ def spread_points(count: int = COUNT, points: Sequence[WeatherPoint] = WEATHER_P
 
 
 def store_previous_winds(world: SimulatedWorld, store: Store) -> int:
-    """Store the winds that runs before had said of a world's history, month by month; returns new files.
+    """Store the winds that runs before had said of a world's history, a file a quarter; returns new files.
 
-    Where the last month of it is stored already, nothing is made.
+    Where the last hour of it is stored already, nothing is made.
     """
     held = store.listed(world.name, source=PREVIOUS)
     newest = max((one.last_time for one in held), default=None)
@@ -75,19 +74,19 @@ def store_previous_winds(world: SimulatedWorld, store: Store) -> int:
         return 0
     return sum(
         store.put(part, source=PREVIOUS, world=world.name, assumed_receipt=earliest_known(part))
-        for part in months(world)
+        for part in quarters(world)
     )
 
 
-def months(world: SimulatedWorld) -> Iterator[xr.Dataset]:
-    """Yield what earlier runs said of each month of a world's history, after PREVIOUS_CONTRACT."""
+def quarters(world: SimulatedWorld) -> Iterator[xr.Dataset]:
+    """Yield what earlier runs said of each quarter of a world's history, after PREVIOUS_CONTRACT."""
     inside = (world.times >= to_ns(world.start)) & (world.times <= to_ns(world.end))
     hours = np.flatnonzero(inside & (np.arange(len(world.times)) % EVERY_H == 0))
     times = world.times[hours]
     points = spread_points()
-    for _, which in pd.Series(range(len(hours))).groupby(times.astype("M8[M]")):
-        month = hours[which.to_numpy()]
-        yield previous_winds(world.climate, world.seed, month, world.times[month], points)
+    for quarter in np.unique(of := times.astype("M8[M]").astype(np.int64) // 3):
+        mine = hours[of == quarter]
+        yield previous_winds(world.climate, world.seed, mine, world.times[mine], points)
 
 
 def previous_winds(

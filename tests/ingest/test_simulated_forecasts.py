@@ -20,7 +20,7 @@ from ingest.simulated.analysed_winds import analysed_winds
 from ingest.simulated.analysis import SURFACE_SHARE
 from ingest.simulated.forecast_error import draws, size, wind_error
 from ingest.simulated.predicted import predicted
-from ingest.simulated.previous_winds import COUNT, months, spread_points, store_previous_winds
+from ingest.simulated.previous_winds import COUNT, quarters, spread_points, store_previous_winds
 from ingest.simulated.service_forecast import forecast_fields, newest_run
 from ingest.simulated.synoptic import weather
 from ingest.simulated.twin import twin_session
@@ -228,7 +228,7 @@ def test_the_feed_takes_the_forecast_into_the_store_labelled_simulated(stores, t
 def test_history_holds_what_earlier_runs_had_said_of_the_winds(stores):
     _, forecasts = stores
     w = world()
-    assert store_previous_winds(w, forecasts) == len(forecasts.listed(w.name)) == 25
+    assert store_previous_winds(w, forecasts) == len(forecasts.listed(w.name)) == 9
     assert store_previous_winds(w, forecasts) == 0
     files = forecasts.listed(w.name)
     assert max(f.last_time for f in files) <= w.end
@@ -240,7 +240,7 @@ def test_history_holds_what_earlier_runs_had_said_of_the_winds(stores):
 
 
 def test_earlier_runs_err_more_the_earlier_they_are():
-    part = next(iter(months(world())))
+    part = next(iter(quarters(world())))
     check_previous_runs(part)
     assert part.sizes["station"] == COUNT
     now = predicted(
@@ -257,7 +257,7 @@ def test_earlier_runs_err_more_the_earlier_they_are():
 
 
 def test_a_hindcast_sees_only_runs_that_were_published():
-    parts = iter(months(world()))
+    parts = iter(quarters(world()))
     next(parts)
     part = next(parts)
     as_of = from_ns(part["time"].to_numpy()[20]) + HOUR
