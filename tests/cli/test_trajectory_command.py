@@ -11,6 +11,7 @@ from cli.main import app, explained
 from pipeline.tdump import parse_tdump
 from pipeline.tdump_paths import paths_of
 from pipeline.trajectory_files import read_trajectories
+from tests.flows.test_winds_for import NOW, Desk, at_points
 
 TIMES = np.arange("2019-03-03T00", "2019-03-05T01", 6, dtype="M8[h]").astype("M8[ns]")
 SOUTH, EAST = np.arange(20.0, 60.0, 2.0), np.arange(90.0, 150.0, 2.0)
@@ -164,3 +165,23 @@ def test_starts_below_the_lowest_level_may_be_refused(run):
 def test_stored_winds_that_are_not_there_are_refused(run, tmp_path):
     code, output = run("--data-dir", tmp_path / "var", met="stored")
     assert (code, "no winds aloft of measured are stored" in output) == (2, True)
+
+
+def test_stored_forecasts_are_winds_too_as_they_were_known_at_an_instant(run, tmp_path):
+    """An east wind of 10 m/s over seven points: 360 km in 10 h, about 4 degrees at 37 N."""
+    desk = Desk(tmp_path / "var")
+    desk.put(at_points(NOW, 10.0))
+    given = {
+        "met": "stored",
+        "start": "2025-01-10T12:00Z,37,117,500",
+        "hours": "10",
+        "out": tmp_path / "s.nc",
+    }
+    early = run("--data-dir", tmp_path / "var", "--world", "w", "--at", "2025-01-10T07:00Z", **given)
+    assert (early[0], "no winds aloft" in early[1]) == (2, True)
+    options = ["--data-dir", tmp_path / "var", "--world", "w", "--at", "2025-01-10T08:00Z"]
+    code, output = run(*options, "--json", **given)
+    assert code == 0, output
+    east = json.loads(output)["paths"][0]["longitude"] - 117.0
+    assert east == pytest.approx(360.0 / (6371.2 * np.cos(np.radians(37))) * 180 / np.pi, abs=0.6)
+    assert json.loads(output)["kind"] == "forecast"
