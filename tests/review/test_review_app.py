@@ -22,6 +22,7 @@ from alerts.origin_example import example_panel
 from alerts.signoff import Signer, approve
 from alerts.warnings import propose_version
 from forecasting.reasons.stored import write_reasons
+from pipeline.dust_outlook import DustDay, DustOutlook
 from pipeline.exchange.keys import load_or_create_key
 from pipeline.files import write_atomic
 from pipeline.ledger.deliveries import OutboxRow, insert_outbox
@@ -190,6 +191,18 @@ def test_the_warning_page_says_why_the_forecast_says_so(desk, tmp_path):
     outside = write_reasons(reasons("seoul", "from elsewhere"), tmp_path / "outside.json")
     (folder / "reasons.json").symlink_to(outside)
     assert "from elsewhere" not in desk.text(page)
+
+
+def test_the_read_api_tells_the_dust_of_a_run(desk):
+    day = DustDay("seoul", "2026-01-13", -1, "pm10_event", 1.0, 18, 24, 219.3, 359.0, 0.09, observed=True)
+    outlook = DustOutlook("simulated-7", "", "", "", (day,))
+    path = write_atomic(desk.settings.runs_dir / "d" / "dust.json", json.dumps(outlook.to_dict()).encode())
+    run = desk.run(products={"dust": str(path.relative_to(desk.settings.data_dir))})
+    answer = desk.get(f"/api/v1/runs/{run}/dust").json()
+    assert (answer["simulated"], answer["days"][0]["verdict"]) == (True, "pm10_event")
+    assert desk.get("/api/v1/runs/unknown/dust").status_code == 404
+    path.write_text("[]")
+    assert desk.get(f"/api/v1/runs/{run}/dust").status_code == 404
 
 
 def origins(desk, panel):
