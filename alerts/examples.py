@@ -147,7 +147,11 @@ def example_content(**changes: Any) -> WarningContent:
         simulated=True,
         parties=("beijing", "seoul"),
         cities=_cities(),
-        links=(LinkEvidence("beijing", "seoul", 18.0, 2.4, 412, "lagged exceedance of the city means"),),
+        links=(
+            LinkEvidence(
+                "beijing", "seoul", 18.0, 2.4, 412, "lagged exceedance of the city means", 0.64, "weak"
+            ),
+        ),
         rules=_rules(),
         run_id="01KEXRVN000000000000000001",
         issue_time="2026-01-14T08:00:00Z",

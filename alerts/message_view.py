@@ -10,7 +10,7 @@ from typing import Final
 from alerts.content import CityOutlook, DayOutlook, LinkEvidence, WarningContent
 from alerts.message_changes import changes
 from alerts.message_findings import FindingView, findings_view
-from alerts.origin_view import OriginView, origins_view
+from alerts.origin_view import OriginView, origins_view, path_share, says_origin
 from alerts.plain_text import one_line
 from alerts.vocabulary import Language, Vocabulary, vocabulary
 from pipeline.cities import city
@@ -80,7 +80,7 @@ class CityView:
 
 @dataclass(frozen=True)
 class LinkView:
-    """Why two episodes belong together."""
+    """Why two episodes belong together; ``passed`` is the share of paths that passed upwind, in per cent."""
 
     upwind: str
     downwind: str
@@ -88,6 +88,8 @@ class LinkView:
     lift: str
     cases: str
     method: str
+    confidence: str
+    passed: str
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def message_view(
         city_names=words.join([words.city(c.city) for c in content.cities]),
         cities=tuple(_city(c, words) for c in content.cities),
         findings=findings_view(content.rules, words),
-        links=tuple(_link(x, words) for x in content.links),
+        links=tuple(_link(x, words, says_origin(content)) for x in content.links),
         origins=origins_view(content, words, background.party),
         changes=changes(content, background.previous, words),
         level_meaning=_meaning(background.thresholds, words),
@@ -275,8 +277,8 @@ def _day(day: DayOutlook, shown: tuple[int, ...], words: Vocabulary) -> DayView:
     return DayView(words.date(day.day), words.number(day.mean), interval, words["labels"][basis], chances)
 
 
-def _link(link: LinkEvidence, words: Vocabulary) -> LinkView:
-    """Return one link in words."""
+def _link(link: LinkEvidence, words: Vocabulary, with_paths: bool) -> LinkView:
+    """Return one link in words; of paths only where the content may say where air comes from."""
     return LinkView(
         words.city(link.upwind),
         words.city(link.downwind),
@@ -284,4 +286,6 @@ def _link(link: LinkEvidence, words: Vocabulary) -> LinkView:
         f"{link.lift:.1f}",
         str(link.sample_size),
         words.phrase(link.method),
+        words.named("confidence", link.confidence) if link.confidence else "",
+        path_share(link.path_share, words) if with_paths and link.path_share else "",
     )

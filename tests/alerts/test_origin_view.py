@@ -22,6 +22,7 @@ from alerts.origin_example import example_panel
 from alerts.origin_note import LEAST_HOURS, MOST_REGIONS, origin_notes
 from alerts.origin_view import says_origin
 from alerts.outbox import Letter
+from alerts.policy import CONFIDENCE
 from alerts.recipients import Recipient
 from alerts.versions import check_content
 from alerts.vocabulary import LANGUAGES, TEMPLATE_FOLDER, vocabulary
@@ -259,3 +260,21 @@ def test_what_the_program_says_of_method_and_lack_is_translated(statement):
     for language in ("ko", "zh"):
         said = vocabulary(language).phrase(statement).replace("Petterssen", "").replace("Open-Meteo", "")
         assert not re.search(r"[a-z]{3,}", said), said
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_link_says_its_measured_confidence_and_paths_only_where_both_sign(language):
+    joint = example_content()
+    words = vocabulary(language)
+    assert set(words["confidence"]) == set(CONFIDENCE)
+    sign = "64 %" if language == "en" else "64%"
+    lines = wording(joint, language).evidence.splitlines()
+    assert all(lines)
+    (line,) = [text for text in lines if sign in text]
+    assert words["confidence"]["weak"] in line
+    notice = replace(joint, product="notice", level="", parties=("beijing",), cities=joint.cities[:1])
+    said = wording(notice, language).evidence
+    assert words["confidence"]["weak"] in said
+    assert sign not in said
+    old = replace(joint, links=tuple(replace(x, path_share=0.0, confidence="") for x in joint.links))
+    assert len(wording(old, language).evidence.splitlines()) == len(lines) - 1
