@@ -20,6 +20,7 @@ from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities
 from pipeline.forecast_store import PREVIOUS_RUNS
 from pipeline.names import QC_PASS
+from pipeline.observations import ObservationStore
 from pipeline.series import load_panel
 from pipeline.surroundings import ARRIVING, arriving_id
 from pipeline.times import FORECAST_DAYS, HOUR, cycles_between, from_ns, horizon_end, to_ns
@@ -35,16 +36,22 @@ previous runs."""
 DAYS: Final = tuple(range(FORECAST_DAYS + 1))
 
 
-def keep_arriving(ws: Workspace, world: str, issue: datetime) -> int:
+def keep_arriving(ws: Workspace, world: str, issue: datetime, snapshot: datetime | None = None) -> int:
     """Make what is on its way at an issue, and at those before it that lack it; return the rows stored.
 
     For each issue only winds and readings that had been received by it count, so it does not matter when it
     is made. Nothing is made where no forecast winds are stored, as of archives. Repeating it adds nothing.
+
+    Parameters
+    ----------
+    snapshot : instant of the snapshot of a cycle that runs now: what had come by then makes another version
+        for the issue, received at the snapshot
     """
     lacking = _lacking(ws, world, issue)
     early, late = lacking[:-EACH], lacking[-EACH:]
     stored = _from_runs(ws, world, early) if early else 0
-    return stored + sum(_from_forecast(ws, world, one) for one in late)
+    stored += sum(_from_forecast(ws, world, one, one) for one in late)
+    return stored + (_from_forecast(ws, world, issue, snapshot) if snapshot and snapshot > issue else 0)
 
 
 def _lacking(ws: Workspace, world: str, issue: datetime) -> list[datetime]:
@@ -67,26 +74,32 @@ def _from_runs(ws: Workspace, world: str, issues: list[datetime]) -> int:
     months = [m for m in map(store.read, listed) if has_winds_aloft(m)]
     if not months:
         return 0
-    return _store(ws, world, issues, winds_of_runs(months))
+    rows = _rows(_panel(ws, world, issues[0], issues[-1]), winds_of_runs(months), issues)
+    return ws.store.append(rows, source=SOURCE, world=world, assumed_delay=HOUR).rows_written
 
 
-def _from_forecast(ws: Workspace, world: str, issue: datetime) -> int:
-    """Make one issue from the newest forecast that it knew."""
+def _from_forecast(ws: Workspace, world: str, issue: datetime, known: datetime) -> int:
+    """Make one issue from the newest forecast and the readings that were known at an instant."""
     end = max(horizon_end(issue, city.timezone) for city in all_cities().values())
-    winds = winds_for(ws, world, start=issue - 3 * HOUR, end=end, as_of=issue)
-    return 0 if winds is None else _store(ws, world, [issue], winds_of_fields(winds))
+    winds = winds_for(ws, world, start=issue - 3 * HOUR, end=end, as_of=known)
+    if winds is None:
+        return 0
+    rows = _rows(_panel(ws, world, issue, known), winds_of_fields(winds), [issue])
+    if known == issue:
+        return ws.store.append(rows, source=SOURCE, world=world, assumed_delay=HOUR).rows_written
+    store = ObservationStore(ws.settings.observations_dir, ws.ledger, clock=lambda: known)
+    return store.append(rows, source=SOURCE, world=world).rows_written
 
 
-def _store(ws: Workspace, world: str, issues: list[datetime], winds: KnownWinds) -> int:
+def _panel(ws: Workspace, world: str, first: datetime, known: datetime) -> AsOfPanel:
+    """Return the readings around the cities from before an issue on, as known at an instant."""
     cities = list(all_cities().values())
-    panel = load_panel(ws.store, cities, world, start=issues[0] - READ_BACK, end=issues[-1], as_of=issues[-1])
-    rows = _rows(panel, winds, np.array([to_ns(i) for i in issues], "M8[ns]"))
-    done = ws.store.append(rows, source=SOURCE, world=world, assumed_delay=HOUR)
-    return done.rows_written
+    return load_panel(ws.store, cities, world, start=first - READ_BACK, end=known, as_of=known)
 
 
-def _rows(panel: AsOfPanel, winds: KnownWinds, issues: Times) -> pd.DataFrame:
-    """Return what is on its way as observations of the hour before each issue, received at the issue."""
+def _rows(panel: AsOfPanel, winds: KnownWinds, when: list[datetime]) -> pd.DataFrame:
+    """Return what is on its way as observations of the hour before each issue."""
+    issues: Times = np.array([to_ns(i) for i in when], "M8[ns]")
     readings = readings_of(panel, issues)
     parts = []
     for city in all_cities().values():

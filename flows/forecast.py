@@ -89,7 +89,7 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
     cities = list(all_cities().values())
     troubles = list(troubles)
     with _spared("the air on its way"):
-        keep_arriving(ws, plan.world, plan.cycle)
+        keep_arriving(ws, plan.world, plan.cycle, None if plan.mode == "replay" else plan.as_of)
     models = models_for(ws, plan.world, plan.as_of, aside=troubles)
     panel = recent_panel(ws, plan, cities)
     tell = reporter.get()

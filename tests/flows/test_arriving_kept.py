@@ -113,3 +113,14 @@ def test_a_situation_holds_the_air_on_its_way_of_its_own_issue(node):
     assert row[mine] == pytest.approx(np.log(40.0 + 5.0))
     earlier = situations(panel, recipe, np.array([to_ns(NOW - 3 * HOUR)]))[0]
     assert np.isnan(earlier[mine]).all()
+
+
+def test_a_running_cycle_uses_the_forecast_that_came_by_its_snapshot(node):
+    node.read(NOW, 12)
+    snapshot = NOW + HOUR / 3
+    node.forecast(NOW, 0.0, at=NOW + HOUR / 4)
+    assert keep_arriving(node.ws, WORLD, NOW) == 0
+    assert keep_arriving(node.ws, WORLD, NOW, snapshot) > 0
+    assert node.kept(as_of=NOW).empty
+    assert node.kept(as_of=snapshot)["value"].to_numpy() == pytest.approx(40.0)
+    assert keep_arriving(node.ws, WORLD, NOW, snapshot) == 0
