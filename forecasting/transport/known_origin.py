@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
-from forecasting.transport.receptor import HIGH, cwt, pscf
+from forecasting.transport.receptor import HIGH, cwt, pscf, weights
 from forecasting.transport.significance import Times, days_of, require_enough
 from forecasting.verification.intervals import block_counts, interval
 
@@ -78,11 +78,20 @@ def _pscf(hours: Floats, concentration: Floats) -> Floats:
     return pscf(hours, concentration > np.percentile(concentration, HIGH))
 
 
+def _weighted(estimate: Estimator) -> Estimator:
+    """Return an estimator times the weights by hours, as maps show it; 0 where no path came."""
+    return lambda hours, concentration: (
+        np.nan_to_num(estimate(hours, concentration)) * weights(hours.sum(axis=0))
+    )
+
+
 ESTIMATORS: Final[Mapping[str, Estimator]] = {
     "hours": hours_share,
     "weighted hours": weighted_share,
     "CWT": cwt,
     "PSCF": _pscf,
+    "CWT times weight": _weighted(cwt),
+    "PSCF times weight": _weighted(_pscf),
 }
 
 

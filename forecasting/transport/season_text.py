@@ -24,7 +24,7 @@ OF_KIND: Final = {
 }
 """Of trajectories' errors: Stohl (1998), https://doi.org/10.1016/S1352-2310(97)00457-3."""
 
-HEADER: Final = f"{'region':<34}{'hours per arrival':>22}{'PM2.5 on arrival (CWT)':>26}{'PSCF':>20}"
+HEADER: Final = f"{'region':<40}{'hours per arrival':>20}{'PM2.5 on arrival (CWT)':>26}{'PSCF':>20}"
 LEAST_HOURS: Final = 0.5
 """Regions where an arrival's paths stay for less are left to the table [h]."""
 
@@ -72,7 +72,7 @@ def _region(row: Mapping[Any, Any]) -> str:
     hours = f"{row['hours']:.1f} ({row['hours_low']:.1f}-{row['hours_high']:.1f})"
     cwt = f"{row['cwt']:.0f} ({row['cwt_low']:.0f}-{row['cwt_high']:.0f}){_star(row['cwt_significant'])}"
     pscf = f"{row['pscf']:.2f} ({row['pscf_low']:.2f}-{row['pscf_high']:.2f}){_star(row['pscf_significant'])}"
-    return f"{region_name(row['region'], 'en'):<34}{hours:>22}{cwt:>26}{pscf:>20}"
+    return f"{region_name(row['region'], 'en'):<40}{hours:>20}{cwt:>26}{pscf:>20}"
 
 
 def _star(significant: bool) -> str:

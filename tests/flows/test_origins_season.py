@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from typer.testing import CliRunner
 
-from cli.main import explained
+from cli.main import app, explained
 from flows import season_paths
 from flows.origins_season import plan_seasons, summarise_seasons
 from flows.origins_truth import compared, known_arrivals, seed_of
@@ -203,3 +204,27 @@ def test_known_arrivals_hold_all_the_dust_and_all_the_hours():
     methods, _, refused = compared(known, "quarters", np.random.default_rng(0))
     assert not len(methods)
     assert refused == {"DJF": "DJF: 2 independent arrivals of 200 needed (24 h apart); take more years"}
+
+
+def test_the_command_compares_with_the_truth_and_refuses_two_days(tmp_path):
+    span = ["--from", "2023-01-10", "--to", "2023-01-11"]
+    rest = ["--city", "seoul", "--world", "simulated-3", "--against-truth", "--out", str(tmp_path), "--json"]
+    ran = CliRunner().invoke(app, ["origins", *span, *rest])
+    assert ran.exit_code == 3, ran.output
+    told = json.loads(ran.stdout)
+    assert told["refused"]["DJF"].startswith("DJF: 2 independent arrivals of 200 needed")
+    assert told["methods"] == []
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["truth-methods.csv", "truth-regions.csv"]
+
+
+def test_the_command_summarises_and_says_what_it_refused(imported, tmp_path, monkeypatch):
+    monkeypatch.setattr(season_paths, "winds_for", invented_winds)
+    folder = str(imported.settings.data_dir)
+    span = ["--from", "2018-12-01", "--to", "2018-12-20"]
+    ran = CliRunner().invoke(
+        app, ["origins", *span, "--city", "beijing", "--out", str(tmp_path), "--data-dir", folder]
+    )
+    assert ran.exit_code == 3, ran.output
+    assert "Refused: DJF: 20 independent arrivals of 200 needed" in ran.stdout
+    assert "invented winds" in ran.stdout
+    assert str(tmp_path / "regions.csv") in ran.stdout.replace("\n", "")
