@@ -37,7 +37,10 @@ UPWIND: Final = (("beijing", "seoul"),)
 may be named also where no paths are known."""
 
 BOTH_WAYS: Final = (*UPWIND, ("seoul", "beijing"))
-"""Pairs that are measured, and that a cycle examines where forecast winds give paths."""
+"""Pairs that are measured; a cycle names the others of them only where paths of forecast winds agree."""
+
+AGREES: Final = 0.1
+"""Share of paths from which they agree, in a direction that is not the prevailing one [1]."""
 
 LINKS_FILE: Final = "links.json"
 """Name of the evidence in a run's folder."""
@@ -112,7 +115,7 @@ def links_of_run(ws: Workspace, view: RunView, policy: Policy) -> list[Transport
         up, down = (cities[name] for name in pair)
         terms = link_terms(policy, *pair)
         by_path = _path_evidence(ws, view, up, down, terms)
-        if pair not in UPWIND and by_path.winds != "forecast":
+        if pair not in UPWIND and (by_path.winds != "forecast" or by_path.share < AGREES):
             continue
         link = transport_link(
             view.panel, view.paths, up, down, terms, issue_time=plan.cycle, as_of=plan.as_of
