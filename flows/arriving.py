@@ -100,7 +100,7 @@ def _panel(ws: Workspace, world: str, first: datetime, known: datetime) -> AsOfP
 def _rows(panel: AsOfPanel, winds: KnownWinds, when: list[datetime]) -> pd.DataFrame:
     """Return what is on its way as observations of the hour before each issue."""
     issues: Times = np.array([to_ns(i) for i in when], "M8[ns]")
-    readings = readings_of(panel, issues)
+    readings = readings_of(panel, issues, snapshot=len(when) == 1)
     parts = []
     for city in all_cities().values():
         logs = arriving(winds, readings, issues, city, DAYS)

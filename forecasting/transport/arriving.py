@@ -29,8 +29,8 @@ STEP_HOURS: Final = 1.0
 REACH_KM: Final = 150.0
 """Readings count by a Gaussian of this length, over which day means of stations hang together."""
 
-FEWEST: Final = 0.1
-"""Below this sum of weights no place is near enough to tell the air of a parcel."""
+BACKGROUND: Final = 0.1
+"""Weight of the mean of all places beside the near ones: what is read where no place is near."""
 
 EARTH_M: Final = 6.371e6
 HOUR_NS: Final = 3_600_000_000_000
@@ -93,24 +93,29 @@ class Readings:
     values: Floats
 
     def at(self, rows: npt.NDArray[np.int64], latitude: Floats, longitude: Floats) -> Floats:
-        """Return the air at places from the readings of issues ``rows``, NaN where none is near.
+        """Return the air at places from the readings of issues ``rows``, NaN where nothing was read.
 
-        >>> one = Readings(np.array([37.0]), np.array([127.0]), np.array([[3.0]]))
-        >>> one.at(np.zeros(2, int), np.array([37.1, 45.0]), np.array([127.0, 127.0])).tolist()
-        [3.0, nan]
+        >>> one = Readings(np.array([37.0, 30.0]), np.array([127.0, 110.0]), np.array([[3.0, 1.0]]))
+        >>> one.at(np.zeros(2, int), np.array([37.0, 45.0]), np.array([127.0, 130.0])).round(2).tolist()
+        [2.91, 2.0]
         """
         km = np.pi / 180 * EARTH_M / 1000
         north = (latitude[:, None] - self.latitude) * km
         east = (longitude[:, None] - self.longitude) * km * np.cos(np.radians(latitude))[:, None]
         values = self.values[rows]
-        weight = np.exp(-0.5 * (north**2 + east**2) / REACH_KM**2) * np.isfinite(values)
-        total = weight.sum(axis=1)
-        told = (weight * np.nan_to_num(values)).sum(axis=1)
-        return np.where(total >= FEWEST, told / np.maximum(total, FEWEST), np.nan)
+        there = np.isfinite(values)
+        count = there.sum(axis=1)
+        background = np.where(there, values, 0.0).sum(axis=1) / np.maximum(count, 1)
+        weight = np.exp(-0.5 * (north**2 + east**2) / REACH_KM**2) * there
+        near = (weight * np.nan_to_num(values)).sum(axis=1)
+        told = (near + BACKGROUND * background) / (weight.sum(axis=1) + BACKGROUND)
+        return np.where(count > 0, told, np.nan)
 
 
 def arriving(winds: KnownWinds, readings: Readings, issues: Times, city: City, days: Sequence[int]) -> Floats:
-    """Return the air that will arrive, (issue, day), ln(c + 5); NaN where winds or readings do not tell.
+    """Return the air that will arrive, (issue, day), ln(c + 5); NaN where no wind or reading is known.
+
+    A parcel that leaves the winds is held where it left them.
 
     Parameters
     ----------
@@ -148,6 +153,7 @@ def _one(winds: KnownWinds, readings: Readings, issues: Times, arrivals: Times, 
         return out
     latitude, longitude = np.full(len(rows), city.latitude), np.full(len(rows), city.longitude)
     left, when, issue = ahead[rows], arrivals[rows].copy(), issues[rows]
+    blown = np.isfinite(winds.at(issue, when, latitude, longitude)).all(axis=1)
     while (left > 0).any():
         step = np.minimum(STEP_HOURS, np.maximum(left, 0.0))
         before = when - (step * HOUR_NS).astype("m8[ns]")
@@ -156,13 +162,14 @@ def _one(winds: KnownWinds, readings: Readings, issues: Times, arrivals: Times, 
         second = winds.at(issue, before, *guess)
         latitude, longitude = _moved(latitude, longitude, 0.5 * (first + second), -step)
         when, left = before, left - step
-    out[rows] = readings.at(rows, latitude, longitude)
+    out[rows] = np.where(blown, readings.at(rows, latitude, longitude), np.nan)
     return out
 
 
 def _moved(latitude: Floats, longitude: Floats, wind: Floats, hours: Floats) -> tuple[Floats, Floats]:
+    """Return places moved by a wind for some hours; where there is no wind they stay."""
     degrees = np.degrees(3600.0 * hours / EARTH_M)
-    still = hours == 0
-    north = np.where(still, 0.0, wind[:, 1] * degrees)
-    east = np.where(still, 0.0, wind[:, 0] * degrees / np.cos(np.radians(latitude)))
+    known = np.isfinite(wind).all(axis=1)
+    north = np.where(known, wind[:, 1] * degrees, 0.0)
+    east = np.where(known, wind[:, 0] * degrees / np.cos(np.radians(latitude)), 0.0)
     return latitude + north, longitude + east

@@ -17,8 +17,14 @@ WINDOW: Final = (0, 6)
 """Readings are means over so many hours before an issue [h]."""
 
 
-def readings_of(panel: AsOfPanel, issues: Times) -> Readings:
+def readings_of(panel: AsOfPanel, issues: Times, *, snapshot: bool = False) -> Readings:
     """Return what the cities and the places of air around them had last measured, by each issue.
+
+    Parameters
+    ----------
+    panel : of the world
+    issues : (n,) [UTC]
+    snapshot : the panel holds what a snapshot knew, for one issue: all of it counts as known at that issue
 
     Examples
     --------
@@ -35,7 +41,8 @@ def readings_of(panel: AsOfPanel, issues: Times) -> Readings:
     for _, key in there:
         series = panel[key]
         logs = np.asarray(to_log(series.values), np.float64)
-        series = AsOfSeries(series.times, series.received, logs, series.interval_hours)
+        received = np.minimum(series.received, issues[0]) if snapshot else series.received
+        series = AsOfSeries(series.times, received, logs, series.interval_hours)
         columns.append(window_known(series, issues, [WINDOW]))
     return Readings(
         np.array([place.latitude for place, _ in there]),
