@@ -7,6 +7,7 @@ from pathlib import Path
 
 from forecasting.predictions import COLUMNS
 from forecasting.stretches import JOINT_COLUMNS
+from pipeline.dust_outlook import DUST_CONTRACT
 from pipeline.ledger import model_tables, source_tables, warning_tables
 from pipeline.ledger.metadata import metadata
 from pipeline.ledger.tables import batches
@@ -53,14 +54,7 @@ def contracts_text() -> str:
         _table(("variable", "dimensions"), [(n, ", ".join(d)) for n, d in FORECAST_DIMS.items()]),
         _paragraph(check_forecast.__doc__),
         f"Quantile levels {QUANTILE_LEVELS}; thresholds {PM_THRESHOLDS} ug m-3.",
-        "## Forecasts of other agencies (`pipeline.forecast_store`)",
-        _table(("part", "what it holds"), list(FORECAST_CONTRACT.items())),
-        "Previous runs, in which they differ:",
-        _table(("part", "what it holds"), list(PREVIOUS_CONTRACT.items())),
-        "## Gridded winds (`pipeline.wind_fields`)",
-        _table(("part", "what it holds"), list(WIND_CONTRACT.items())),
-        "## Trajectories (`pipeline.wind_fields`)",
-        _table(("part", "what it holds"), list(TRAJECTORY_CONTRACT.items())),
+        *_fields(),
         "## Predictions (`predictions.parquet`, see predictions.md)",
         f"{_listed(COLUMNS)}; daily rows also {_listed(JOINT_COLUMNS)}",
         "## Ledger",
@@ -75,6 +69,22 @@ def contracts_text() -> str:
         ),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _fields() -> list[str]:
+    """Return the parts on forecasts of other agencies, winds and paths."""
+    return [
+        "## Forecasts of other agencies (`pipeline.forecast_store`)",
+        _table(("part", "what it holds"), list(FORECAST_CONTRACT.items())),
+        "Previous runs, in which they differ:",
+        _table(("part", "what it holds"), list(PREVIOUS_CONTRACT.items())),
+        "## Gridded winds (`pipeline.wind_fields`)",
+        _table(("part", "what it holds"), list(WIND_CONTRACT.items())),
+        "## Trajectories (`pipeline.wind_fields`)",
+        _table(("part", "what it holds"), list(TRAJECTORY_CONTRACT.items())),
+        "## Dust (`pipeline.dust_outlook`)",
+        _table(("part", "what it holds"), list(DUST_CONTRACT.items())),
+    ]
 
 
 def _ledger_table(name: str) -> str:
