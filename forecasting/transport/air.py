@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.transport.interpolate import Corners, at_columns, at_points, corners
+from forecasting.transport.interpolate import Corners, at_columns, at_points, at_surface, corners
 from forecasting.transport.surface_layer import slowed
 from forecasting.transport.winds_grid import Field
 
@@ -68,14 +68,14 @@ def to_coordinate(field: Field, where: Corners, place: Floats, held: Held) -> Fl
         if field.kind == "pressure":
             return -place
         if field.kind == "sigma":
-            return -place / at_columns(field.surface, where)[:, 1]
+            return -place / at_surface(field.surface, where)
         logs = -np.log(at_columns(field.pressures, where))
-        ground = -np.log(at_columns(field.surface, where)[:, 1])
+        ground = -np.log(at_surface(field.surface, where))
         return _read(logs, np.broadcast_to(field.levels, logs.shape), -np.log(place), (ground, 0.0 * ground))
     if field.kind == "height":
         return place
     heights = at_columns(field.heights, where)
-    ground = at_columns(field.surface, where)[:, 0]
+    ground = at_surface(field.ground, where)
     logs = np.broadcast_to(-np.log(-field.levels), heights.shape)
     return -np.exp(-_read(heights, logs, place, (0.0 * ground, -np.log(-ground))))
 
@@ -85,7 +85,7 @@ def to_height(field: Field, where: Corners, coordinate: Floats) -> Floats:
     if field.kind == "height":
         return coordinate
     heights = at_columns(field.heights, where)
-    ground = -np.log(-at_columns(field.surface, where)[:, 0])
+    ground = -np.log(-at_surface(field.ground, where))
     logs = np.broadcast_to(-np.log(-field.levels), heights.shape)
     return _read(logs, heights, -np.log(-coordinate), (ground, 0.0 * ground))
 
@@ -94,7 +94,7 @@ def to_pressure(field: Field, where: Corners, coordinate: Floats) -> Floats:
     """Return pressures [Pa] of coordinates."""
     if field.kind == "pressure":
         return -coordinate
-    surface = at_columns(field.surface, where)[:, 1]
+    surface = at_surface(field.surface, where)
     if field.kind == "sigma":
         return -coordinate * surface
     logs = np.log(at_columns(field.pressures, where))
@@ -132,14 +132,19 @@ def _above_ground(field: Field, where: Corners, profile: Profile, coordinate: Fl
         return np.asarray(np.maximum(coordinate, field.levels[0]))
     if field.kind != "pressure":
         return np.maximum(coordinate, -1.0 if field.kind == "sigma" else 0.0)
-    return np.maximum(coordinate, at_columns(field.surface[:, :1], where)[:, 0])
+    low = coordinate < field.highest_ground
+    if low.any():
+        some = Corners(where.index[:, low], where.weight[:, low])
+        coordinate = coordinate.copy()
+        coordinate[low] = np.maximum(coordinate[low], at_surface(field.ground, some))
+    return coordinate
 
 
 def _slow(field: Field, profile: Profile, where: Corners, coordinate: Floats, got: Floats) -> None:
     """Slow the motion of parcels below the lowest level, in place."""
     below = coordinate < field.levels[0]
-    lowest = at_columns(field.heights[:, :1], where)[:, 0]
-    ground = at_columns(field.surface[:, :1], where)[:, 0]
+    lowest = at_surface(field.lowest, where)
+    ground = at_surface(field.ground, where)
     if field.kind == "height":
         share = coordinate[below] / field.levels[0]
     else:

@@ -26,6 +26,7 @@ class Sphere:
 
     ``south`` and ``west`` are the first row and column [degree], ``step`` the distances of rows and columns
     [degree]; ``circle`` says that columns join, ``caps`` whether a row was put at the south and north pole.
+    ``unit`` is the length of a unit of position [m].
     """
 
     south: float
@@ -35,6 +36,7 @@ class Sphere:
     circle: bool
     caps: tuple[bool, bool]
     size: int = 3
+    unit: float = EARTH_RADIUS
 
     def enter(self, latitude: Floats, longitude: Floats) -> Floats:
         """Return unit vectors (n, 3) of places [degree]."""
@@ -122,6 +124,7 @@ class Map:
     step: tuple[float, float]
     shape: tuple[int, int]
     size: int = 2
+    unit: float = 1.0
 
     def enter(self, latitude: Floats, longitude: Floats) -> Floats:
         """Return x and y [m] (n, 2) of places [degree]."""

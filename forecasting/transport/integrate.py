@@ -17,6 +17,9 @@ from forecasting.transport.winds_grid import Field
 
 Floats = NDArray[np.float64]
 
+CLOSE, MORE = 1.0, 6
+"""A correction that moves a parcel by less [m] is the last; so many more at most than the scheme says."""
+
 
 @dataclass(frozen=True)
 class Parcels:
@@ -27,7 +30,7 @@ class Parcels:
     position: Floats
     place: Floats
 
-    def only(self, which: NDArray[np.bool_]) -> Parcels:
+    def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Parcels:
         """Return some of them."""
         return Parcels(self.number[which], self.seconds[which], self.position[which], self.place[which])
 
@@ -82,18 +85,31 @@ def _step(parcels: Parcels, here: Scheme, there: Scheme, seconds: Floats) -> Par
 
 
 def _tries(parcels: Parcels, here: Scheme, there: Scheme, seconds: Floats) -> Iterator[Parcels]:
-    """Yield where a step ends: first along the wind at its beginning, then corrected again and again."""
+    """Yield where a step ends: first along the wind at its beginning, then corrected again and again.
+
+    Each parcel is corrected as often as the scheme says, then on until a correction moves it by less than
+    CLOSE; a correction of one parcel knows nothing of the others.
+    """
     tidy = here.field.frame.tidy
     span = (seconds - parcels.seconds)[:, None]
     first = here.air(parcels.seconds, parcels.position, parcels.place)
     end = tidy(parcels.position + span * first.motion)
     place = first.place + span[:, 0] * first.climb
     yield Parcels(parcels.number, seconds, end, place)
-    for _ in range(here.passes):
-        second = there.air(seconds, end, place)
-        end = tidy(parcels.position + span * (first.motion + second.motion) / 2.0)
-        place = first.place + span[:, 0] * (first.climb + second.climb) / 2.0
+    some = np.arange(len(seconds))
+    for n in range(here.passes + MORE):
+        second = there.air(seconds[some], end[some], place[some])
+        motion = (first.motion[some] + second.motion) / 2.0
+        corrected = tidy(parcels.position[some] + span[some] * motion)
+        moved = np.abs(corrected - end[some]).max(axis=1, initial=0.0) * here.field.frame.unit
+        end, place = end.copy(), place.copy()
+        end[some] = corrected
+        place[some] = first.place[some] + span[some, 0] * (first.climb[some] + second.climb) / 2.0
         yield Parcels(parcels.number, seconds, end, place)
+        if n + 1 >= here.passes:
+            some = some[moved > CLOSE]
+        if not len(some):
+            return
 
 
 def _last_known(parcels: Parcels, here: Scheme, there: Scheme, seconds: Floats) -> Parcels:

@@ -66,6 +66,11 @@ def at_columns(values: NDArray[np.floating], where: Corners) -> Floats:
     return np.asarray(total)
 
 
+def at_surface(values: NDArray[np.floating], where: Corners) -> Floats:
+    """Return the interpolated values (n,) of what each column has one of: ``values`` is (columns,)."""
+    return at_columns(values[:, None], where)[:, 0]
+
+
 def at_points(values: NDArray[np.floating], where: Corners, level: Floats, levels: int) -> Floats:
     """Return the interpolated values (n, channels) in columns: ``values`` is (columns x levels, channels).
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from forecasting.transport.air import Held, Profile, above_top, around, to_coordinate, to_height, to_pressure
 from forecasting.transport.integrate import Parcels, Scheme, advance
-from forecasting.transport.interpolate import Corners, at_columns
+from forecasting.transport.interpolate import Corners, at_surface
 from forecasting.transport.winds_grid import MIXING, Field, fastest, field_of
 from pipeline.errors import ContractError, UsageError
 from pipeline.wind_fields import check_trajectories, check_winds
@@ -74,7 +74,7 @@ class Method:
         terrain``: there relative to surfaces that follow the ground), at one pressure or one height
     step_minutes : longest step; None: as long as 0.75 grid cells at the fastest wind allow, at most 60
     below_lowest : logarithmic wind profile below the lowest level, or refuse starts there
-    passes : how often the end of a step is corrected
+    passes : how often at least the end of a step is corrected; further until it is known to 1 m
     roughness_m : height at which the profile is still [m]
     longest_gap_hours : between two times of the winds further apart, nothing is known
     """
@@ -178,7 +178,13 @@ class _Run:
         )
         self.seconds = starts.times.astype(np.int64) / 1e9
         size = (len(starts.times), len(ages))
-        names = ("latitude", "longitude", "height", "air_pressure", *([MIXING] if grid.mixing else []))
+        names = (
+            "latitude",
+            "longitude",
+            "height",
+            "air_pressure",
+            *([MIXING] if grid.mixing is not None else []),
+        )
         self.points = {n: np.full(size, np.nan) for n in names}
         self.ended = np.full(size[0], "", dtype="<U24")
 
@@ -219,7 +225,9 @@ class _Run:
             self.points["height"][:, 0] = np.nan
         above = above_top(self.grid, where, s.height, "height")
         self._end(parcels.only(gone), above[gone])
-        return parcels.only(~gone)
+        # In the order of time and place, neighbours read the same part of memory.
+        order = np.lexsort((s.longitude, s.latitude, self.seconds))
+        return parcels.only(order[~gone[order]])
 
     def _place(self, where: Corners) -> Floats:
         """Return the vertical place of the starts, as it is held."""
@@ -241,8 +249,8 @@ class _Run:
         latitude, longitude = self.grid.frame.leave(parcels.position)
         points["latitude"][number, column], points["longitude"][number, column] = latitude, longitude
         where = around(self.grid, parcels.seconds, parcels.position)
-        if self.grid.mixing:
-            points[MIXING][number, column] = at_columns(self.grid.surface[:, 2:], where)[:, 0]
+        if self.grid.mixing is not None:
+            points[MIXING][number, column] = at_surface(self.grid.mixing, where)
         if self.single:
             return
         coordinate = parcels.place

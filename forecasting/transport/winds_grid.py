@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from forecasting.transport.frames import Frame, frame_of
-from forecasting.transport.vertical import Columns, columns_of, rate
+from forecasting.transport.vertical import columns_of, rate
 from pipeline.wind_fields import check_winds, horizontal
 
 Floats = NDArray[np.float64]
@@ -39,7 +39,9 @@ class Field:
     shape : times, rows and columns
     motion : (time x row x column x level, size + 1) motion of positions and of the coordinate, a second
     heights, pressures : (time x row x column, level) above ground [m], [Pa]
-    surface : (time x row x column, 3) ground coordinate, surface pressure [Pa], mixing height [m]
+    lowest, ground, surface, mixing : (time x row x column,) height of the lowest level above ground [m],
+        coordinate of the ground, surface pressure [Pa], mixing height [m] or None
+    highest_ground : greatest coordinate that the ground has anywhere
     longest_gap : seconds between two times beyond which nothing is known between them
     """
 
@@ -51,8 +53,11 @@ class Field:
     motion: Floats
     heights: Floats
     pressures: Floats
+    lowest: Floats
+    ground: Floats
     surface: Floats
-    mixing: bool
+    mixing: Floats | None
+    highest_ground: float
     longest_gap: float
 
     def clock(self, seconds: Floats) -> Floats:
@@ -95,7 +100,9 @@ class Field:
 
         return replace(
             self, seconds=np.array([second]), shape=(1, *self.shape[1:]), motion=between(self.motion),
-            heights=between(self.heights), pressures=between(self.pressures), surface=between(self.surface),
+            heights=between(self.heights), pressures=between(self.pressures), lowest=between(self.lowest),
+            ground=between(self.ground), surface=between(self.surface),
+            mixing=None if self.mixing is None else between(self.mixing),
         )  # fmt: skip
 
 
@@ -122,7 +129,9 @@ def field_of(winds: xr.Dataset, longest_gap_hours: float = 12.0, *, over_terrain
     return Field(
         frame, kind, levels, seconds, (times, *frame.shape), motion.reshape(-1, motion.shape[-1]),
         _stack(frame, columns.height, count), _stack(frame, columns.pressure, count),
-        _surface(frame, columns, fields), MIXING in fields, longest_gap_hours * 3600.0,
+        _flat(frame, columns.height[:, 0]), _flat(frame, columns.ground), _flat(frame, columns.surface),
+        _flat(frame, fields[MIXING]) if MIXING in fields else None,
+        float(np.nanmax(columns.ground, initial=-np.inf)), longest_gap_hours * 3600.0,
     )  # fmt: skip
 
 
@@ -152,7 +161,7 @@ def _fields(winds: xr.Dataset, order: NDArray[np.intp]) -> dict[str, Floats]:
             continue
         array = winds[name]
         if "time" not in array.dims:
-            array = array.expand_dims(time=1)
+            array = array.expand_dims(time=winds.sizes["time"])
         if "level" in array.dims:
             array = array.transpose("time", "level", *places).isel(level=order)
         else:
@@ -165,8 +174,5 @@ def _stack(frame: Frame, values: Floats, count: int) -> Floats:
     return np.moveaxis(frame.pad(values), 1, -1).reshape(-1, count)
 
 
-def _surface(frame: Frame, columns: Columns, fields: dict[str, Floats]) -> Floats:
-    flat = columns.ground.shape
-    mixing = np.broadcast_to(fields.get(MIXING, np.array(np.nan)), flat)
-    parts = [frame.pad(np.ascontiguousarray(v)) for v in (columns.ground, columns.surface, mixing)]
-    return np.stack(parts, axis=-1).reshape(-1, 3)
+def _flat(frame: Frame, values: Floats) -> Floats:
+    return np.ascontiguousarray(frame.pad(values)).reshape(-1)
