@@ -294,3 +294,39 @@ def test_impossible_methods_are_refused(bad):
 def test_paths_of_no_length_are_refused(hours):
     with pytest.raises(UsageError, match="other than 0"):
         trajectories(uniform(1.0), one(), hours)
+
+
+@pytest.mark.parametrize("kind", ["pressure", "sigma", "height"])
+@pytest.mark.parametrize("vertical", ["model", "model over terrain", "isobaric", "constant height"])
+def test_air_at_rest_stays_on_every_kind_of_levels_and_height_and_pressure_fit_together(kind, vertical):
+    levels = {
+        "pressure": (950.0, 850.0, 500.0),
+        "sigma": (0.95, 0.85, 0.5),
+        "height": (400.0, 1400.0, 5000.0),
+    }
+    winds = uniform(
+        0.0,
+        levels=levels[kind],
+        vertical=kind,
+        more=lambda hours, *_: {"air_temperature": 260.0 + 0 * hours, "upward_air_velocity": 0 * hours},
+    )
+    winds["surface_air_pressure"] = 1e5 * xr.ones_like(winds["eastward_wind"].isel(level=0, drop=True))
+    for height in (50.0, 2000.0):
+        paths = trajectories(winds, one(height=height), 6, method=Method(vertical))
+        expected = 1e5 * np.exp(-GRAVITY * height / (GAS * 260.0))
+        assert paths["height"].to_numpy()[0] == pytest.approx(np.full(7, height), rel=1e-6)
+        assert paths["air_pressure"].to_numpy()[0] == pytest.approx(np.full(7, expected), rel=1e-6)
+        assert paths["longitude"].to_numpy()[0] == pytest.approx(np.full(7, 120.0))
+
+
+def test_winds_that_are_unknown_everywhere_end_every_path_at_once():
+    winds = uniform(np.nan)
+    winds["surface_air_pressure"] = np.nan * xr.ones_like(winds["eastward_wind"].isel(level=0, drop=True))
+    paths = trajectories(winds, one(), 6)
+    assert paths["ended"].to_numpy().tolist() == ["no wind"]
+    assert np.isnan(paths["latitude"].to_numpy()[0, 1:]).all()
+
+
+def test_no_starts_give_no_paths():
+    none = Starts(np.empty(0, "M8[ns]"), np.empty(0), np.empty(0), np.empty(0))
+    assert trajectories(uniform(1.0), none, 6).sizes == {"trajectory": 0, "age": 7}
