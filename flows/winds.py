@@ -14,7 +14,7 @@ import xarray as xr
 from flows.live import forecasts_of
 from flows.wind_files import Slice, slices_of
 from flows.workspace import Workspace
-from forecasting.transport.point_winds import ground_beside, has_winds_aloft, point_winds
+from forecasting.transport.point_winds import MARGIN, SPACING, ground_beside, has_winds_aloft, point_winds
 from forecasting.transport.splines import Grid, grid_over
 from pipeline.forecast_store import ForecastStore
 from pipeline.times import iso, to_ns
@@ -33,7 +33,6 @@ STEP_HOURS: Final = {POINTS: 3, GRIDDED: 6}
 LONGEST_GAP: Final = {POINTS: np.timedelta64(6, "h"), GRIDDED: np.timedelta64(12, "h")}
 """Over a longer gap nothing is interpolated: no wind is known there."""
 
-SPACING: Final = 1.0
 WORSE: Final = 2
 """So many steps less than the points may a gridded source cover and still be preferred."""
 
@@ -122,7 +121,7 @@ def _grid_of(parts: Sequence[Slice]) -> Grid:
         np.concatenate([part.dataset[name].to_numpy() for part in parts])
         for name in ("latitude", "longitude")
     )
-    return grid_over(latitude, longitude, SPACING)
+    return grid_over(latitude, longitude, SPACING, MARGIN)
 
 
 def _from_grid(parts: Sequence[Slice], points: Sequence[Slice]) -> xr.Dataset:

@@ -23,6 +23,10 @@ SPACING: Final = 1.0
 SMOOTHING: Final = 0.1
 """Of the spline: the least error on analyses of 10-m wind sampled at the points (docs/links.md)."""
 
+MARGIN: Final = 1.0
+"""Cells so far beyond the hull of the points are still told [degree]: within it the error is half as much
+again, farther out as great as the wind (docs/links.md)."""
+
 NEEDED: Final = tuple(f"{name}{ALOFT}" for name in ("eastward_wind", "northward_wind"))
 _BESIDE: Final = {"atmosphere_boundary_layer_thickness": 20.0, "surface_air_pressure": 45_000.0}
 _PLACE: Final = ("latitude", "longitude")
@@ -46,8 +50,8 @@ def point_winds(points: xr.Dataset, grid: Grid | None = None) -> xr.Dataset:
     Returns
     -------
     Dataset
-        after WIND_CONTRACT with levels of kind ``height``, NaN outside the convex hull of the points, also
-        of those that are silent at an instant; no vertical motion: points so far apart do not tell it
+        after WIND_CONTRACT with levels of kind ``height``, NaN a degree and more outside the convex hull
+        of the points, also of those that are silent at an instant; no vertical motion: points so far apart do not tell it
 
     Raises
     ------
@@ -63,14 +67,14 @@ def point_winds(points: xr.Dataset, grid: Grid | None = None) -> xr.Dataset:
     ...     {"source": "X", "kind": "forecast", "world": "measured"})
     >>> winds = point_winds(ds)
     >>> winds.sizes["latitude"], round(float(winds.eastward_wind.sel(level=2000)[0, 2, 2]), 6)
-    (5, 7.0)
+    (7, 7.0)
     """
     if not has_winds_aloft(points):
         raise ContractError(f"winds at points need {' and '.join(NEEDED)} at {FEWEST_POINTS} points at least")
     latitude, longitude = (points[name].to_numpy().astype(np.float64) for name in _PLACE)
-    grid = grid or grid_over(latitude, longitude, SPACING)
+    grid = grid or grid_over(latitude, longitude, SPACING, MARGIN)
     spline = Spline(latitude, longitude, grid, SMOOTHING)
-    outside = ~inside_hull(latitude, longitude, grid)
+    outside = ~inside_hull(latitude, longitude, grid, MARGIN)
     east, north, ground = at_heights(points)
     fields: Fields = {
         "eastward_wind": (("time", "level", *_PLACE), spline.to_grid(east)),
@@ -90,7 +94,7 @@ def ground_beside(points: xr.Dataset, grid: Grid) -> xr.Dataset:
     """
     latitude, longitude = (points[name].to_numpy().astype(np.float64) for name in _PLACE)
     fields = _beside(points, Spline(latitude, longitude, grid, SMOOTHING))
-    outside = ~inside_hull(latitude, longitude, grid)
+    outside = ~inside_hull(latitude, longitude, grid, MARGIN)
     for _, values in fields.values():
         values[..., outside] = np.nan
     return _dataset(fields, points, grid).drop_vars("level")

@@ -54,8 +54,8 @@ def at_heights(points: xr.Dataset, heights: tuple[float, ...] = HEIGHTS) -> tupl
     Between neighbouring known heights the wind is linear in the logarithm of the height, which between 10 m
     and the lowest level is the neutral profile of the surface layer carried on. Levels inside the ground do
     not count; where no level has a wind none is known. Above the highest level its wind stands. Without
-    heights of levels those of the standard
-    atmosphere stand; without surface pressure the ground is at sea level.
+    heights of levels those of the standard atmosphere stand; without surface pressure the ground is at sea
+    level.
     """
     order = np.argsort(-points["level"].to_numpy().astype(np.float64))
     aloft = points.isel(level=order).transpose("time", "level", "station")

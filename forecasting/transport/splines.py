@@ -37,24 +37,30 @@ class Grid:
         return north.ravel(), east.ravel()
 
 
-def grid_over(latitude: Floats, longitude: Floats, spacing: float) -> Grid:
-    """Return the regular grid that reaches from the smallest to the greatest of some coordinates.
+def grid_over(latitude: Floats, longitude: Floats, spacing: float, margin: float = 0.0) -> Grid:
+    """Return the regular grid that reaches a margin beyond the smallest and greatest of some coordinates.
 
     >>> grid_over(np.array([30.2, 32.0]), np.array([110.5, 111.5]), 1.0).longitude.tolist()
     [110.0, 111.0, 112.0]
     """
-    return Grid(_axis(latitude, spacing), _axis(longitude, spacing))
+    return Grid(_axis(latitude, spacing, margin), _axis(longitude, spacing, margin))
 
 
-def _axis(values: Floats, spacing: float) -> Floats:
-    first, last = np.floor(values.min() / spacing), np.ceil(values.max() / spacing)
+def _axis(values: Floats, spacing: float, margin: float) -> Floats:
+    first, last = np.floor((values.min() - margin) / spacing), np.ceil((values.max() + margin) / spacing)
     axis: Floats = spacing * np.arange(int(first), int(last) + 1, dtype=np.float64)
     return axis
 
 
-def inside_hull(latitude: Floats, longitude: Floats, grid: Grid) -> Flags:
+def inside_hull(latitude: Floats, longitude: Floats, grid: Grid, margin: float = 0.0) -> Flags:
     """Return which cells lie inside the convex hull of some points, (latitude, longitude); its edge belongs.
 
+    Parameters
+    ----------
+    margin : also cells so far beyond its edges [degree]
+
+    Examples
+    --------
     >>> square = np.array([30.0, 30.0, 32.0, 32.0]), np.array([110.0, 112.0, 110.0, 112.0])
     >>> inside_hull(*square, grid_over(*square, 1.0)).all()
     np.True_
@@ -62,7 +68,7 @@ def inside_hull(latitude: Floats, longitude: Floats, grid: Grid) -> Flags:
     hull = ConvexHull(np.column_stack([latitude, longitude]))
     cells = np.column_stack(grid.points())
     beyond = cells @ hull.equations[:, :2].T + hull.equations[:, 2]
-    inside: Flags = beyond.max(axis=1).reshape(grid.shape) <= 1e-9
+    inside: Flags = beyond.max(axis=1).reshape(grid.shape) <= margin + 1e-9
     return inside
 
 

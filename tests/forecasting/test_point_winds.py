@@ -6,7 +6,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecasting.transport.point_winds import SMOOTHING, ground_beside, point_winds
+from forecasting.transport.point_winds import MARGIN, SMOOTHING, ground_beside, point_winds
 from forecasting.transport.profiles import HEIGHTS, at_heights, standard_height
 from forecasting.transport.splines import Grid, Spline, grid_over, inside_hull
 from ingest.open_meteo_points import WEATHER_POINTS
@@ -81,7 +81,7 @@ def test_a_silent_point_is_left_out_of_its_instant_only():
     torn = points()
     torn["eastward_wind_aloft"][0, :, 4] = np.nan
     winds = point_winds(torn)
-    inside = inside_hull(LATITUDE, LONGITUDE, grid_over(LATITUDE, LONGITUDE, 1.0))
+    inside = inside_hull(LATITUDE, LONGITUDE, grid_over(LATITUDE, LONGITUDE, 1.0, MARGIN), MARGIN)
     known = np.isfinite(winds["eastward_wind"].to_numpy())
     assert (known == inside).all()
     np.testing.assert_allclose(winds["eastward_wind"].isel(level=-1).to_numpy()[:, inside], 8.0, atol=1e-4)
