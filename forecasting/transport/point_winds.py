@@ -51,7 +51,8 @@ def point_winds(points: xr.Dataset, grid: Grid | None = None) -> xr.Dataset:
     -------
     Dataset
         after WIND_CONTRACT with levels of kind ``height``, NaN a degree and more outside the convex hull
-        of the points, also of those that are silent at an instant; no vertical motion: points so far apart do not tell it
+        of the points, also of those that are silent at an instant; no vertical motion: points so far
+        apart do not tell it
 
     Raises
     ------
