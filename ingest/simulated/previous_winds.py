@@ -31,7 +31,12 @@ from pipeline.weather_schema import ALOFT, check_previous_runs
 
 EVERY_H: Final = 6
 COUNT: Final = 40
-"""How many of the points at which forecasts are asked."""
+EAST_OF: Final = 98.0
+"""How many of the points at which forecasts are asked, and the longitude they lie east of [degree]: all around
+the cities, none in the far west, whence no path comes within days."""
+FIRST: Final = ("seoul", "beijing", "around_donghae_buoy")
+"""Both cities, and a buoy east of Seoul, whose paths would else begin at the edge of what is known."""
+
 DIGITS: Final = {"atmosphere_boundary_layer_thickness": -1, "surface_air_pressure": -1}
 """Digits kept, of winds one."""
 
@@ -49,13 +54,14 @@ class Store(Protocol):
 
 
 def spread_points(count: int = COUNT, points: Sequence[WeatherPoint] = WEATHER_POINTS) -> list[WeatherPoint]:
-    """Return so many points, each as far as can be from those before it, the first two as they stand.
+    """Return so many points, FIRST and then each as far as can be from those before it.
 
-    >>> [p.id for p in spread_points(4)]
-    ['seoul', 'beijing', 'around_kashgar', 'around_qamdo']
+    >>> [p.id for p in spread_points(5)]
+    ['seoul', 'beijing', 'around_donghae_buoy', 'around_xichang', 'ejin']
     """
+    points = [p for p in points if p.longitude > EAST_OF]
     at = np.array([(p.latitude, p.longitude * np.cos(np.radians(38))) for p in points])
-    found = [0, 1]
+    found = [n for n, p in enumerate(points) if p.id in FIRST]
     while len(found) < count:
         away = np.hypot(*(at[:, None] - at[found]).transpose(2, 0, 1)).min(axis=1)
         found.append(int(away.argmax()))
