@@ -32,8 +32,8 @@ from pipeline.weather_schema import ALOFT, check_previous_runs
 EVERY_H: Final = 6
 COUNT: Final = 40
 EAST_OF: Final = 98.0
-"""How many of the points at which forecasts are asked, and the longitude they lie east of [degree]: around the
-cities, none in the far west, whence no path comes within days."""
+"""How many of the points at which forecasts are asked, and the longitude they lie east of [degree]: around
+both cities, none in the far west, whence no path comes within days."""
 
 FIRST: Final = ("seoul", "beijing", "around_donghae_buoy")
 """Both cities, and a buoy east of Seoul, whose paths would else begin at the edge of what is known."""
