@@ -121,11 +121,23 @@ def links_of_run(ws: Workspace, view: RunView, policy: Policy) -> list[Transport
             view.panel, view.paths, up, down, terms, issue_time=plan.cycle, as_of=plan.as_of
         )
         season = season_of(local_date(plan.cycle, down.timezone).month)
-        word = measured[pair].word(season) if pair in measured else ""
-        found.append(with_paths(link, by_path, word))
+        found.append(with_paths(link, by_path, _word(measured.get(pair), terms, season)))
     content = json.dumps([link.to_dict() for link in found], indent=1, allow_nan=False).encode()
     write_atomic((ws.settings.data_dir / view.run.products["forecast"]).parent / LINKS_FILE, content)
     return found
+
+
+def _word(found: LinkMeasurement | None, terms: Terms, season: str) -> str:
+    """Return the measured word; none where other thresholds or lags were measured than the policy has now."""
+    if found is None:
+        return ""
+    if found.terms != terms:
+        log.warning(
+            "the measured link of %s and %s is of another policy; run `sameair links --measure`",
+            found.upwind, found.downwind,
+        )  # fmt: skip
+        return ""
+    return found.word(season)
 
 
 def _path_evidence(ws: Workspace, view: RunView, up: City, down: City, terms: Terms) -> PathEvidence:

@@ -125,7 +125,8 @@ def measure_link(
         for series, limit in ((up, terms.upwind_threshold), (down, terms.downwind_threshold))
     ]
     passings, winds = passings_of(winds_of, upwind, downwind, days)
-    test = LinkTest(exceeded[0], exceeded[1], passings, rng)
+    known = down.reindex(days).notna().to_numpy(bool)
+    test = LinkTest(exceeded[0], exceeded[1], passings, rng, known=known)
     return LinkMeasurement(
         upwind=upwind.id,
         downwind=downwind.id,

@@ -87,7 +87,7 @@ class Excess:
     days, hits : days of the condition, and those of them on which downwind exceeded
     rate, chance : hits a day; the same with other years' upwind days
     excess, low, high : rate less chance, and its 90 % interval from blocks of days
-    p_value : share of the other years' records with at least the rate
+    p_value : share of the other years' records with at least the rate, of those with a day of the condition
     """
 
     label: str
@@ -110,6 +110,7 @@ class LinkTest:
     upwind, downwind : (day) whether each city's day mean exceeded its threshold
     rng : draws the blocks of the bootstrap
     needed : share of a day's paths that must have passed while upwind exceeded [1]
+    known : (day) whether downwind was measured; other days do not count, neither as hits nor as misses
     """
 
     upwind: Flags
@@ -117,6 +118,7 @@ class LinkTest:
     passings: Passings
     rng: np.random.Generator = field(repr=False)
     needed: float = 0.25
+    known: Flags | None = None
 
     def by_path(
         self,
@@ -135,7 +137,7 @@ class LinkTest:
         chosen = np.ones(len(self.upwind), bool) if chosen is None else chosen
 
         def holds(upwind: Flags) -> Flags:
-            return (self.passings.share(upwind, order, lags) >= self.needed) & chosen
+            return (self.passings.share(upwind, order, lags) >= self.needed) & chosen & self._known()
 
         return self._excess(label, holds, self.downwind)
 
@@ -147,8 +149,13 @@ class LinkTest:
         ``shuffled`` takes chance from upwind days in any order, which keeps neither season nor persistence.
         """
         sign = -1 if order == "before" else 1
-        within = np.any([np.roll(self.downwind, sign * k) for k in range(lag_days + 1)], axis=0)
-        return self._excess(label, lambda upwind: upwind, within, shuffled)
+        shifts = [sign * k for k in range(lag_days + 1)]
+        within = np.any([np.roll(self.downwind, k) for k in shifts], axis=0)
+        told = np.all([np.roll(self._known(), k) for k in shifts], axis=0)
+        return self._excess(label, lambda upwind: upwind & told, within, shuffled)
+
+    def _known(self) -> Flags:
+        return np.ones(len(self.downwind), bool) if self.known is None else self.known
 
     def _excess(
         self, label: str, holds: Callable[[Flags], Flags], hit: Flags, shuffled: bool = False
@@ -158,7 +165,7 @@ class LinkTest:
         if not others or not held.any():
             return Excess(label, int(held.sum()), int((held & hit).sum()), None, None, None, None, None, 1.0)
         rate = float(hit[held].mean())
-        rates = np.array([hit[o].mean() if o.any() else 0.0 for o in others])
+        rates = np.array([hit[o].mean() for o in others if o.any()])
         counts = np.stack(
             [held, held & hit, np.sum(others, axis=0), np.sum([o & hit for o in others], axis=0)]
         )

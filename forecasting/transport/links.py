@@ -42,9 +42,10 @@ class TransportLink:
 
     ``lift`` is P(downwind exceeds within the lag window | upwind exceeds) over its base rate [1], in
     ``sample_size`` past days with ``events`` upwind exceedances; ``joint_probability`` is the share of the
-    run's samples in which both exceed in that order. ``lag_hours`` is that of the paths that passed upwind,
-    else between the two peaks of those samples. ``path_share`` and ``path_winds`` are those of PathEvidence;
-    ``confidence`` is the measured word (none, weak, moderate, strong), empty where nothing was measured.
+    run's samples in which both exceed in that order. ``lag_hours`` is that of the paths of forecast winds
+    that passed upwind, else between the two peaks of those samples. ``path_share`` and ``path_winds`` are
+    those of PathEvidence; ``confidence`` is the measured word (none, weak, moderate, strong), empty where
+    nothing was measured.
     """
 
     upwind: str
@@ -117,7 +118,7 @@ def with_paths(link: TransportLink, found: PathEvidence, confidence: str) -> Tra
     """Return a link with what the paths of the air say of it, and with the measured word."""
     return replace(
         link,
-        lag_hours=found.lag_hours if found.share else link.lag_hours,
+        lag_hours=found.lag_hours if found.share and found.winds == "forecast" else link.lag_hours,
         path_share=round(found.share, 4),
         path_winds=found.winds,
         confidence=confidence,

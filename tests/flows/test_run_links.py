@@ -128,6 +128,22 @@ def test_without_paths_only_the_prevailing_direction_is_examined(ws):
     assert link.joint_probability == 1.0
 
 
+def test_the_lag_of_paths_from_estimated_winds_is_not_stated(ws):
+    estimated = both_cities().assign_attrs(kind="surrogate")
+    (link,) = links_of_run(ws, view_of(ws, estimated), POLICY)
+    assert (link.path_share, link.path_winds) == (0.5, "surrogate")
+    assert link.lag_hours == links_of_run(ws, view_of(ws), POLICY)[0].lag_hours != 36
+
+
+def test_a_word_measured_with_other_thresholds_is_not_stated(ws, caplog):
+    file_measurement(ws, CYCLE)
+    text = PACKAGED_POLICY.read_text("utf-8")
+    other = parse_policy(text.replace("maximum_lag_days = 3", "maximum_lag_days = 2"))
+    (link,) = links_of_run(ws, view_of(ws, both_cities()), other)
+    assert link.confidence == ""
+    assert "another policy" in caplog.text
+
+
 def test_a_measurement_of_later_knowledge_is_not_read(ws, caplog):
     file_measurement(ws, parse_instant("2019-01-01T00:00Z"), excess=0.2)
     file_measurement(ws, parse_instant("2019-06-01T00:00Z"), excess=0.3)

@@ -116,6 +116,33 @@ def test_without_days_or_other_years_nothing_is_claimed():
     assert confidence_of(few, placebo) == "none"
 
 
+def test_years_without_a_day_of_the_condition_say_nothing_of_chance():
+    up = np.zeros(DAYS, bool)
+    up[1000] = True
+    arrived = np.array([1002])
+    passings = Passings(arrived, np.array([48.0]), arrived - 2, arrived + 2, DAYS)
+    found = LinkTest(up, up & False, passings, np.random.default_rng(0)).by_path("all")
+    assert (found.days, found.hits, found.rate) == (1, 0, 0.0)
+    hit = np.arange(DAYS) == 1002
+    found = LinkTest(up, hit, passings, np.random.default_rng(0)).by_path("all")
+    assert (found.rate, found.p_value) == (1.0, 1.0)  # no other year has such a day
+
+
+def test_days_on_which_downwind_was_not_measured_are_neither_hits_nor_misses():
+    rng = np.random.default_rng(7)
+    up = spells(rng)
+    passings, agree = passing_some(rng)
+    down = spells(rng, 0.1) | (np.roll(up, 2) & agree)
+    known = rng.random(DAYS) < 0.5
+    whole = LinkTest(up, down, passings, np.random.default_rng(0))
+    half = LinkTest(up, down & known, passings, np.random.default_rng(0), known=known)
+    assert half.by_path("all").days == int((known & (passings.share(up) >= whole.needed)).sum())
+    assert half.by_path("all").rate == whole.by_path("all").rate == 1.0
+    order, partly = whole.by_lag_alone("in order", 2), half.by_lag_alone("in order", 2)
+    assert partly.rate == pytest.approx(order.rate, abs=0.15)
+    assert partly.days < order.days / 4
+
+
 def test_hours_belong_to_the_local_day_in_which_they_end():
     times = np.array(["2019-03-01T15", "2019-03-01T16", "2019-03-02T15"], "M8[ns]")
     assert day_number(times, "Asia/Seoul", np.datetime64("2019-03-01")).tolist() == [0, 1, 1]
