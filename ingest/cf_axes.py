@@ -112,7 +112,7 @@ def levels_of(coordinate: xr.DataArray, source: str) -> Levels:
         if ((values <= 0) | (values > 1)).any():
             raise BadPayload(source, "sigma is not between 0 and 1", field=name, remedy=CONVERT)
         return Levels("sigma", "1", values)
-    if unit in ("m", "km") and standard in ("", "height"):
+    if unit in ("m", "km") and standard in ("", "height") and not name.lower().startswith("alt"):
         return Levels("height", "m", values * (1000.0 if unit == "km" else 1.0))
     if name.lower() == "isobaricinhpa":
         return Levels("pressure", "hPa", values)

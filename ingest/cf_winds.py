@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,6 +81,7 @@ def winds_of(
     """
     projected, pair = _winds(ds, source)
     dims = _dims(ds, pair[0], source)
+    _check_place(ds, dims, pair[0], projected, source)
     for name in pair[1:]:
         if set(ds[name].dims) != set(ds[pair[0]].dims):
             raise BadPayload(source, "is not on the grid of its partner", field=name, remedy=REMEDY)
@@ -152,6 +154,27 @@ def _dims(ds: xr.Dataset, name: str, source: str) -> dict[str, str]:
     return found
 
 
+def _check_place(ds: xr.Dataset, dims: dict[str, str], wind: str, projected: bool, source: str) -> None:
+    """Refuse latitudes and longitudes of a turned pole, and sigma that counts from a pressure at the top."""
+    turned = str(ds[dims["Y"]].attrs.get("standard_name", "")).startswith("grid_")
+    mapping = _mapping_of(ds, wind)
+    if mapping in ds.variables:
+        said = ds[mapping].attrs.get("grid_mapping_name", "latitude_longitude")
+        turned |= not projected and said != "latitude_longitude"
+    if turned:
+        what = f"{dims['Y']} and {dims['X']} are not latitude and longitude but of a turned or projected map"
+        raise BadPayload(source, what, field=dims["Y"], remedy=CONVERT)
+    top = re.search(r"ptop:\s*(\S+)", str(ds[dims["Z"]].attrs.get("formula_terms", "")))
+    if top and (top[1] not in ds.variables or np.any(ds[top[1]].to_numpy() != 0)):
+        what = f"sigma counts from the pressure {top[1]} at the model's top, which is not supported"
+        raise BadPayload(source, what, field=dims["Z"], remedy=CONVERT)
+
+
+def _mapping_of(ds: xr.Dataset, wind: str) -> str:
+    """Return the name of the grid mapping of a wind."""
+    return str(ds[wind].attrs.get("grid_mapping", ds[wind].encoding.get("grid_mapping", "crs")))
+
+
 def _squeezed(ds: xr.Dataset, dims: dict[str, str], source: str) -> xr.Dataset:
     """Return a dataset with time and level as dimensions, and no other of more than one value."""
     ds = ds.reset_coords([c for c in ds.coords if c not in ds.dims and c not in dims.values()], drop=False)
@@ -173,6 +196,8 @@ def _cut(
     """Return the times that enclose a stretch."""
     ds = rising(ds, time)
     times = ds[time].to_numpy().astype("M8[ns]")
+    if not len(times):
+        raise BadPayload(source, "holds no time", field=time, remedy=REMEDY)
     if np.isnat(times).any() or (np.diff(times) <= np.timedelta64(0, "ns")).any():
         raise BadPayload(source, "instants are missing, or not in order", field=time, remedy=REMEDY)
     return ds.isel({time: enclosing(times, start, end, source)})
@@ -213,7 +238,7 @@ def _placed(ds: xr.Dataset, out: xr.Dataset, wind: str, targets: tuple[str, str]
         regular(out, dim, source)
         out = out.assign_coords({dim: out[dim].astype(np.float64)})
     if targets == ("y", "x"):
-        name = str(ds[wind].attrs.get("grid_mapping", ds[wind].encoding.get("grid_mapping", "crs")))
+        name = _mapping_of(ds, wind)
         if name not in ds.variables:
             raise BadPayload(source, "its map is not described", field=name, remedy="add its grid_mapping")
         out["crs"] = ((), 0, dict(ds[name].attrs))
@@ -223,10 +248,17 @@ def _placed(ds: xr.Dataset, out: xr.Dataset, wind: str, targets: tuple[str, str]
 def _attributes(ds: xr.Dataset, source: str) -> dict[str, Any]:
     """Return who made the winds, of which kind and world they are."""
     maker = next((str(ds.attrs[k]) for k in ("source", "institution", "title") if ds.attrs.get(k)), source)
-    leads = any(n in ds.variables for n in ("forecast_reference_time", "forecast_period", "step"))
     kind = ds.attrs.get("kind")
     return {
         "source": maker,
-        "kind": kind if kind in KINDS else ("forecast" if leads else "analysis"),
+        "kind": kind if kind in KINDS else ("forecast" if _has_lead(ds) else "analysis"),
         "world": str(ds.attrs.get("world", "measured")),
     }
+
+
+def _has_lead(ds: xr.Dataset) -> bool:
+    """Tell whether any instant lies after the run that made it; analyses have leads of 0."""
+    leads = [ds[n].to_numpy() for n in ("forecast_period", "step") if n in ds.variables]
+    if leads:
+        return any(bool((values != np.zeros(1, values.dtype)).any()) for values in leads)
+    return "forecast_reference_time" in ds.variables

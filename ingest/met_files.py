@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -11,9 +12,12 @@ import xarray as xr
 from ingest.arl import is_arl, read_arl
 from ingest.cf_winds import read_cf_winds
 from ingest.grib_winds import read_grib_winds
-from ingest.met_times import NoneAsked
+from ingest.met_times import NoneAsked, enclosing
 from pipeline.errors import UsageError
 from pipeline.wind_fields import check_winds, horizontal
+
+BESIDE: Final = np.timedelta64(24, "h")
+"""Times so far beside the stretch are looked at where several files are given."""
 
 
 def read_met(paths: Sequence[Path], *, start: np.datetime64, end: np.datetime64) -> xr.Dataset:
@@ -30,14 +34,17 @@ def read_met(paths: Sequence[Path], *, start: np.datetime64, end: np.datetime64)
         a file is damaged, or no winds can be read from it
     """
     parts, absent = [], []
+    # Where the stretch begins or ends between two files, each holds one of the times around it.
+    beside = BESIDE if len(paths) > 1 else np.timedelta64(0, "h")
     for path in paths:
         try:
-            parts.append(_read(path, start, end))
+            parts.append(_read(path, start - beside, end + beside))
         except NoneAsked as error:
             absent.append(error)
     if not parts:
         raise absent[0] if absent else UsageError("no --met file is given")
-    return _joined(parts)
+    winds = _joined(parts)
+    return winds.isel(time=enclosing(winds["time"].to_numpy(), start, end, winds.attrs["source"]))
 
 
 def _read(path: Path, start: np.datetime64, end: np.datetime64) -> xr.Dataset:

@@ -20,9 +20,9 @@ VERTICALS: Final = {"pressure": "hPa", "sigma": "1", "height": "m"}
 
 WIND_CONTRACT: Final = {
     "dims": "(time, level, latitude, longitude), or (time, level, y, x) with the grid mapping `crs`",
-    "time": "instants [UTC, datetime64[ns]], ascending, none twice",
+    "time": "instants [UTC, datetime64[ns]], one at least, ascending, none twice",
     "level": "values with attributes `vertical` (pressure, sigma or height) and units (hPa, 1 or m); "
-    "any order, none twice; one level only: winds without a vertical",
+    "above 0, any order, none twice; one level only: winds without a vertical",
     "latitude, longitude": "regular, ascending [degree]; a full circle of longitudes joins at its ends",
     "x, y": "regular, ascending [m] in the projection of `crs`, whose attributes are those of CF Appendix F",
     "eastward_wind, northward_wind": "[m s-1]; on a projection x_wind and y_wind, along its axes",
@@ -124,11 +124,16 @@ def check_trajectories(paths: xr.Dataset) -> xr.Dataset:
 
 def _check_axes(winds: xr.Dataset, places: tuple[str, str]) -> None:
     times = winds["time"].to_numpy()
+    if not len(times):
+        raise ContractError("winds hold no time")
     if times.dtype != np.dtype("datetime64[ns]") or (np.diff(times) <= np.timedelta64(0, "ns")).any():
         raise ContractError("time of winds must be datetime64[ns] and ascend, none twice")
     for name in places:
         steps = np.diff(winds[name].to_numpy().astype(np.float64))
         if not len(steps) or (steps <= 0).any() or not np.allclose(steps, steps[0], rtol=1e-3):
             raise ContractError(f"{name} of winds must be regular and ascend, two values at least")
-    if len(set(winds["level"].to_numpy().tolist())) != winds.sizes["level"]:
-        raise ContractError("level of winds holds a value twice")
+    if places[0] == "latitude" and np.abs(winds["latitude"].to_numpy()).max() > 90.0 + 1e-6:
+        raise ContractError("latitude of winds reaches beyond a pole")
+    levels = winds["level"].to_numpy().astype(np.float64)
+    if len(np.unique(levels)) != len(levels) or not (np.isfinite(levels) & (levels > 0)).all():
+        raise ContractError("level of winds holds a value twice, or one that is not above 0")

@@ -186,6 +186,22 @@ def test_winds_along_a_map_keep_it():
         winds_of(east, "x.nc")
 
 
+def on_a_turned_pole(ds, standard):
+    """As regional climate models write it; told by the coordinate or by the map."""
+    ds["lat"].attrs = {"standard_name": standard, "units": "degrees", "axis": "Y"}
+    ds["lon"].attrs = {"units": "degrees", "axis": "X"}
+    if standard == "latitude":
+        ds["pole"] = ((), 0, {"grid_mapping_name": "rotated_latitude_longitude"})
+        ds["ua"].attrs["grid_mapping"] = "pole"
+    return ds
+
+
+def sigma_from_a_top(ds, top):
+    terms = {"formula_terms": "sigma: level ps: ps ptop: ptop", "units": "1"}
+    said = terms | {"standard_name": "atmosphere_sigma_coordinate"}
+    return ds.assign_coords(level=("level", LEVELS / 1000, said)).assign(ptop=((), top, {"units": "Pa"}))
+
+
 def changed_unit(ds, name, unit):
     ds[name].attrs["units"] = unit
     return ds
@@ -219,6 +235,11 @@ def changed_unit(ds, name, unit):
         (lambda ds: ds.drop_vars("time"), "time", "instants cannot be read"),
         (lambda ds: ds.expand_dims(realization=[0, 1]), "eastward_wind", "realization as well"),
         (lambda ds: ds.isel(level=0, drop=True), "ua", "no vertical coordinate"),
+        (lambda ds: ds.isel(time=[]), "time", "holds no time"),
+        (lambda ds: changed_unit(ds.rename(level="altitude"), "altitude", "m"), "altitude", "levels are"),
+        (lambda ds: on_a_turned_pole(ds, "grid_latitude"), "lat", "turned or projected map"),
+        (lambda ds: on_a_turned_pole(ds, "latitude"), "lat", "turned or projected map"),
+        (lambda ds: sigma_from_a_top(ds, 5000.0), "level", "pressure ptop at the model's top"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_variable(change, field, words):
@@ -231,6 +252,29 @@ def test_instants_of_another_calendar_are_refused_by_variable(tmp_path):
     ds = plain().assign_coords(time=("time", [0.0, 6.0, 12.0], {"units": "fortnights", "axis": "T"}))
     with pytest.raises(BadPayload, match=r"instants cannot be read.*\(field time\)"):
         winds_of(ds, "x.nc")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda ds: ds.assign_coords(level=("level", [-1000.0, 850.0, 500.0], ds["level"].attrs)), "above 0"),
+        (lambda ds: ds.assign_coords(level=("level", [np.nan, 850.0, 500.0], ds["level"].attrs)), "above 0"),
+        (lambda ds: ds.assign_coords(lat=("lat", [85.0, 90.0, 95.0], ds["lat"].attrs)), "beyond a pole"),
+    ],
+)
+def test_levels_and_latitudes_that_cannot_be_are_refused(change, words):
+    with pytest.raises(BadPayload, match=words):
+        winds_of(change(plain()), "x.nc")
+
+
+def test_sigma_down_to_no_pressure_is_read():
+    assert winds_of(sigma_from_a_top(plain(), 0.0), "x.nc")["level"].attrs["vertical"] == "sigma"
+
+
+def test_an_analysis_of_lead_0_is_no_forecast():
+    run = {"forecast_reference_time": FIRST, "step": 0.0}
+    assert winds_of(plain().assign_coords(run), "x.nc").attrs["kind"] == "analysis"
+    assert winds_of(plain().assign_coords(run | {"step": 6.0}), "x.nc").attrs["kind"] == "forecast"
 
 
 def test_forecasts_say_that_they_are():
@@ -267,6 +311,18 @@ def test_a_file_without_the_times_is_left_out_unless_all_are(tmp_path):
     assert read_met(both, start=FIRST, end=LAST).sizes["time"] == 3
     with pytest.raises(NoneAsked, match=r"b\.nc holds winds of 2019-02-01"):
         read_met(both[:1], start=FIRST, end=LAST)
+
+
+def test_a_stretch_may_begin_or_end_between_two_files(tmp_path):
+    plain().isel(time=[0]).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    plain().isel(time=[1, 2]).to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
+    both, hour = [tmp_path / "a.nc", tmp_path / "b.nc"], np.timedelta64(1, "h")
+    within = read_met(both, start=FIRST + hour, end=FIRST + 2 * hour)
+    assert within["time"].to_numpy().tolist() == TIMES[:2].tolist()
+    over = read_met(both, start=FIRST + hour, end=TIMES[1] + hour)
+    assert over["time"].to_numpy().tolist() == TIMES.tolist()
+    with pytest.raises(NoneAsked, match="none of the times asked for"):
+        read_met(both, start=LAST + hour, end=LAST + 2 * hour)
 
 
 def test_files_of_different_grids_are_refused(tmp_path):
