@@ -69,14 +69,18 @@ def paths_of(said: Tdump, world: str = "measured") -> xr.Dataset:
     arrays |= {d.name: np.full((len(begins), len(ages)), np.nan) for d in names}
     for k, start in enumerate(said.starts):
         arrays["latitude"][k, 0], arrays["longitude"][k, 0] = start.latitude, start.longitude
-        arrays["height"][k, 0] = start.height
+        arrays["height"][k, 0] = _known(start.height)
     for point, age in rows:
         at = point.trajectory - 1, place[age]
         arrays["latitude"][at], arrays["longitude"][at] = point.latitude, point.longitude
-        arrays["height"][at] = point.height
+        arrays["height"][at] = _known(point.height)
         for d, value in zip(names, point.diagnostics, strict=True):
-            arrays[d.name][at] = np.nan if value <= UNKNOWN else value * d.factor
+            arrays[d.name][at] = _known(value) * d.factor
     return _dataset(said, begins, ages, arrays, world)
+
+
+def _known(value: float) -> float:
+    return value if value > UNKNOWN else float("nan")
 
 
 def _begins(said: Tdump) -> npt.NDArray[np.datetime64]:

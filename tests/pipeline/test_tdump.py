@@ -66,6 +66,14 @@ def test_what_is_not_known_is_marked_and_read_as_nan():
     assert again["air_pressure"].notnull().sum() == paths["air_pressure"].notnull().sum()
 
 
+def test_heights_that_winds_of_one_level_do_not_tell_come_back_unknown():
+    paths = paths_of(parse_tdump(OLD, "old"))
+    paths["height"] = paths["height"] * np.nan
+    again = paths_of(parse_tdump(format_tdump(tdump_of(paths)), "again"))
+    assert again["height"].isnull().all()
+    assert again["latitude"].notnull().all()
+
+
 def test_the_mixed_layer_is_written_where_it_is_known():
     paths = paths_of(parse_tdump(TWO_TIMES, "two"))
     assert tdump_of(paths).diagnostics == ("PRESSURE",)
