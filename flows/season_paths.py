@@ -61,6 +61,7 @@ def season_arrivals(
         no winds are there for any stretch; says what to do
     """
     tell, parts, attributes = reporter.get(), [], {}
+    sources: dict[str, None] = {}
     cut = list(stretches(*span))
     for done, (first, last) in enumerate(cut):
         tell(f"paths to {city.id}", done, len(cut))
@@ -71,11 +72,12 @@ def season_arrivals(
         heights = HEIGHTS if field.sizes["level"] > 1 else HEIGHTS[-1:]
         starts = ensemble(city.latitude, city.longitude, arrivals, heights, (0.0,))
         parts.append(arrivals_of(trajectories(field, starts, -hours)))
-        attributes = {name: str(field.attrs[name]) for name in ("source", "kind", "world")}
+        attributes = {name: str(field.attrs[name]) for name in ("kind", "world")}
+        sources |= dict.fromkeys(str(field.attrs["source"]).split("; "))
     tell(f"paths to {city.id}", len(cut), len(cut))
     if not parts:
         raise UsageError(_missing(panel.world, winds, span))
-    return all_arrivals(parts), attributes
+    return all_arrivals(parts), {"source": "; ".join(sources), **attributes}
 
 
 def concentration_of(
