@@ -6,6 +6,7 @@ import tomllib
 from functools import cache
 from typing import Any, Final
 
+from alerts.origin_view import path_share
 from alerts.vocabulary import TEMPLATE_FOLDER, Language, Vocabulary, vocabulary
 from pipeline.dust_outlook import DustDay, DustEvidence, DustOutlook
 from pipeline.place_names import name_of
@@ -43,7 +44,7 @@ def dust_lines(outlook: DustOutlook, language: Language = "en") -> list[str]:
         if blind:
             days = words.join([words.date(d.day) for d in blind])
             lines.append(str(own["unknown"]).format(city=words.city(city), days=days))
-    return lines or [str(own["quiet"])]
+    return lines or [str(own["quiet"]).format(chance=words.percent(TOLD_FROM))]
 
 
 @cache
@@ -77,5 +78,5 @@ def _sign(sign: DustEvidence, words: Vocabulary, own: dict[str, Any]) -> str:
     return str(own[sign.kind]).format(
         place=name_of(sign.place, words.language),
         value=words.number(sign.value),
-        share=words.percent(sign.value),
+        share="" if sign.value is None else path_share(sign.value, words),
     )

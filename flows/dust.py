@@ -45,7 +45,8 @@ LONGEST: Final = timedelta(days=31)
 
 METHOD: Final = (
     "coarse particles for 3 h or more: PM10 at 150 ug m-3 or above, of which PM2.5 is 40 % or less, or PM10 "
-    "less PM2.5 at 250 ug m-3 or above; called dust where a sign of origin supports it"
+    "less PM2.5 at 250 ug m-3 or above and PM2.5 at 60 % or less; called dust where a sign of origin "
+    "supports it; the chances ahead have shown no skill yet"
 )
 
 

@@ -60,7 +60,7 @@ def dust(  # noqa: PLR0913 - one argument per option
         followed, begun, hit, of = follows(judged_days(ws, name, other, *span, now), days)
         lines.append(
             f"of {begun} events in {other.name['en']} {followed} were followed within 3 d, "
-            f"of all {of} days {hit}: the season alone makes that likely"
+            f"of all {of} days {hit}; the season is not held, so this is no measure of transport"
         )
     if as_json:
         from dataclasses import asdict

@@ -25,7 +25,7 @@ STREAM: Final = 20_250_602
 def origin_shares(
     seed: int, start: datetime, end: datetime, cities: Sequence[str] = ("seoul", "beijing")
 ) -> xr.Dataset:
-    """Return which share of the PM2.5 of cities came from where, start < time ≤ end; takes 15 s a season.
+    """Return which share of the PM2.5 of cities came from where, start < time ≤ end, in some 3 s a season.
 
     The air is carried anew, tag by tag, on half a degree and with eddies that no weather service sees
     (``fine_winds``), so its sum is not quite what the stations of the world measured. The same seed and
