@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from flows.trajectory import Start, Wanted, make_trajectories
+from forecasting.transport.frames import frame_of
 from forecasting.transport.passing import distance_km
 from forecasting.transport.trajectories import Method
+from forecasting.transport.vertical import columns_of, rate
+from ingest.arl import read_arl
 from pipeline.tdump import parse_tdump
 from pipeline.tdump_paths import paths_of
 from pipeline.times import from_ns
@@ -98,3 +101,38 @@ def test_the_exact_transformation_lies_further_off_and_both_beat_no_vertical_mot
     assert (ends["model over terrain"] < 10.0).all()
     assert (ends["isobaric"] > 20.0).all()
     assert (ends["constant height"] > 20.0).all()
+
+
+def test_the_exact_transformation_agrees_better_with_the_divergence_of_the_winds(folder):
+    """Mass between a sigma surface and the ground: ps dsigma/dt is the integral of dps/dt + div(ps v)."""
+    winds = read_arl(folder / "oct1618.BIN").sortby("level", ascending=False)
+    frame, sigma = frame_of(winds), winds["level"].to_numpy()
+    names = {"x_wind": "first", "y_wind": "second"}
+    fields = {
+        names.get(n, n): winds[n].transpose("time", ..., "y", "x").to_numpy().astype(np.float64)
+        for n in (*names, "surface_air_pressure", "air_temperature", "lagrangian_tendency_of_air_pressure")
+    }
+    seconds = (winds["time"].to_numpy() - winds["time"].to_numpy()[0]) / np.timedelta64(1, "s")
+    surface, scale = fields["surface_air_pressure"], frame.crs.scale(_latitudes(frame))
+    east, north = (surface[:, None] * fields[n] / scale for n in ("first", "second"))
+    divergence = np.gradient(east, frame.step[1], axis=3) + np.gradient(north, frame.step[0], axis=2)
+    source = np.gradient(surface, seconds, axis=0)[:, None] + scale**2 * divergence
+    layers = -np.diff(sigma, prepend=1.0)[:, None, None]
+    between = np.concatenate([source[:, :1], (source[:, 1:] + source[:, :-1]) / 2], axis=1)
+    through = np.cumsum(layers * between, axis=1) / surface[:, None]
+    columns = columns_of(fields, "sigma", -sigma)
+    inside = np.s_[1:-1, sigma < 0.85, 2:-2, 2:-2]
+    found = {}
+    for exact in (False, True):
+        moved = -rate(fields, columns, seconds, frame, over_terrain=exact)
+        pairs = zip(np.moveaxis(moved[inside], 1, 0), np.moveaxis(through[inside], 1, 0), strict=True)
+        found[exact] = np.array([np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in pairs])
+    assert (found[True] > 0.95).all()
+    assert (found[False] < 0.88).all()
+    assert (found[False] > 0.80).all()
+
+
+def _latitudes(frame):
+    y, x = (first + step * np.arange(n) for first, step, n in
+            zip((frame.low, frame.left), frame.step, frame.shape, strict=True))  # fmt: skip
+    return frame.crs.to_sphere(*np.meshgrid(x, y))[0]

@@ -145,6 +145,24 @@ def test_forward_then_back_closes_within_a_hundred_metres(latitude, longitude, h
     assert kilometres(latitude, longitude, *end(back))[0] < 0.1
 
 
+def test_in_white_noise_nearly_all_paths_close_within_a_hundred_metres():
+    """The hardest case: the wind differs at random from node to node and every three hours."""
+    rng = np.random.default_rng(0)
+    winds = winds_of(
+        lambda hours, *_: (rng.normal(0, 8, hours.shape), rng.normal(0, 8, hours.shape)),
+        times=np.arange(0, 13, 3.0),
+        latitude=np.arange(10.0, 71.0),
+        longitude=np.arange(90.0, 171.0),
+    )
+    latitude, longitude = rng.uniform(25, 55, 500), rng.uniform(105, 150, 500)
+    there = trajectories(winds, starts(latitude, longitude), 12)
+    back = trajectories(winds, starts(*end(there), hour=12.0), -12)
+    apart = kilometres(latitude, longitude, *end(back))
+    assert np.median(apart) < 0.005
+    assert np.quantile(apart, 0.95) < 0.05
+    assert apart.max() < 1.0
+
+
 def test_steady_subsidence_lowers_the_pressure_level_by_its_integral():
     winds = winds_of(
         lambda *_: (0.0, 0.0),
