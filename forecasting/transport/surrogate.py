@@ -44,6 +44,9 @@ TURNED_DEG: Final = 15.0
 STRONGEST: Final = 30.0
 """Geostrophic winds are cut at this speed [m s-1]: steep pressure beside mountains is no wind."""
 
+PERSISTS: Final = np.timedelta64(24, "h")
+"""An analysis older than this at the instant of knowledge does not stand for the hours after it."""
+
 HEIGHT_M: Final = 500.0
 _SEA_LEVEL: Final = "air_pressure_at_mean_sea_level"
 _SURFACE: Final = "surface_air_pressure"
@@ -78,7 +81,8 @@ def surrogate_winds(
     -------
     Dataset
         after WIND_CONTRACT, one level of kind ``height``, kind ``surrogate``; NaN outside the hull of the
-        places. After ``persisted_from`` the last analysis stands. None where too few places are known
+        places. After ``persisted_from`` the last analysis stands, if it was younger than PERSISTS at
+        ``as_of``; else nothing is known after it (NaN). None where too few places are known
 
     Notes
     -----
@@ -98,7 +102,8 @@ def surrogate_winds(
     outside = ~inside_hull(found.latitude, found.longitude, grid)
     east[:, outside], north[:, outside] = np.nan, np.nan
     last = int(np.flatnonzero(known)[-1])
-    east[last + 1 :], north[last + 1 :] = east[last], north[last]
+    if to_ns(as_of) - times[last] <= PERSISTS:
+        east[last + 1 :], north[last + 1 :] = east[last], north[last]
     kept = known.copy()
     kept[last + 1 :] = True
     winds = _dataset(east[kept], north[kept], times[kept], grid)

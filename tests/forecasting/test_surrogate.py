@@ -67,6 +67,13 @@ def test_hours_ahead_are_the_last_analysis_and_say_so():
     np.testing.assert_array_equal(ahead[0], ahead[-1])
 
 
+def test_an_old_analysis_stands_for_nothing():
+    """A record that ended long ago, or a source that fell silent, gives no wind after its last hour."""
+    winds = made(panel_of(), end=NOW + 48 * HOUR, as_of=NOW + 25 * HOUR)["eastward_wind"]
+    assert np.isfinite(winds.sel(time="2019-01-12T00")).any()
+    assert np.isnan(winds.sel(time=slice("2019-01-12T06", None))).all()
+
+
 def test_nothing_received_later_enters():
     known = panel_of()
     later = panel_of(
