@@ -58,9 +58,19 @@ def columns_of(fields: dict[str, Floats], kind: str, levels: Floats) -> Columns:
 
 
 def _surface_pressure(fields: dict[str, Floats], kind: str, levels: Floats) -> Floats:
-    """Return measured surface pressure, else that at the ground's altitude, else 1013.25 hPa."""
-    if "surface_air_pressure" in fields:
-        return fields["surface_air_pressure"]
+    """Return measured surface pressure, else that at the ground's altitude, else at sea level.
+
+    On pressure levels also where single points lack it: the wind there is known without.
+    """
+    measured = fields.get("surface_air_pressure")
+    if measured is None:
+        return _pressure_at_ground(fields, kind, levels)
+    if kind != "pressure" or np.isfinite(measured).all():
+        return measured
+    return np.where(np.isfinite(measured), measured, _pressure_at_ground(fields, kind, levels))
+
+
+def _pressure_at_ground(fields: dict[str, Floats], kind: str, levels: Floats) -> Floats:
     altitude = fields.get("surface_altitude", np.zeros(1))
     if kind == "pressure" and "geopotential_height" in fields and len(levels) > 1:
         logs = np.broadcast_to(-np.log(-levels)[None, :, None, None], fields["geopotential_height"].shape)

@@ -190,6 +190,21 @@ def test_geopotential_height_counts_from_the_ground_where_its_altitude_is_known(
     assert paths["air_pressure"].to_numpy()[0] == pytest.approx(np.full(4, 85_000.0))
 
 
+def test_paths_go_on_where_the_surface_pressure_alone_is_unknown():
+    """As where gridded winds reach beyond the points that tell the pressure."""
+    heights = {1000.0: 100.0, 925.0: 750.0, 850.0: 1450.0, 700.0: 3000.0}
+    winds = uniform(
+        10.0, more=lambda hours, level, *_: {"geopotential_height": np.vectorize(heights.get)(level)}
+    )
+    known = xr.full_like(winds["eastward_wind"].isel(level=0, drop=True), 95_000.0)
+    known[:, :2] = 80_000.0
+    winds["surface_air_pressure"] = known.where(known["longitude"] < 121)
+    paths = trajectories(winds, one(height=200.0), 12)
+    assert paths["ended"].to_numpy().tolist() == [""]
+    assert paths["longitude"][0, -1] > 124
+    assert np.isfinite(paths["height"]).all()
+
+
 def test_the_mixing_height_is_told_along_the_path():
     winds = uniform(10.0)
     flat = winds["eastward_wind"].isel(level=0, drop=True)
