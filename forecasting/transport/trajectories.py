@@ -221,6 +221,9 @@ class _Run:
         self._write(parcels, 0)
         for name in ("latitude", "longitude", "height"):
             self.points[name][:, 0] = getattr(s, name)
+        self.points["longitude"][:, 0] = np.where(
+            np.abs(s.longitude) <= 180.0, s.longitude, (s.longitude + 180.0) % 360.0 - 180.0
+        )
         if self.single:
             self.points["height"][:, 0] = np.nan
         above = above_top(self.grid, where, s.height, "height")

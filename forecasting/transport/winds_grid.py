@@ -121,6 +121,7 @@ def field_of(winds: xr.Dataset, longest_gap_hours: float = 12.0, *, over_terrain
     seconds = winds["time"].to_numpy().astype("M8[ns]").astype(np.int64) / 1e9
     columns = columns_of(fields, kind, levels)
     climb = rate(fields, columns, seconds, frame, over_terrain=over_terrain)
+    climb = np.where(np.isnan(climb) & np.isfinite(fields["first"]), 0.0, climb)
     motion = np.concatenate(
         [frame.motion(fields["first"], fields["second"]), frame.pad(climb)[..., None]], axis=-1
     )

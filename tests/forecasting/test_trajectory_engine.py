@@ -205,6 +205,25 @@ def test_paths_go_on_where_the_surface_pressure_alone_is_unknown():
     assert np.isfinite(paths["height"]).all()
 
 
+def test_vertical_motion_that_is_unknown_counts_as_none_where_the_wind_is_known():
+    winds = uniform(
+        10.0,
+        more=lambda hours, level, *_: {
+            "lagrangian_tendency_of_air_pressure": np.where(level < 900, np.nan, 0.0)
+        },
+    )
+    paths = trajectories(winds, one(height=2000.0), 6)
+    assert paths["ended"].to_numpy().tolist() == [""]
+    assert paths["air_pressure"].to_numpy()[0] == pytest.approx(paths["air_pressure"].to_numpy()[0, 0])
+
+
+def test_longitudes_of_a_path_are_of_one_circle_from_its_start_on():
+    winds = uniform(10.0, longitude=np.arange(190.0, 221.0))
+    paths = trajectories(winds, one(longitude=200.0), 6)
+    assert paths["longitude"][0, 0] == -160.0
+    assert np.abs(np.diff(paths["longitude"].to_numpy()[0])).max() < 1.0
+
+
 def test_the_mixing_height_is_told_along_the_path():
     winds = uniform(10.0)
     flat = winds["eastward_wind"].isel(level=0, drop=True)
