@@ -74,7 +74,8 @@ class CityOutlook:
 class LinkEvidence:
     """Why an upwind and a downwind episode belong together: lag [h], lift of the risk, sample size.
 
-    ``path_share`` of the paths of forecast winds passed upwind while it exceeded [1], 0 where none are known;
+    ``path_share`` of the paths of forecast winds passed upwind while it exceeded [1], None where no such
+    paths are known: 0 says that they do not support the link;
     ``confidence`` is the measured word, empty where nothing was measured.
     """
 
@@ -84,12 +85,12 @@ class LinkEvidence:
     lift: float
     sample_size: int
     method: str
-    path_share: float = 0.0
+    path_share: float | None = None
     confidence: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; what links of old lack is left out where it is empty."""
-        return {k: v for k, v in asdict(self).items() if v or k not in LEFT_OUT_OF_LINKS}
+        return {k: v for k, v in asdict(self).items() if v not in (None, "") or k not in LEFT_OUT_OF_LINKS}
 
 
 @dataclass(frozen=True)

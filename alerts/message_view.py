@@ -287,5 +287,5 @@ def _link(link: LinkEvidence, words: Vocabulary, with_paths: bool) -> LinkView:
         str(link.sample_size),
         words.phrase(link.method),
         words.named("confidence", link.confidence) if link.confidence else "",
-        path_share(link.path_share, words) if with_paths and link.path_share else "",
+        path_share(link.path_share, words) if with_paths and link.path_share is not None else "",
     )

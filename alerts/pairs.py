@@ -56,7 +56,7 @@ def evidence(link: Link) -> LinkEvidence:
         link.lift,
         link.sample_size,
         link.method,
-        link.path_share if link.path_winds == "forecast" else 0.0,
+        link.path_share if link.path_winds == "forecast" else None,
         link.confidence,
     )
 

@@ -168,7 +168,9 @@ def _warning(ws: Workspace, row: VersionRow) -> Plain:
         "expires": content.expires,
         "review_deadline": content.review_deadline,
         "links": [
-            f"{x.upwind} to {x.downwind}, lift {x.lift:.1f}, lag {x.lag_hours:.0f} h" for x in content.links
+            f"{x.upwind} to {x.downwind}, lift {x.lift:.1f}, lag {x.lag_hours:.0f} h"
+            + ("" if x.path_share is None else f", passed on the way by {x.path_share:.0%} of the paths")
+            for x in content.links
         ],
         "signed": [
             f"{s.party}: {s.decision} by {s.person}"

@@ -276,5 +276,9 @@ def test_a_link_says_its_measured_confidence_and_paths_only_where_both_sign(lang
     said = wording(notice, language).evidence
     assert words["confidence"]["weak"] in said
     assert sign not in said
-    old = replace(joint, links=tuple(replace(x, path_share=0.0, confidence="") for x in joint.links))
+    old = replace(joint, links=tuple(replace(x, path_share=None, confidence="") for x in joint.links))
     assert len(wording(old, language).evidence.splitlines()) == len(lines) - 1
+    none = replace(joint, links=tuple(replace(x, path_share=0.0, confidence="") for x in joint.links))
+    told = wording(none, language).evidence.splitlines()
+    assert len(told) == len(lines)
+    assert any(re.search(r"(?<!\d)0 ?%", text) for text in told)  # the paths do not support it: that is said

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -167,6 +168,9 @@ def test_paths_that_do_not_agree_refuse_a_link_where_forecast_winds_tell_them():
         assert accepted(other, POLICY)  # the packaged policy states the share and refuses nothing
     told = evidence(agreed)
     assert (told.path_share, told.confidence) == (0.5, "weak")
+    unsupported = Link("beijing", "seoul", 36.0, 1.8, 0.01, 250, 0.5, "m", 0.0, "forecast", "")
+    assert evidence(unsupported).to_dict()["path_share"] == 0.0
+    assert "path_share" not in evidence(replace(unsupported, path_winds="surrogate")).to_dict()
     plain = LinkEvidence("beijing", "seoul", 18.0, 2.4, 412, "m").to_dict()
     assert set(plain) == {"upwind", "downwind", "lag_hours", "lift", "sample_size", "method"}
 
