@@ -197,6 +197,15 @@ def test_where_the_air_comes_from_is_shown_with_local_air_beside_it():
     assert "only with the signatures of both parties" in text_of(page(None))
 
 
+@pytest.mark.parametrize(("share", "said"), [(0.0, "0 % of the paths to"), (0.64, "64 % of the paths to")])
+def test_a_link_says_how_many_paths_support_it_also_where_none_does(share, said):
+    content = example_content()
+    links = tuple(replace(x, path_share=share, confidence="") for x in content.links)
+    assert said in text_of(page(replace(content, links=links)))
+    unknown = tuple(replace(x, path_share=None) for x in content.links)
+    assert "of the paths to" not in text_of(page(replace(content, links=unknown)))
+
+
 def test_a_run_without_winds_says_so_and_an_old_run_nothing():
     bare = example_panel(kind="none", missing="no gridded winds are stored of these days", cities=())
     assert "Where the air comes from" not in text_of(page(origins=None))
