@@ -30,6 +30,8 @@ Format = Literal["tdump", "netcdf"]
 STORED: Final = "stored"
 LONGEST_HOURS: Final = 1000.0
 HIGHEST_M: Final = 30_000.0
+SAME_KM, SAME_TIME = 1.0, np.timedelta64(60, "s")
+"""Starts this near to each other are the same: files round them."""
 NETCDF: Final = (".nc", ".nc4", ".netcdf")
 WORDS: Final = {
     "model": "OMEGA",
@@ -102,9 +104,16 @@ class Made:
                 "ended": str(path["ended"].to_numpy()[()]),
             }
             if self.apart is not None:
-                row["km_from_compared"] = _rounded(self.apart.isel(trajectory=k).dropna("age")[-1:].sum(), 2)
+                row["km_from_compared"] = self._end_apart(k)
             found.append(row)
         return found
+
+    def _end_apart(self, k: int) -> float | None:
+        """Return how far apart two paths are at the last age of both [km]; None where only their start is."""
+        if self.apart is None:
+            return None
+        both = self.apart.isel(trajectory=k).dropna("age")
+        return _rounded(both[-1], 2) if both.size and float(both["age"][-1]) != 0 else None
 
 
 def _rounded(value: xr.DataArray, digits: int = 1) -> float | None:
@@ -248,6 +257,12 @@ def _compared(wanted: Wanted) -> xr.Dataset:
     if found.sizes["trajectory"] != len(wanted.starts):
         what = f"{found.sizes['trajectory']} trajectories for {len(wanted.starts)} starts"
         raise UsageError(f"--compare {path}: it holds {what}; give a --start for each, in its order")
+    for k, start in enumerate(wanted.starts):
+        place = (np.float64(start.latitude), np.float64(start.longitude))
+        there = found["latitude"].to_numpy()[k, 0], found["longitude"].to_numpy()[k, 0]
+        late = abs(found["start_time"].to_numpy()[k] - to_ns(start.when))
+        if distance_km(*place, there) > SAME_KM or late > SAME_TIME:
+            raise UsageError(f"--compare {path}: its path {k + 1} starts at another place or time than ours")
     return found
 
 

@@ -92,6 +92,16 @@ def test_paths_are_compared_with_those_of_a_file(run, tmp_path):
     assert (code, "1 trajectories for 2 starts" in output) == (2, True)
 
 
+def test_paths_of_other_starts_are_not_compared_and_a_common_start_alone_says_nothing(run, tmp_path):
+    noon = START.replace("T00", "T12")
+    assert run(start=noon, out=tmp_path / "a.nc")[0] == 0
+    back = json.loads(run("--compare", tmp_path / "a.nc", "--json", start=noon, hours="-6")[1])
+    assert back["paths"][0]["km_from_compared"] is None
+    for other in (START, noon.replace(",100,", ",101,")):
+        code, output = run("--compare", tmp_path / "a.nc", start=other)
+        assert (code, "path 1 starts at another place or time" in output) == (2, True)
+
+
 def test_a_path_shorter_than_asked_is_written_and_exit_code_3_says_so(run, tmp_path):
     code, output = run(hours="-48", start="2019-03-04T00:00Z,30,100,1000")
     assert code == 3
