@@ -186,6 +186,17 @@ def test_without_a_source_hardly_anything_is_significant():
     assert alarms <= 6, "at a false discovery rate of 10 % about two of twenty are expected"
 
 
+def test_the_course_of_a_season_alone_makes_cells_significant_as_the_docs_warn():
+    """PM2.5 and the frequency of paths rise through each of three seasons; single days have no relation."""
+    rng = np.random.default_rng(0)
+    hours, times = random_season(rng)
+    course = 3 * np.linspace(0, 1, len(times)) % 1
+    hours *= 0.5 + course[:, None] * np.linspace(0, 2, hours.shape[1])
+    concentration = 20 + 20 * course + rng.normal(0, 5, len(times))
+    found = fields(hours, concentration, times, rng, what="test", resamples=200).cwt
+    assert found.significant.sum() >= 3
+
+
 def test_the_interval_covers_the_truth():
     inside = 0
     for seed in range(30):
