@@ -13,7 +13,7 @@ from ingest.cf_axes import CONVERT, axis_of, levels_of, regular, rising, unwrapp
 from ingest.cf_quantities import ALOFT, AT_GROUND, WINDS, Sought, find, in_our_unit
 from ingest.met_times import enclosing
 from pipeline.errors import BadPayload, ContractError, UsageError
-from pipeline.wind_fields import check_winds
+from pipeline.wind_fields import check_speeds, check_winds
 
 REMEDY: Final = "give a CF dataset with winds on levels (docs/trajectories.md)"
 ZARR: Final = (".zgroup", ".zmetadata", "zarr.json")
@@ -98,7 +98,7 @@ def winds_of(
     out.attrs = _attributes(ds, source)
     out = out.transpose("time", "level", *targets, missing_dims="ignore")
     try:
-        return check_winds(out.load())
+        return check_speeds(check_winds(out.load()))
     except ContractError as error:
         raise BadPayload(source, str(error), remedy=REMEDY) from None
 

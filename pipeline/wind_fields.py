@@ -18,6 +18,9 @@ WindKind = Literal["analysis", "forecast", "surrogate"]
 VERTICALS: Final = {"pressure": "hPa", "sigma": "1", "height": "m"}
 """Kinds of levels and their units; ``height`` is above ground, ``sigma`` pressure over surface pressure."""
 
+IMPOSSIBLE: Final = 500.0
+"""No wind of the lower hundred kilometres is as fast as this [m s-1]."""
+
 WIND_CONTRACT: Final = {
     "dims": "(time, level, latitude, longitude), or (time, level, y, x) with the grid mapping `crs`",
     "time": "instants [UTC, datetime64[ns]], one at least, ascending, none twice",
@@ -88,6 +91,23 @@ def check_winds(winds: xr.Dataset) -> xr.Dataset:
     for attribute in ("source", "world"):
         if attribute not in winds.attrs:
             raise ContractError(f"winds lack the attribute {attribute}")
+    return winds
+
+
+def check_speeds(winds: xr.Dataset) -> xr.Dataset:
+    """Check that checked winds hold no undeclared mark for missing values, and return them.
+
+    Raises
+    ------
+    ContractError
+        a wind that cannot be
+    """
+    for name in horizontal(winds)[1]:
+        fastest = float(np.nanmax(np.abs(winds[name].to_numpy()), initial=0.0))
+        if fastest > IMPOSSIBLE:
+            raise ContractError(
+                f"{name} reaches {fastest:.3g} m/s; mark missing values as NaN or by _FillValue"
+            )
     return winds
 
 

@@ -15,7 +15,7 @@ from forecasting.transport.integrate import Parcels, Scheme, advance
 from forecasting.transport.interpolate import Corners, at_surface
 from forecasting.transport.winds_grid import MIXING, Field, fastest, field_of
 from pipeline.errors import ContractError, UsageError
-from pipeline.wind_fields import check_trajectories, check_winds
+from pipeline.wind_fields import check_speeds, check_trajectories, check_winds
 
 Floats = NDArray[np.float64]
 Vertical = Literal["model", "model over terrain", "isobaric", "constant height"]
@@ -136,7 +136,11 @@ def trajectories(
         raise UsageError(f"paths of {hours} hours; give a number other than 0, negative back in time")
     method = method or Method()
     over_terrain = method.vertical == "model over terrain"
-    grid = field_of(_around(winds, starts, hours), method.longest_gap_hours, over_terrain=over_terrain)
+    grid = field_of(
+        _around(check_speeds(check_winds(winds)), starts, hours),
+        method.longest_gap_hours,
+        over_terrain=over_terrain,
+    )
     ages = np.sign(hours) * np.append(np.arange(np.ceil(abs(hours))), abs(hours)) + 0.0
     steps = max(1, int(np.ceil(60.0 / _longest_step(method, winds, grid) - 1e-9)))
     run = _Run(grid, starts, method, ages)
@@ -152,8 +156,8 @@ def _around(winds: xr.Dataset, starts: Starts, hours: float) -> xr.Dataset:
     span = np.timedelta64(round(hours * 3600e9), "ns")
     ends = np.concatenate([starts.times, starts.times + span])
     if not len(ends):
-        return check_winds(winds)
-    times = check_winds(winds)["time"].to_numpy()
+        return winds
+    times = winds["time"].to_numpy()
     first = max(int(np.searchsorted(times, ends.min(), side="right")) - 3, 0)
     return winds.isel(time=slice(first, int(np.searchsorted(times, ends.max())) + 3))
 

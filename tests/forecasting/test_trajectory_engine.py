@@ -324,6 +324,14 @@ def test_impossible_methods_are_refused(bad):
         Method(**bad)
 
 
+@pytest.mark.parametrize("mark", [1e20, -9999.0, np.inf])
+def test_a_mark_for_missing_winds_is_no_wind(mark):
+    winds = uniform(5.0)
+    winds["eastward_wind"][0, 0, 3, 4] = mark
+    with pytest.raises(ContractError, match="mark missing values as NaN"):
+        trajectories(winds, one(), 6)
+
+
 @pytest.mark.parametrize("hours", [0, float("nan"), float("inf")])
 def test_paths_of_no_length_are_refused(hours):
     with pytest.raises(UsageError, match="other than 0"):

@@ -259,10 +259,11 @@ def test_instants_of_another_calendar_are_refused_by_variable(tmp_path):
     [
         (lambda ds: ds.assign_coords(level=("level", [-1000.0, 850.0, 500.0], ds["level"].attrs)), "above 0"),
         (lambda ds: ds.assign_coords(level=("level", [np.nan, 850.0, 500.0], ds["level"].attrs)), "above 0"),
+        (lambda ds: ds.assign(ua=ds["ua"].where(ds["lat"] > 30, 1e20)), "_FillValue"),
         (lambda ds: ds.assign_coords(lat=("lat", [85.0, 90.0, 95.0], ds["lat"].attrs)), "beyond a pole"),
     ],
 )
-def test_levels_and_latitudes_that_cannot_be_are_refused(change, words):
+def test_levels_latitudes_and_winds_that_cannot_be_are_refused(change, words):
     with pytest.raises(BadPayload, match=words):
         winds_of(change(plain()), "x.nc")
 
