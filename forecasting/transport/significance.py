@@ -21,6 +21,10 @@ NEEDED: Final = 200
 """Independent arrivals below which a season is refused."""
 
 RESAMPLES: Final = 1000
+LIFT: Final = 5.0
+"""Logarithms are those of a concentration plus so much [ug m-3], as in the forecast."""
+
+GAP_DAYS: Final = 30
 FALSE_DISCOVERIES: Final = 0.10
 """Share of false ones that is allowed among the cells called significant."""
 
@@ -87,25 +91,54 @@ def shuffled_days(days: int, rng: np.random.Generator) -> Ints:
 
 
 def shuffled(values: Floats, times: Times, rng: np.random.Generator, resamples: int = RESAMPLES) -> Floats:
-    """Return values given to other days' arrivals of the same hour, (resample, arrival); NaN where none is.
+    """Return values with the weather of other days, (resample, arrival); NaN where those had none.
+
+    What a value owes to its year, its season and its hour (``course``) stays with it; what is left is dealt,
+    in blocks of days, to arrivals of the same hour.
 
     Parameters
     ----------
-    values : (arrival,)
+    values : (arrival,) concentrations [ug m-3]
     times : (arrival,) instants of arrival
 
     Examples
     --------
     >>> t = np.datetime64("2025-01-01", "ns") + np.arange(40) * np.timedelta64(6, "h")
     >>> hour = np.arange(40.0) % 4
-    >>> bool((shuffled(hour, t, np.random.default_rng(0), 3) == hour).all())
+    >>> bool(np.allclose(shuffled(hour, t, np.random.default_rng(0), 3), hour))
     True
     """
     day = days_of(times)
     _, hour = np.unique(times - times.astype("datetime64[D]"), return_inverse=True)
+    logs = np.log(np.maximum(values, 0.0) + LIFT)
+    usual = course(logs, times)
     table = np.full((day[-1] + 1, hour.max() + 1), np.nan)
-    table[day, hour] = values
-    return np.stack([table[shuffled_days(len(table), rng)][day, hour] for _ in range(resamples)])
+    table[day, hour] = logs - usual
+    dealt = np.stack([table[shuffled_days(len(table), rng)][day, hour] for _ in range(resamples)])
+    return np.asarray(np.exp(usual + dealt) - LIFT, np.float64)
+
+
+def course(logs: Floats, times: Times) -> Floats:
+    """Return the part of values that follows from stretch, time of the year and hour, (arrival,).
+
+    A regression on a level for each stretch without a gap of GAP_DAYS (a season of one year), two harmonics
+    of the year and the hours. Without it, a season that begins dirty under one wind and ends clean under
+    another would let chance look like transport.
+
+    Parameters
+    ----------
+    logs : (arrival,) on a scale on which the parts add up; NaN where unknown
+    times : (arrival,) ascending
+    """
+    days = times.astype("datetime64[D]")
+    stretch = np.concatenate([[0], np.cumsum(np.diff(days) > np.timedelta64(GAP_DAYS, "D"))])
+    angle = 2 * np.pi * (days - days.astype("datetime64[Y]")).astype(np.float64) / 365.25
+    _, hour = np.unique(times - days, return_inverse=True)
+    harmonics = [wave(k * angle) for k in (1, 2) for wave in (np.sin, np.cos)]
+    design = np.column_stack([np.eye(stretch[-1] + 1)[stretch], np.eye(hour.max() + 1)[hour], *harmonics])
+    known = np.isfinite(logs)
+    found = np.linalg.lstsq(design[known], logs[known], rcond=None)[0]
+    return np.asarray(design @ found, np.float64)
 
 
 def p_values(found: Floats, by_chance: Floats) -> Floats:

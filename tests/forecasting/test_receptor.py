@@ -186,15 +186,21 @@ def test_without_a_source_hardly_anything_is_significant():
     assert alarms <= 6, "at a false discovery rate of 10 % about two of twenty are expected"
 
 
-def test_the_course_of_a_season_alone_makes_cells_significant_as_the_docs_warn():
-    """PM2.5 and the frequency of paths rise through each of three seasons; single days have no relation."""
-    rng = np.random.default_rng(0)
-    hours, times = random_season(rng)
-    course = 3 * np.linspace(0, 1, len(times)) % 1
-    hours *= 0.5 + course[:, None] * np.linspace(0, 2, hours.shape[1])
-    concentration = 20 + 20 * course + rng.normal(0, 5, len(times))
-    found = fields(hours, concentration, times, rng, what="test", resamples=200).cwt
-    assert found.significant.sum() >= 3
+def test_the_course_of_a_season_and_of_the_years_is_no_relation():
+    """PM2.5 and the frequency of paths rise through each season; single days have no relation."""
+    with_any = 0
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        hours, _ = random_season(rng)
+        times = np.concatenate([START + year * 365 * DAY + np.arange(360) * 6 * HOUR for year in range(3)])
+        hours = np.resize(hours, (len(times), hours.shape[1]))
+        course = np.tile(np.linspace(0, 1, 360), 3)
+        hours = hours * (0.5 + course[:, None] * np.linspace(0, 2, hours.shape[1]))
+        level = np.repeat([1.0, 0.8, 0.6], 360)
+        concentration = level * (20 + 20 * course) * np.exp(rng.normal(0, 0.2, len(times)))
+        found = fields(hours, concentration, times, rng, what="test", resamples=200).cwt
+        with_any += bool(found.significant.any())
+    assert with_any <= 3
 
 
 def test_the_interval_covers_the_truth():
@@ -222,7 +228,7 @@ def test_shuffling_keeps_the_hour_of_the_day_and_loses_only_what_was_not_there()
     times = np.delete(times, [5, 77])
     hour = (times - times.astype("M8[D]")).astype("m8[h]").astype(float)
     dealt = shuffled(hour, times, np.random.default_rng(0), 20)
-    assert all(set(row[np.isfinite(row)] - hour[np.isfinite(row)]) == {0.0} for row in dealt)
+    assert all(np.allclose(row[np.isfinite(row)], hour[np.isfinite(row)]) for row in dealt)
     assert np.isnan(dealt).sum(axis=1).max() <= 2
     assert days_of(times)[-1] == 99
 
