@@ -202,10 +202,11 @@ def _parameters(content: WarningContent) -> list[tuple[str, str]]:
 
 def _origin_parameter(note: OriginNote) -> tuple[str, str]:
     """Return hours of paths over regions and of local air [h], their range of 80 %, and on what they rest."""
-    regions = [f"{r.region} {r.hours:g} h ({r.low:g}-{r.high:g})" for r in note.regions]
+    regions = [f"{r.region} {_tenths(r.hours)} h ({_tenths(r.low)}-{_tenths(r.high)})" for r in note.regions]
     local = note.local
     near = (
-        f"local {local.word} {local.hours:g} h ({local.low:g}-{local.high:g}) within {local.within_km:g} km"
+        f"local {local.word} {_tenths(local.hours)} h ({_tenths(local.low)}-{_tenths(local.high)}) "
+        f"within {local.within_km:g} km"
     )
     said = [*regions, near if local.word != "unknown" else "local unknown"]
     paths = f"{note.members} paths over {note.hours:g} h to {note.arrivals[0]}/{note.arrivals[1]}"
@@ -259,3 +260,8 @@ def _add_pair(parent: etree._Element, name: str, key: str, value: str) -> None:
     pair = etree.SubElement(parent, _tag(name))
     _add(pair, "valueName", key)
     _add(pair, "value", value)
+
+
+def _tenths(hours: float) -> str:
+    """Return hours with one decimal at most."""
+    return f"{round(hours, 1):g}"

@@ -17,7 +17,7 @@ def origin_lines(panel: OriginPanel) -> list[str]:
 
     >>> from alerts.origin_example import example_panel
     >>> origin_lines(example_panel())[1].split("; ")
-    ['Seoul   Yellow Sea 16 h, Shandong 12 h, Hebei 10 h of 72 h before Fri 16 Jan 15:00', 'local 9 ...
+    ['Seoul   Yellow Sea 16 h, Shandong 12 h, Hebei 10 h of 72 h before Fri 16 Jan 15:00 (KST,...
     >>> origin_lines(example_panel(missing="no winds are stored"))
     ['not known: no winds are stored']
     """
@@ -31,9 +31,10 @@ def _line(city: CityOrigin, panel: OriginPanel) -> str:
     name = f"{words.city(city.city):<8}"
     if city.missing:
         return f"{name}not known: {city.missing}"
-    passed = [f"{named_place(r.region, words)} {r.hours:.0f} h" for r in main_regions(city)[:NAMED]]
-    when = words.moment(city.arrival, all_cities()[city.city].timezone)
+    passed = [f"{named_place(r.region, words)} {words.number(r.hours)} h" for r in main_regions(city)[:NAMED]]
+    zone = all_cities()[city.city].timezone
+    when = f"{words.moment(city.arrival, zone)} ({words.zone(zone)})"
     said = f"{', '.join(passed) or 'no region for long'} of {city.hours:g} h before {when}"
-    local = f"local {city.local.hours:.0f} of 24 h ({city.local.word})"
+    local = f"local {words.number(city.local.hours)} of 24 h ({city.local.word})"
     estimated = " (wind estimated from sea-level pressure; no weather model)"
     return f"{name}{said}; {local}{estimated if panel.kind == 'surrogate' else ''}"

@@ -65,13 +65,13 @@ class OriginNote:
 def origin_notes(panel: OriginPanel | None) -> tuple[OriginNote, ...]:
     """Return a note for each city whose origin is known from forecast winds; of surrogate winds none is made.
 
-    Numbers are rounded as they are shown, so that what is signed is what is read.
+    Hours keep the decimals of the panel, so that they are rounded once, as they are shown.
 
     >>> origin_notes(None)
     ()
     >>> from alerts.origin_example import example_panel
     >>> [(note.city, note.regions[0].region, note.regions[0].hours) for note in origin_notes(example_panel())]
-    [('beijing', 'hebei', 21.4), ('seoul', 'yellow_sea', 16.2)]
+    [('beijing', 'hebei', 21.44), ('seoul', 'yellow_sea', 16.23)]
     """
     if panel is None or panel.missing or panel.kind != "forecast":
         return ()
@@ -100,7 +100,7 @@ def origin_note(city: CityOrigin, panel: OriginPanel) -> OriginNote:
         ),
         local=_tidy(city.local),
         windows=tuple(
-            replace(w, lag_hours=round(w.lag_hours, 1), share=round(w.share, 2))
+            replace(w, lag_hours=round(w.lag_hours, 3), share=round(w.share, 2))
             for w in windows[:MOST_WINDOWS]
         ),
         upwind=tuple(_rounded(u) for u in known[:MOST_READINGS]),
@@ -111,19 +111,19 @@ def origin_note(city: CityOrigin, panel: OriginPanel) -> OriginNote:
 
 
 def _tidy(spent: Hours) -> Hours:
-    """Return hours with one decimal; none where they are not known, as JSON knows no NaN."""
-    hours, low, high = (round(v, 1) if isfinite(v) else 0.0 for v in (spent.hours, spent.low, spent.high))
+    """Return hours as a panel stores them; none where they are not known, as JSON knows no NaN."""
+    hours, low, high = (round(v, 3) if isfinite(v) else 0.0 for v in (spent.hours, spent.low, spent.high))
     return replace(spent, hours=hours, low=low, high=high)
 
 
 def _rounded(reading: UpwindReading) -> UpwindReading:
-    """Return a reading with one decimal [ug m-3, h] and three of a degree."""
-    value, latest = (None if v is None else round(v, 1) for v in (reading.value, reading.latest))
+    """Return a reading with the decimals that a panel stores."""
+    value, latest = (None if v is None else round(v, 3) for v in (reading.value, reading.latest))
     return replace(
         reading,
         latitude=round(reading.latitude, 3),
         longitude=round(reading.longitude, 3),
-        hours_before=round(reading.hours_before, 1),
+        hours_before=round(reading.hours_before, 3),
         value=value,
         latest=latest,
     )

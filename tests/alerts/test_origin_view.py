@@ -19,9 +19,11 @@ from alerts.content import LEFT_OUT, WarningContent
 from alerts.email import Enclosure, build_email
 from alerts.examples import example_content, example_update
 from alerts.origin_example import example_panel
+from alerts.origin_lines import origin_lines
 from alerts.origin_note import LEAST_HOURS, MOST_REGIONS, origin_notes
-from alerts.origin_view import says_origin
+from alerts.origin_view import origin_view, says_origin
 from alerts.outbox import Letter
+from alerts.path_map import path_map_svg
 from alerts.policy import CONFIDENCE
 from alerts.recipients import Recipient
 from alerts.versions import check_content
@@ -282,3 +284,19 @@ def test_a_link_says_its_measured_confidence_and_paths_only_where_both_sign(lang
     told = wording(none, language).evidence.splitlines()
     assert len(told) == len(lines)
     assert any(re.search(r"(?<!\d)0 ?%", text) for text in told)  # the paths do not support it: that is said
+
+
+def test_hours_are_rounded_once_and_alike_in_summary_map_and_message():
+    panel = example_panel()
+    seoul = replace(panel.cities[1], regions=(RegionHours("shandong", 28.458, 9.0, 38.5, 0.9),
+                                              RegionHours("yellow_sea", 38.5, 9.0, 60.0, 1.0)))  # fmt: skip
+    panel = replace(panel, cities=(panel.cities[0], seoul))
+    words = vocabulary("en")
+    rows = [(r.name, r.hours) for r in origin_view(origin_notes(panel)[1], words).rows]
+    assert rows == [("Yellow Sea", "39"), ("Shandong", "28")]
+    line = origin_lines(panel)[1]
+    assert "Yellow Sea 39 h, Shandong 28 h" in line
+    assert "(KST, UTC+9)" in line
+    drawn = path_map_svg(seoul, panel, only="en")
+    assert "Yellow Sea 39 h" in drawn
+    assert "Shandong 28 h" in drawn
