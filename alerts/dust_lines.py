@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import date
 from functools import cache
 from typing import Any, Final
 
@@ -42,9 +43,17 @@ def dust_lines(outlook: DustOutlook, language: Language = "en") -> list[str]:
     for city in dict.fromkeys(d.city for d in outlook.days):
         blind = [d for d in outlook.of(city) if d.verdict == "unknown"]
         if blind:
-            days = words.join([words.date(d.day) for d in blind])
+            days = _listed([d.day for d in blind], words)
             lines.append(str(own["unknown"]).format(city=words.city(city), days=days))
     return lines or [str(own["quiet"]).format(chance=words.percent(TOLD_FROM))]
+
+
+def _listed(days: list[str], words: Vocabulary) -> str:
+    """Return days as a list, of three or more in a row only the first and the last."""
+    first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
+    if len(days) > 2 and (last - first).days == len(days) - 1:
+        return str(words.table["range"]).format(low=words.date(days[0]), high=words.date(days[-1]))
+    return words.join([words.date(day) for day in days])
 
 
 @cache

@@ -17,7 +17,7 @@ from flows.live import forecasts_of
 from flows.plan import CyclePlan
 from flows.workspace import Workspace
 from forecasting.issue import IssueForecast
-from forecasting.transport.dust import days_between
+from forecasting.transport.dust import city_particles, days_between
 from forecasting.transport.dust_ahead import DayFutures, coarse_chance, day_futures, expected_day
 from forecasting.transport.dust_events import LOOK_BACK, coarse_stretches, measured_days
 from forecasting.transport.dust_origin import Signs, origin_signs
@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 CAMS: Final = "open_meteo.cams"
 PAST_DAYS: Final = 3
 """Local days before that of the issue which a run judges too."""
+
+RECENT: Final = timedelta(days=1)
+"""A city in which either quantity was not measured for so long is told nothing of the days ahead."""
 
 LONGEST: Final = timedelta(days=31)
 """How far back advisories are read for the days of a run."""
@@ -66,11 +69,12 @@ def dust_of(
     futures: dict[tuple[str, date], DayFutures | None] = {}
     for city in all_cities().values():
         today = local_date(plan.cycle, city.timezone)
+        is_told = _is_told(panel, city, plan)
         past = measured_days(signs, city, today - timedelta(PAST_DAYS), today - timedelta(1), plan.as_of)
         days += [replace(d, lead_day=n - PAST_DAYS) for n, d in enumerate(past)]
         for lead in range(FORECAST_DAYS + 1):
             day = today + timedelta(lead)
-            found = day_futures(made.paths["pm10"], made.paths["pm2p5"], city, day)
+            found = day_futures(made.paths["pm10"], made.paths["pm2p5"], city, day) if is_told else None
             futures[city.id, day] = found
             days.append(_ahead(found, signs, city, day, lead, plan.as_of))
     degraded = str(made.samples["pm10"].attrs["degraded"])
@@ -149,6 +153,15 @@ def _signs(ws: Workspace, plan: CyclePlan, panel: AsOfPanel, paths: xr.Dataset |
     return Signs(panel, paths, cams, tuple(s.bulletin for s in stored))
 
 
+def _is_told(panel: AsOfPanel, city: City, plan: CyclePlan) -> bool:
+    """Tell whether both quantities were measured in the last day before the issue.
+
+    A PM10 forecast that starts from none differs from that of PM2.5 by more than dust would make it.
+    """
+    found = city_particles(panel, city, plan.cycle - RECENT, plan.cycle, plan.as_of)
+    return bool(np.any(np.isfinite(found.pm10) & np.isfinite(found.pm2p5)))
+
+
 def _ahead(
     found: DayFutures | None, signs: Signs, city: City, day: date, lead: int, as_of: datetime
 ) -> DustDay:
@@ -181,7 +194,9 @@ def _dust_paths(
         at = ids.index(judged.city), days.index(date.fromisoformat(judged.day))
         verdict[at] = judged.verdict
         dusty[:, at[0], at[1]] = judged.verdict in ("dust", "pm10_event")
-    coarse = np.stack([coarse_chance(pm10, pm2p5, city) for city in cities])
+    told = {name for (name, _), found in futures.items() if found is not None}
+    nothing = np.zeros(pm10.sizes["time"])
+    coarse = np.stack([coarse_chance(pm10, pm2p5, c) if c.id in told else nothing for c in cities])
     return check_dust_paths(
         xr.Dataset(
             {

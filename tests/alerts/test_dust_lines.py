@@ -105,3 +105,9 @@ def test_names_of_places_are_escaped():
         run_facts=replace(facts, dust=outlook(replace(PAST, evidence=(sign,)))),
     )
     assert "<script>" not in page
+
+
+def test_days_in_a_row_that_are_not_assessable_are_told_by_the_first_and_the_last():
+    days = [replace(BLIND, day=f"2017-05-0{n}") for n in (6, 7, 8)]
+    assert "Sat 6 May–Mon 8 May" in dust_lines(outlook(*days))[0]
+    assert "Sat 6 May and Mon 8 May" in dust_lines(outlook(days[0], days[2]))[0]

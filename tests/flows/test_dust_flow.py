@@ -1,12 +1,14 @@
 """The dust of a run: judged and stored with it, read back by rules, summary and command."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import pytest
 
 from alerts.dust_lines import dust_lines
-from flows import forecast
+from flows import dust, forecast
 from flows.assess import assess_run, policy_of
 from flows.dust import dust_of_run, dust_paths_of_run, judged_days
 from flows.forecast import forecast_cycle
@@ -42,6 +44,25 @@ def test_a_run_stores_three_days_past_and_four_to_come_of_each_city(done):
         verdict = paths["verdict"].sel(city=day.city, day=day.day).item()
         assert verdict == day.verdict
     assert dust_lines(outlook, "ko")
+
+
+def test_without_a_reading_of_pm10_in_the_last_day_nothing_is_said_of_the_days_ahead(tmp_path, monkeypatch):
+    def only_fine(columns, *_):
+        return replace(columns, pm10=np.full_like(columns.pm10, np.nan))
+
+    kept = dust.city_particles
+    monkeypatch.setattr(dust, "city_particles", lambda *args: only_fine(kept(*args)))
+    monkeypatch.setattr(forecast, "models_for", lambda *_, **__: {"pm2p5": None, "pm10": None})
+    ws = open_imported(tmp_path, days=40)
+    run_id = forecast_cycle(ws, plan_measured("2018-08-05T08:00Z", NOW, drill=True))
+    with ws.ledger.read() as conn:
+        run = get_run(conn, run_id)
+    outlook, paths = dust_of_run(ws, run), dust_paths_of_run(ws, run)
+    ws.ledger.close()
+    ahead = [d for d in outlook.days if not d.observed]
+    assert {(d.verdict, d.probability, d.pm10_mean) for d in ahead} == {("unknown", None, None)}
+    assert not paths["dusty"].values[:, :, 3:].any()
+    assert not paths["coarse"].sel(time=paths["time"] > np.datetime64("2018-08-05T08")).values.any()
 
 
 def test_the_rules_on_dust_read_the_stored_paths(done):
