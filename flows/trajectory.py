@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -40,6 +40,7 @@ WORDS: Final = {
     "constant height": "HEIGHT",
 }
 """Methods of vertical motion as a tdump's third line names them."""
+VERTICAL_MOTION: Final = ("lagrangian_tendency_of_air_pressure", "upward_air_velocity")
 
 
 class Start(NamedTuple):
@@ -168,13 +169,14 @@ def make_trajectories(wanted: Wanted, ws: Workspace | None = None) -> Made:
     times = np.array([to_ns(start.when) for start in wanted.starts])
     winds = _winds(wanted, times, ws)
     north, east, up = np.array([start[1:] for start in wanted.starts], np.float64).T
-    paths = trajectories(winds, Starts(times, north, east, up), wanted.hours, method=wanted.method)
+    method = _method(wanted.method, winds)
+    paths = trajectories(winds, Starts(times, north, east, up), wanted.hours, method=method)
     _refuse_unstarted(paths, winds)
     apart = None if compared is None else _apart(paths, compared)
     if wanted.format == "netcdf":
         out = write_trajectories(paths, wanted.out)
     else:
-        said = tdump_of(paths, WORDS[wanted.method.vertical], begins=winds["time"].to_numpy()[0])
+        said = tdump_of(paths, WORDS[method.vertical], begins=winds["time"].to_numpy()[0])
         out = write_atomic(wanted.out, format_tdump(said).encode("ascii", "replace"))
     return Made(paths, out, apart)
 
@@ -230,6 +232,13 @@ def _winds(wanted: Wanted, times: np.ndarray, ws: Workspace | None) -> xr.Datase
         )
         raise UsageError(f"{what}; `sameair fields` shows what is, or give files")
     return found
+
+
+def _method(method: Method, winds: xr.Dataset) -> Method:
+    """Return the method that winds allow: those that hold no vertical motion keep paths at their height."""
+    if method.vertical.startswith("model") and not any(name in winds for name in VERTICAL_MOTION):
+        return replace(method, vertical="constant height")
+    return method
 
 
 def _refuse_unstarted(paths: xr.Dataset, winds: xr.Dataset) -> None:

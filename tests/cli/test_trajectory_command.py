@@ -195,3 +195,12 @@ def test_stored_forecasts_are_winds_too_as_they_were_known_at_an_instant(run, tm
     east = json.loads(output)["paths"][0]["longitude"] - 117.0
     assert east == pytest.approx(360.0 / (6371.2 * np.cos(np.radians(37))) * 180 / np.pi, abs=0.6)
     assert json.loads(output)["kind"] == "forecast"
+
+
+def test_winds_without_vertical_motion_are_not_said_to_have_moved_parcels_up_or_down(run, tmp_path):
+    code, output = run()
+    assert code == 0
+    assert "vertical: constant height" in output
+    said = parse_tdump((tmp_path / "paths").read_text(), "paths")
+    assert said.vertical == "HEIGHT"
+    assert {round(p.height) for p in said.points} == {1000}
