@@ -127,7 +127,7 @@ def test_a_damaged_or_older_panel_is_none_and_the_command_says_what_helps(desk, 
         file.write_text(content)
         assert origins_of_run(desk.ws, run) is None
     assert caplog.text.count("cannot be read") == 4
-    with pytest.raises(UsageError, match="sameair run --again"):
+    with pytest.raises(UsageError, match="sameair run --world w --again"):
         asked_origins(desk.ws, "w", None)
 
 
