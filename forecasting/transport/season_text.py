@@ -14,8 +14,8 @@ from pipeline.regions import region_name
 LIMITS: Final = (
     "Not told: how much dust came from where. Air that passed one region on its way from another shows both;",
     "hours and concentrations of passing air are no amounts, and no share of any region follows from them.",
-    "What changes in the course of a season or from year to year, paths and PM2.5 alike, also shows as more "
-    "than chance.",
+    "What changes in the course of a season or from year to year is taken off before chance is asked; that "
+    "slow air gathers its own dust is not.",
 )
 OF_KIND: Final = {
     "surrogate": "Winds of one level, without vertical motion, good to some hundred km after a day: regions "
