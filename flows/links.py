@@ -80,12 +80,17 @@ def measure_links(
         terms, rng = link_terms(policy, upwind, downwind), np.random.default_rng(SEED)
         measured = measure_link(panel, source, (cities[upwind], cities[downwind]), terms, as_of, rng)
         if measured is None:
-            raise UsageError(f"{world} holds less than two years of both cities; import more history first")
+            raise UsageError(f"{world} holds less than two years of both cities{_more(world)}")
         found.append(measured)
     document = {"world": world, "known_until": iso(as_of), "links": [m.to_dict() for m in found]}
     content = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False).encode()
     write_atomic(_folder(ws, world) / f"{as_of:%Y%m%dT%H%M%SZ}.json", content)
     return found
+
+
+def _more(world: str) -> str:
+    """Tell how more history is had; a simulated world has no more."""
+    return ", which no links can be measured on" if is_simulated(world) else "; import more history first"
 
 
 def measured_links(ws: Workspace, world: str, as_of: datetime) -> list[LinkMeasurement]:

@@ -51,6 +51,7 @@ def links(
     from flows.worlds import present_of
     from pipeline.errors import UsageError
     from pipeline.names import MEASURED
+    from pipeline.times import iso
 
     if winds not in (None, "stored", "surrogate"):
         raise UsageError(f"--winds {winds}: there are stored and surrogate")
@@ -62,7 +63,11 @@ def links(
     else:
         found = measured_links(ws, name, as_of)
     if not found:
-        raise UsageError(f"no links of {name} were measured by then; call `sameair links --measure`")
+        when = f" on what was known at {iso(as_of)}" if at else ""
+        which = "" if name == MEASURED else f" --world {name}"
+        raise UsageError(
+            f"the links of {name} were not measured yet{when}; call `sameair links --measure{which}`"
+        )
     if as_json:
         print_json([one.to_dict() | {"confidence": _words(one)} for one in found])
         return

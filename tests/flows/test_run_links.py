@@ -8,11 +8,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import xarray as xr
+from typer.testing import CliRunner
 
+import flows.links
 from alerts.assessment import Link
 from alerts.content import LinkEvidence
 from alerts.pairs import accepted, evidence
 from alerts.policy import PACKAGED_POLICY, load_policy, parse_policy
+from cli.main import app
 from flows.links import LINKS_FILE, links_of_run, measure_links, measured_links
 from flows.plan import CyclePlan
 from flows.runview import RunView
@@ -178,3 +181,24 @@ def test_paths_that_do_not_agree_refuse_a_link_where_forecast_winds_tell_them():
 def test_an_unknown_world_cannot_be_measured(ws):
     with pytest.raises(UsageError, match="nothing is stored"):
         measure_links(ws, "simulated-9", POLICY, CYCLE)
+
+
+def test_too_short_a_history_is_refused_and_only_a_measured_one_can_be_made_longer(ws, monkeypatch):
+    monkeypatch.setattr(flows.links, "load_panel", lambda *_, **__: None)
+    monkeypatch.setattr(flows.links, "_winds_of", lambda *_: None)
+    monkeypatch.setattr(flows.links, "measure_link", lambda *_: None)
+    monkeypatch.setattr(type(ws.store), "worlds", lambda _: ["measured", "simulated-5"])
+    with pytest.raises(UsageError, match="import more history first"):
+        measure_links(ws, "measured", POLICY, CYCLE)
+    with pytest.raises(UsageError, match=r"less than two years of both cities, which no links"):
+        measure_links(ws, "simulated-5", POLICY, CYCLE)
+
+
+def test_the_command_names_the_world_to_measure(tmp_path):
+    given = ["links", "--data-dir", str(tmp_path)]
+    for more, said in (
+        (["--world", "simulated-5"], "`sameair links --measure --world simulated-5`"),
+        (["--at", "2019-01-01T00:00Z"], "yet on what was known at 2019-01-01T00:00:00Z; call `sameair links"),
+    ):
+        result = CliRunner().invoke(app, [*given, *more])
+        assert said in str(result.exception)
