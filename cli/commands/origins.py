@@ -50,7 +50,10 @@ def origins(  # noqa: PLR0913 - one argument per option
     """Summarise where a city's air had been, by season; refused below 200 independent arrivals."""
     from flows.origins_season import plan_seasons
     from flows.workspace import open_workspace, reporter
+    from pipeline.errors import UsageError
 
+    if out.is_file():
+        raise UsageError(f"--out {out} is a file; name a folder")
     plan = plan_seasons(
         first, last, city, world=world or "measured", winds=winds, scheme=seasons, hours=hours, seed=seed
     )

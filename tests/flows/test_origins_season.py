@@ -228,3 +228,19 @@ def test_the_command_summarises_and_says_what_it_refused(imported, tmp_path, mon
     assert "Refused: DJF: 20 independent arrivals of 200 needed" in ran.stdout
     assert "invented winds" in ran.stdout
     assert str(tmp_path / "regions.csv") in ran.stdout.replace("\n", "")
+
+
+def test_a_file_is_no_folder_for_a_summary(tmp_path):
+    (tmp_path / "taken").write_text("")
+    options = [
+        "--from",
+        "2019-01-01",
+        "--to",
+        "2019-02-01",
+        "--city",
+        "seoul",
+        "--out",
+        str(tmp_path / "taken"),
+    ]
+    result = CliRunner().invoke(app, ["origins", *options])
+    assert str(result.exception).endswith("taken is a file; name a folder")
