@@ -89,7 +89,8 @@ def map_svg(
     ----------
     outlooks, areas : of each city, in the same order
     stations : table with ``latitude`` and ``longitude`` [degree]; rows without a position are left out
-    links : accepted transport relations, drawn as arrows with their lag [h]
+    links : accepted transport relations, drawn as arrows with their lag [h], but for those of which it is known
+        that no path passed the upwind city
     winds : winds to draw as small arrows; none is fine
     """
     view = _view(outlooks, width)
@@ -174,7 +175,9 @@ def _city(view: View, outlook: Outlook) -> Markup:
 
 
 def _link(view: View, outlooks: Sequence[Outlook], link: LinkEvidence) -> Markup:
-    """Draw a curved arrow from the upwind to the downwind city, with the lag."""
+    """Draw a curved arrow from the upwind to the downwind city, with the lag; none that no path supports."""
+    if link.path_share == 0:
+        return Markup("")
     places = {o.city.id: view.place(o.city.latitude, o.city.longitude) for o in outlooks}
     if link.upwind not in places or link.downwind not in places:
         return Markup("")

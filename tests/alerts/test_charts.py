@@ -138,6 +138,14 @@ def test_the_map_shows_cities_stations_link_and_wind(shown):
     assert "滞后18小时" in "".join(parse(svg).itertext())
 
 
+@pytest.mark.parametrize(("share", "arrows"), [(None, 1), (0.0, 0), (0.02, 1)])
+def test_a_link_that_no_path_supports_has_no_arrow(shown, share, arrows):
+    link = LinkEvidence("beijing", "seoul", 18.0, 2.4, 412, "m", path_share=share)
+    areas = [city_area(c, example_stations()) for c in CITIES]
+    svg = map_svg(shown, areas, example_stations(), links=[link])
+    assert len(by_class(svg, "link")) == arrows
+
+
 def test_stations_without_a_position_are_left_out(shown):
     stations = pd.concat([example_stations(), example_stations().assign(latitude=np.nan)])
     areas = [city_area(c, stations) for c in CITIES]
