@@ -89,8 +89,8 @@ def map_svg(
     ----------
     outlooks, areas : of each city, in the same order
     stations : table with ``latitude`` and ``longitude`` [degree]; rows without a position are left out
-    links : accepted transport relations, drawn as arrows with their lag [h], but for those of which it is known
-        that no path passed the upwind city
+    links : accepted transport relations, drawn as arrows with their lag [h], unless it is known that no path
+        passed the upwind city
     winds : winds to draw as small arrows; none is fine
     """
     view = _view(outlooks, width)
