@@ -66,6 +66,7 @@ def invented_winds(ws, world, *, start, end, as_of):
     )
 
 
+@pytest.mark.slow
 def test_from_measurements_to_files(imported, tmp_path, monkeypatch):
     monkeypatch.setattr(season_paths, "winds_for", invented_winds)
     plan = plan_seasons("2018-10-01", "2020-03-31", "seoul", scheme="halves", hours=24)

@@ -19,7 +19,7 @@ from flows.summary import summary_lines, summary_of
 from pipeline.ledger.runs import current_run
 from pipeline.ledger.warnings import list_versions
 
-pytestmark = pytest.mark.flows
+pytestmark = [pytest.mark.flows, pytest.mark.slow]
 TITLES = ("Where the air comes from", "공기의 이동 경로", "空气来向与路径")
 
 
