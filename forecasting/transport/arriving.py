@@ -47,7 +47,6 @@ class KnownWinds:
     values : (layer, time, latitude, longitude, 2) eastward and northward wind [m s-1]
     layer_hours : layer n holds what was known (n + 1) · ``layer_hours`` less ``delay_hours`` before its time;
         0: one layer
-    frozen : nothing ahead is known: the wind of the issue is taken to last
     """
 
     times: Times
@@ -56,7 +55,6 @@ class KnownWinds:
     values: npt.NDArray[np.floating]
     layer_hours: float = 0.0
     delay_hours: float = 0.0
-    frozen: bool = False
 
     def at(self, issues: Times, when: Times, latitude: Floats, longitude: Floats) -> Floats:
         """Return the wind (n, 2) that each issue knew at places and times [m s-1]; NaN outside.
@@ -64,8 +62,7 @@ class KnownWinds:
         Up to one step before the first time the first holds: a forecast begins after it was asked for.
         """
         layers, steps, rows, columns = self.values.shape[:4]
-        told = np.minimum(when, issues) if self.frozen else when
-        clock = (told - self.times[0]).astype(np.float64) / float(
+        clock = (when - self.times[0]).astype(np.float64) / float(
             (self.times[1] - self.times[0]).astype(np.int64)
         )
         clock = np.where((clock < 0) & (clock >= -1), 0.0, clock)

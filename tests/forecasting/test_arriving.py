@@ -63,15 +63,6 @@ def test_each_hour_is_blown_by_the_layer_that_was_known_that_long_before():
     assert told[0, 0] == pytest.approx(SEOUL.longitude - degrees, abs=0.15)
 
 
-def test_frozen_winds_take_the_wind_of_the_issue_to_last():
-    winds = uniform(0.0, 0.0, frozen=True)
-    winds.values[0, winds.times <= ISSUES[0] + DAY / 4, ..., 0] = 3.0
-    both = arriving(winds, field_of_longitude(ISSUES), ISSUES, SEOUL, (1,))
-    steady = arriving(uniform(3.0, 0.0), field_of_longitude(ISSUES), ISSUES, SEOUL, (1,))
-    assert both[0, 0] == pytest.approx(steady[0, 0])
-    assert both[1, 0] == pytest.approx(SEOUL.longitude, abs=NEARLY)
-
-
 def test_a_parcel_that_leaves_the_winds_tells_the_background():
     readings = field_of_longitude(ISSUES)
     gone = arriving(
