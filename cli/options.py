@@ -34,6 +34,11 @@ World = Annotated[
     typer.Option("--world", help="'measured', or the name of a simulated world.", show_default=False),
 ]
 
+Cycle = Annotated[
+    str | None, typer.Argument(help="A cycle, ISO 8601; the newest if left out.", show_default=False)
+]
+OneCity = Annotated[str | None, typer.Option("--city", help="One city only; else all.", show_default=False)]
+
 
 def make_settings(data_dir: Path | None) -> Settings:
     """Read the settings of the environment; ``--data-dir`` wins over SAMEAIR_DATA_DIR.

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from flows.plan import CyclePlan
-from flows.runview import find_run
+from flows.runview import again, find_run
 from flows.winds import winds_for
 from flows.workspace import Workspace
 from forecasting.transport.origin import Question, origin_panel, panel_without_winds
@@ -34,7 +34,6 @@ from pipeline.cities import City, all_cities
 from pipeline.errors import ContractError, UsageError
 from pipeline.files import write_atomic
 from pipeline.ledger.runs import RunRow
-from pipeline.names import is_simulated
 from pipeline.origin_panel import OriginPanel
 from pipeline.times import from_ns, iso
 from pipeline.trajectory_files import write_trajectories
@@ -128,15 +127,9 @@ def asked_origins(ws: Workspace, world: str | None, cycle: datetime | None) -> t
     panel = origins_of_run(ws, run)
     if panel is None:
         raise UsageError(
-            f"run {run.id} stored no origins; `sameair run {_again(run)}` makes a run of its cycle that does"
+            f"run {run.id} stored no origins; `sameair run {again(run)}` makes a run of its cycle that does"
         )
     return run, panel
-
-
-def _again(run: RunRow) -> str:
-    """Return the options that make another run of a run's cycle."""
-    which = f"--world {run.world}" if is_simulated(run.world) else f"--at {iso(run.cycle)}"
-    return f"{which} --again"
 
 
 def _paths(winds: xr.Dataset, starts: Starts) -> xr.Dataset:

@@ -9,7 +9,7 @@ from typing import Final
 
 from alerts.policy import load_policy
 from flows.plan import CyclePlan
-from flows.runview import find_run
+from flows.runview import again, find_run
 from flows.workspace import Workspace
 from forecasting.issue import IssueForecast
 from forecasting.model import Model
@@ -87,5 +87,5 @@ def explained_run(ws: Workspace, world: str | None, cycle: datetime | None) -> t
     run = find_run(ws, world, cycle)
     document = reasons_of_run(ws, run)
     if document is None:
-        raise UsageError(f"run {run.id} stored no reasons; `sameair run --again` makes a run that does")
+        raise UsageError(f"run {run.id} stored no reasons; `sameair run {again(run)}` makes a run that does")
     return run, document

@@ -14,7 +14,7 @@ from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 from pipeline.fields import read_netcdf
 from pipeline.ledger.runs import RunRow, current_run, get_run, list_runs, newest_current_run
-from pipeline.names import MEASURED
+from pipeline.names import MEASURED, is_simulated
 from pipeline.paths import join_paths
 from pipeline.series import load_panel
 from pipeline.times import iso
@@ -55,6 +55,12 @@ def find_run(ws: Workspace, world: str | None, cycle: datetime | None) -> RunRow
         which = f"cycle {iso(cycle)}" if cycle else "no cycle"
         raise UsageError(f"{which} of {chosen} has {'not ' if cycle else ''}run; see `sameair status`")
     return run
+
+
+def again(run: RunRow) -> str:
+    """Return the options with which `sameair run` makes another run of a run's cycle."""
+    which = f"--world {run.world}" if is_simulated(run.world) else f"--at {iso(run.cycle)}"
+    return f"{which} --again"
 
 
 def read_run(ws: Workspace, run_id: str, *, whole_past: bool = False) -> RunView:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import AsJson, DataDir, World, cycle_of, make_settings
+from cli.options import AsJson, Cycle, DataDir, OneCity, World, cycle_of, make_settings
 from cli.output import print_json, print_lines, print_table
 
 if TYPE_CHECKING:
@@ -19,13 +19,9 @@ def register(app: typer.Typer) -> None:
 
 
 def origin(
-    cycle: Annotated[
-        str | None, typer.Argument(help="A cycle, ISO 8601; the newest if left out.", show_default=False)
-    ] = None,
+    cycle: Cycle = None,
     world: World = None,
-    city: Annotated[
-        str | None, typer.Option("--city", help="One city only; else all.", show_default=False)
-    ] = None,
+    city: OneCity = None,
     language: Annotated[str, typer.Option("--language", help="Of names: en, ko or zh.")] = "en",
     party: Annotated[
         str | None,

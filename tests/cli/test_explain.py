@@ -80,5 +80,5 @@ def test_what_is_not_there_is_said(folder, words, says):
 def test_a_run_without_reasons_says_how_to_get_them(folder):
     for path in folder.rglob("reasons.json"):
         path.write_text("[]")
-    with pytest.raises(UsageError, match="sameair run --again"):
+    with pytest.raises(UsageError, match="sameair run --at 2026-01-14T02:00:00Z --again"):
         explained(folder)
