@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email import policy
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from sqlalchemy import Connection
 from alerts.content import WarningContent
 from alerts.fallback import take_over
 from alerts.identifiers import delivery_id, message_id
+from alerts.mail_headers import WHOLE_WORDS
 from alerts.recipients import Recipient, select_recipients
 from alerts.signoff import verify_signatures
 from alerts.versions import IN_FORCE
@@ -32,7 +32,7 @@ from pipeline.ledger.deliveries import OutboxRow, earlier_messages, insert_outbo
 from pipeline.ledger.warnings import VersionRow, read_version, read_versions
 from pipeline.times import parse_instant
 
-MAIL_POLICY = policy.SMTP.clone(cte_type="7bit")
+MAIL_POLICY = WHOLE_WORDS.clone(cte_type="7bit")
 """How messages become bytes: CRLF, short lines and ASCII only, which any mail server takes."""
 
 
