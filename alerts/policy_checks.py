@@ -51,7 +51,6 @@ def faults(policy: Policy) -> Iterator[tuple[str, str]]:
         ),
         "review.silence": (r.silence == "expires", "must be 'expires': nothing unapproved is ever issued"),
         "review.hours_otherwise": (0 < r.hours_otherwise <= 6, "must be 1 to 6, before the next cycle"),
-        "products.joint_needs_link": (policy.products.joint_needs_link, "must be true"),
         "products.single_party_approval": (
             policy.products.single_party_approval == "single_city_warning",
             "must be 'single_city_warning', the only rule there is",
