@@ -151,10 +151,12 @@ def _values(letter: Letter, enclosure: Enclosure, texts: list[Text]) -> dict[str
                 "text": text,
                 "words": vocabulary(text.language).table,
                 "origin": origin_words(text.language),
+                "press": render(f"{text.language}/acknowledge_link.j2", text.language).strip(),
             }
             for text in texts
         ],
         "acknowledge_address": enclosure.sender,
+        "acknowledge_url": one_line(letter.acknowledge_url, 1000),
         "acknowledge_subject": one_line(subject),
         "acknowledge_link": f"mailto:{quote(enclosure.sender, safe='@')}?subject={quote(one_line(subject))}",
         "bulletin": bulletin,

@@ -16,6 +16,7 @@ from cli.commands import (
     audit,
     bulletins,
     cycle,
+    deliveries,
     dust,
     exchange,
     explain,
@@ -27,6 +28,7 @@ from cli.commands import (
     origin,
     origins,
     pages,
+    policy,
     quality,
     quarantine,
     sources,
@@ -56,6 +58,7 @@ for group in (
     dust,
     origin,
     origins,
+    deliveries,
     status,
     sources,
     bulletins,
@@ -69,6 +72,7 @@ for group in (
 app.add_typer(warnings.app, name="warnings")
 app.add_typer(audit.app, name="audit")
 app.add_typer(models.app, name="models")
+app.add_typer(policy.app, name="policy")
 app.add_typer(exchange.app, name="exchange")
 app.add_typer(quality.app, name="quality")
 app.add_typer(quarantine.app, name="quarantine")

@@ -24,6 +24,7 @@ from alerts.recipients import load_recipients, select_recipients
 from alerts.smtp import SmtpChannel, SmtpServer
 from alerts.warnings import close, issue_times
 from flows.assess import policy_of
+from flows.links_sent import links_of
 from flows.signing import trusted
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
@@ -114,6 +115,7 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
         render=lambda letter: render_letter(ws.settings, letter, xml, background),
         payloads=messages_dir(ws),
         trusted=trusted(ws),
+        link=links_of(ws),
     )
     path = cap_path(ws, warning_id, version)
     is_first = not path.exists()

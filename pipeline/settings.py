@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     smtp_ca_file: Path | None = Field(None, description="extra certificate authority to trust")
     smtp_timeout: float = Field(20.0, description="[s] for every step of a delivery")
     mail_from: str = Field("sameair@localhost", description="sender address")
+    acknowledge_url: str = Field(
+        "",
+        pattern=r"^(https://[^\s/?#]+[^\s?#]*|http://(127\.0\.0\.1|localhost)(:\d+)?)?$",
+        description="public address of `sameair review --public`; empty: mails hold no link",
+    )
     contact: str = Field("duty desk of the issuing party", description="contact line of every warning")
 
     @property
