@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from alerts.acknowledge import Receipt, acknowledge
+from alerts.recipients import load_recipients
+from alerts.webhook import key_text, webhook_key
 from flows.desk import find_version
 from flows.workspace import Workspace
 from pipeline.errors import UsageError
+from pipeline.exchange.keys import load_or_create_secret
 from pipeline.ledger.acknowledgements import read_acknowledgements
 from pipeline.ledger.deliveries import read_outbox
 from pipeline.times import iso
@@ -74,3 +77,10 @@ def acknowledge_for(
         "acknowledged": iso(found.at),
         "by": found.person or found.way,
     }
+
+
+def key_of_webhook(ws: Workspace, agency: str) -> str:
+    """Return the key with which an agency checks what is posted to it; UsageError for an unknown one."""
+    if agency not in {r.id for r in load_recipients(ws.settings.recipients_file)}:
+        raise UsageError(f"no agency {agency} in the recipients file")
+    return key_text(webhook_key(load_or_create_secret(ws.settings.keys_dir, "webhooks"), agency))

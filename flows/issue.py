@@ -20,15 +20,18 @@ from alerts.fallback import settle_overdue
 from alerts.message_view import Background
 from alerts.outbox import Dispatch, Issued, Letter, issue
 from alerts.policy import Policy
-from alerts.recipients import load_recipients, select_recipients
+from alerts.recipients import Way, load_recipients, select_recipients
 from alerts.smtp import SmtpChannel, SmtpServer
+from alerts.takeover import Ways
 from alerts.warnings import close, issue_times
+from alerts.webhook import WebhookChannel, WebhookSettings
 from flows.assess import policy_of
 from flows.links_sent import links_of
 from flows.signing import trusted
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
-from pipeline.errors import ReviewError
+from pipeline.errors import PolicyError, ReviewError
+from pipeline.exchange.keys import load_or_create_secret
 from pipeline.files import write_atomic
 from pipeline.ledger.warnings import list_versions, read_version, read_versions
 from pipeline.settings import Settings
@@ -175,5 +178,28 @@ def background_of(ws: Workspace, content: WarningContent, policy: Policy) -> Bac
 
 def deliver(ws: Workspace, world: str, clock: Callable[[], datetime]) -> DeliveryReport:
     """Send what stands in the outbox for a world; what was sent before is not sent again."""
-    channel = channel_of(ws.settings)
-    return deliver_pending(Sender(ws.ledger, channel, ws.settings.data_dir / "messages", clock, world=world))
+    sender = Sender(
+        ws.ledger,
+        channel_of(ws.settings),
+        messages_dir(ws),
+        clock,
+        world=world,
+        others={"webhook": webhook_of(ws)},
+        ways=Ways(ways_of(ws)),
+    )
+    return deliver_pending(sender)
+
+
+def webhook_of(ws: Workspace) -> WebhookChannel:
+    """Return the channel to webhooks; its signatures bear the true time also in an exercise."""
+    secret = load_or_create_secret(ws.settings.keys_dir, "webhooks")
+    return WebhookChannel(WebhookSettings(secret, ws.settings.smtp_timeout), ws.clock)
+
+
+def ways_of(ws: Workspace) -> dict[str, tuple[Way, ...]]:
+    """Return how each recipient is reached; a list that cannot be read holds up no message."""
+    try:
+        return {r.id: r.ways for r in load_recipients(ws.settings.recipients_file)}
+    except PolicyError as error:
+        log.error("no second channel takes over: %s", error)
+        return {}

@@ -1,4 +1,4 @@
-"""``sameair deliveries`` and ``sameair acknowledge``: who has what, and who said so."""
+"""``sameair deliveries``, ``acknowledge``, ``webhook-key``: who has what, and who said so."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(deliveries)
     app.command()(acknowledge)
+    app.command("webhook-key")(show_key)
 
 
 def deliveries(
@@ -54,3 +55,19 @@ def acknowledge(
         print_json(found)
     else:
         print_lines([f"{name:<13} {value}" for name, value in found.items()])
+
+
+def show_key(
+    agency: Annotated[str, typer.Argument(help="Id of the agency in the recipients file.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the secret with which an agency checks what is posted to its webhook."""
+    from flows.deliveries import key_of_webhook
+    from flows.workspace import open_workspace
+
+    key = key_of_webhook(open_workspace(make_settings(data_dir)), agency)
+    if as_json:
+        print_json({"agency": agency, "key": key})
+    else:
+        print_lines([key])
