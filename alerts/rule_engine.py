@@ -17,7 +17,6 @@ from alerts.content import RuleFinding
 from alerts.dust_rules import LEFT_OUT, without_dust
 from alerts.judged import Undecidable
 from alerts.rule_evaluators import BESIDE, DUST, EVALUATORS
-from alerts.rule_inputs import with_pm10
 from alerts.rules import Rule, rules_in_force
 from pipeline.cities import City
 
@@ -93,13 +92,10 @@ def findings(
     Parameters
     ----------
     dust : dust paths (``pipeline.dust_outlook.DUST_CONTRACT``); without them rules on dust are left out.
-        Their PM10 joins that of the paths (``alerts.rule_inputs.with_pm10``). Heavy-pollution warnings are
-        judged without the hours of dust, which their plans exclude
+        Heavy-pollution warnings are judged without the hours of dust, which their plans exclude
     """
     chosen = list(days)
     found = []
-    if dust is not None:
-        paths = with_pm10(paths, dust)
     for city in cities:
         clean, any_left_out = (paths, False) if dust is None else without_dust(paths, dust, city)
         for day in chosen:

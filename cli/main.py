@@ -31,6 +31,7 @@ from cli.commands import (
     policy,
     quality,
     quarantine,
+    rules,
     sources,
     status,
     trajectory,
@@ -75,6 +76,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 app.add_typer(exchange.app, name="exchange")
 app.add_typer(quality.app, name="quality")
+app.add_typer(rules.app, name="rules")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(upkeep.store, name="store")
 app.add_typer(upkeep.outbox, name="outbox")
