@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from alerts.timetable import timetable_faults
 from pipeline.cities import all_cities
 from pipeline.names import PM_THRESHOLDS
 from pipeline.times import CYCLE_HOURS_UTC, FORECAST_DAYS
@@ -70,6 +71,7 @@ def faults(policy: Policy) -> Iterator[tuple[str, str]]:
     }
     yield from ((field, complaint) for field, (holds, complaint) in checks.items() if not holds)
     yield from _review_faults(r)
+    yield from timetable_faults(policy.timetable, policy.duty, r.timezone)
 
 
 def _level_faults(policy: Policy) -> Iterator[tuple[str, str]]:
