@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from alerts.message_view import Background
 from alerts.outbox import Dispatch, Issued, Letter, issue
 from alerts.policy import Policy
 from alerts.recipients import Way, load_recipients, select_recipients
+from alerts.reminders import ReminderPolicy, queue_reminders
 from alerts.smtp import SmtpChannel, SmtpServer
 from alerts.takeover import Ways
 from alerts.warnings import close, issue_times
@@ -177,7 +178,7 @@ def background_of(ws: Workspace, content: WarningContent, policy: Policy) -> Bac
 
 
 def deliver(ws: Workspace, world: str, clock: Callable[[], datetime]) -> DeliveryReport:
-    """Send what stands in the outbox for a world; what was sent before is not sent again."""
+    """Send what stands in the outbox for a world, and remind of what nobody acknowledged."""
     sender = Sender(
         ws.ledger,
         channel_of(ws.settings),
@@ -187,7 +188,14 @@ def deliver(ws: Workspace, world: str, clock: Callable[[], datetime]) -> Deliver
         others={"webhook": webhook_of(ws)},
         ways=Ways(ways_of(ws)),
     )
+    queue_reminders(ws.ledger, sender.payloads, sender.ways, reminders_of(ws.settings), clock(), world)
     return deliver_pending(sender)
+
+
+def reminders_of(settings: Settings) -> ReminderPolicy:
+    """Return when reminders are due, as the settings say."""
+    ages = tuple(timedelta(minutes=m) for m in sorted(settings.remind_minutes))
+    return ReminderPolicy(ages, timedelta(minutes=settings.escalate_minutes))
 
 
 def webhook_of(ws: Workspace) -> WebhookChannel:
