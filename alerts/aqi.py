@@ -1,31 +1,19 @@
-"""Air-quality indices of both countries: the Chinese AQI (HJ 633) and sub-indices of the Korean CAI."""
+"""The Chinese air-quality index (HJ 633), and how both countries round concentrations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from alerts.rules import Rule, rule
+from pipeline.errors import UsageError
 
 Floats = npt.NDArray[np.float64]
 
-CAI_EDGES: Final[dict[str, tuple[tuple[float, float], ...]]] = {
-    "pm2p5": ((0, 15), (16, 35), (36, 75), (76, 500)),
-    "pm10": ((0, 30), (31, 80), (81, 150), (151, 600)),
-    "o3": ((0, 0.030), (0.031, 0.090), (0.091, 0.150), (0.151, 0.600)),
-    "no2": ((0, 0.030), (0.031, 0.060), (0.061, 0.200), (0.201, 2)),
-    "co": ((0, 2), (2.01, 9), (9.01, 15), (15.01, 50)),
-    "so2": ((0, 0.020), (0.021, 0.050), (0.051, 0.150), (0.151, 1)),
-}
-"""Lower and upper concentration of good, moderate, bad and very bad: PM [ug m-3], gases [ppm]."""
-
-_CAI_INDEX = ((0, 50), (51, 100), (101, 250), (251, 500))
-_CAI_DECIMALS = {"pm2p5": 0, "pm10": 0, "o3": 3, "no2": 3, "co": 2, "so2": 3}
 _NOISE_DECIMALS = 6
 
 
@@ -63,18 +51,19 @@ def round_half_even(values: npt.ArrayLike) -> Floats:
 
 
 def iaqi(concentration: npt.ArrayLike, quantity: str, table: Rule) -> Floats:
-    """Return the Chinese individual index of PM2.5 or PM10; NaN stays NaN.
+    """Return the Chinese individual index of a pollutant; NaN stays NaN.
 
     Parameters
     ----------
-    concentration : 24-h means (or 1-h means in real time) [ug m-3]
-    quantity : ``pm2p5`` or ``pm10``
+    concentration : 24-h means (or 1-h means in real time) [ug m-3, CO mg m-3]
+    quantity : ``pm2p5``, ``pm10``, or a gas with its mean, such as ``o3_1h``
     table : a version of the rule ``cn.aqi``
 
     Notes
     -----
     HJ 633-2012 and HJ 633-2026: concentration rounded half to even, linear between break-points, index
-    rounded up; above the last break-point 500. Computed in whole numbers, so no index is one too high.
+    rounded up; above the last break-point its index, or none where the standard gives none. Computed in
+    whole numbers, so no index is one too high.
 
     Examples
     --------
@@ -83,14 +72,17 @@ def iaqi(concentration: npt.ArrayLike, quantity: str, table: Rule) -> Floats:
     >>> iaqi([60, 75], "pm2p5", rule("cn.aqi", date(2026, 3, 1))).tolist()
     [100.0, 114.0]
     """
-    rounded = round_half_even(concentration)
-    index = np.array(table.parameters["iaqi"], dtype=np.int64)
-    edges = np.array(table.parameters["breakpoints"][quantity], dtype=np.int64)
+    p = table.parameters
+    scale = 10 ** int(p["decimals"].get(quantity, 0))
+    edges = np.rint(np.array(p["breakpoints"].get(quantity) or p["gases"][quantity]) * scale).astype(np.int64)
+    index = np.array(p["iaqi"][: len(edges)], dtype=np.int64)
+    rounded = round_half_even(np.asarray(concentration, dtype=np.float64) * scale)
     whole = np.clip(np.nan_to_num(rounded), edges[0], edges[-1]).astype(np.int64)
     upper = np.clip(np.searchsorted(edges, whole, side="left"), 1, len(edges) - 1)
     rise = (index[upper] - index[upper - 1]) * (whole - edges[upper - 1])
     result = index[upper - 1] - (-rise // (edges[upper] - edges[upper - 1]))
-    return np.where(np.isnan(rounded), np.nan, result.astype(np.float64))
+    none = np.isnan(rounded) | ((quantity in p["no_index_above"]) & (rounded > edges[-1]))
+    return np.where(none, np.nan, result.astype(np.float64))
 
 
 def level_number(index: npt.ArrayLike, table: Rule) -> npt.NDArray[np.int64]:
@@ -106,39 +98,17 @@ def level_number(index: npt.ArrayLike, table: Rule) -> npt.NDArray[np.int64]:
 def aqi(concentrations: Mapping[str, float], day: date) -> Aqi:
     """Return the Chinese AQI of the pollutants given, by the standard in force on a day.
 
-    The full index needs six pollutants; one computed from PM alone is a lower bound of it.
+    The full index needs six pollutants; one computed from fewer is a lower bound of it. Raises
+    UsageError where none of the pollutants given has an index.
 
     >>> aqi({"pm2p5": 43, "pm10": 80}, date(2022, 1, 4))
     Aqi(value=65, level='cn.aqi.good', primary=('pm10',), version='HJ 633-2012')
     """
     table = rule("cn.aqi", day)
-    parts = {q: int(iaqi(c, q, table)) for q, c in concentrations.items()}
+    found = {q: float(iaqi(c, q, table)) for q, c in concentrations.items()}
+    parts = {q: int(part) for q, part in found.items() if np.isfinite(part)}
+    if not parts:
+        raise UsageError(f"{table.version} has no index of {', '.join(found) or 'nothing'} at such values")
     value = max(parts.values())
     primary = tuple(q for q, part in parts.items() if part == value) if value > 50 else ()
     return Aqi(value, table.levels[int(level_number(value, table))], primary, table.version)
-
-
-def cai_subindex(concentration: float, quantity: str) -> float:
-    """Return the unrounded sub-index of the Korean comprehensive index (통합대기환경지수).
-
-    Parameters
-    ----------
-    concentration : PM as the 24-h value of AirKorea [ug m-3], gases as the 1-h mean [ppm]
-    quantity : a key of CAI_EDGES
-
-    Notes
-    -----
-    Linear within each class (airkorea caiCalculator); the concentration is first rounded half up to the
-    published digits, because classes have gaps between them. Published totals agree within 1.
-
-    Examples
-    --------
-    >>> round(cai_subindex(25, "pm2p5"), 2), round(cai_subindex(0.037, "o3"), 2)
-    (74.21, 55.98)
-    """
-    digits = _CAI_DECIMALS[quantity]
-    value = float(round_half_up(concentration * 10**digits)) / 10**digits
-    for (low, high), (bottom, top) in zip(CAI_EDGES[quantity], _CAI_INDEX, strict=True):
-        if value <= high:
-            return float(bottom + (top - bottom) * (value - low) / (high - low))
-    return 500.0

@@ -1,4 +1,4 @@
-"""How a finished message leaves: into a folder (the default) or to a mail server.
+"""How a finished message leaves: into a folder (the default), to a mail server, or to a webhook.
 
 A channel sends one message to one address and says what came of it as an :class:`Outcome`; it never raises
 for what a server or disk does. Whether a message that was under way at a crash has left is asked with
@@ -39,6 +39,7 @@ class Envelope:
     address: str
     message_id: str
     payload: bytes
+    recipient: str = ""
 
 
 class Channel(Protocol):

@@ -1,9 +1,9 @@
 """Which warnings a run proposes: policy, episodes, links and what is out, in; contents, out. Pure.
 
-Nothing is sent here. A joint warning needs an open episode of both cities and an accepted link between them,
-so a purely local episode never becomes joint. What is out changes only when something that matters changed,
-and is cleared only when its episode ended in data that could be assessed, never while the city's pollution
-goes on in another episode.
+Nothing is sent here. A joint warning needs an open episode of both cities at the same time, or one of a city
+and a signal of the other that an accepted link joins, so a purely local episode never becomes joint. What is
+out changes only when something that matters changed, and is cleared only when its episode ended in data that
+could be assessed, never while the city's pollution goes on in another episode.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from alerts.draft import Frame, all_clear, cap_status, draft
 from alerts.episodes import Episode, follow_episodes
 from alerts.material_change import material_changes
 from alerts.open_warnings import OpenWarning
-from alerts.pairs import Pair, accepted, downwind_at_risk, evidence, linked_pairs
+from alerts.pairs import Pair, accepted, downwind_at_risk, evidence, joint_pairs
 from alerts.policy import Policy
 from pipeline.times import parse_instant
 
@@ -64,7 +64,7 @@ def propose(
     held = [w for w in open_warnings if w.cap_status == cap_status(run, policy)]
     episodes = tuple(e for c in assessment.cities for e in follow_episodes(c, earlier, policy, run))
     live = [e for e in episodes if e.now.status == "open"]
-    pairs = linked_pairs(live, held, frame)
+    pairs = joint_pairs([e for e in episodes if e.ledger_state == "open"], held, frame)
     drafts = _drafts(live, pairs, held, frame)
     changed = [w for w in (_if_changed(d, held, frame) for d in drafts) if w is not None]
     unsaid = {d.warning_id for d in drafts}
@@ -87,7 +87,7 @@ def _drafts(
     """Return what would be said if nothing were out: joint warnings, single-city warnings and notices."""
     closed = [w.warning_id for w in held if w.closed]
     joint = {e.id for pair in pairs for e in pair.episodes}
-    drafts = [draft("joint_warning", p.episodes, [p.link], frame, closed) for p in pairs]
+    drafts = [draft("joint_warning", p.episodes, [p.link] if p.link else [], frame, closed) for p in pairs]
     for episode in (e for e in live if e.id not in joint):
         drafts.append(_single(episode, held, frame, closed))
         links = [x for x in frame.assessment.links if x.upwind == episode.city]
@@ -170,7 +170,7 @@ def _ending(
         return "superseded", None
     if latest.kind == "all_clear":
         return "kept", None
-    alive = {e.id for e in episodes if e.now.status == "open"}
+    alive = {e.id for e in episodes if e.ledger_state == "open"}
     if any(c.episode_id not in alive and _goes_on(c.city, out, episodes) for c in out.cities):
         return "kept", None
     over = [c.city for c in out.cities if c.episode_id not in alive]

@@ -6,11 +6,12 @@ file is there, so nothing is written twice and nothing lost. A mail server canno
 becomes ``unknown`` and waits for a person (:func:`resolve_unknown`), or, by policy, is sent again with the
 same Message-ID and the same bytes. Refusals for now (4xx) are tried again with growing pauses, refusals for
 good (5xx) are not; a message that a later version has overtaken, or whose warning is over, is not sent.
+Where a recipient has a second channel, that takes over in the same round (:mod:`alerts.takeover`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from sqlalchemy import Connection
 from alerts.channels import Channel, Envelope, Outcome
 from alerts.claims import claim_age, hold_claim, is_abandoned
 from alerts.outbox import read_payload
+from alerts.takeover import Ways, take_over_failed, why_useless
 from pipeline.errors import ReviewError, StorageError
 from pipeline.ledger import Ledger
 from pipeline.ledger.audit import append_audit
@@ -29,7 +31,6 @@ from pipeline.ledger.deliveries import (
     claim_message,
     due_messages,
     insert_attempt,
-    is_overtaken,
     move_message,
     read_message,
     read_outbox,
@@ -63,7 +64,10 @@ class DeliveryReport:
 
 @dataclass(frozen=True)
 class Sender:
-    """Everything a round of deliveries works with; ``clock`` is that of the warnings' world, None: of all."""
+    """Everything a round of deliveries works with; ``clock`` is that of the warnings' world, None: of all.
+
+    ``channel`` takes e-mails; ``others`` are further channels by name, ``ways`` says who is reached on which.
+    """
 
     ledger: Ledger
     channel: Channel
@@ -71,6 +75,17 @@ class Sender:
     clock: Clock
     policy: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     world: str | None = None
+    others: Mapping[str, Channel] = field(default_factory=dict)
+    ways: Ways = field(default_factory=lambda: Ways({}))
+
+    def channel_for(self, row: OutboxRow) -> Channel | None:
+        """Return the channel that a message asks for; None if there is none here."""
+        return self.channel if row.channel == "email" else self.others.get(row.channel)
+
+    def channel_name(self, row: OutboxRow) -> str:
+        """Return what the log calls the channel of a message."""
+        channel = self.channel_for(row)
+        return channel.name if channel is not None else row.channel
 
 
 def deliver_pending(sender: Sender) -> DeliveryReport:
@@ -84,14 +99,13 @@ def deliver_pending(sender: Sender) -> DeliveryReport:
         try:
             for row in _abandoned(sender, claim):
                 _recover(sender, row, report)
-            for row in _taken(sender, claim, report):
-                outcome = _send(sender, row)
-                _conclude(sender, row, outcome, report)
-                if outcome.kind == "down":
-                    report.down = outcome.detail
-                    break
+            down: set[str] = set()
+            _send_due(sender, claim, report, down)
+            if _substituted(sender):
+                _send_due(sender, claim, report, down)
         finally:
-            sender.channel.close()
+            for channel in (sender.channel, *sender.others.values()):
+                channel.close()
     return report
 
 
@@ -124,6 +138,24 @@ def pause_after(refusals: int, policy: DeliveryPolicy) -> timedelta:
     return min(policy.first_pause * factor, policy.longest_pause)
 
 
+def _send_due(sender: Sender, claim: str, report: DeliveryReport, down: set[str]) -> None:
+    """Send what is due, except on channels that are ``down``."""
+    for row in _taken(sender, claim, report, down):
+        outcome = _send(sender, row)
+        _conclude(sender, row, outcome, report)
+        if outcome.kind == "down":
+            report.down = outcome.detail
+            down.add(row.channel)
+
+
+def _substituted(sender: Sender) -> bool:
+    """Let second channels take over what the first ones do not bring; tell whether there is any."""
+    if not any(len(ways) > 1 for ways in sender.ways.by_recipient.values()):
+        return False
+    with sender.ledger.write() as conn:
+        return bool(take_over_failed(conn, sender.ways, sender.clock(), sender.world))
+
+
 def _claims(sender: Sender) -> Path:
     """Return the folder of claims."""
     return sender.payloads / "claims"
@@ -144,7 +176,8 @@ def _abandoned(sender: Sender, claim: str) -> list[OutboxRow]:
 
 def _recover(sender: Sender, row: OutboxRow, report: DeliveryReport) -> None:
     """Find out, or admit not to know, whether an interrupted message left."""
-    has_sent = sender.channel.has_sent(_envelope(row, b""))
+    channel = sender.channel_for(row)
+    has_sent = channel.has_sent(_envelope(row, b"")) if channel is not None else None
     if has_sent:
         _conclude(sender, row, Outcome("sent", "found sent after an interruption"), report)
     elif has_sent is None:
@@ -155,42 +188,40 @@ def _recover(sender: Sender, row: OutboxRow, report: DeliveryReport) -> None:
                 _log(conn, sender, row, Outcome("retry", "interrupted before sending"))
 
 
-def _taken(sender: Sender, claim: str, report: DeliveryReport) -> Iterator[OutboxRow]:
+def _taken(sender: Sender, claim: str, report: DeliveryReport, down: set[str]) -> Iterator[OutboxRow]:
     """Claim the due messages one by one; those not worth sending any more are closed on the way."""
     with sender.ledger.read() as conn:
         due = due_messages(conn, sender.clock(), sender.world)
     for row in due:
+        if row.channel in down:
+            continue
         now = sender.clock()
         with sender.ledger.write() as conn:
             if not claim_message(conn, row.id, claim, now):
                 continue
             taken = read_message(conn, row.id)
-            useless = _uselessness(conn, taken, now)
+            useless = why_useless(conn, taken, now)
         if useless:
             _conclude(sender, taken, Outcome("failed", useless), report)
         else:
             yield taken
 
 
-def _uselessness(conn: Connection, row: OutboxRow, now: datetime) -> str:
-    """Return why a message is not worth sending any more, or nothing."""
-    if row.expires <= now:
-        return "the warning was over before the message could be sent"
-    return "a later version is on its way to this recipient" if is_overtaken(conn, row) else ""
-
-
 def _send(sender: Sender, row: OutboxRow) -> Outcome:
     """Try once."""
+    channel = sender.channel_for(row)
+    if channel is None:
+        return Outcome("failed", f"there is no channel {row.channel} here")
     try:
         payload = read_payload(sender.payloads, row.payload_digest)
     except StorageError as error:
         return Outcome("failed", str(error))
-    return sender.channel.send(_envelope(row, payload))
+    return channel.send(_envelope(row, payload))
 
 
 def _envelope(row: OutboxRow, payload: bytes) -> Envelope:
     """Return what a channel needs."""
-    return Envelope(row.id, row.address, row.message_id, payload)
+    return Envelope(row.id, row.address, row.message_id, payload, row.recipient)
 
 
 def _conclude(sender: Sender, row: OutboxRow, outcome: Outcome, report: DeliveryReport) -> None:
@@ -202,7 +233,7 @@ def _conclude(sender: Sender, row: OutboxRow, outcome: Outcome, report: Delivery
         moved = move_message(conn, row, **values)
         _log(conn, sender, row, outcome)
         if moved and state != "pending":
-            payload = {"attempt": row.attempts, "channel": sender.channel.name, "detail": outcome.detail}
+            payload = {"attempt": row.attempts, "channel": sender.channel_name(row), "detail": outcome.detail}
             append_audit(
                 conn, at=now, actor=ACTOR, action=f"delivery.{state}", subject=row.id, payload=payload
             )
@@ -233,7 +264,7 @@ def _log(conn: Connection, sender: Sender, row: OutboxRow, outcome: Outcome) -> 
             outbox_id=row.id,
             attempt=row.attempts,
             at=sender.clock(),
-            channel=sender.channel.name,
+            channel=sender.channel_name(row),
             outcome=outcome.kind,
             code=outcome.code,
             detail=outcome.detail,

@@ -6,12 +6,12 @@ import hashlib
 from dataclasses import dataclass, replace
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from alerts.content import WarningContent
+from alerts.mail_headers import WHOLE_WORDS
 from alerts.message_view import NO_BACKGROUND, Background
 from alerts.origin_view import origin_words
 from alerts.outbox import Letter
@@ -68,7 +68,7 @@ def build_email(letter: Letter, enclosure: Enclosure) -> EmailMessage:
     background = replace(enclosure.background, party=letter.recipient.party)
     texts = [wording(content, language, background) for language in order]
     values = _values(letter, enclosure, texts)
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=WHOLE_WORDS)
     _set_headers(message, letter, enclosure, f"{subject_tags(content)} {texts[0].subject}")
     for name, subtype in (("email.txt.j2", "plain"), ("email.html.j2", "html")):
         body = render(name, order[0], **values) + "\n"
@@ -151,10 +151,12 @@ def _values(letter: Letter, enclosure: Enclosure, texts: list[Text]) -> dict[str
                 "text": text,
                 "words": vocabulary(text.language).table,
                 "origin": origin_words(text.language),
+                "press": render(f"{text.language}/acknowledge_link.j2", text.language).strip(),
             }
             for text in texts
         ],
         "acknowledge_address": enclosure.sender,
+        "acknowledge_url": one_line(letter.acknowledge_url, 1000),
         "acknowledge_subject": one_line(subject),
         "acknowledge_link": f"mailto:{quote(enclosure.sender, safe='@')}?subject={quote(one_line(subject))}",
         "bulletin": bulletin,

@@ -43,4 +43,22 @@ def message_id(warning_id: str, version: int, recipient: str) -> str:
     >>> len("Message-ID: " + message_id("01KEXAMP0E0000000000000001", 2, "a" * 60)) <= 78
     True
     """
-    return f"<{uuid5(_NAMESPACE, delivery_id(warning_id, version, recipient))}@{MAIL_DOMAIN}>"
+    return message_id_of(delivery_id(warning_id, version, recipient))
+
+
+def follow_up_id(warning_id: str, version: int, recipient: str, purpose: str, number: int) -> str:
+    """Return the id of a further message about the same version: a substitute, reminder or escalation.
+
+    >>> follow_up_id("01KEXAMP0E0000000000000001", 2, "seoul-met", "reminder", 1)
+    '01KEXAMP0E0000000000000001.v2.seoul-met.reminder1'
+    """
+    return f"{delivery_id(warning_id, version, recipient)}.{purpose}{number or ''}"
+
+
+def message_id_of(outbox_id: str) -> str:
+    """Return the Message-ID of a row of the outbox.
+
+    >>> message_id_of("w.v2.seoul-met") == message_id("w", 2, "seoul-met")
+    True
+    """
+    return f"<{uuid5(_NAMESPACE, outbox_id)}@{MAIL_DOMAIN}>"

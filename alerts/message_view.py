@@ -241,12 +241,19 @@ def _city(outlook: CityOutlook, words: Vocabulary) -> CityView:
         peak_day=words.date(outlook.peak_day),
         peak=words.amount(outlook.peak_mean),
         interval=_interval(peak, words),
-        observed=peak is not None and peak.observed_share >= 1,
+        observed=_is_over(outlook, peak),
         above=words.amount(threshold) if threshold else "",
         chance=words.chance(peak.probability[str(threshold)]) if peak and threshold else "",
         thresholds=shown,
         days=tuple(_day(d, shown, words) for d in outlook.days),
     )
+
+
+def _is_over(outlook: CityOutlook, peak: DayOutlook | None) -> bool:
+    """Tell whether the peak was observed: its day was measured whole, or lies before the days spoken of."""
+    if peak is not None:
+        return peak.observed_share >= 1
+    return bool(outlook.days) and outlook.peak_day < outlook.days[0].day
 
 
 def _interval(peak: DayOutlook | None, words: Vocabulary) -> str:

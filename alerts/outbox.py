@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email import policy
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from sqlalchemy import Connection
 from alerts.content import WarningContent
 from alerts.fallback import take_over
 from alerts.identifiers import delivery_id, message_id
+from alerts.mail_headers import WHOLE_WORDS
 from alerts.recipients import Recipient, select_recipients
 from alerts.signoff import verify_signatures
 from alerts.versions import IN_FORCE
@@ -32,33 +32,46 @@ from pipeline.ledger.deliveries import OutboxRow, earlier_messages, insert_outbo
 from pipeline.ledger.warnings import VersionRow, read_version, read_versions
 from pipeline.times import parse_instant
 
-MAIL_POLICY = policy.SMTP.clone(cte_type="7bit")
+MAIL_POLICY = WHOLE_WORDS.clone(cte_type="7bit")
 """How messages become bytes: CRLF, short lines and ASCII only, which any mail server takes."""
 
 
 @dataclass(frozen=True)
 class Letter:
-    """What is needed to write one message: ``earlier`` are this recipient's Message-IDs, oldest first."""
+    """What is needed to write one message: ``earlier`` are this recipient's Message-IDs, oldest first.
+
+    ``acknowledge_url`` is the recipient's own link for this version; empty where links are not offered.
+    """
 
     content: WarningContent
     recipient: Recipient
     sent_at: datetime
     message_id: str
     earlier: tuple[str, ...]
+    acknowledge_url: str = ""
 
 
 Render = Callable[[Letter], EmailMessage]
 """Writes the message; must set Message-ID, To and Date from the letter and nothing from elsewhere."""
 
 
+def no_link(_content: WarningContent, _recipient: str) -> str:
+    """Offer no link to acknowledge with."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Dispatch:
-    """How versions leave: to whom, rendered how, payload files where, and whose keys are trusted (base64)."""
+    """How versions leave: to whom, rendered how, payload files where, and whose keys are trusted (base64).
+
+    ``link`` makes the acknowledgement link of a version for a recipient's id.
+    """
 
     recipients: Sequence[Recipient]
     render: Render
     payloads: Path
     trusted: Mapping[str, str]
+    link: Callable[[WarningContent, str], str] = no_link
 
 
 @dataclass(frozen=True)
@@ -91,7 +104,7 @@ def issue(
         if row.state not in ("draft", "in_review"):
             return _already(conn, row)
         _check(conn, row, dispatch)
-        letters = _letters(conn, row, dispatch.recipients, at)
+        letters = _letters(conn, row, dispatch, at)
     rows = [_store(letter, dispatch, at) for letter in letters]
     with ledger.write() as conn:
         now = read_version(conn, warning_id, version)
@@ -151,9 +164,7 @@ def _check(conn: Connection, row: VersionRow, dispatch: Dispatch) -> None:
         )
 
 
-def _letters(
-    conn: Connection, row: VersionRow, recipients: Sequence[Recipient], at: datetime
-) -> list[Letter]:
+def _letters(conn: Connection, row: VersionRow, dispatch: Dispatch, at: datetime) -> list[Letter]:
     """Return the letters that a version calls for, in the order of the list of recipients."""
     content = WarningContent.from_dict(row.content)
     earlier = earlier_messages(conn, row.warning_id, row.version)
@@ -164,8 +175,9 @@ def _letters(
             sent_at=at,
             message_id=message_id(row.warning_id, row.version, recipient.id),
             earlier=tuple(earlier.get(recipient.id, ())),
+            acknowledge_url=dispatch.link(content, recipient.id),
         )
-        for recipient in select_recipients(content, recipients, earlier)
+        for recipient in select_recipients(content, dispatch.recipients, earlier)
     ]
 
 
@@ -187,7 +199,8 @@ def _store(letter: Letter, dispatch: Dispatch, at: datetime) -> OutboxRow:
         warning_id=content.warning_id,
         version=content.version,
         recipient=letter.recipient.id,
-        address=letter.recipient.email,
+        address=letter.recipient.ways[0].address,
+        channel=letter.recipient.ways[0].channel,
         message_id=letter.message_id,
         payload_digest=digest,
         expires=parse_instant(content.expires),

@@ -1,10 +1,11 @@
-"""Which upwind and downwind episodes belong together, and whether a downwind party is to be told."""
+"""Which episodes of two parties belong together, and whether a downwind party is to be told."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import permutations
 
 from alerts.assessment import Link
 from alerts.content import LinkEvidence
@@ -17,11 +18,11 @@ from pipeline.times import parse_instant
 
 @dataclass(frozen=True)
 class Pair:
-    """Two linked episodes of different parties, upwind first, with the evidence."""
+    """Two episodes of two parties that belong together, upwind first; ``link`` None: none is claimed."""
 
     upwind: Episode
     downwind: Episode
-    link: LinkEvidence
+    link: LinkEvidence | None
 
     @property
     def episodes(self) -> tuple[Episode, Episode]:
@@ -61,22 +62,35 @@ def evidence(link: Link) -> LinkEvidence:
     )
 
 
-def linked_pairs(live: Sequence[Episode], held: Iterable[OpenWarning], frame: Frame) -> list[Pair]:
-    """Return the pairs of open episodes that belong together; every episode is in at most one.
+def joint_pairs(seen: Sequence[Episode], held: Iterable[OpenWarning], frame: Frame) -> list[Pair]:
+    """Return the pairs of episodes, open or waiting, that make a warning joint; each is in at most one.
 
-    A pair that a joint warning has named stays one while both episodes live, whatever later evidence says
-    or lacks; a new pair needs an accepted link, episodes that follow each other, and data for both cities.
+    A new pair is one of these, for cities with data: episodes that follow each other, at least one of them
+    open, by an accepted link; or, unless the policy asks for a link, two open episodes at the same time. A
+    pair that a joint warning has named stays one while both episodes live, whatever later evidence says or
+    lacks. One city's episode alone is never part of a pair.
     """
-    pairs = _named_pairs(live, held, frame)
-    taken = {e.id for pair in pairs for e in pair.episodes}
+    pairs = _named_pairs(seen, held, frame)
     for link in (x for x in frame.assessment.links if accepted(x, frame.policy)):
-        for up in (e for e in live if e.city == link.upwind and not _is_blind(e, frame)):
-            for down in (e for e in live if e.city == link.downwind and not _is_blind(e, frame)):
-                free = up.party != down.party and not {up.id, down.id} & taken
-                if free and _follows(up, down, frame.policy):
-                    pairs.append(Pair(up, down, evidence(link)))
-                    taken |= {up.id, down.id}
+        for up, down in _candidates(seen, pairs, frame):
+            both = (up.city, down.city) == (link.upwind, link.downwind)
+            if both and "open" in (up.now.status, down.now.status) and _follows(up, down, frame.policy):
+                pairs.append(Pair(up, down, evidence(link)))
+    if not frame.policy.products.joint_needs_link:
+        for one, other in _candidates(seen, pairs, frame):
+            if {one.now.status, other.now.status} == {"open"} and _meet(one, other):
+                pairs.append(Pair(one, other, None))
     return pairs
+
+
+def _candidates(
+    seen: Sequence[Episode], pairs: Sequence[Pair], frame: Frame
+) -> Iterator[tuple[Episode, Episode]]:
+    """Yield every pair of episodes of two parties of which neither is in a pair by then."""
+    for one, other in permutations((e for e in seen if not _is_blind(e, frame)), 2):
+        taken = {e.id for pair in pairs for e in pair.episodes}
+        if one.party != other.party and not {one.id, other.id} & taken:
+            yield one, other
 
 
 def downwind_at_risk(link: Link, is_out: bool, frame: Frame) -> bool:
@@ -89,20 +103,36 @@ def downwind_at_risk(link: Link, is_out: bool, frame: Frame) -> bool:
     return max((d.probability[lowest] for d in city.coming), default=0.0) >= needed
 
 
-def _named_pairs(live: Sequence[Episode], held: Iterable[OpenWarning], frame: Frame) -> list[Pair]:
-    by_id = {e.id: e for e in live}
-    fresh = {(x.upwind, x.downwind): evidence(x) for x in frame.assessment.links}
+def _named_pairs(seen: Sequence[Episode], held: Iterable[OpenWarning], frame: Frame) -> list[Pair]:
+    by_id = {e.id: e for e in seen}
     pairs = []
     for warning in (w for w in held if not w.closed):
         out = warning.latest(frame.run.issue_time)
-        if out is None or out.product != "joint_warning" or not out.links:
+        if out is None or out.product != "joint_warning":
             continue
-        found = {c.city: by_id.get(c.episode_id) for c in out.cities}
-        link = out.links[0]
-        up, down = found.get(link.upwind), found.get(link.downwind)
-        if up is not None and down is not None:
-            pairs.append(Pair(up, down, fresh.get((link.upwind, link.downwind), link)))
+        found = [by_id[c.episode_id] for c in out.cities if c.episode_id in by_id]
+        if len(found) == 2:
+            pairs.append(_named(found[0], found[1], next(iter(out.links), None), frame))
     return pairs
+
+
+def _named(one: Episode, other: Episode, said: LinkEvidence | None, frame: Frame) -> Pair:
+    """Return a named pair with the newest evidence of its link; one named without gets an accepted link."""
+    pair = {one.city: one, other.city: other}
+    links = [x for x in frame.assessment.links if {x.upwind, x.downwind} == set(pair)]
+    if said is not None:
+        fresh = [evidence(x) for x in links if (x.upwind, x.downwind) == (said.upwind, said.downwind)]
+        return Pair(pair[said.upwind], pair[said.downwind], next(iter(fresh), said))
+    for link in (x for x in links if accepted(x, frame.policy)):
+        return Pair(pair[link.upwind], pair[link.downwind], evidence(link))
+    return Pair(one, other, None)
+
+
+def _meet(one: Episode, other: Episode) -> bool:
+    """Tell whether two episodes overlap in time."""
+    return parse_instant(one.now.onset) < parse_instant(other.now.end) and parse_instant(
+        other.now.onset
+    ) < parse_instant(one.now.end)
 
 
 def _follows(up: Episode, down: Episode, policy: Policy) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime, time, timedelta
 from importlib import resources
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Final, get_type_hints
 from zoneinfo import ZoneInfo
 
 from alerts.policy_checks import faults
+from alerts.timetable import Duty, Row
 from pipeline.errors import PolicyError
 from pipeline.times import to_utc
 
@@ -140,6 +141,8 @@ class Policy:
     link: LinkTerms
     change: Change
     review: Review
+    timetable: tuple[Row, ...]
+    duty: Duty
     products: Products
     expiry: Expiry
     findings: Findings
@@ -156,6 +159,16 @@ class Policy:
     def level_id(self, number: int) -> str:
         """Return the id of a level number; 0 is no level and an empty string."""
         return self.level[number - 1].id if number else ""
+
+    def task(self, issue_time: datetime) -> Row:
+        """Return what the cycle of an issue is for.
+
+        >>> from pipeline.times import parse_instant
+        >>> load_policy().task(parse_instant("2026-01-14T08:00Z"))
+        Row(cycle=17, task='confirm', before='17:10')
+        """
+        hour = to_utc(issue_time).astimezone(ZoneInfo(self.review.timezone)).hour
+        return min(self.timetable, key=lambda row: (hour - row.cycle) % 24)
 
     def review_deadline(self, issue_time: datetime) -> datetime:
         """Return until when the draft of a cycle can be approved [UTC].
@@ -218,11 +231,12 @@ def _build(kind: Any, table: Mapping[str, Any], where: str) -> Any:
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:
-    if hint == tuple[Level, ...]:
-        return tuple(_build(Level, row, f"{where}.") for row in value)
+    rows = {tuple[Level, ...]: Level, tuple[Row, ...]: Row}.get(hint)
+    if rows:
+        return tuple(_build(rows, row, f"{where}.") for row in value)
     if isinstance(value, list):
         return tuple(value)
-    if isinstance(hint, type) and hint.__module__ == __name__:
+    if is_dataclass(hint):
         if not isinstance(value, dict):
             raise _Fault(where, "must be a table")
         return _build(hint, value, f"{where}.")

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from alerts.timetable import timetable_faults
 from pipeline.cities import all_cities
 from pipeline.names import PM_THRESHOLDS
 from pipeline.times import CYCLE_HOURS_UTC, FORECAST_DAYS
@@ -51,7 +52,6 @@ def faults(policy: Policy) -> Iterator[tuple[str, str]]:
         ),
         "review.silence": (r.silence == "expires", "must be 'expires': nothing unapproved is ever issued"),
         "review.hours_otherwise": (0 < r.hours_otherwise <= 6, "must be 1 to 6, before the next cycle"),
-        "products.joint_needs_link": (policy.products.joint_needs_link, "must be true"),
         "products.single_party_approval": (
             policy.products.single_party_approval == "single_city_warning",
             "must be 'single_city_warning', the only rule there is",
@@ -71,6 +71,7 @@ def faults(policy: Policy) -> Iterator[tuple[str, str]]:
     }
     yield from ((field, complaint) for field, (holds, complaint) in checks.items() if not holds)
     yield from _review_faults(r)
+    yield from timetable_faults(policy.timetable, policy.duty, r.timezone)
 
 
 def _level_faults(policy: Policy) -> Iterator[tuple[str, str]]:

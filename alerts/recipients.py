@@ -17,15 +17,27 @@ from pipeline.errors import PolicyError
 
 LANGUAGES: Final = ("ko", "zh", "en")
 LEVELS: Final = ("J1", "J2", "J3")
-CHANNELS: Final = ("email",)
+CHANNELS: Final = ("email", "webhook")
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_WEBHOOK = re.compile(r"https://[A-Za-z0-9._:/~%-]{1,250}|http://(127\.0\.0\.1|localhost)(:\d+)?(/[\w./-]*)?")
 _ADDRESS = re.compile(r"[A-Za-z0-9._+-]{1,64}@(?=.{1,255}$)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 
 @dataclass(frozen=True)
+class Way:
+    """A channel and the address on it."""
+
+    channel: str
+    address: str
+
+
+@dataclass(frozen=True)
 class Recipient:
-    """One agency's desk: where it is reached, in which languages, for which cities and from which level."""
+    """One agency's desk: where it is reached, in which languages, for which cities and from which level.
+
+    ``channel`` is the first to be used; one with both ``email`` and ``webhook`` has the other as its second.
+    """
 
     id: str
     agency: dict[str, str]
@@ -35,6 +47,13 @@ class Recipient:
     cities: tuple[str, ...]
     minimum_level: str
     channel: str = "email"
+    webhook: str = ""
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """Return the channels on which it is reached, the first to be used first."""
+        known = [Way("email", self.email), *([Way("webhook", self.webhook)] if self.webhook else [])]
+        return tuple(sorted(known, key=lambda way: way.channel != self.channel))
 
 
 def load_recipients(path: Path | None = None) -> tuple[Recipient, ...]:
@@ -121,6 +140,8 @@ def _faults(recipient: Recipient) -> list[str]:
         f"cities must be some of {', '.join(sorted(cities))}": not _is_choice(recipient.cities, cities),
         f"minimum_level must be one of {', '.join(LEVELS)}": recipient.minimum_level not in LEVELS,
         f"channel must be one of {', '.join(CHANNELS)}": recipient.channel not in CHANNELS,
+        "webhook must be an https address": not _is_text(recipient.webhook or "https://none", _WEBHOOK),
+        "its channel is webhook, but it has none": recipient.channel == "webhook" and not recipient.webhook,
         f"agency needs a name in {', '.join(LANGUAGES)}": not _is_named(recipient.agency),
     }
     return [fault for fault, is_so in checks.items() if is_so]

@@ -16,8 +16,8 @@ import xarray as xr
 from alerts.content import RuleFinding
 from alerts.dust_rules import LEFT_OUT, without_dust
 from alerts.judged import Undecidable
-from alerts.rule_evaluators import DUST, EVALUATORS
-from alerts.rules import RECORDED, Rule, rules_in_force
+from alerts.rule_evaluators import BESIDE, DUST, EVALUATORS
+from alerts.rules import Rule, rules_in_force
 from pipeline.cities import City
 
 HEADLINE_PROBABILITY = 0.5
@@ -52,8 +52,8 @@ def evaluate(rule: Rule, paths: xr.Dataset, city: City, day: date) -> RuleFindin
     -------
     finding with the highest level that half of the paths reach and the probability of that level or worse;
     for the lowest level, the probability of exactly that. ``probability`` is None, with a note, where the
-    rule is not decidable from these data (resolution, coverage under 75 %, beyond the horizon) or is not
-    evaluated in this version; ``level`` is then empty.
+    rule is not decidable from these data (resolution, coverage under 75 %, beyond the horizon, a timetable);
+    ``level`` is then empty.
 
     Examples
     --------
@@ -84,10 +84,10 @@ def findings(
     cities: Iterable[City],
     days: Iterable[date],
     *,
-    with_recorded: bool = False,
+    everything: bool = False,
     dust: xr.Dataset | None = None,
 ) -> tuple[RuleFinding, ...]:
-    """Return one finding per city, day and rule in force; recorded rules only if asked for.
+    """Return one finding per city, day and rule in force; what decides no warning only if asked for.
 
     Parameters
     ----------
@@ -105,19 +105,16 @@ def findings(
                 elif rule.kind == HEAVY_POLLUTION:
                     judged = evaluate(rule, paths, city, day)
                     found.append(_cleaned(judged, rule, clean, city) if any_left_out else judged)
-                elif rule.kind not in DUST and (with_recorded or rule.kind != RECORDED):
+                elif rule.kind not in DUST and (everything or rule.kind not in BESIDE):
                     found.append(evaluate(rule, paths, city, day))
     return tuple(found)
 
 
 def level_probabilities(rule: Rule, paths: xr.Dataset, city: City, day: date) -> LevelProbabilities:
     """Return the probability of each level of a rule or worse; it never rises from one level to the next."""
-    evaluator = EVALUATORS.get(rule.kind)
     evidence = rule.evidence_for(["pm2p5"])
-    if evaluator is None:
-        return LevelProbabilities(rule.levels, None, "", evidence, "not evaluated in this version")
     try:
-        judged = evaluator(rule, paths, city, day)
+        judged = EVALUATORS[rule.kind](rule, paths, city, day)
     except Undecidable as reason:
         return LevelProbabilities(rule.levels, None, "", evidence, f"not decidable: {reason}")
     at_least = tuple(float(np.mean(judged.levels >= k)) for k in range(len(rule.levels)))

@@ -3,58 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from alerts.aqi import iaqi, level_number, round_half_up, settle
+from alerts.cai import day_cai
+from alerts.calendar_rules import lift, season, standard, timetable
 from alerts.dust_rules import dust_crisis, dust_notice, dust_warning
 from alerts.judged import Judged, Levels, Undecidable
+from alerts.measure_rules import crisis, preliminary
+from alerts.rule_series import (
+    Flags,
+    Floats,
+    basis_of,
+    basis_of_day,
+    covered,
+    day_bounds,
+    day_mean_of,
+    day_means_of,
+    hourly_series,
+    reference_series,
+    running_index,
+)
 from alerts.rules import Rule, rule
 from pipeline.cities import City
-from pipeline.paths import MINIMUM_DAY_COVERAGE, day_means
-from pipeline.times import NS_HOUR, local_day_bounds, to_ns
+from pipeline.times import NS_HOUR
 
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 Evaluator = Callable[[Rule, xr.Dataset, City, date], Judged]
-
-
-@dataclass(frozen=True)
-class Series:
-    """Paths of one series of a city: values (realization, time) [ug m-3], NaN where there is no interval."""
-
-    times: npt.NDArray[np.datetime64]
-    values: Floats
-    step_hours: int
-    note: str = ""
-
-    def part(self, start: np.datetime64, end: np.datetime64) -> Floats:
-        """Return the values of (start, end] on the series' own cadence."""
-        inside: Flags = (self.times > start) & (self.times <= end)
-        return self.values[:, inside]
 
 
 def day_grade(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
     """Judge the Korean 24-h grade: rounded half up, the worse of PM2.5 and PM10 on every path."""
-    means, note = _day_means_of(paths, city, day, tuple(rule.parameters["edges"]))
+    means, note = day_means_of(paths, city, day, tuple(rule.parameters["edges"]))
     parts = [
         np.searchsorted(rule.parameters["edges"][q], round_half_up(m), side="left") for q, m in means.items()
     ]
     worst: Levels = np.max(np.stack(parts), axis=0)
-    return Judged(worst, _basis(paths, city, day, tuple(means)), tuple(means), note)
+    return Judged(worst, basis_of_day(paths, city, day, tuple(means)), tuple(means), note)
 
 
 def day_aqi(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
     """Judge the level of the Chinese daily index from PM2.5 and, where it is there, PM10."""
-    means, note = _day_means_of(paths, city, day, tuple(rule.parameters["breakpoints"]))
+    means, note = day_means_of(paths, city, day, tuple(rule.parameters["breakpoints"]))
     index = np.max(np.stack([iaqi(m, q, rule) for q, m in means.items()]), axis=0)
     note = "; ".join(p for p in (note, "gases not forecast: the index is at least this") if p)
-    return Judged(level_number(index, rule), _basis(paths, city, day, tuple(means)), tuple(means), note)
+    return Judged(level_number(index, rule), basis_of_day(paths, city, day, tuple(means)), tuple(means), note)
 
 
 def hourly_alert(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
@@ -64,25 +60,25 @@ def hourly_alert(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged
     hours and lifts nothing.
     """
     quantity = rule.parameters["quantity"]
-    series = _hourly(paths, city, quantity)
-    start, end = _bounds(city, day)
-    part = _covered(series.part(start, end), 24, "hours of the day")
+    series = hourly_series(paths, city, quantity)
+    start, end = day_bounds(city, day)
+    part = covered(series.part(start, end), 24, "hours of the day")
     states = _alert_states(settle(series.values), rule)
     inside: Flags = (series.times > start) & (series.times <= end)
-    return Judged(states[:, inside].max(axis=1), _basis_of(part), (quantity,), series.note)
+    return Judged(states[:, inside].max(axis=1), basis_of(part), (quantity,), series.note)
 
 
 def emergency(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
     """Judge the criteria of Korean emergency measures on the day of decision; any alternative suffices."""
-    tomorrow = _day_mean(paths, city, day + timedelta(days=1), "pm2p5")
+    tomorrow = day_mean_of(paths, city, day + timedelta(days=1), "pm2p5")
     if tomorrow is None:
         raise Undecidable("the mean of the next day is incomplete or beyond the forecast")
     parts: dict[str, Any] = {"tomorrow_gt": settle(tomorrow)}
-    series = _hourly(paths, city, "pm2p5")
-    start, _ = _bounds(city, day)
+    series = hourly_series(paths, city, "pm2p5")
+    start, _ = day_bounds(city, day)
     hours = int(rule.parameters["part_day_hours"])
     part_day = series.part(start, start + np.timedelta64(hours * NS_HOUR, "ns"))
-    parts["part_day_gt"] = settle(np.nanmean(_covered(part_day, hours, "hours of the part-day"), axis=1))
+    parts["part_day_gt"] = settle(np.nanmean(covered(part_day, hours, "hours of the part-day"), axis=1))
     met = np.zeros(len(tomorrow), dtype=bool)
     for alternative in rule.parameters["alternatives"]:
         held = np.ones(len(tomorrow), dtype=bool)
@@ -91,7 +87,7 @@ def emergency(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
                 _advisory_held(bound, paths, city, day) if name == "advisory_today" else parts[name] > bound
             )
         met |= held
-    bases = {_basis_of(part_day), _basis(paths, city, day + timedelta(days=1), ("pm2p5",))}
+    bases = {basis_of(part_day), basis_of_day(paths, city, day + timedelta(days=1), ("pm2p5",))}
     return Judged(met.astype(np.int64), bases.pop() if len(bases) == 1 else "mixed", ("pm2p5",), series.note)
 
 
@@ -102,9 +98,9 @@ def aqi_days(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
     with its full length. A block with less than 75 % of its intervals counts as below.
     """
     table = _rule_of("cn.aqi", day)
-    series = _reference(paths, city, "pm2p5")
-    blocks = _running_index(series, table)
-    start, end = _bounds(city, day)
+    series = reference_series(paths, city, "pm2p5")
+    blocks = running_index(series, table)
+    start, end = day_bounds(city, day)
     half_day = np.timedelta64(12 * NS_HOUR, "ns")
     centred: Flags = (series.times > start + half_day) & (series.times <= end + half_day)
     if not np.isfinite(blocks[:, centred]).any():
@@ -115,7 +111,7 @@ def aqi_days(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
             held = _run_held(blocks, 24 // series.step_hours, alternative)
             levels[held[:, centred].any(axis=1)] = number
     note = "running means counted from three days before the issue to the horizon"
-    return Judged(levels, _basis(paths, city, day, ("pm2p5",)), ("pm2p5",), note)
+    return Judged(levels, basis_of_day(paths, city, day, ("pm2p5",)), ("pm2p5",), note)
 
 
 DUST: Final[dict[str, Evaluator]] = {
@@ -125,15 +121,27 @@ DUST: Final[dict[str, Evaluator]] = {
 }
 """Kinds of rules that read the dust paths of a run instead of the paths of PM2.5."""
 
+BESIDE: Final[dict[str, Evaluator]] = {
+    "standard": standard,
+    "cai": day_cai,
+    "season": season,
+    "lift": lift,
+    "timetable": timetable,
+}
+"""Kinds of rules that decide no warning and stand in none; they are judged where they are asked for."""
+
 EVALUATORS: Final[dict[str, Evaluator]] = {
     "day_grade": day_grade,
     "aqi": day_aqi,
     "hourly_alert": hourly_alert,
     "emergency": emergency,
+    "preliminary": preliminary,
+    "crisis": crisis,
     "aqi_days": aqi_days,
     **DUST,
+    **BESIDE,
 }
-"""Kinds of rules that this version evaluates; every other kind is recorded only."""
+"""How every kind of rule is judged."""
 
 _rule_of = rule
 
@@ -159,20 +167,6 @@ def _advisory_held(rule_id: str, paths: xr.Dataset, city: City, day: date) -> Fl
     return hourly_alert(_rule_of(rule_id, day), paths, city, day).levels >= 1
 
 
-def _running_index(series: Series, table: Rule) -> Floats:
-    width = 24 // series.step_hours
-    there = np.isfinite(series.values)
-    total = np.cumsum(np.where(there, series.values, 0.0), axis=1)
-    count = np.cumsum(there, axis=1)
-    total[:, width:], count[:, width:] = (
-        total[:, width:] - total[:, :-width],
-        count[:, width:] - count[:, :-width],
-    )
-    enough = count >= MINIMUM_DAY_COVERAGE * width
-    enough[:, : width - 1] = False
-    return iaqi(np.where(enough, total / np.maximum(count, 1), np.nan), "pm2p5", table)
-
-
 def _run_held(blocks: Floats, width: int, alternative: dict[str, int]) -> Flags:
     over = blocks > alternative["gt"]
     held: Flags = _run_count(over, over, width) >= alternative["days"]
@@ -193,76 +187,3 @@ def _run_count(over: Flags, counted: Flags, width: int) -> Levels:
         backward[:, t] = (after + counted[:, t]) * over[:, t]
     total: Levels = (forward + backward - counted) * over
     return total
-
-
-def _day_means_of(
-    paths: xr.Dataset, city: City, day: date, quantities: tuple[str, ...]
-) -> tuple[dict[str, Floats], str]:
-    found = {q: _day_mean(paths, city, day, q) for q in quantities}
-    means = {q: mean for q, mean in found.items() if mean is not None}
-    if "pm2p5" not in means:
-        raise Undecidable("fewer than 75 % of the day's PM2.5 intervals, or the day is beyond the forecast")
-    missing = [q.upper() for q in quantities if q not in means]
-    return means, f"{', '.join(missing)} not available: the level is at least this" if missing else ""
-
-
-def _day_mean(paths: xr.Dataset, city: City, day: date, quantity: str) -> Floats | None:
-    if quantity not in paths:
-        return None
-    days = day_means(paths, city, quantity)
-    at = np.flatnonzero(days["day"].values == np.datetime64(day))
-    if not len(at) or not bool(days["complete"].values[at[0]]):
-        return None
-    mean: Floats = days["day_mean"].values[:, at[0]]
-    return mean
-
-
-def _hourly(paths: xr.Dataset, city: City, quantity: str) -> Series:
-    spec = city.spec(quantity, "hourly", str(paths.attrs.get("world", "measured")))
-    name = quantity if spec is not None and spec.role == "reference" else f"{quantity}_hourly"
-    if spec is None or name not in paths:
-        raise Undecidable(f"there is no hourly {quantity.upper()} series of {city.id}")
-    proxy = spec.role != "reference" and bool(spec.note)
-    return _series(paths, city, name, 1, f"hourly series of {city.id}: {spec.note}" if proxy else "")
-
-
-def _reference(paths: xr.Dataset, city: City, quantity: str) -> Series:
-    spec = city.spec(quantity, "reference", str(paths.attrs.get("world", "measured")))
-    return _series(paths, city, quantity, spec.interval_hours if spec else 1, "")
-
-
-def _series(paths: xr.Dataset, city: City, name: str, step: int, note: str) -> Series:
-    times = paths["time"].values.astype("datetime64[ns]")
-    on_cadence = times.astype("int64") % (step * NS_HOUR) == 0
-    values = paths[name].sel(city=city.id).transpose("realization", "time").values
-    return Series(times[on_cadence], values[:, on_cadence], step, note)
-
-
-def _covered(part: Floats, expected: int, what: str) -> Floats:
-    if (
-        int(np.isfinite(part).sum(axis=1).min(initial=expected)) < MINIMUM_DAY_COVERAGE * expected
-        or not part.size
-    ):
-        raise Undecidable(f"fewer than 75 % of the {what} have a value")
-    return part
-
-
-def _bounds(city: City, day: date) -> tuple[np.datetime64, np.datetime64]:
-    start, end = local_day_bounds(day, city.timezone)
-    return to_ns(start), to_ns(end)
-
-
-def _basis(paths: xr.Dataset, city: City, day: date, quantities: tuple[str, ...]) -> str:
-    start, end = _bounds(city, day)
-    parts = [_reference(paths, city, q).part(start, end) for q in quantities]
-    bases = {_basis_of(part) for part in parts}
-    return bases.pop() if len(bases) == 1 else "mixed"
-
-
-def _basis_of(part: Floats) -> str:
-    """Tell what values rest on: where all paths agree they were measured (see ``schema.check_paths``)."""
-    there = np.isfinite(part).all(axis=0)
-    measured = there & (np.ptp(np.where(there, part, 0.0), axis=0) == 0)
-    if measured.sum() == there.sum():
-        return "observed"
-    return "mixed" if measured.any() else "forecast"

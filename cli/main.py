@@ -16,6 +16,7 @@ from cli.commands import (
     audit,
     bulletins,
     cycle,
+    deliveries,
     dust,
     exchange,
     explain,
@@ -27,8 +28,10 @@ from cli.commands import (
     origin,
     origins,
     pages,
+    policy,
     quality,
     quarantine,
+    rules,
     sources,
     status,
     trajectory,
@@ -56,6 +59,7 @@ for group in (
     dust,
     origin,
     origins,
+    deliveries,
     status,
     sources,
     bulletins,
@@ -69,8 +73,10 @@ for group in (
 app.add_typer(warnings.app, name="warnings")
 app.add_typer(audit.app, name="audit")
 app.add_typer(models.app, name="models")
+app.add_typer(policy.app, name="policy")
 app.add_typer(exchange.app, name="exchange")
 app.add_typer(quality.app, name="quality")
+app.add_typer(rules.app, name="rules")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(upkeep.store, name="store")
 app.add_typer(upkeep.outbox, name="outbox")

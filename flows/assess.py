@@ -19,6 +19,7 @@ from alerts.warnings import Proposed, advance, fully_approved, propose_version
 from flows.dust import dust_paths_of_run
 from flows.links import links_of_run
 from flows.origins import origins_of_run
+from flows.rules import with_pm10
 from flows.runview import RunView, read_run
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
@@ -61,7 +62,8 @@ def assess_run(
     links : transport evidence for pairs of cities (``flows.links``)
     dust : dust paths of the run (``pipeline.dust_outlook``), or None where it stored none
     """
-    return assess(view.paths, all_cities().values(), policy, view.plan.cycle, links, dust)
+    paths = view.paths if dust is None else with_pm10(view.paths, dust)
+    return assess(paths, all_cities().values(), policy, view.plan.cycle, links, dust)
 
 
 def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Proposed]]:

@@ -8,8 +8,9 @@ from typing import Any, Literal, get_args
 
 from alerts.content import WarningContent
 from alerts.outbox import Issued
+from alerts.policy import Policy
 from alerts.signoff import Signer, approve, object_, verify_signatures
-from alerts.versions import IN_FORCE, required_parties
+from alerts.versions import IN_FORCE, OPEN, required_parties
 from alerts.vocabulary import Language
 from alerts.warnings import propose_version
 from alerts.wording import wording
@@ -42,8 +43,11 @@ class Decision:
 
 
 def listed(ws: Workspace, world: str | None = None) -> list[Plain]:
-    """Return warnings as table rows, newest first, with whose approval is still missing."""
-    keys = trusted(ws)
+    """Return warnings as table rows, newest first, with whose approval is still missing, and who signs.
+
+    What waits says which task its cycle has and from when on it is looked at again.
+    """
+    keys, policy = trusted(ws), policy_of(ws)
     with ws.ledger.read() as conn:
         rows = list_versions(conn, world)
         reports = {
@@ -61,9 +65,21 @@ def listed(ws: Workspace, world: str | None = None) -> list[Plain]:
             "onset": r.content["onset"],
             "decide by": iso(r.review_deadline),
             "still to sign": ", ".join(reports[(r.warning_id, r.version)].missing),
+            **_timetable(policy, r),
         }
         for r in rows
     ]
+
+
+def _timetable(policy: Policy, row: VersionRow) -> Plain:
+    """Return the task of a version's cycle, who signs at its deadline, and when to look at it again."""
+    issue, zone = parse_instant(row.content["issue_time"]), policy.review.timezone
+    again = policy.duty.recheck_after(issue, zone)
+    return {
+        "task": policy.task(issue).task,
+        "signed by": policy.duty.signer(row.review_deadline, zone),
+        "re-check": iso(again) if row.state in OPEN else "",
+    }
 
 
 def find_version(ws: Workspace, warning_id: str, version: int | None) -> VersionRow:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -20,14 +20,19 @@ from alerts.fallback import settle_overdue
 from alerts.message_view import Background
 from alerts.outbox import Dispatch, Issued, Letter, issue
 from alerts.policy import Policy
-from alerts.recipients import load_recipients, select_recipients
+from alerts.recipients import Way, load_recipients, select_recipients
+from alerts.reminders import ReminderPolicy, queue_reminders
 from alerts.smtp import SmtpChannel, SmtpServer
+from alerts.takeover import Ways
 from alerts.warnings import close, issue_times
+from alerts.webhook import WebhookChannel, WebhookSettings
 from flows.assess import policy_of
+from flows.links_sent import links_of
 from flows.signing import trusted
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
-from pipeline.errors import ReviewError
+from pipeline.errors import PolicyError, ReviewError
+from pipeline.exchange.keys import load_or_create_secret
 from pipeline.files import write_atomic
 from pipeline.ledger.warnings import list_versions, read_version, read_versions
 from pipeline.settings import Settings
@@ -114,6 +119,7 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
         render=lambda letter: render_letter(ws.settings, letter, xml, background),
         payloads=messages_dir(ws),
         trusted=trusted(ws),
+        link=links_of(ws),
     )
     path = cap_path(ws, warning_id, version)
     is_first = not path.exists()
@@ -172,6 +178,36 @@ def background_of(ws: Workspace, content: WarningContent, policy: Policy) -> Bac
 
 
 def deliver(ws: Workspace, world: str, clock: Callable[[], datetime]) -> DeliveryReport:
-    """Send what stands in the outbox for a world; what was sent before is not sent again."""
-    channel = channel_of(ws.settings)
-    return deliver_pending(Sender(ws.ledger, channel, ws.settings.data_dir / "messages", clock, world=world))
+    """Send what stands in the outbox for a world, and remind of what nobody acknowledged."""
+    sender = Sender(
+        ws.ledger,
+        channel_of(ws.settings),
+        messages_dir(ws),
+        clock,
+        world=world,
+        others={"webhook": webhook_of(ws)},
+        ways=Ways(ways_of(ws)),
+    )
+    queue_reminders(ws.ledger, sender.payloads, sender.ways, reminders_of(ws.settings), clock(), world)
+    return deliver_pending(sender)
+
+
+def reminders_of(settings: Settings) -> ReminderPolicy:
+    """Return when reminders are due, as the settings say."""
+    ages = tuple(timedelta(minutes=m) for m in sorted(settings.remind_minutes))
+    return ReminderPolicy(ages, timedelta(minutes=settings.escalate_minutes))
+
+
+def webhook_of(ws: Workspace) -> WebhookChannel:
+    """Return the channel to webhooks; its signatures bear the true time also in an exercise."""
+    secret = load_or_create_secret(ws.settings.keys_dir, "webhooks")
+    return WebhookChannel(WebhookSettings(secret, ws.settings.smtp_timeout), ws.clock)
+
+
+def ways_of(ws: Workspace) -> dict[str, tuple[Way, ...]]:
+    """Return how each recipient is reached; a list that cannot be read holds up no message."""
+    try:
+        return {r.id: r.ways for r in load_recipients(ws.settings.recipients_file)}
+    except PolicyError as error:
+        log.error("no second channel takes over: %s", error)
+        return {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -49,6 +49,17 @@ class Settings(BaseSettings):
     smtp_ca_file: Path | None = Field(None, description="extra certificate authority to trust")
     smtp_timeout: float = Field(20.0, description="[s] for every step of a delivery")
     mail_from: str = Field("sameair@localhost", description="sender address")
+    acknowledge_url: str = Field(
+        "",
+        pattern=r"^(https://[^\s/?#]+[^\s?#]*|http://(127\.0\.0\.1|localhost)(:\d+)?)?$",
+        description="public address of `sameair review --public`; empty: mails hold no link",
+    )
+    remind_minutes: tuple[PositiveInt, ...] = Field(
+        (30, 60), description="JSON list: minutes after sending at which an agency is reminded to acknowledge"
+    )
+    escalate_minutes: PositiveInt = Field(
+        90, description="minutes after sending from which on it is escalated, hourly"
+    )
     contact: str = Field("duty desk of the issuing party", description="contact line of every warning")
 
     @property

@@ -1,7 +1,8 @@
 """The review pages and the read API: what the forecasters look at before they decide on the command line.
 
-Everything here only reads. A decision is made with ``sameair warnings approve`` or ``object``; the pages show
-the exact command.
+The pages only read. A decision is made with ``sameair warnings approve`` or ``object``; the pages show the
+exact command. The one thing that writes is the acknowledgement link, which alone is meant for everybody:
+:func:`create_public_app` serves it without the rest.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -20,12 +21,14 @@ from pipeline.errors import SameairError
 from pipeline.ledger import open_ledger
 from pipeline.settings import Settings
 from pipeline.times import Clock, system_clock
+from review.acknowledge import acknowledge_routes
 from review.api import api_routes
 from review.pages import page_routes, show_error
 from review.security import LOOPBACK_HOSTS, add_headers
 
 STATIC: Final = Path(__file__).parent / "static"
 STORAGE_STATUS: Final = 503
+NOT_FOUND: Final = 404
 
 
 def create_app(
@@ -48,32 +51,50 @@ def create_app(
     >>> "/api/v1/runs" in app.openapi()["paths"]
     True
     """
-    app = FastAPI(
-        title="sameair read API",
-        version="1",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url="/api/v1/openapi.json",
-    )
-    app.state.settings, app.state.clock = settings, clock
-    app.state.ledger = open_ledger(settings.ledger)
-    app.middleware("http")(add_headers)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts))
+    app = _bare_app(settings, clock, allowed_hosts, openapi_url="/api/v1/openapi.json")
     app.include_router(api_routes())
     app.include_router(page_routes())
-    app.add_api_route("/static/fonts/{name}", _font, include_in_schema=False)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(SameairError, _sameair_error)
     app.add_exception_handler(HTTPException, _http_error)
     return app
 
 
-def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8060) -> None:
-    """Serve the pages until interrupted; on loopback unless another address is given."""
+def create_public_app(
+    settings: Settings, *, clock: Clock = system_clock, allowed_hosts: tuple[str, ...] = ("*",)
+) -> FastAPI:
+    """Return the application for recipients: acknowledgement links and nothing else.
+
+    Put it behind a web server that speaks TLS for SAMEAIR_ACKNOWLEDGE_URL.
+    """
+    app = _bare_app(settings, clock, allowed_hosts, openapi_url=None)
+    app.add_exception_handler(SameairError, _plain_error)
+    app.add_exception_handler(HTTPException, _plain_error)
+    return app
+
+
+def _bare_app(
+    settings: Settings, clock: Clock, allowed_hosts: tuple[str, ...], *, openapi_url: str | None
+) -> FastAPI:
+    """Return an application with what both have: ledger, headers, styles, acknowledgement links."""
+    app = FastAPI(
+        title="sameair read API", version="1", docs_url=None, redoc_url=None, openapi_url=openapi_url
+    )
+    app.state.settings, app.state.clock = settings, clock
+    app.state.ledger = open_ledger(settings.ledger)
+    app.middleware("http")(add_headers)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts))
+    app.include_router(acknowledge_routes())
+    app.add_api_route("/static/fonts/{name}", _font, include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return app
+
+
+def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8060, public: bool = False) -> None:
+    """Serve the pages, or only what is public, until interrupted; on loopback unless told otherwise."""
     import uvicorn
 
     hosts = LOOPBACK_HOSTS if host in LOOPBACK_HOSTS else ("*",)
-    app = create_app(settings, allowed_hosts=hosts)
+    app = create_public_app(settings) if public else create_app(settings, allowed_hosts=hosts)
     uvicorn.run(app, host=host, port=port, server_header=False, log_level="warning")
 
 
@@ -94,6 +115,12 @@ def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else "error"
     return _answer(request, status, detail)
+
+
+def _plain_error(_request: Request, error: Exception) -> Response:
+    """Say as little as possible to the world."""
+    status = error.status_code if isinstance(error, HTTPException) else STORAGE_STATUS
+    return PlainTextResponse("not found" if status == NOT_FOUND else "not available", status)
 
 
 def _answer(request: Request, status: int, detail: str) -> Response:

@@ -12,13 +12,17 @@ from itertools import pairwise
 from typing import Any
 
 from pipeline.errors import PolicyError
+from pipeline.paths import MINIMUM_DAY_COVERAGE
 
 RULE_FOLDER = resources.files("alerts") / "rules"
 EVIDENCE_MARKS = ("found", "partly", "unverified")
 """How well a row is documented, best first; the mark travels into every finding."""
 
-RECORDED = "recorded"
-"""The kind of a row that is held, dated and shown, but not evaluated in this version."""
+TIMETABLE = "timetable"
+"""The kind of a row that says when something happens and holds no criterion."""
+
+NO_STATIONS = "none"
+"""The station list of a row that reads no measurement."""
 
 _NEEDED = (
     "id",
@@ -28,9 +32,13 @@ _NEEDED = (
     "kind",
     "averaging",
     "spatial_unit",
+    "stations",
+    "minimum_coverage",
     "evidence",
     "source",
 )
+_OF_FILE = ("stations", "minimum_coverage")
+"""What a file may say once for all its rows."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +46,9 @@ class Rule:
     """One version of one legal criterion; ``valid_from`` and ``valid_to`` are inclusive local dates.
 
     ``levels`` are ordered from harmless to severe; ``parameters`` holds what the evaluator of ``kind`` reads
-    (concentrations [ug m-3] or index values). ``cities`` limits the rule to some cities (empty: all of the
-    country), ``not_for`` leaves cities out that have a stricter rule of their own.
+    (concentrations [ug m-3] or index values); ``minimum_coverage`` is the share of intervals that a mean
+    needs [1]. ``cities`` limits the rule to some cities (empty: all of the country), ``not_for`` leaves
+    cities out that have a stricter rule of their own.
     """
 
     id: str
@@ -51,6 +60,8 @@ class Rule:
     kind: str
     averaging: str
     spatial_unit: str
+    stations: str
+    minimum_coverage: float
     evidence: str
     source: str
     note: str = ""
@@ -88,7 +99,9 @@ def parse_rules(text: str, name: str) -> tuple[Rule, ...]:
     pipeline.errors.PolicyError: x.toml: rule kr.x lacks version
     """
     table = tomllib.loads(text)
-    return tuple(_parse_rule(row, str(table.get("country", "")), name) for row in table.get("rule", ()))
+    shared = {key: table[key] for key in _OF_FILE if key in table}
+    country = str(table.get("country", ""))
+    return tuple(_parse_rule({**shared, **row}, country, name) for row in table.get("rule", ()))
 
 
 @cache
@@ -150,6 +163,9 @@ def _parse_rule(row: Mapping[str, Any], country: str, name: str) -> Rule:
         raise PolicyError(f"{where}: evidence is '{made.evidence}', not one of {', '.join(EVIDENCE_MARKS)}")
     if made.valid_to is not None and made.valid_to < made.valid_from:
         raise PolicyError(f"{where}: valid_to {made.valid_to} is before valid_from {made.valid_from}")
-    if made.kind != RECORDED and len(made.levels) < 2:
+    needed = 0.0 if made.stations == NO_STATIONS else MINIMUM_DAY_COVERAGE
+    if made.minimum_coverage != needed:
+        raise PolicyError(f"{where}: minimum_coverage is {made.minimum_coverage}, but means need {needed}")
+    if made.kind != TIMETABLE and len(made.levels) < 2:
         raise PolicyError(f"{where}: kind {made.kind} needs at least two levels")
     return made

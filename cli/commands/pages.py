@@ -18,10 +18,14 @@ def register(app: typer.Typer) -> None:
 def review(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port to listen on.")] = 8765,
+    public: Annotated[
+        bool, typer.Option("--public", help="Serve only the recipients' acknowledgement links.")
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Serve the review pages and the read API until stopped; decisions are made with `sameair warnings`."""
     from review.app import serve
 
-    print_lines([f"review pages at http://{host}:{port}/ ; stop with Ctrl-C"])
-    serve(make_settings(data_dir), host=host, port=port)
+    what = "acknowledgement links" if public else "review pages"
+    print_lines([f"{what} at http://{host}:{port}/ ; stop with Ctrl-C"])
+    serve(make_settings(data_dir), host=host, port=port, public=public)

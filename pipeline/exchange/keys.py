@@ -6,7 +6,9 @@ import os
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from pathlib import Path
+from secrets import token_hex
 from tempfile import mkstemp
+from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -18,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from pipeline.errors import StorageError, UsageError
+
+SECRET_BYTES: Final = 32
 
 
 def load_or_create_key(folder: Path, name: str) -> Ed25519PrivateKey:
@@ -49,6 +53,34 @@ def load_or_create_key(folder: Path, name: str) -> Ed25519PrivateKey:
     except OSError as error:
         raise StorageError(f"the key {path} cannot be used: {error.strerror or error}") from error
     return key
+
+
+def load_or_create_secret(folder: Path, name: str) -> bytes:
+    """Return the 32 secret bytes of ``folder/name.secret``, made once with mode 0600.
+
+    Raises StorageError if the file cannot be used, is damaged or may be read by others.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     secret = load_or_create_secret(Path(folder), "links")
+    ...     print(len(secret), secret == load_or_create_secret(Path(folder), "links"))
+    32 True
+    """
+    path = folder / f"{name}.secret"
+    try:
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _place(path, f"{token_hex(SECRET_BYTES)}\n".encode(), replace=False)
+        if path.stat().st_mode & 0o077:
+            raise StorageError(f"the secret {path} is readable by others; run chmod 600 on it, or replace it")
+        secret = bytes.fromhex(path.read_text("ascii").strip())
+    except OSError as error:
+        raise StorageError(f"the secret {path} cannot be used: {error.strerror or error}") from error
+    except ValueError as error:
+        raise StorageError(f"the secret {path} is damaged; restore it from its backup") from error
+    if len(secret) != SECRET_BYTES:
+        raise StorageError(f"the secret {path} is damaged; restore it from its backup")
+    return secret
 
 
 def load_private_key(path: Path) -> Ed25519PrivateKey:

@@ -1,4 +1,4 @@
-"""Rows of the outbox: one per version and recipient, moved on only by whoever holds the claim on it."""
+"""Rows of the outbox: what each recipient is sent, moved on only by whoever holds the claim on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from pipeline.ledger.warning_tables import delivery_attempts, outbox, warnings
 
 @dataclass(frozen=True)
 class OutboxRow:
-    """One message on its way; ``state`` is pending, sending, sent, failed or unknown."""
+    """One message on its way; ``state`` is pending, sending, sent, failed or unknown.
+
+    ``purpose`` is warning, substitute (the same on a second channel), reminder or escalation.
+    """
 
     id: str
     warning_id: str
@@ -32,6 +35,9 @@ class OutboxRow:
     claimed_at: datetime | None = None
     last_error: str = ""
     sent_at: datetime | None = None
+    purpose: str = "warning"
+    number: int = 0
+    channel: str = "email"
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,8 @@ def read_outbox(
     where = [column == value for column, value in given if value is not None]
     if world is not None:
         where.append(c.warning_id.in_(select(warnings.c.id).where(warnings.c.world == world)))
-    query = select(outbox).where(*where).order_by(c.created_at, c.warning_id, c.version, c.recipient)
+    order = (c.created_at, c.warning_id, c.version, c.recipient, c.purpose.desc(), c.number)
+    query = select(outbox).where(*where).order_by(*order)
     return [_row(row._mapping) for row in conn.execute(query)]
 
 
@@ -133,12 +140,14 @@ def read_attempts(conn: Connection, outbox_id: str) -> list[AttemptRow]:
 def earlier_messages(conn: Connection, warning_id: str, before: int) -> dict[str, list[str]]:
     """Return the Message-IDs that each recipient was sent for versions before one, oldest first.
 
-    Messages that failed for good are left out; those still under way or of unknown fate count.
+    Messages that failed for good are left out; those still under way or of unknown fate count. A recipient
+    reached on the second channel alone is named with nothing to refer to.
     """
     chain: dict[str, list[str]] = {}
     for row in read_outbox(conn, warning_id):
         if row.version < before and row.state != "failed":
-            chain.setdefault(row.recipient, []).append(row.message_id)
+            known = chain.setdefault(row.recipient, [])
+            known += [row.message_id] if row.purpose == "warning" else []
     return chain
 
 

@@ -32,6 +32,7 @@ APPEND_ONLY = (
     "warning_events",
     "signatures",
     "delivery_attempts",
+    "acknowledgements",
 )
 """Tables whose rows are facts: written once."""
 
@@ -156,12 +157,16 @@ outbox = Table(
     Column("last_error", Text, nullable=False),
     Column("created_at", UTCDateTime, nullable=False),
     Column("sent_at", UTCDateTime),
-    UniqueConstraint("warning_id", "version", "recipient"),
+    Column("purpose", String(16), nullable=False, server_default="warning"),
+    Column("number", Integer, nullable=False, server_default="0", comment="which of several reminders"),
+    Column("channel", String(16), nullable=False, server_default="email"),
+    UniqueConstraint("warning_id", "version", "recipient", "purpose", "number"),
     UniqueConstraint("message_id"),
     CheckConstraint("state IN ('pending', 'sending', 'sent', 'failed', 'unknown')", name="state"),
+    CheckConstraint("purpose IN ('warning', 'substitute', 'reminder', 'escalation')", name="purpose"),
     Index("ix_outbox_due", "state", "next_attempt_at"),
 )
-"""One message per version and recipient."""
+"""One warning per version and recipient, and what follows it: on a second channel, or as a reminder."""
 
 delivery_attempts = Table(
     "delivery_attempts",
@@ -178,3 +183,19 @@ delivery_attempts = Table(
     sqlite_autoincrement=True,
 )
 """Everything that was tried for a message, in order."""
+
+acknowledgements = Table(
+    "acknowledgements",
+    metadata,
+    Column("seq", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("warning_id", String(64), ForeignKey("warnings.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("recipient", String(64), nullable=False),
+    Column("way", String(16), nullable=False),
+    Column("person", String(200), nullable=False, comment="who entered it, where a person did"),
+    Column("at", UTCDateTime, nullable=False),
+    UniqueConstraint("warning_id", "version", "recipient"),
+    CheckConstraint("way IN ('link', 'person')", name="way"),
+    sqlite_autoincrement=True,
+)
+"""Who said that a version has arrived, once each."""

@@ -13,7 +13,8 @@ from tests.alerts.decision_cases import LINK, POLICY, assessed, facts
 class Desk:
     """A ledger in memory: proposals of each cycle are filed, and issued unless told otherwise."""
 
-    def __init__(self):
+    def __init__(self, policy=POLICY):
+        self.policy = policy
         self.cycle, self.episodes, self.warnings = 0, (), {}
         self.origins = ()
 
@@ -21,8 +22,8 @@ class Desk:
         run = facts(self.cycle, origins=self.origins)
         cities = (assessed("beijing", run, beijing), assessed("seoul", run, seoul))
         cities = tuple(replace(c, not_assessable="no data" if c.city in blind else "") for c in cities)
-        proposal = propose(Assessment(cities, links), self.episodes, self.held(), POLICY, run=run)
-        again = propose(Assessment(cities, links), proposal.episodes, self.held(), POLICY, run=run)
+        proposal = propose(Assessment(cities, links), self.episodes, self.held(), self.policy, run=run)
+        again = propose(Assessment(cities, links), proposal.episodes, self.held(), self.policy, run=run)
         assert again == proposal
         self.episodes = tuple(e for e in proposal.episodes if e.ledger_state == "open")
         for content in proposal.warnings:

@@ -11,11 +11,13 @@ from alerts.draft import check_times
 from alerts.open_warnings import OpenWarning
 from alerts.origin_example import example_panel
 from alerts.origin_note import origin_notes
+from alerts.wording import wording
 from pipeline.errors import ContractError
 from pipeline.times import iso, parse_instant
 from tests.alerts.decision_cases import LINK, POLICY, WEAK, both, facts
 from tests.alerts.decision_desk import Desk, said
 
+ASKS_LINK = replace(POLICY, products=replace(POLICY.products, joint_needs_link=True))
 HIGH, NONE = (0.1, 0.9, 0.9, 0.1), (0.0, 0.0, 0.0, 0.0)
 
 
@@ -39,10 +41,46 @@ def test_the_joint_level_is_the_one_that_both_cities_reach():
 @pytest.mark.parametrize(
     "link", [(), (WEAK,), (replace(LINK, joint_probability=0.1),), (replace(LINK, sample_size=9),)]
 )
-def test_without_an_accepted_link_each_city_warns_for_itself(link):
-    proposal = Desk().run(HIGH, HIGH, links=link)
+def test_where_the_policy_asks_for_a_link_each_city_without_one_warns_for_itself(link):
+    proposal = Desk(policy=ASKS_LINK).run(HIGH, HIGH, links=link)
     assert said(proposal) == [("single_city_warning", "alert", ""), ("single_city_warning", "alert", "")]
     assert [w.parties for w in proposal.warnings] == [("beijing",), ("seoul",)]
+
+
+@pytest.mark.parametrize("link", [(), (WEAK,)])
+def test_two_episodes_at_the_same_time_are_joint_and_claim_no_link(link):
+    (warning,) = Desk().run(HIGH, HIGH, links=link).warnings
+    assert (warning.product, warning.level, warning.links) == ("joint_warning", "J3", ())
+    assert "No transport link" in wording(warning, "en").description
+    assert "이동 관련성은 확인되지 않음" in wording(warning, "ko").description
+    assert "输送关联" in wording(warning, "zh").description
+
+
+def test_episodes_one_after_the_other_are_joint_by_a_link_only():
+    early, late = (0.9, 0.0, 0.0, 0.0), (0.0, 0.0, 0.9, 0.0)
+    assert [p for p, _, _ in said(Desk().run(early, late))] == ["joint_warning"]
+    assert [p for p, _, _ in said(Desk().run(early, late, links=()))] == ["single_city_warning"] * 2
+
+
+def test_one_city_and_a_signal_of_the_other_are_joint_by_a_link_only():
+    waits = (0.0, 0.0, 0.0, 0.6)
+    assert said(Desk().run(HIGH, waits)) == [("joint_warning", "alert", "J3")]
+    assert said(Desk().run(HIGH, waits, links=())) == [("single_city_warning", "alert", "")]
+    assert Desk().run(waits, waits).warnings == ()
+    desk = Desk()
+    desk.run(HIGH, waits)
+    gone = desk.run(HIGH, NONE)
+    assert said(gone) == [("single_city_warning", "alert", ""), ("joint_warning", "all_clear", "J3")]
+    assert gone.warnings[1].reason == "episode over: seoul; goes on: beijing"
+
+
+def test_a_pair_named_without_a_link_keeps_its_warning_and_states_a_link_once_there_is_one():
+    desk = Desk()
+    first = desk.run(HIGH, HIGH, links=())
+    later = desk.run(HIGH, (0.1, (0.9, 0.6, 0.1), 0.1, 0.1))
+    assert said(later) == [("joint_warning", "update", "J2")]
+    assert later.warnings[0].warning_id == first.warnings[0].warning_id
+    assert [x.lift for x in later.warnings[0].links] == [LINK.lift]
 
 
 def test_a_local_episode_is_never_joint():
@@ -148,7 +186,7 @@ def test_two_episodes_that_merge_are_never_called_over():
 
 
 def test_a_stand_in_for_a_joint_warning_goes_on_as_the_citys_own():
-    desk = Desk()
+    desk = Desk(policy=ASKS_LINK)
     (joint,) = desk.run(HIGH, HIGH, state="expired").warnings
     own = replace(joint, product="single_city_warning", level="", cities=joint.cities[1:], links=())
     stand_in = replace(own, warning_id=f"{joint.warning_id}-seoul", parties=("seoul",))

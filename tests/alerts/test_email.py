@@ -3,7 +3,10 @@
 from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes
-from email.policy import SMTP, default
+from email.header import decode_header, make_header
+from email.message import EmailMessage
+from email.policy import SMTP, compat32, default
+from email.utils import parseaddr
 from html.parser import HTMLParser
 from itertools import product
 
@@ -17,6 +20,7 @@ from alerts.identifiers import message_id
 from alerts.message_view import Background
 from alerts.outbox import MAIL_POLICY, Letter
 from alerts.recipients import Recipient
+from alerts.wording import wording
 from pipeline.times import parse_instant
 
 SENT = parse_instant("2026-01-14T08:40Z")
@@ -96,7 +100,7 @@ def test_the_subject_begins_with_ascii_tags_and_survives_encoding():
         "베이징 1월 15일(목) 163㎍/㎥, 서울 1월 16일(금) 96㎍/㎥"
     )
     raw = build_email(letter(), ENCLOSURE).as_bytes()
-    assert b"Subject: [EXERCISE][SIMULATED][JOINT-PM25][J2][Beijing+Seoul] =?utf-8?" in raw
+    assert b"Subject: [EXERCISE][SIMULATED][JOINT-PM25][J2][Beijing+Seoul]\r\n =?utf-8?" in raw
     for to in (recipient(), recipient(languages=("zh",)), recipient(languages=("en",))):
         assert parsed(to=to)["Subject"].isprintable()
 
@@ -242,3 +246,32 @@ def test_hostile_text_opens_no_header_and_no_tag(text):
     tags = Tags(message.get_body(("html",)).get_content())
     assert not {"script", "img", "iframe", "style", "form"} & set(tags.opened)
     assert all(link.startswith(("mailto:desk@seoul.example?", "http")) for link in tags.links)
+
+
+@pytest.mark.parametrize("language", ["ko", "zh", "en"])
+@pytest.mark.parametrize(
+    "content", [example_content(), example_content(version=2, kind="update")], ids=["first", "update"]
+)
+def test_no_space_of_subject_and_addressee_is_lost_on_the_way(language, content):
+    names = {language: "서울특별시 보건환경연구원 대기환경연구부 (모의) 首尔 市 당직"}
+    sent = letter(content, to=recipient(languages=(language,), agency=names))
+    data = build_email(sent, ENCLOSURE).as_bytes(policy=MAIL_POLICY)
+    head = data.split(b"\r\n\r\n")[0]
+    assert max(map(len, head.split(b"\r\n"))) <= 78
+    for reader in (default, compat32):
+        got = message_from_bytes(data, policy=reader)
+        subject = str(make_header(decode_header(str(got["Subject"]).replace("\r\n ", " "))))
+        words = wording(content, language, Background(party="seoul")).subject
+        assert subject == f"{subject_tags(content)} {words}"
+    read = decode_header(parseaddr(str(message_from_bytes(data, policy=compat32)["To"]))[0])
+    assert [(text.decode(charset), charset) for text, charset in read] == [(names[language], "utf-8")]
+
+
+@given(st.text(alphabet='가힣중문字a1 (),"<>【】㎍', min_size=1, max_size=200))
+def test_any_subject_is_read_back_as_it_was_written(text):
+    text = " ".join(text.split()) or "가"
+    message = EmailMessage(policy=MAIL_POLICY)
+    message["Subject"] = text
+    message.set_content("x")
+    read = message_from_bytes(message.as_bytes(policy=MAIL_POLICY), policy=default)
+    assert read["Subject"] == text

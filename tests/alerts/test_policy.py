@@ -57,7 +57,12 @@ FAULTS = [
     ('{ "11" = "16:30" }', '{ "11" = "10:59" }', "review.deadline"),
     ('{ "11" = "16:30" }', '{ "12" = "16:30" }', "review.deadline"),
     ('{ "11" = "16:30" }', '{ "11" = "late" }', "review.deadline"),
-    ("joint_needs_link = true", "joint_needs_link = false", "products.joint_needs_link"),
+    ("cycle = 17", "cycle = 16", "timetable.cycle"),
+    ('task = "watch"', 'task = "sleep"', "timetable.task"),
+    ('before = "17:10"', 'before = "late"', "timetable.before"),
+    ('recheck = "19:00"', 'recheck = "7 pm"', "duty.recheck"),
+    ('night_to = "07:00"', 'night_to = "25:00"', "duty.night_to"),
+    ("holidays = []", 'holidays = ["Seollal"]', "duty.holidays"),
     ("notice_probability = 0.2", "notice_probability = 0.6", "products.notice_probability"),
     ("minimum_hours = 6", "minimum_hours = 97", "expiry.minimum_hours"),
     ("all_clear_hours = 24", "all_clear_hours = 97", "expiry.all_clear_hours"),
@@ -89,8 +94,8 @@ def test_broken_toml_and_a_file_elsewhere(tmp_path):
     with pytest.raises(PolicyError, match=r"policy\.toml"):
         parse_policy("version = ")
     path = tmp_path / "ours.toml"
-    path.write_text(TEXT.replace('"2026-1"', '"2026-2"'), "utf-8")
-    assert load_policy(path).version == "2026-2"
+    path.write_text(TEXT.replace('version = "2026-2"', 'version = "2030-1"'), "utf-8")
+    assert load_policy(path).version == "2030-1"
 
 
 def test_every_number_of_the_policy_is_explained():

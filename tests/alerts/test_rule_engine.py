@@ -185,14 +185,15 @@ def test_emergency_measures_are_not_decided_beyond_the_horizon():
     assert "next day" in found.note
 
 
-def test_recorded_rules_say_that_they_are_not_evaluated():
+def test_what_decides_no_warning_is_judged_only_where_it_is_asked_for():
     day = date(2020, 1, 10)
     paths = paths_of(SEOUL, day, 1, pm2p5=[90])
-    found = {f.rule: f for f in findings(paths, [SEOUL], [day], with_recorded=True)}
-    assert found["kr.pm2p5_crisis"].probability is None
-    assert found["kr.pm2p5_crisis"].note.startswith("not evaluated in this version")
+    found = {f.rule: f for f in findings(paths, [SEOUL], [day], everything=True)}
+    assert found["kr.forecast_schedule"].note.startswith("not decidable: a timetable holds no criterion")
+    assert found["kr.standard.pm2p5"].level == "kr.standard.pm2p5.above"
     assert found["kr.standard.pm10"].evidence == "unverified"
-    assert "kr.pm2p5_crisis" not in {f.rule for f in findings(paths, [SEOUL], [day])}
+    assert {f.rule for f in found.values()} > {f.rule for f in findings(paths, [SEOUL], [day])}
+    assert "kr.standard.pm2p5" not in {f.rule for f in findings(paths, [SEOUL], [day])}
 
 
 def test_basis_tells_measurement_from_forecast():

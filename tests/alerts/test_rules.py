@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from alerts.rule_evaluators import EVALUATORS
-from alerts.rules import RECORDED, all_rules, check_versions, parse_rules, rule, rules_in_force
+from alerts.rules import all_rules, check_versions, parse_rules, rule, rules_in_force
 from pipeline.errors import PolicyError
 
 REFERENCE_NAMES = {
@@ -44,7 +44,7 @@ def test_every_row_of_the_reference_is_held_with_its_dates_and_its_evidence(shar
             held = rule(REFERENCE_NAMES[name], row["from"])
             assert (held.valid_from, held.valid_to) == (row["from"], row["to"]), name
             assert held.evidence_for([quantity]) == row["evidence"], (name, row["from"])
-    ours = [r for r in all_rules() if r.id == "cn.dust"]  # no row of a table: the plans name no number
+    ours = [r for r in all_rules() if r.id in ("cn.dust", "kr.cai")]  # no rows of the table
     rows = sum(len(rows) for rows in table.values()) - len(table["kr_grade_pm10"])
     assert len(all_rules()) == rows + len(ours)
 
@@ -96,8 +96,15 @@ def test_a_day_before_any_rule_has_none():
         rule("cn.aqi", date(1990, 1, 1))
 
 
-def test_every_kind_is_evaluated_or_recorded():
-    assert {r.kind for r in all_rules()} == {*EVALUATORS, RECORDED}
+def test_every_kind_is_evaluated_and_every_evaluator_has_a_rule():
+    assert {r.kind for r in all_rules()} == set(EVALUATORS)
+
+
+def test_every_rule_names_unit_stations_averaging_and_coverage():
+    for held in all_rules():
+        assert all((held.spatial_unit, held.stations, held.averaging, held.source)), held.id
+        assert held.minimum_coverage == (0.0 if held.kind == "timetable" or held.kind == "season" else 0.75)
+    assert "25 districts" in rule("kr.advisory.pm10", date(2020, 1, 1)).stations
 
 
 def test_overlapping_versions_are_refused():
@@ -112,7 +119,9 @@ id = "kr.x"
 version = "1"
 title = "t"
 valid_from = 2020-01-01
-kind = "recorded"
+kind = "timetable"
+stations = "none"
+minimum_coverage = 0.0
 averaging = "1 h"
 spatial_unit = "city"
 evidence = "found"
@@ -126,8 +135,10 @@ source = "s"
         ('evidence = "found"', 'evidence = "sure"', "evidence is 'sure'"),
         ('source = "s"\n', "", "lacks source"),
         ('country = "KR"', "", "lacks country"),
-        ('kind = "recorded"', 'kind = "day_grade"', "two levels"),
-        ('kind = "recorded"', 'kind = "recorded"\nvalid_to = 2019-12-31', "before valid_from"),
+        ('kind = "timetable"', 'kind = "day_grade"', "two levels"),
+        ('stations = "none"\n', "", "lacks stations"),
+        ('stations = "none"', 'stations = "all"', "minimum_coverage is 0.0"),
+        ('kind = "timetable"', 'kind = "timetable"\nvalid_to = 2019-12-31', "before valid_from"),
     ],
 )
 def test_a_wrong_row_is_refused_by_name(old, new, message):

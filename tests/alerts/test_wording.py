@@ -166,6 +166,17 @@ def test_an_observed_peak_is_not_called_expected():
     assert "实测" in wording(seen, "zh").summary
 
 
+def test_a_peak_before_the_days_spoken_of_is_told_as_observed():
+    content = example_content()
+    over = replace(content.cities[0], peak_day="2026-01-13", peak_mean=171.4)
+    seen = replace(content, cities=(over, content.cities[1]))
+    lines = {language: wording(seen, language).summary.splitlines()[0] for language in ("en", "ko", "zh")}
+    assert "daily mean peaked at 171 µg/m³ on Tue 13 Jan (observed). High" in lines["en"]
+    assert "1월 13일(화) 일평균 171㎍/㎥ 관측(최고일). 고농도" in lines["ko"]
+    assert "1月13日（周二）日均浓度实测171微克/立方米，为本次过程最高。污染" in lines["zh"]
+    assert "expected to peak" in wording(seen, "en").summary.splitlines()[1]
+
+
 def test_a_day_without_value_is_not_assessable_and_never_zero():
     content = example_content()
     blank = DayOutlook("2026-01-18", 4, float("nan"), float("nan"), float("nan"), {}, 0.0)

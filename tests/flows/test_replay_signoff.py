@@ -99,6 +99,8 @@ def test_a_replay_drafts_and_sends_nothing_by_itself(sameair, var, draft):
     assert (row["product"], row["status"], row["state"]) == ("joint_warning", "Exercise", "draft")
     assert row["still to sign"] == "beijing, seoul"
     assert row["decide by"] == iso(DEADLINE)
+    assert (row["task"], row["signed by"]) == ("confirm", "officer on call")  # 17 KST of a Sunday
+    assert row["re-check"] == iso(EPISODE + 2 * HOUR)  # 19 KST
     assert sameair("issue")[:2] == (0, [])
     assert sameair("deliver")[1]["sent"] == 0
     assert mails(var) == []

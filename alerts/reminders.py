@@ -1,0 +1,151 @@
+"""Reminders and escalation: what nobody acknowledges is sent again until somebody does or it is over.
+
+Reminders go where the version went; from an age on, escalations go to the recipient's second channel, or the
+first where there is none. Only the newest step that is due is sent, so a pause of the program brings no
+flood. Exercises are not reminded of: nobody is bound to acknowledge one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from email import message_from_bytes
+from email.utils import format_datetime
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from alerts.content import WarningContent
+from alerts.outbox import MAIL_POLICY, payload_path, read_payload
+from alerts.recipients import Way
+from alerts.takeover import CARRIERS, Ways, follow_up
+from alerts.versions import IN_FORCE
+from pipeline.errors import StorageError
+from pipeline.files import write_atomic
+from pipeline.ledger import Ledger
+from pipeline.ledger.acknowledgements import read_acknowledgements
+from pipeline.ledger.audit import append_audit
+from pipeline.ledger.deliveries import OutboxRow, insert_outbox, is_overtaken, read_outbox
+from pipeline.ledger.warnings import read_version
+from pipeline.times import to_utc
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ReminderPolicy:
+    """Ages since sending at which reminders are due, and from which on, and how often, it is escalated."""
+
+    remind_after: tuple[timedelta, ...] = (timedelta(minutes=30), timedelta(minutes=60))
+    escalate_after: timedelta = timedelta(minutes=90)
+    escalate_every: timedelta = timedelta(minutes=60)
+
+
+def step_due(policy: ReminderPolicy, age: timedelta) -> tuple[str, int] | None:
+    """Return the newest step that is due at an age: (purpose, number).
+
+    >>> [step_due(ReminderPolicy(), timedelta(minutes=m)) for m in (29, 30, 89, 90)]
+    [None, ('reminder', 1), ('reminder', 2), ('escalation', 1)]
+    """
+    if age >= policy.escalate_after:
+        return "escalation", 1 + (age - policy.escalate_after) // policy.escalate_every
+    passed = sum(1 for after in policy.remind_after if after <= age)
+    return ("reminder", passed) if passed else None
+
+
+def queue_reminders(
+    ledger: Ledger,
+    payloads: Path,
+    ways: Ways,
+    policy: ReminderPolicy,
+    now: datetime,
+    world: str | None = None,
+) -> list[str]:
+    """Enter the reminders and escalations that are due into the outbox; returns their ids.
+
+    A message whose file is lost is logged and reminds of nothing; it never holds up another.
+    """
+    with ledger.read() as conn:
+        wanted = _wanted(conn, ways, policy, now, world)
+    ready = []
+    for row, original in wanted:
+        try:
+            ready.append(_stored(payloads, row, original, now))
+        except StorageError as error:
+            log.error("no reminder: %s", error)
+    if not ready:
+        return []
+    with ledger.write() as conn:
+        known = {r.id for r in read_outbox(conn, world=world)}
+        new = [row for row in ready if row.id not in known]
+        insert_outbox(conn, new)
+        for row in new:
+            payload = {"number": row.number, "channel": row.channel}
+            action = f"delivery.{row.purpose}"
+            append_audit(conn, at=now, actor="delivery", action=action, subject=row.id, payload=payload)
+    return [row.id for row in new]
+
+
+def reminder_mail(original: bytes, row: OutboxRow, now: datetime) -> bytes:
+    """Return a stored mail as a reminder of itself: marked in the subject, in the thread of the first."""
+    mail = message_from_bytes(original, policy=MAIL_POLICY)
+    first, subject = str(mail["Message-ID"]), str(mail["Subject"] or "")
+    chain = " ".join([*str(mail["References"] or "").split(), first])
+    fresh = {
+        "Message-ID": row.message_id,
+        "Date": format_datetime(to_utc(now)),
+        "Subject": f"[{row.purpose.upper()} {row.number}]{subject}",
+        "In-Reply-To": first,
+        "References": chain,
+    }
+    for name, value in fresh.items():
+        del mail[name]
+        mail[name] = value
+    return mail.as_bytes(policy=MAIL_POLICY)
+
+
+def _wanted(
+    conn: Connection, ways: Ways, policy: ReminderPolicy, now: datetime, world: str | None
+) -> list[tuple[OutboxRow, OutboxRow]]:
+    """Return the messages to be sent, each with the one that it reminds of."""
+    rows = read_outbox(conn, world=world)
+    known = {row.id for row in rows}
+    said = {(a.warning_id, a.version, a.recipient) for a in read_acknowledgements(conn)}
+    found = []
+    for row in rows:
+        step = _step(row, policy, now)
+        if step is None or (row.warning_id, row.version, row.recipient) in said:
+            continue
+        way = ways.second(row) if step[0] == "escalation" else None
+        new = follow_up(row, way or Way(row.channel, row.address), *step, now)
+        if new.id not in known and not is_overtaken(conn, row) and _binds(conn, row):
+            known.add(new.id)
+            found.append((new, row))
+    return found
+
+
+def _step(row: OutboxRow, policy: ReminderPolicy, now: datetime) -> tuple[str, int] | None:
+    """Return the step that is due for a message that brought a version."""
+    if row.purpose not in CARRIERS or row.state != "sent" or row.sent_at is None or row.expires <= now:
+        return None
+    return step_due(policy, now - row.sent_at)
+
+
+def _binds(conn: Connection, row: OutboxRow) -> bool:
+    """Tell whether a version is in force and no exercise."""
+    version = read_version(conn, row.warning_id, row.version)
+    content = WarningContent.from_dict(version.content)
+    is_live = not content.simulated and content.cap_status in ("Actual", "Test")
+    return is_live and version.state in IN_FORCE
+
+
+def _stored(payloads: Path, row: OutboxRow, original: OutboxRow, now: datetime) -> OutboxRow:
+    """Write the mail of a reminder and return its row with the digest."""
+    mail = reminder_mail(read_payload(payloads, original.payload_digest), row, now)
+    digest = hashlib.sha256(mail).hexdigest()
+    path = payload_path(payloads, digest)
+    if not path.exists():
+        write_atomic(path, mail)
+    return replace(row, payload_digest=digest)

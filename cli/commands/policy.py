@@ -1,0 +1,94 @@
+"""``sameair policy``: what the agreed policy would have done."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.options import AsJson, DataDir, World, make_settings
+from cli.output import print_json, print_lines, print_table
+
+app = typer.Typer(help="What the agreed policy would have done.")
+
+SCORES = {
+    "city": "city",
+    "rule": "rule",
+    "alarms": "alarms",
+    "episodes": "episodes",
+    "hits": "hits",
+    "late": "late",
+    "missed": "missed",
+    "false_alarms": "false",
+    "not_measured": "unknown",
+    "lead_hours": "lead h",
+    "warned": "hours warned",
+    "over_warned": "over-warned",
+    "under_warned": "under-warned",
+    "reversals": "reversals",
+}
+EPISODES = ("city", "outcome", "onset", "end", "first_issue", "lead_hours", "highest")
+
+
+@app.callback()
+def policy() -> None:
+    """Keep ``explain`` a command of its own."""
+
+
+@app.command()
+def explain(
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="First UTC day of issues.")],
+    last: Annotated[str, typer.Option("--to", metavar="DATE", help="Last UTC day of issues.")],
+    hindcast: Annotated[
+        Path | None,
+        typer.Option(
+            "--hindcast", metavar="DIR", help="Folder of a hindcast [default: the runs]", show_default=False
+        ),
+    ] = None,
+    world: World = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Play the policy over stored predictions: alarms, hits, misses, hours over-warned, lead time."""
+    from flows.policy_explain import Asked, explain_policy
+    from flows.workspace import open_workspace
+
+    asked = Asked(world or "measured", _day("--from", first), _day("--to", last), hindcast)
+    found = explain_policy(open_workspace(make_settings(data_dir)), asked)
+    if as_json:
+        print_json(found)
+        return
+    _show(found)
+
+
+def _show(found: dict[str, Any]) -> None:
+    above = ", ".join(f"{city} > {value} µg/m³" for city, value in found["thresholds"].items())
+    print_lines([f"policy {found['policy']}, {found['cycles']} cycles, day means {above}"])
+    rows = [[_text(row[key]) for key in SCORES] for row in found["scores"]]
+    print_table("the policy, and the same policy without damping", tuple(SCORES.values()), rows)
+    rows = [[_text(row[key]) for key in EPISODES] for row in found["episodes"]]
+    print_table("episodes and false alarms", EPISODES, rows)
+    lines = [f"joint alarms: {found['joint_alarms']['policy']}"]
+    for city, damping in found["damping"].items():
+        gained = damping["lead_hours_gained"]
+        lead = "lead unknown" if gained is None else f"lead {gained:+.0f} h"
+        lines.append(
+            f"{city}: damping against none: {lead} on {damping['episodes']} episodes warned of either way, "
+            f"{damping['reversals_more']:+d} reversals"
+        )
+    print_lines([*lines, *found["caveats"]], styles={caveat: "yellow" for caveat in found["caveats"]})
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else f"{value:.0f}" if isinstance(value, float) else str(value)
+
+
+def _day(option: str, text: str) -> date:
+    from pipeline.errors import UsageError
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} {text} is no date; write it like 2019-12-01") from None

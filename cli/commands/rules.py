@@ -1,0 +1,195 @@
+"""``sameair rules``: the legal criteria as they are held, and what they say of a city and day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import AsJson, DataDir, World, cycle_of, make_settings
+from cli.output import print_json, print_lines, print_table
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from alerts.rules import Rule
+
+app = typer.Typer(help="Legal criteria of both countries: list, show, check a day, compute an index.")
+
+Day = Annotated[
+    str | None,
+    typer.Option("--date", help="Local day, such as 2026-03-01; default today.", show_default=False),
+]
+
+
+@app.command("list")
+def list_rules(
+    day: Day = None,
+    country: Annotated[
+        str | None, typer.Option("--country", help="KR or CN; else both.", show_default=False)
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every version, in force or not.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the rules in force on a day, with their dates and how well they are documented."""
+    from alerts.rules import all_rules
+
+    when = _day(day, data_dir)
+    held = [r for r in all_rules() if (every or r.in_force(when)) and country in (None, r.country)]
+    if as_json:
+        print_json([_plain(r) for r in held])
+        return
+    rows = [[r.id, r.version, r.valid_from, r.valid_to or "", r.spatial_unit, r.evidence] for r in held]
+    title = "every version" if every else f"in force on {when}"
+    print_table(title, ["rule", "version", "from", "to", "judges", "evidence"], rows)
+
+
+@app.command()
+def show(
+    rule: Annotated[str, typer.Argument(help="A rule, such as kr.advisory.pm2p5.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every version of a rule with its numbers, unit, stations, averaging, coverage and source."""
+    from flows.rules import versions_of
+
+    today = _day(None, data_dir)
+    held = versions_of(rule)
+    if as_json:
+        print_json([{**_plain(r), "in_force": r.in_force(today)} for r in held])
+        return
+    for version in held:
+        rows = [[name, value] for name, value in _plain(version).items() if value not in ("", [], None)]
+        print_table(
+            f"{version.title}{', in force' if version.in_force(today) else ''}", ["field", "value"], rows
+        )
+
+
+@app.command()
+def check(
+    day: Day = None,
+    city: Annotated[str, typer.Option("--city", help="seoul or beijing.")] = "seoul",
+    rule: Annotated[str | None, typer.Option("--rule", help="One rule only.", show_default=False)] = None,
+    cycle: Annotated[
+        str | None,
+        typer.Option("--cycle", help="Judge on this cycle's paths, not on measurements.", show_default=False),
+    ] = None,
+    world: World = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge the rules in force on a day: on what was measured, or on the joint paths of a cycle."""
+    from dataclasses import asdict
+
+    from flows.rules import check_rules
+    from flows.workspace import open_workspace
+    from pipeline.cities import city as known_city
+    from pipeline.names import MEASURED
+
+    ws = open_workspace(make_settings(data_dir))
+    chosen, when, name = known_city(city), _day(day, data_dir), world or MEASURED
+    instant = cycle_of(cycle) if cycle else None
+    checked = check_rules(ws, name, chosen, when, cycle=instant, rule_id=rule)
+    if as_json:
+        print_json(
+            {"world": name, "on": checked.judged_on, "findings": [asdict(f) for f in checked.findings]}
+        )
+        return
+    rows = [
+        [
+            f.rule,
+            f.version,
+            f.level or "not decidable",
+            "" if f.probability is None else f"{f.probability:.0%}",
+            f.basis,
+            f.evidence,
+            f.note,
+        ]
+        for f in checked.findings
+    ]
+    columns = ["rule", "version", "level", "chance", "on", "evidence", "note"]
+    print_table(f"{chosen.name['en']}, {when}, {name}", columns, rows)
+    print_lines([f"judged on {checked.judged_on}", "no legal advice: a rule's own text decides"])
+
+
+@app.command()
+def index(
+    values: Annotated[list[str], typer.Argument(help="Such as pm2p5=43 pm10=80 o3_1h=24 (China), o3=0.035.")],
+    country: Annotated[str, typer.Option("--country", help="CN: AQI; KR: CAI.")] = "CN",
+    day: Day = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compute the index of a station's concentrations by the standard in force on a day."""
+    from alerts.aqi import aqi
+    from alerts.cai import cai
+    from pipeline.errors import UsageError
+
+    when = _day(day, data_dir)
+    given = _concentrations(values)
+    try:
+        if country == "CN":
+            found = aqi(given, when)
+            told = {"index": found.value, "level": found.level, "primary": list(found.primary)}
+        elif country == "KR":
+            told = {"index": cai(given, when)}
+        else:
+            raise UsageError(f"--country {country}: there are CN and KR")
+    except KeyError as unknown:
+        raise UsageError(f"{unknown} is no pollutant of this index; see `sameair rules show`") from None
+    if as_json:
+        print_json(told)
+    else:
+        print_lines(
+            [
+                ", ".join(
+                    f"{k} {' '.join(v) if isinstance(v, list) else v}" for k, v in told.items() if v != []
+                )
+            ]
+        )
+
+
+def _concentrations(values: list[str]) -> dict[str, float]:
+    """Read NAME=NUMBER arguments, refusing what is no concentration."""
+    from math import isfinite
+
+    from pipeline.errors import UsageError
+
+    found: dict[str, float] = {}
+    for text in values:
+        name, _, number = text.partition("=")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            found[name] = float("nan")
+        if not isfinite(found[name]) or found[name] < 0:
+            raise UsageError(f"{text}: write a pollutant and its concentration like pm2p5=43")
+    return found
+
+
+def _plain(rule: Rule) -> dict[str, object]:
+    """Return a version of a rule as plain data, its numbers beside the rest."""
+    from dataclasses import asdict
+
+    data = {**asdict(rule), **rule.parameters}
+    data.pop("parameters")
+    return {
+        k: str(v) if hasattr(v, "isoformat") else list(v) if isinstance(v, tuple) else v
+        for k, v in data.items()
+    }
+
+
+def _day(text: str | None, data_dir: object) -> date:
+    """Read a local day; today, by the clock of the installation, where none is given."""
+    from datetime import date
+
+    from flows.workspace import open_workspace
+    from pipeline.errors import UsageError
+
+    if text is None:
+        return open_workspace(make_settings(data_dir)).clock().date()  # type: ignore[arg-type]
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--date {text}: this is no day; write it like 2026-03-01") from None

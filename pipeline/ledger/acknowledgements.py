@@ -1,0 +1,46 @@
+"""Who said that a version has arrived: one row each, never changed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from pipeline.ledger.warning_tables import acknowledgements
+
+
+@dataclass(frozen=True)
+class AcknowledgementRow:
+    """One acknowledgement; ``way`` is link or person, ``person`` who entered it in the latter case."""
+
+    warning_id: str
+    version: int
+    recipient: str
+    way: str
+    person: str
+    at: datetime
+
+
+def insert_acknowledgement(conn: Connection, row: AcknowledgementRow) -> None:
+    """Enter an acknowledgement; a second one of the same version and recipient is an integrity error."""
+    conn.execute(insert(acknowledgements).values(**asdict(row)))
+
+
+def read_acknowledgements(conn: Connection, warning_id: str | None = None) -> list[AcknowledgementRow]:
+    """Return acknowledgements, of one warning if given, in the order in which they came.
+
+    >>> import tempfile
+    >>> from pipeline.ledger import open_ledger
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ledger = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
+    ...     with ledger.read() as conn:
+    ...         print(read_acknowledgements(conn))
+    ...     ledger.close()
+    []
+    """
+    c = acknowledgements.c
+    where = [] if warning_id is None else [c.warning_id == warning_id]
+    names = AcknowledgementRow.__dataclass_fields__
+    query = select(*(c[name] for name in names)).where(*where).order_by(c.seq)
+    return [AcknowledgementRow(**dict(row._mapping)) for row in conn.execute(query)]
