@@ -156,6 +156,22 @@ class Policy:
         """
         return tuple(level.threshold[city_id] for level in self.level)
 
+    def opening(self, city_id: str, level_number: int, lead_day: int) -> float:
+        """Return the probability from which a day opens a level in a city [1].
+
+        >>> load_policy().opening("seoul", 1, 2)
+        0.5
+        """
+        return self.probability.open
+
+    def keeping(self, city_id: str, level_number: int, lead_day: int) -> float:
+        """Return the probability from which a day keeps a level that is open in a city [1].
+
+        >>> load_policy().keeping("seoul", 1, 2)
+        0.35
+        """
+        return self.probability.keep
+
     def level_id(self, number: int) -> str:
         """Return the id of a level number; 0 is no level and an empty string."""
         return self.level[number - 1].id if number else ""
