@@ -11,7 +11,7 @@ from alerts.content import WarningContent
 from alerts.message_view import NO_BACKGROUND
 from flows.assess import policy_of
 from flows.dust import dust_of_run
-from flows.issue import background_of
+from flows.letters import background_of
 from flows.origins import origins_of_run
 from flows.runview import read_run
 from flows.workspace import Workspace

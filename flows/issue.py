@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from email.message import EmailMessage
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -15,11 +14,8 @@ from alerts.cap import CapHeader, build_cap
 from alerts.channels import Channel, FolderChannel
 from alerts.content import WarningContent
 from alerts.delivery import DeliveryReport, Sender, deliver_pending
-from alerts.email import Enclosure, build_email
 from alerts.fallback import settle_overdue
-from alerts.message_view import Background
-from alerts.outbox import Dispatch, Issued, Letter, issue
-from alerts.policy import Policy
+from alerts.outbox import Dispatch, Issued, issue
 from alerts.recipients import Way, load_recipients, select_recipients
 from alerts.reminders import ReminderPolicy, queue_reminders
 from alerts.smtp import SmtpChannel, SmtpServer
@@ -27,6 +23,7 @@ from alerts.takeover import Ways
 from alerts.warnings import close, issue_times
 from alerts.webhook import WebhookChannel, WebhookSettings
 from flows.assess import policy_of
+from flows.letters import background_of, letter_writer
 from flows.links_sent import links_of
 from flows.signing import trusted
 from flows.workspace import Workspace
@@ -34,7 +31,7 @@ from pipeline.cities import all_cities
 from pipeline.errors import PolicyError, ReviewError
 from pipeline.exchange.keys import load_or_create_secret
 from pipeline.files import write_atomic
-from pipeline.ledger.warnings import list_versions, read_version, read_versions
+from pipeline.ledger.warnings import list_versions, read_version
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -116,7 +113,7 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
     xml = build_cap(content, header, areas_of(ws, content.world), background)
     dispatch = Dispatch(
         recipients=recipients,
-        render=lambda letter: render_letter(ws.settings, letter, xml, background),
+        render=letter_writer(ws.settings, xml, background),
         payloads=messages_dir(ws),
         trusted=trusted(ws),
         link=links_of(ws),
@@ -150,31 +147,6 @@ def areas_of(ws: Workspace, world: str) -> dict[str, Area]:
     """Return the area of every city: the buffered hull of its stations, so marked."""
     stations = ws.store.stations(world)
     return {c.id: city_area(c, stations) for c in all_cities().values()}
-
-
-def render_letter(settings: Settings, letter: Letter, xml: bytes, background: Background) -> EmailMessage:
-    """Write one recipient's e-mail; the CAP message attached is the same for all, as its identifier is."""
-    enclosure = Enclosure(
-        sender=settings.mail_from,
-        contact=settings.contact,
-        cap_xml=xml,
-        bulletin=f"bulletin-{letter.content.run_id}.html",
-        background=background,
-    )
-    return build_email(letter, enclosure)
-
-
-def background_of(ws: Workspace, content: WarningContent, policy: Policy) -> Background:
-    """Return what messages add to the signed content: the version replaced, and the level's thresholds."""
-    with ws.ledger.read() as conn:
-        earlier = [
-            v
-            for v in read_versions(conn, content.warning_id)
-            if v.version < content.version and v.state in ("issued", "updated")
-        ]
-    previous = WarningContent.from_dict(earlier[-1].content) if earlier else None
-    level = next((x for x in policy.level if x.id == content.level), None)
-    return Background(previous, dict(level.threshold) if level else {})
 
 
 def deliver(ws: Workspace, world: str, clock: Callable[[], datetime]) -> DeliveryReport:
