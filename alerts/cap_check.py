@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import cache
 from importlib import resources
 from typing import Final
@@ -50,7 +51,9 @@ def cap_problems(message: bytes) -> list[str]:
     Checked beyond the schema: times without comma in the zone sign, without ``Z`` or fraction; identifier,
     sender and references free of spaces and commas; references for Update and Cancel; restriction and
     addresses where the scope asks for them; one info per language with the same areas; ``event`` at most
-    35 characters; polygons closed, (lat, lon), at most 100 vertices; effective and onset before expires.
+    35 characters; polygons closed, (lat, lon), at most 100 vertices; sent ≤ effective < expires and onset <
+    expires, alike in every info; references sent before; a last word without onset, with urgency Past; a note
+    where a message is a cancellation or an exercise.
     """
     try:
         root = etree.fromstring(message, _parser())
@@ -92,12 +95,44 @@ def _times(root: etree._Element) -> Iterator[str]:
 
 
 def _order(root: etree._Element) -> Iterator[str]:
+    """Find times of an info that contradict each other or the time of sending."""
+    sent = _instant(_text(root, "sent"))
+    spans = set()
     for info in _nodes(root, "info"):
         times = {name: _text(info, name) for name in ("effective", "onset", "expires")}
-        known = {name: parse_instant(t) for name, t in times.items() if _TIME.fullmatch(t)}
+        spans.add(tuple(times.values()))
+        known = {name: when for name, text in times.items() if (when := _instant(text)) is not None}
         for name in ("effective", "onset"):
             if name in known and "expires" in known and known[name] >= known["expires"]:
                 yield f"{name} {times[name]} is not before expires {times['expires']}"
+        if sent is None:
+            continue
+        if known.get("effective", sent) < sent:
+            yield f"effective {times['effective']} is before sent {_text(root, 'sent')}"
+        if "expires" in known and known["expires"] <= sent:
+            yield f"expires {times['expires']} is not after sent {_text(root, 'sent')}"
+    if len(spans) > 1:
+        yield "the info blocks differ in their times"
+
+
+def _instant(text: str) -> datetime | None:
+    """Return a time of a message; None where it is not written as one."""
+    return parse_instant(text) if _TIME.fullmatch(text) else None
+
+
+def _last_words(root: etree._Element) -> Iterator[str]:
+    """Find all-clears and cancellations that still announce something, and what lacks its note."""
+    kind = _text(root, "msgType")
+    for info in _nodes(root, "info"):
+        clears = "AllClear" in [node.text for node in _nodes(info, "responseType")]
+        if clears and kind != "Update":
+            yield f"an all-clear has msgType {kind}, not Update"
+        if (clears or kind == "Cancel") and _text(info, "onset"):
+            yield "an all-clear or a cancellation has an onset"
+        if (clears or kind == "Cancel") and _text(info, "urgency") != "Past":
+            yield f"an all-clear or a cancellation has urgency {_text(info, 'urgency')}, not Past"
+    if (kind == "Cancel" or _text(root, "status") == "Exercise") and not _text(root, "note").strip():
+        yield f"{kind} of status {_text(root, 'status')} without note"
 
 
 def _tokens(root: etree._Element) -> Iterator[str]:
@@ -110,12 +145,22 @@ def _references(root: etree._Element) -> Iterator[str]:
     triples = _text(root, "references").split()
     if _text(root, "msgType") in ("Update", "Cancel") and not triples:
         yield f"{_text(root, 'msgType')} without references"
+    if len({triple.partition(",")[2].partition(",")[0] or triple for triple in triples}) < len(triples):
+        yield "the references name a message twice"
     for triple in triples:
-        parts = triple.split(",")
-        if len(parts) != 3 or not _TIME.fullmatch(parts[-1]):
-            yield f"reference '{triple}' is not sender,identifier,sent"
-        elif parts[1] == _text(root, "identifier"):
-            yield "the message references itself"
+        yield from _reference_problems(root, triple)
+
+
+def _reference_problems(root: etree._Element, triple: str) -> Iterator[str]:
+    """Find what is wrong with one reference."""
+    parts, sent = triple.split(","), _instant(_text(root, "sent"))
+    earlier = _instant(parts[-1])
+    if len(parts) != 3 or earlier is None:
+        yield f"reference '{triple}' is not sender,identifier,sent"
+    elif parts[1] == _text(root, "identifier"):
+        yield "the message references itself"
+    elif sent is not None and earlier > sent:
+        yield f"reference '{triple}' was sent after {_text(root, 'sent')}"
 
 
 def _scope(root: etree._Element) -> Iterator[str]:
@@ -160,6 +205,7 @@ def _polygon_problem(text: str) -> str:
 _CHECKS: Final[tuple[Callable[[etree._Element], Iterator[str]], ...]] = (
     _times,
     _order,
+    _last_words,
     _tokens,
     _references,
     _scope,

@@ -184,6 +184,23 @@ SOUND = cap_of(later("update")).decode()
         ("<status>Exercise", "<status>Drill", "status"),
         ("37.5506,126.7", "126.7,37.5506", "areas"),
         ("<expires>2026-01-17", "<expires>2026-01-13", "not before expires"),
+        ("<expires>2026-01-17", "<expires>2026-01-13", "is not after sent"),
+        ("<effective>2026-01-14T08:40", "<effective>2026-01-14T08:39", "is before sent"),
+        ("<onset>2026-01-14T04", "<onset>2026-01-14T05", "differ in their times"),
+        ("<responseType>Monitor", "<responseType>AllClear", "has an onset"),
+        ("<responseType>Monitor", "<responseType>AllClear", "urgency Immediate, not Past"),
+        ("<msgType>Update", "<msgType>Cancel", "has an onset"),
+        (
+            "<references>desk",
+            "<references>desk@seoul.example,urn:uuid:a6d03634-a431-5582-b2ba-1f66d38bc0e2,"
+            "2026-01-14T08:40:00-00:00 desk",
+            "name a message twice",
+        ),
+        (
+            "2026-01-14T08:40:00-00:00</references>",
+            "2026-01-14T08:40:01-00:00</references>",
+            "was sent after",
+        ),
     ],
 )
 def test_what_breaks_a_rule_is_found(old, new, problem):
@@ -204,11 +221,20 @@ def test_the_schema_alone_would_admit_a_comma_in_the_zone():
 
 @pytest.mark.parametrize(
     ("tag", "problem"),
-    [("references", "without references"), ("restriction", "without restriction")],
+    [
+        ("references", "without references"),
+        ("restriction", "without restriction"),
+        ("note", "status Exercise without note"),
+    ],
 )
 def test_what_must_be_there_is_missed(tag, problem):
     broken = re.sub(rf"<{tag}>.*?</{tag}>", "", SOUND)
     assert any(problem in found for found in cap_problems(broken.encode()))
+
+
+def test_an_all_clear_is_an_update():
+    broken = cap_of(later("all_clear")).decode().replace("<msgType>Update", "<msgType>Alert")
+    assert "an all-clear has msgType Alert, not Update" in cap_problems(broken.encode())
 
 
 def test_entities_and_document_types_are_refused():
