@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote, quote_plus, unquote
@@ -16,6 +17,26 @@ SHORTEST_IN_BODY: Final = 8
 """Shorter ones can stand in data by chance, and a body must stay what it was."""
 CHATTY: Final = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry", "urllib3.response")
 """Loggers that print addresses with their query."""
+
+
+_ADDRESS: Final = re.compile(r"[^\s<>\"'(),;:\[\]@]+@[^\s<>\"'(),;:\[\]@]+")
+NO_ADDRESS: Final = "(address)"
+
+
+def without_addresses(text: str, *known: str) -> str:
+    """Return what a server said without e-mail addresses, without those ``known`` and their local parts.
+
+    >>> without_addresses("550 <kim@seoul.example>: no mailbox Kim here", "kim@seoul.example")
+    '550 <(address)>: no mailbox (address) here'
+    """
+    for address in sorted(filter(None, known), key=len, reverse=True):
+        text = re.sub(re.escape(address), NO_ADDRESS, text, flags=re.IGNORECASE)
+    text = _ADDRESS.sub(NO_ADDRESS, text)
+    for address in known:
+        local, at, _ = address.partition("@")
+        if at and len(local) >= SHORTEST:
+            text = re.sub(rf"\b{re.escape(local)}\b", NO_ADDRESS, text, flags=re.IGNORECASE)
+    return text
 
 
 def forms(secret: str) -> set[str]:

@@ -12,13 +12,26 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from pipeline.errors import StorageError, UsageError
-from pipeline.ledger import model_tables, open_ledger, source_tables, tables, warning_tables
+from pipeline.ledger import (
+    model_tables,
+    open_ledger,
+    recipient_tables,
+    source_tables,
+    tables,
+    warning_tables,
+)
 from pipeline.ledger.metadata import metadata
 from pipeline.ledger.migrate import current_revision, head_revision
 from pipeline.ledger.types import UTCDateTime
 
 NOW = datetime(2019, 3, 3, 8, tzinfo=UTC)
-assert model_tables.metadata is source_tables.metadata is warning_tables.metadata is metadata
+assert (
+    model_tables.metadata
+    is recipient_tables.metadata
+    is source_tables.metadata
+    is warning_tables.metadata
+    is metadata
+)
 
 
 @pytest.fixture

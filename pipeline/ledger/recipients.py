@@ -1,0 +1,143 @@
+"""Recipients in the ledger, and the one place that knows their addresses.
+
+Everything else (outbox, attempts, acknowledgements, audit trail) knows a recipient by its id. Whoever sends
+asks :func:`address_of` at the moment of sending, so an address that is corrected counts at once and one that
+is erased is used no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from pipeline.ledger.deliveries import OutboxRow
+from pipeline.ledger.recipient_tables import recipient_contacts, recipients
+from pipeline.ledger.warning_tables import outbox
+from pipeline.redaction import without_addresses
+
+
+@dataclass(frozen=True)
+class RecipientRow:
+    """What a recipient is to be sent, and whether it may be; nothing that names it."""
+
+    id: str
+    party: str
+    languages: list[str]
+    cities: list[str]
+    minimum_level: str
+    channel: str
+    created_at: datetime
+    verified_at: datetime | None = None
+    leave_from: datetime | None = None
+    leave_until: datetime | None = None
+    deputy: str | None = None
+    erased_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Who a recipient is: the name in the list, the names by language, the addresses (empty: none)."""
+
+    recipient_id: str
+    handle: str
+    names: dict[str, str]
+    email: str
+    webhook: str = ""
+
+
+def are_kept(conn: Connection) -> bool:
+    """Tell whether recipients were ever entered; erased ones count, so that no other list comes back."""
+    return conn.execute(select(recipients.c.id).limit(1)).first() is not None
+
+
+def read_recipients(conn: Connection) -> list[tuple[RecipientRow, Contact]]:
+    """Return the recipients that are not erased, by their handles."""
+    c = recipients.c
+    mine = recipient_contacts.c
+    query = (
+        select(recipients, mine.handle, mine.names, mine.email, mine.webhook)
+        .join(recipient_contacts, mine.recipient_id == c.id)
+        .where(c.erased_at.is_(None))
+        .order_by(mine.handle)
+    )
+    found = []
+    for row in conn.execute(query):
+        values = row._mapping
+        fields = {name: values[name] for name in RecipientRow.__dataclass_fields__}
+        told = {name: values[name] for name in ("handle", "names", "email", "webhook")}
+        found.append((RecipientRow(**fields), Contact(values["id"], **told)))
+    return found
+
+
+def write_recipient(conn: Connection, row: RecipientRow, contact: Contact) -> None:
+    """Enter a recipient, or put what is known of it right."""
+    known = conn.execute(select(recipients.c.id).where(recipients.c.id == row.id)).first()
+    statement: Any = (
+        insert(recipients) if known is None else update(recipients).where(recipients.c.id == row.id)
+    )
+    conn.execute(statement.values(**asdict(row)))
+    keep_contacts(conn, [contact])
+
+
+def keep_contacts(conn: Connection, contacts: Iterable[Contact]) -> None:
+    """Enter how recipients are reached, or put it right."""
+    for contact in contacts:
+        c = recipient_contacts.c
+        known = read_contact(conn, contact.recipient_id)
+        if known == contact:
+            continue
+        statement: Any = insert(recipient_contacts)
+        if known is not None:
+            statement = update(recipient_contacts).where(c.recipient_id == contact.recipient_id)
+        conn.execute(statement.values(**asdict(contact)))
+
+
+def read_contact(conn: Connection, recipient_id: str) -> Contact | None:
+    """Return how a recipient is reached; None if it was erased or never known."""
+    query = select(recipient_contacts).where(recipient_contacts.c.recipient_id == recipient_id)
+    row = conn.execute(query).first()
+    return None if row is None else Contact(**dict(row._mapping))
+
+
+def address_of(conn: Connection, row: OutboxRow) -> str:
+    """Return the address to which a message goes now; empty where its recipient was erased.
+
+    Rows that were written before addresses had a table of their own still hold theirs.
+    """
+    contact = read_contact(conn, row.recipient)
+    if contact is None:
+        return row.address
+    return contact.webhook if row.channel == "webhook" else contact.email
+
+
+def known_as(conn: Connection) -> dict[str, str]:
+    """Return the handles of all recipients by id, for people to read; erased ones have none."""
+    c = recipient_contacts.c
+    return {row.recipient_id: row.handle for row in conn.execute(select(c.recipient_id, c.handle))}
+
+
+def erase(conn: Connection, recipient_id: str, at: datetime) -> list[tuple[str, str]]:
+    """Forget who a recipient is; return (id, digest) of its messages, whose files hold its address.
+
+    What it was sent and when it acknowledged stays, under an id that then says nothing of anybody.
+    """
+    contact = read_contact(conn, recipient_id)
+    conn.execute(delete(recipient_contacts).where(recipient_contacts.c.recipient_id == recipient_id))
+    conn.execute(
+        update(recipients)
+        .where(recipients.c.id == recipient_id)
+        .values(erased_at=at, verified_at=None, leave_from=None, leave_until=None, deputy=None)
+    )
+    conn.execute(update(recipients).where(recipients.c.deputy == recipient_id).values(deputy=None))
+    c = outbox.c
+    query = select(c.id, c.payload_digest, c.address, c.last_error).where(c.recipient == recipient_id)
+    messages = conn.execute(query).all()
+    for message in messages:
+        known = (message.address, *((contact.email, contact.webhook) if contact else ()))
+        said = without_addresses(message.last_error, *known)
+        conn.execute(update(outbox).where(c.id == message.id).values(address="", last_error=said))
+    return [(message.id, message.payload_digest) for message in messages]
