@@ -277,11 +277,12 @@ def test_nothing_goes_on_after_the_end_of_the_round(ledger, clock):
 
 def test_the_last_request_is_never_shared(ledger, clock):
     service = replace(SERVICE, limits=Limits(per_day=20, zone="UTC"))
+    calm = Patience(connect_s=5, read_s=20, total_s=60)
 
     def ask(_):
         own = open_ledger(str(ledger.engine.url))
         try:
-            return polite(own, clock).ask(service, get(served))
+            return polite(own, clock, calm).ask(service, get(served))
         except QuotaSpent:
             return None
         finally:
