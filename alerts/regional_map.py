@@ -1,4 +1,7 @@
-"""The map of the region as inline SVG: land, cities by highest expected day mean, stations, link, winds."""
+"""The map of the region as inline SVG: coast, seas, cities by highest expected day mean, stations, link.
+
+No border is drawn.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from alerts.bulletin_data import Outlook
 from alerts.bulletin_words import each, texts
 from alerts.content import LinkEvidence
 from alerts.map import region_features
+from alerts.sea_names import SeaName, sea_names
 from alerts.svg import drawing, element, group, label, line_path
 
 SHADE_EDGES = (15, 35, 50, 75, 115, 150)
@@ -82,6 +86,7 @@ def map_svg(
     links: Sequence[LinkEvidence] = (),
     winds: Sequence[Wind] = (),
     width: int = 420,
+    party: str = "",
 ) -> Markup:
     """Draw the region around the cities.
 
@@ -92,11 +97,13 @@ def map_svg(
     links : accepted transport relations, drawn as arrows with their lag [h], unless it is known that no path
         passed the upwind city
     winds : winds to draw as small arrows; none is fine
+    party : whose names of seas the map bears; empty for the common ones
     """
     view = _view(outlooks, width)
     frame = box(view.west, view.south, view.east, view.north)
     parts = [element("rect", width=width, height=view.height, class_="sea")]
     parts += [drawn_feature(view, frame, f) for f in region_features()]
+    parts += [_sea(view, sea) for sea in sea_names(view.west, view.south, view.east, view.north, party)]
     parts += [_area(view, area, outlook) for area, outlook in zip(areas, outlooks, strict=True)]
     parts.append(_stations(view, stations))
     parts += [_wind(view, wind) for wind in winds]
@@ -118,8 +125,13 @@ def _view(outlooks: Sequence[Outlook], width: int) -> View:
     )
 
 
+def _sea(view: View, sea: SeaName) -> Markup:
+    x, y = view.place(sea.latitude, sea.longitude)
+    return label(sea.said, x, y + 3.5, text_anchor="middle", class_="sea-name")
+
+
 def drawn_feature(view: View, frame: Any, feature: dict[str, Any]) -> Markup:
-    """Draw land or borders, cut to a frame of the view."""
+    """Draw land, cut to a frame of the view."""
     cut = shape(feature["geometry"]).intersection(frame)
     data = []
     for piece in getattr(cut, "geoms", [cut]):

@@ -169,10 +169,12 @@ def test_foreign_text_cannot_become_markup():
     assert bad in text_of(document)
 
 
-def test_borders_are_disclaimed_and_licences_named():
+def test_the_map_says_that_it_shows_no_borders_and_licences_are_named():
     said = text_of(page())
     assert "Natural Earth" in said
-    assert "no position of either party" in said
+    assert "The map shows the coast; no borders are drawn." in said
+    assert "지도에는 해안선만 그리며 경계선은 그리지 않음" in said
+    assert "地图只画海岸线，不画任何界线" in said
     assert "buffered hulls of the stations" in said
     assert "SIL Open Font License" in said
 

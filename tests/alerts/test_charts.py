@@ -1,7 +1,10 @@
 """Charts say what the data say: places, gaps, escapes."""
 
+import itertools
+import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
+from shapely.geometry import Polygon
 
 from alerts.areas import city_area
 from alerts.bulletin_data import outlooks
 from alerts.bulletin_example import ISSUE, example_forecast, example_paths, example_stations
 from alerts.charts import Frame, plume_svg, tick_step
 from alerts.content import LinkEvidence
-from alerts.map import region_features
+from alerts.map import FOLDER, region_features
 from alerts.regional_map import Wind, map_svg, shade
 from alerts.scales import national_scale
 from alerts.svg import element
@@ -153,11 +157,36 @@ def test_stations_without_a_position_are_left_out(shown):
 
 
 def test_the_map_file_is_small_valid_and_in_the_region():
-    land, border = sorted(region_features(), key=lambda f: f["properties"]["kind"], reverse=True)
+    (land,) = region_features()
     points = [p for polygon in land["geometry"]["coordinates"] for ring in polygon for p in ring]
     assert len(str(region_features())) < 120_000
     assert all(98 <= x <= 142 and 20 <= y <= 52 for x, y in points)
-    assert border["geometry"]["type"] == "MultiLineString"
+
+
+def test_no_border_is_packaged_or_drawn(shown):
+    folder = Path(str(FOLDER))
+    assert [f.name for f in folder.glob("*.geojson")] == ["region.geojson"]
+    stored = json.loads((folder / "region.geojson").read_text("utf-8"))
+    assert {(f["properties"]["kind"], f["geometry"]["type"]) for f in stored["features"]} == {
+        ("land", "MultiPolygon")
+    }
+    areas = [city_area(c, example_stations()) for c in CITIES]
+    drawn = map_svg(shown, areas, example_stations())
+    known = {"land", "area hull shade-5", "area hull shade-4", "area hull shade-6"}
+    assert {node.get("class") for node in parse(drawn).xpath("//*[local-name()='path']")} <= known
+    # a ring of land is a coast: no two of them run along each other, as lands on both sides of a border would
+    rings = [Polygon(p[0], p[1:]) for p in stored["features"][0]["geometry"]["coordinates"]]
+    for one, other in itertools.combinations(rings, 2):
+        assert one.boundary.intersection(other.boundary).length < 0.05
+
+
+@pytest.mark.parametrize(("party", "name"), [("", "황해"), ("seoul", "서해"), ("beijing", "황해")])
+def test_seas_are_named_as_the_readers_party_names_them(shown, party, name):
+    areas = [city_area(c, example_stations()) for c in CITIES]
+    drawn = map_svg(shown, areas, example_stations(), party=party)
+    names = {node.text for node in by_class(drawn, "sea-name")}
+    assert name in names
+    assert {"Yellow Sea", "渤海"} <= names
 
 
 def test_shades_do_not_fall():
