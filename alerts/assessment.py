@@ -44,7 +44,11 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class CityAssessment:
-    """One city's complete local days, observed and forecast, oldest first; or why it cannot be assessed."""
+    """One city's complete local days, observed and forecast, oldest first; or why it cannot be assessed.
+
+    ``courses`` says on which of ``days`` a member exceeds the lowest threshold, as one "1" or "0" a day, with
+    the share of the members that take this course; empty where only days are known, not their joint samples.
+    """
 
     city: str
     party: str
@@ -52,6 +56,7 @@ class CityAssessment:
     days: tuple[DayOutlook, ...]
     missing_days: tuple[str, ...] = ()
     not_assessable: str = ""
+    courses: tuple[tuple[str, float], ...] = ()
 
     @property
     def coming(self) -> tuple[DayOutlook, ...]:
@@ -130,7 +135,7 @@ def assess_city(paths: xr.Dataset, city: City, policy: Policy, issue_time: datet
     share = recent_share(paths, city, issue_time, policy.assessment.recent_hours)
     means = day_means(paths, city)
     today = local_date(issue_time, city.timezone)
-    days, missing = [], []
+    days, missing, exceeds = [], [], []
     for at, stamp in enumerate(means["day"].values):
         day = date.fromisoformat(str(stamp)[:10])
         if not bool(means["complete"].values[at]):
@@ -138,12 +143,15 @@ def assess_city(paths: xr.Dataset, city: City, policy: Policy, issue_time: datet
             continue
         values = settle(means["day_mean"].values[:, at])
         days.append(_outlook(day, (day - today).days, values, float(means["observed_share"].values[at])))
+        exceeds.append(values > policy.thresholds(city.id)[0])
     reason = ""
     if share < policy.assessment.minimum_share:
         reason = f"{share:.0%} of the last {policy.assessment.recent_hours} h were received"
     elif not any(d.lead_day >= 0 for d in days):
         reason = "no day from today on has 75 % of its intervals"
-    return CityAssessment(city.id, city.party, city.timezone, tuple(days), tuple(missing), reason)
+    return CityAssessment(
+        city.id, city.party, city.timezone, tuple(days), tuple(missing), reason, _courses(exceeds)
+    )
 
 
 def recent_share(paths: xr.Dataset, city: City, issue_time: datetime, hours: int) -> float:
@@ -169,6 +177,16 @@ def _outlook(day: date, lead_day: int, values: np.ndarray[Any, Any], observed_sh
         probability={str(t): round(float((values > t).mean()), 4) for t in PM_THRESHOLDS},
         observed_share=round(observed_share, 3),
     )
+
+
+def _courses(exceeds: list[np.ndarray[Any, Any]]) -> tuple[tuple[str, float], ...]:
+    """Return the courses of the members over the days, and the share of each."""
+    if not exceeds:
+        return ()
+    marks = np.stack(exceeds, axis=1).astype("uint8")
+    found, counts = np.unique(marks, axis=0, return_counts=True)
+    shares = (counts / len(marks)).round(6).tolist()
+    return tuple(("".join(map(str, row)), share) for row, share in zip(found.tolist(), shares, strict=True))
 
 
 def _coming_days(issue_time: datetime, timezone: str) -> list[date]:

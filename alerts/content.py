@@ -7,6 +7,7 @@ ISO strings in UTC, concentrations [ug m-3].
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
@@ -18,6 +19,7 @@ CapStatus = Literal["Actual", "Exercise", "Test"]
 LEFT_OUT: Final = ("calibrated", "origins")
 """Fields that a content without them does not state, so that what was signed of old keeps its digest."""
 LEFT_OUT_OF_LINKS: Final = ("path_share", "confidence")
+LEFT_OUT_OF_CITIES: Final = ("onset_range", "end_range")
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,11 @@ class RuleFinding:
 
 @dataclass(frozen=True)
 class CityOutlook:
-    """One city's part of a warning: when it starts and ends, how bad, and each day."""
+    """One city's part of a warning: when it starts and ends, how bad, and each day.
+
+    ``onset_range`` and ``end_range`` are the earliest and latest time by the joint samples (80 % of those
+    that exceed lie between), empty where none are known.
+    """
 
     city: str
     party: str
@@ -68,6 +74,18 @@ class CityOutlook:
     peak_mean: float
     days: tuple[DayOutlook, ...]
     episode_id: str
+    onset_range: tuple[str, ...] = ()
+    end_range: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data; what outlooks of old lack is left out where it is empty."""
+        return {k: v for k, v in asdict(self).items() if v or k not in LEFT_OUT_OF_CITIES}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> CityOutlook:
+        """Rebuild an outlook from :meth:`to_dict`, also after a trip through JSON."""
+        ranges = {name: tuple(data.get(name, ())) for name in LEFT_OUT_OF_CITIES}
+        return cls(**{**data, **ranges, "days": tuple(DayOutlook(**d) for d in data["days"])})
 
 
 @dataclass(frozen=True)
@@ -140,17 +158,17 @@ class WarningContent:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data; what versions of old lack is left out where it is empty."""
-        data = asdict(self) | {"links": tuple(link.to_dict() for link in self.links)}
+        data = asdict(self) | {
+            "links": tuple(link.to_dict() for link in self.links),
+            "cities": tuple(city.to_dict() for city in self.cities),
+        }
         return {k: v for k, v in data.items() if v or k not in LEFT_OUT}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> WarningContent:
         """Rebuild a content from :meth:`to_dict`, also after a trip through JSON."""
         nested = {
-            "cities": tuple(
-                CityOutlook(**{**c, "days": tuple(DayOutlook(**d) for d in c["days"])})
-                for c in data["cities"]
-            ),
+            "cities": tuple(CityOutlook.from_dict(c) for c in data["cities"]),
             "links": tuple(LinkEvidence(**x) for x in data["links"]),
             "rules": tuple(RuleFinding(**x) for x in data["rules"]),
             "references": tuple(Reference(**x) for x in data["references"]),

@@ -68,6 +68,8 @@ def outlook(episode: Episode, frame: Frame) -> CityOutlook:
         peak_mean=episode.now.peak_mean,
         days=city.coming if city else (),
         episode_id=episode.id,
+        onset_range=episode.now.onset_range,
+        end_range=episode.now.end_range,
     )
 
 

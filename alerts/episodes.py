@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Literal
 
 from ulid import ULID
 
 from alerts.assessment import CityAssessment, RunFacts
-from alerts.content import DayOutlook
+from alerts.exceeding_runs import (
+    ExceedingRun,
+    exceeding_runs,
+    extent_ranges,
+    level_reached,
+    opens,
+    peak_probability,
+)
 from alerts.policy import Policy
 from pipeline.times import iso, local_date, local_day_bounds, parse_instant, to_utc
 
@@ -39,6 +46,14 @@ class EpisodeRevision:
     peak_mean: float
     cycles_met: int
     cycles_missed: int
+    onset_range: tuple[str, ...] = ()
+    end_range: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> EpisodeRevision:
+        """Rebuild a revision from plain data; those of old know no ranges."""
+        ranges = {name: tuple(data.get(name, ())) for name in ("onset_range", "end_range")}
+        return cls(**{**data, **ranges})
 
 
 @dataclass(frozen=True)
@@ -76,16 +91,7 @@ class Episode:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Episode:
         """Rebuild an episode from :meth:`to_dict`, also after a trip through JSON."""
-        return cls(**{**data, "revisions": tuple(EpisodeRevision(**r) for r in data["revisions"])})
-
-
-@dataclass(frozen=True)
-class _Run:
-    """Exceeding days of one city that belong together."""
-
-    days: tuple[DayOutlook, ...]
-    onset: datetime
-    end: datetime
+        return cls(**{**data, "revisions": tuple(EpisodeRevision.from_dict(r) for r in data["revisions"])})
 
 
 def follow_episodes(
@@ -111,7 +117,7 @@ def follow_episodes(
             continue
         matching = [e for e in held if _gap_hours(e.now, days) < policy.persistence.merge_gap_hours]
         held = [e for e in held if e not in matching]
-        signal = _peak_probability(days, policy.thresholds(city.city)[0]) >= policy.probability.open
+        signal = any(opens(day, city.city, 1, policy) for day in days.days)
         if matching or signal:
             now = _continued(matching[0] if matching else None, days, city, policy, run)
             found.append(now if matching else _same_again(now, opened, found, days, policy))
@@ -119,32 +125,6 @@ def follow_episodes(
     found += [_not_found(e, city, policy, run) for e in held]
     found += [_unsaid(e, run) for e in opened if e.id not in {x.id for x in found}]
     return tuple(sorted(found, key=lambda e: (e.now.onset, e.id)))
-
-
-def exceeding_runs(city: CityAssessment, policy: Policy) -> list[_Run]:
-    """Return the runs of days that exceed the lowest threshold with probability ``keep``, gaps merged."""
-    lowest = str(policy.thresholds(city.city)[0])
-    days = [d for d in city.days if d.probability[lowest] >= policy.probability.keep]
-    runs: list[_Run] = []
-    for day in days:
-        start, end = local_day_bounds(date.fromisoformat(day.day), city.timezone)
-        gap = timedelta(hours=policy.persistence.merge_gap_hours)
-        if runs and start - runs[-1].end < gap:
-            runs[-1] = _Run((*runs[-1].days, day), runs[-1].onset, end)
-        else:
-            runs.append(_Run((day,), start, end))
-    return runs
-
-
-def level_reached(days: Sequence[DayOutlook], thresholds: Sequence[int], policy: Policy, held: int) -> int:
-    """Return the highest level number that holds: ``keep`` suffices up to level ``held``, else ``open``."""
-    level = 0
-    for number, threshold in enumerate(thresholds, start=1):
-        needed = policy.probability.keep if number <= held else policy.probability.open
-        if max((d.probability[str(threshold)] for d in days if d.lead_day >= 0), default=0.0) < needed:
-            break
-        level = number
-    return level
 
 
 def episode_id(city: CityAssessment, run: RunFacts, onset: datetime) -> str:
@@ -164,21 +144,22 @@ def stable_ulid(when: datetime, key: str) -> str:
 
 
 def _continued(
-    before: Episode | None, days: _Run, city: CityAssessment, policy: Policy, run: RunFacts
+    before: Episode | None, days: ExceedingRun, city: CityAssessment, policy: Policy, run: RunFacts
 ) -> Episode:
     thresholds, last = policy.thresholds(city.city), before.now if before else None
-    probability = _peak_probability(days, thresholds[0])
-    signal = probability >= policy.probability.open
+    probability = peak_probability(days.days, thresholds[0])
+    signal = any(opens(day, city.city, 1, policy) for day in days.days)
     met = (last.cycles_met if last else 0) + 1 if signal else 0
     is_open = (last is not None and last.status == "open") or (signal and _persists(days, met, city, policy))
     status: Status = "open" if is_open else "candidate" if signal else "withdrawn"
     peak = max(days.days, key=lambda d: d.mean)
+    onset_range, end_range = extent_ranges(days, city, policy)
     now = EpisodeRevision(
         run_id=run.run_id,
         issue_time=iso(run.issue_time),
         turn="withdrawn" if status == "withdrawn" else "continued" if before else "new",
         status=status,
-        level=level_reached(days.days, thresholds, policy, last.level if last and is_open else 0),
+        level=level_reached(days.days, city.city, policy, last.level if last and is_open else 0),
         probability=probability,
         onset=iso(days.onset),
         end=iso(days.end),
@@ -186,6 +167,8 @@ def _continued(
         peak_mean=peak.mean,
         cycles_met=met,
         cycles_missed=0,
+        onset_range=onset_range,
+        end_range=end_range,
     )
     if before is None or last is None:
         fresh = episode_id(city, run, days.onset)
@@ -194,7 +177,7 @@ def _continued(
 
 
 def _same_again(
-    new: Episode, opened: Sequence[Episode], found: Sequence[Episode], days: _Run, policy: Policy
+    new: Episode, opened: Sequence[Episode], found: Sequence[Episode], days: ExceedingRun, policy: Policy
 ) -> Episode:
     """Give an episode the id under which an earlier attempt at the same cycle opened it, if one did."""
     free = [e for e in opened if e.id not in {x.id for x in found}]
@@ -213,19 +196,16 @@ def _with_past(now: EpisodeRevision, last: EpisodeRevision, city: CityAssessment
     """Keep onset and peak of days that lie before the window of this run."""
     window = local_day_bounds(date.fromisoformat(city.days[0].day), city.timezone)[0]
     if parse_instant(last.onset) < window:
-        now = replace(now, onset=last.onset)
+        now = replace(now, onset=last.onset, onset_range=(last.onset,) * 2 if now.onset_range else ())
     if last.peak_day < city.days[0].day and last.peak_mean > now.peak_mean:
         now = replace(now, peak_day=last.peak_day, peak_mean=last.peak_mean)
     return now
 
 
-def _persists(days: _Run, met: int, city: CityAssessment, policy: Policy) -> bool:
+def _persists(days: ExceedingRun, met: int, city: CityAssessment, policy: Policy) -> bool:
     terms, lowest = policy.persistence, str(policy.thresholds(city.city)[0])
-    near = any(
-        d.probability[lowest] >= policy.probability.open and 0 <= d.lead_day <= terms.immediate_lead_days
-        for d in days.days
-    )
-    strong = _peak_probability(days, int(lowest)) >= terms.immediate_probability
+    near = any(opens(d, city.city, 1, policy) and d.lead_day <= terms.immediate_lead_days for d in days.days)
+    strong = peak_probability(days.days, int(lowest)) >= terms.immediate_probability
     return near or strong or met >= terms.cycles_to_open
 
 
@@ -263,10 +243,6 @@ def _revise(
     return replace(episode, revisions=(*episode.revisions, now))
 
 
-def _peak_probability(days: _Run, threshold: int) -> float:
-    return max((d.probability[str(threshold)] for d in days.days if d.lead_day >= 0), default=0.0)
-
-
-def _gap_hours(said: EpisodeRevision, days: _Run) -> float:
+def _gap_hours(said: EpisodeRevision, days: ExceedingRun) -> float:
     onset, end = parse_instant(said.onset), parse_instant(said.end)
     return max((days.onset - end).total_seconds(), (onset - days.end).total_seconds()) / 3600

@@ -95,12 +95,16 @@ def _candidates(
 
 def downwind_at_risk(link: Link, is_out: bool, frame: Frame) -> bool:
     """Tell whether a notice is due: some risk downwind, judged more leniently once a notice is out."""
-    city, terms = frame.assessment.city(link.downwind), frame.policy.probability
+    city, policy = frame.assessment.city(link.downwind), frame.policy
     if city is None or city.not_assessable:
         return is_out
-    lowest = str(frame.policy.thresholds(link.downwind)[0])
-    needed = frame.policy.products.notice_probability * (terms.keep / terms.open if is_out else 1.0)
-    return max((d.probability[lowest] for d in city.coming), default=0.0) >= needed
+    lowest, needed = str(policy.thresholds(link.downwind)[0]), policy.products.notice_probability
+    for day in city.coming:
+        level = (link.downwind, 1, day.lead_day)
+        lenience = policy.keeping(*level) / policy.opening(*level) if is_out else 1.0
+        if day.probability[lowest] >= needed * lenience:
+            return True
+    return False
 
 
 def _named_pairs(seen: Sequence[Episode], held: Iterable[OpenWarning], frame: Frame) -> list[Pair]:
