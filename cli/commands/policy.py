@@ -52,7 +52,8 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Play the policy over stored predictions: alarms, hits, misses, hours over-warned, lead time."""
-    from flows.policy_explain import Asked, explain_policy
+    from flows.policy_explain import explain_policy
+    from flows.policy_source import Asked
     from flows.workspace import open_workspace
 
     asked = Asked(world or "measured", _day("--from", first), _day("--to", last), hindcast)
