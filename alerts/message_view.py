@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from alerts.city_view import SHOWN_THRESHOLDS as SHOWN_THRESHOLDS
 from alerts.city_view import CityView, LinkView, city_view, link_view
 from alerts.content import WarningContent
 from alerts.message_changes import changes
 from alerts.message_findings import FindingView, findings_view
+from alerts.message_words import message_words
 from alerts.origin_view import OriginView, origins_view, says_origin
 from alerts.plain_text import one_line
 from alerts.vocabulary import Language, Vocabulary, vocabulary
@@ -58,6 +58,7 @@ class MessageView:
     event: str
     product_name: str
     product_note: str
+    issuer: str
     kind_name: str
     level: str
     level_name: str
@@ -121,6 +122,9 @@ def message_view(
     mark = mark_of(content)
     zones = list(dict.fromkeys(city(c.city).timezone for c in content.cities))
     replaced = ", ".join(str(r.version) for r in content.references)
+    parties = words.join([words.named("parties", p) for p in content.parties])
+    is_joint = content.product == "joint_warning"
+    links = () if content.product == "single_city_warning" else content.links
     missing = words["punctuation"]["comma"].join(words.phrase(name) for name in content.inputs_missing)
     return MessageView(
         product=content.product,
@@ -131,14 +135,15 @@ def message_view(
         banner=words["marks"][f"{mark}_banner"] if mark else "",
         event=words["events"][content.product],
         product_name=words["products"][content.product],
-        product_note=words["product_notes"][content.product],
+        product_note=words["product_notes"][content.product].format(parties=parties),
+        issuer="" if is_joint else message_words(language)["issued_by"].format(parties=parties),
         kind_name=words["kinds"][content.kind],
         level=one_line(content.level),
         level_name=words.named("levels", content.level) if content.level else "",
         city_names=words.join([words.city(c.city) for c in content.cities]),
         cities=tuple(city_view(c, words, background.thresholds) for c in content.cities),
         findings=findings_view(content.rules, words),
-        links=tuple(link_view(x, words, says_origin(content)) for x in content.links),
+        links=tuple(link_view(x, words, says_origin(content)) for x in links),
         origins=origins_view(content, words, background.party),
         changes=changes(content, background.previous, words),
         level_meaning=_meaning(background.thresholds, words),

@@ -9,8 +9,10 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from alerts.content import WarningContent
+from alerts.first_screen import Fact, first_screen
 from alerts.message_view import NO_BACKGROUND, Background, MessageView, message_view
 from alerts.origin_view import origin_words
+from alerts.short_line import short_line
 from alerts.vocabulary import Language, vocabulary
 
 PARTS = ("subject", "headline", "summary", "evidence", "instruction", "acknowledge")
@@ -22,7 +24,8 @@ class Text:
     """One language's text of one version; plain text, paragraphs on lines of their own.
 
     ``subject`` and ``headline`` are one line; ``summary``, ``evidence`` and ``instruction`` one statement a
-    line; ``description`` is the whole message without instruction, as CAP and the text mail carry it.
+    line; ``description`` is the whole message without instruction, as CAP carries it, ``details`` its tables
+    and evidence. ``first`` is the first screen of a mail, ``short`` a line for text messages.
     """
 
     language: Language
@@ -35,6 +38,9 @@ class Text:
     instruction: str
     acknowledge: str
     view: MessageView
+    details: str
+    first: tuple[Fact, ...]
+    short: str
 
 
 @cache
@@ -73,8 +79,16 @@ def wording(content: WarningContent, language: Language, background: Background 
     """
     view = message_view(content, language, background)
     parts = {name: render(f"{language}/{name}.j2", language, view=view) for name in PARTS}
-    description = render("description.txt.j2", language, view=view, parts=parts)
-    return Text(language=language, banner=view.banner, description=description, view=view, **parts)
+    parts["details"] = render("details.txt.j2", language, view=view, parts=parts)
+    return Text(
+        language=language,
+        banner=view.banner,
+        description=render("description.txt.j2", language, view=view, parts=parts),
+        view=view,
+        first=first_screen(content, background, vocabulary(language), view.reason),
+        short=short_line(content, language, background),
+        **parts,
+    )
 
 
 def render(name: str, language: Language, **context: object) -> str:

@@ -97,7 +97,7 @@ def test_the_subject_begins_with_ascii_tags_and_survives_encoding():
     subject = parsed()["Subject"]
     assert subject == (
         "[EXERCISE][SIMULATED][JOINT-PM25][J2][Beijing+Seoul] [모의훈련] 공동 조기경보 J2 발표: "
-        "베이징 1월 15일(목) 163㎍/㎥, 서울 1월 16일(금) 96㎍/㎥"
+        "베이징 1월 15일(목) 163㎍/㎥ P(>150) 64%, 서울 1월 16일(금) 96㎍/㎥ P(>75) 73%"
     )
     raw = build_email(letter(), ENCLOSURE).as_bytes()
     assert b"Subject: [EXERCISE][SIMULATED][JOINT-PM25][J2][Beijing+Seoul]\r\n =?utf-8?" in raw
