@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ import xarray as xr
 
 from alerts.aqi import settle
 from alerts.content import DayOutlook, RuleFinding
+from alerts.onset_hours import first_hours_above
 from alerts.origin_note import OriginNote
 from alerts.policy import Policy
 from alerts.rule_engine import findings
@@ -48,6 +49,7 @@ class CityAssessment:
 
     ``courses`` says on which of ``days`` a member exceeds the lowest threshold, as one "1" or "0" a day, with
     the share of the members that take this course; empty where only days are known, not their joint samples.
+    ``begun`` says of days measured at least in part where the first measured hours above it begin.
     """
 
     city: str
@@ -57,6 +59,7 @@ class CityAssessment:
     missing_days: tuple[str, ...] = ()
     not_assessable: str = ""
     courses: tuple[tuple[str, float], ...] = ()
+    begun: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def coming(self) -> tuple[DayOutlook, ...]:
@@ -144,13 +147,14 @@ def assess_city(paths: xr.Dataset, city: City, policy: Policy, issue_time: datet
         values = settle(means["day_mean"].values[:, at])
         days.append(_outlook(day, (day - today).days, values, float(means["observed_share"].values[at])))
         exceeds.append(values > policy.thresholds(city.id)[0])
+    begun = first_hours_above(paths, city, policy.thresholds(city.id)[0])
     reason = ""
     if share < policy.assessment.minimum_share:
         reason = f"{share:.0%} of the last {policy.assessment.recent_hours} h were received"
     elif not any(d.lead_day >= 0 for d in days):
         reason = "no day from today on has 75 % of its intervals"
     return CityAssessment(
-        city.id, city.party, city.timezone, tuple(days), tuple(missing), reason, _courses(exceeds)
+        city.id, city.party, city.timezone, tuple(days), tuple(missing), reason, _courses(exceeds), begun
     )
 
 

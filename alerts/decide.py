@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from alerts.assessment import Assessment, RunFacts
 from alerts.content import Kind, WarningContent
 from alerts.draft import Frame, all_clear, cap_status, draft
-from alerts.episodes import Episode, follow_episodes
+from alerts.episodes import Episode, heir
+from alerts.follow import follow_episodes
 from alerts.material_change import material_changes
 from alerts.open_warnings import OpenWarning
 from alerts.pairs import Pair, accepted, downwind_at_risk, evidence, joint_pairs
@@ -27,13 +28,15 @@ class Proposal:
     """What a run proposes: episodes as they now stand, contents to draft, drafts that lost their ground.
 
     ``withdrawn`` are warnings never issued whose episode is gone; ``superseded`` are warnings in force that
-    end when a proposed joint warning is issued; ``notes`` say what was decided and why.
+    end when a proposed joint warning is issued; ``continued`` are those that end now, since another one in
+    force speaks of the episode into which theirs merged, as (id, other id); ``notes`` say what was decided.
     """
 
     episodes: tuple[Episode, ...]
     warnings: tuple[WarningContent, ...]
     withdrawn: tuple[str, ...] = ()
     superseded: tuple[str, ...] = ()
+    continued: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -67,16 +70,24 @@ def propose(
     pairs = joint_pairs([e for e in episodes if e.ledger_state == "open"], held, frame)
     drafts = _drafts(live, pairs, held, frame)
     changed = [w for w in (_if_changed(d, held, frame) for d in drafts) if w is not None]
-    unsaid = {d.warning_id for d in drafts}
-    gone = [w for w in held if not w.closed and w.warning_id not in unsaid]
+    said = {d.warning_id for d in drafts}
+    gone = [w for w in held if not w.closed and w.warning_id not in said]
     joint = {e.id for pair in pairs for e in pair.episodes}
-    endings = [(w.warning_id, *_ending(w, episodes, joint, frame)) for w in gone]
+    continued = {w.warning_id: _successor(w, episodes, held, said, frame) for w in gone}
+    endings = [
+        (
+            w.warning_id,
+            *(_ending(w, episodes, joint, frame) if not continued[w.warning_id] else ("superseded", None)),
+        )
+        for w in gone
+    ]
     warnings = (*changed, *(content for _, _, content in endings if content is not None))
     return Proposal(
         episodes=episodes,
         warnings=warnings,
         withdrawn=tuple(i for i, what, _ in endings if what == "withdrawn"),
         superseded=tuple(i for i, what, _ in endings if what == "superseded"),
+        continued=tuple((i, other) for i, other in continued.items() if other),
         notes=_notes(assessment, episodes, warnings),
     )
 
@@ -87,9 +98,9 @@ def _drafts(
     """Return what would be said if nothing were out: joint warnings, single-city warnings and notices."""
     closed = [w.warning_id for w in held if w.closed]
     joint = {e.id for pair in pairs for e in pair.episodes}
-    drafts = [draft("joint_warning", p.episodes, [p.link] if p.link else [], frame, closed) for p in pairs]
+    drafts = [_joint(pair, frame, closed) for pair in pairs]
     for episode in (e for e in live if e.id not in joint):
-        drafts.append(_single(episode, held, frame, closed))
+        drafts.append(_single(episode, live, held, frame, closed))
         links = [x for x in frame.assessment.links if x.upwind == episode.city]
         for link in (x for x in links if accepted(x, frame.policy)):
             notice = draft("notice", [episode], [evidence(link)], frame, closed)
@@ -99,17 +110,55 @@ def _drafts(
     return drafts
 
 
+def _joint(pair: Pair, frame: Frame, closed: Sequence[str]) -> WarningContent:
+    """Return what is said of a pair, under the id of the warning that has named it."""
+    content = draft("joint_warning", pair.episodes, [pair.link] if pair.link else [], frame, closed)
+    return replace(content, warning_id=pair.warning_id or content.warning_id)
+
+
 def _single(
-    episode: Episode, held: Sequence[OpenWarning], frame: Frame, closed: Sequence[str]
+    episode: Episode,
+    live: Sequence[Episode],
+    held: Sequence[OpenWarning],
+    frame: Frame,
+    closed: Sequence[str],
 ) -> WarningContent:
-    """Return a city's own warning; a stand-in for a joint warning (``alerts.fallback``) is continued."""
+    """Return a city's own warning, under the id of the one that is out.
+
+    That may be a stand-in for a joint warning (``alerts.fallback``), or be of an episode that lives on here.
+    """
     content = draft("single_city_warning", [episode], [], frame, closed)
+    known = []
     for warning in (w for w in held if not w.closed):
         out = warning.in_force(frame.run.issue_time)
-        same = out is not None and [c.episode_id for c in out.cities] == [episode.id]
-        if same and out is not None and out.product == content.product:
-            return replace(content, warning_id=warning.warning_id)
-    return content
+        if out is not None and out.product == content.product and _heirs(out, live) == {episode.id}:
+            known.append(warning.warning_id)
+    return replace(content, warning_id=known[0]) if known and content.warning_id not in known else content
+
+
+def _heirs(content: WarningContent, episodes: Sequence[Episode]) -> set[str]:
+    """Return the ids of the episodes in which those of a content live on; empty where one is over."""
+    found = [heir(c.episode_id, episodes) for c in content.cities]
+    return {e.id for e in found if e is not None} if all(found) else set()
+
+
+def _successor(
+    warning: OpenWarning,
+    episodes: Sequence[Episode],
+    held: Sequence[OpenWarning],
+    said: set[str],
+    frame: Frame,
+) -> str:
+    """Return the warning in force, said again by this run, in which one in force lives on; or empty."""
+    out = warning.in_force(frame.run.issue_time)
+    mine = _heirs(out, episodes) if out is not None else set()
+    for other in (w for w in held if mine and w.warning_id in said):
+        now = other.in_force(frame.run.issue_time)
+        if now is None or out is None or now.product not in ("joint_warning", out.product):
+            continue
+        if mine <= _heirs(now, episodes):
+            return other.warning_id
+    return ""
 
 
 def _if_changed(content: WarningContent, held: Sequence[OpenWarning], frame: Frame) -> WarningContent | None:

@@ -62,7 +62,7 @@ def outlook(episode: Episode, frame: Frame) -> CityOutlook:
     return CityOutlook(
         city=episode.city,
         party=episode.party,
-        onset=episode.now.onset,
+        onset=episode.now.begun or episode.now.onset,
         end=episode.now.end,
         peak_day=episode.now.peak_day,
         peak_mean=episode.now.peak_mean,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import permutations
 
 from alerts.assessment import Link
 from alerts.content import LinkEvidence
 from alerts.draft import Frame
-from alerts.episodes import Episode
+from alerts.episodes import Episode, heir
 from alerts.open_warnings import OpenWarning
 from alerts.policy import Policy
 from alerts.policy_parts import CONFIDENCE
@@ -19,11 +19,15 @@ from pipeline.times import parse_instant
 
 @dataclass(frozen=True)
 class Pair:
-    """Two episodes of two parties that belong together, upwind first; ``link`` None: none is claimed."""
+    """Two episodes of two parties that belong together, upwind first; ``link`` None: none is claimed.
+
+    ``warning_id`` is the joint warning that has named them, or the episodes that live on in them, or empty.
+    """
 
     upwind: Episode
     downwind: Episode
     link: LinkEvidence | None
+    warning_id: str = ""
 
     @property
     def episodes(self) -> tuple[Episode, Episode]:
@@ -68,8 +72,8 @@ def joint_pairs(seen: Sequence[Episode], held: Iterable[OpenWarning], frame: Fra
 
     A new pair is one of these, for cities with data: episodes that follow each other, at least one of them
     open, by an accepted link; or, unless the policy asks for a link, two open episodes at the same time. A
-    pair that a joint warning has named stays one while both episodes live, whatever later evidence says or
-    lacks. One city's episode alone is never part of a pair.
+    pair that a joint warning has named stays one while both episodes live, or live on in others, whatever
+    later evidence says or lacks. One city's episode alone is never part of a pair.
     """
     pairs = _named_pairs(seen, held, frame)
     for link in (x for x in frame.assessment.links if accepted(x, frame.policy)):
@@ -109,15 +113,16 @@ def downwind_at_risk(link: Link, is_out: bool, frame: Frame) -> bool:
 
 
 def _named_pairs(seen: Sequence[Episode], held: Iterable[OpenWarning], frame: Frame) -> list[Pair]:
-    by_id = {e.id: e for e in seen}
-    pairs = []
+    pairs: list[Pair] = []
     for warning in (w for w in held if not w.closed):
         out = warning.latest(frame.run.issue_time)
         if out is None or out.product != "joint_warning":
             continue
-        found = [by_id[c.episode_id] for c in out.cities if c.episode_id in by_id]
-        if len(found) == 2:
-            pairs.append(_named(found[0], found[1], next(iter(out.links), None), frame))
+        found = [e for e in (heir(c.episode_id, seen) for c in out.cities) if e is not None]
+        taken = {e.id for pair in pairs for e in pair.episodes}
+        if len({e.party for e in found} - {e.party for e in found if e.id in taken}) == 2:
+            pair = _named(found[0], found[1], next(iter(out.links), None), frame)
+            pairs.append(replace(pair, warning_id=warning.warning_id))
     return pairs
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alerts.assessment import CityAssessment, RunFacts
-from alerts.episodes import Episode, follow_episodes
+from alerts.episodes import Episode
+from alerts.follow import follow_episodes
 from alerts.policy import Policy
 from pipeline.times import FORECAST_DAYS, parse_instant
 

@@ -15,7 +15,7 @@ from alerts.fallback import settle_overdue
 from alerts.open_warnings import OpenWarning
 from alerts.origin_note import origin_notes
 from alerts.policy import Policy, load_policy
-from alerts.warnings import Proposed, advance, fully_approved, propose_version
+from alerts.warnings import Proposed, advance, close, fully_approved, propose_version
 from flows.dust import dust_paths_of_run
 from flows.links import links_of_run
 from flows.origins import origins_of_run
@@ -94,6 +94,9 @@ def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Propose
         filed = [propose_version(conn, content, at) for content in found.warnings]
         for warning_id in found.withdrawn:
             _withdraw(conn, warning_id, view)
+        for warning_id, other in found.continued:
+            reason = f"its episode is part of that of warning {other}"
+            close(conn, warning_id, "ended", actor="run", reason=reason, at=at)
     return found, filed
 
 
