@@ -189,6 +189,7 @@ def _parameters(content: WarningContent) -> list[tuple[str, str]]:
         ("sameair:product", content.product),
         ("sameair:jointLevel", content.level or "none"),
         ("sameair:jointLevelNote", "not equivalent to any national level"),
+        ("sameair:cities", ",".join(c.city for c in content.cities)),
         ("sameair:world", content.world),
         ("sameair:simulated", "true" if content.simulated else "false"),
         ("sameair:run", content.run_id),

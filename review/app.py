@@ -23,6 +23,7 @@ from pipeline.settings import Settings
 from pipeline.times import Clock, system_clock
 from review.acknowledge import acknowledge_routes
 from review.api import api_routes
+from review.feed import feed_routes
 from review.pages import page_routes, show_error
 from review.security import LOOPBACK_HOSTS, add_headers
 
@@ -53,6 +54,7 @@ def create_app(
     """
     app = _bare_app(settings, clock, allowed_hosts, openapi_url="/api/v1/openapi.json")
     app.include_router(api_routes())
+    app.include_router(feed_routes())
     app.include_router(page_routes())
     app.add_exception_handler(SameairError, _sameair_error)
     app.add_exception_handler(HTTPException, _http_error)

@@ -152,6 +152,18 @@ def read_events(conn: Connection, warning_id: str) -> list[EventRow]:
     return [EventRow(**{name: row._mapping[name] for name in names}) for row in conn.execute(query)]
 
 
+def issued_versions(conn: Connection, world: str) -> list[tuple[str, int]]:
+    """Return (warning, version) of everything that was ever issued in a world, in that order."""
+    c = warning_events.c
+    query = (
+        select(c.warning_id, c.version)
+        .join(warnings, warnings.c.id == c.warning_id)
+        .where(c.state == "issued", warnings.c.world == world)
+        .order_by(c.at, c.warning_id, c.version)
+    )
+    return [(row.warning_id, row.version) for row in conn.execute(query)]
+
+
 def read_version(conn: Connection, warning_id: str, version: int) -> VersionRow:
     """Return one version; raises ReviewError if there is none."""
     found = _versions(
