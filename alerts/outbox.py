@@ -29,6 +29,7 @@ from pipeline.files import write_atomic
 from pipeline.ledger import Ledger
 from pipeline.ledger.audit import append_audit
 from pipeline.ledger.deliveries import OutboxRow, earlier_messages, insert_outbox, read_outbox
+from pipeline.ledger.recipients import stow_addresses
 from pipeline.ledger.warnings import VersionRow, read_version, read_versions
 from pipeline.times import parse_instant
 
@@ -213,7 +214,7 @@ def _commit(conn: Connection, row: VersionRow, rows: Sequence[OutboxRow], actor:
     """Write state, outbox rows and audit row, and what follows for the versions before."""
     content = WarningContent.from_dict(row.content)
     advance(conn, row, "issued", actor=actor, reason="signed by all its parties", at=at)
-    insert_outbox(conn, rows)
+    insert_outbox(conn, stow_addresses(conn, rows))
     payload = {
         "version": row.version,
         "digest": row.content_digest,

@@ -65,6 +65,10 @@ def faults(policy: Policy) -> Iterator[tuple[str, str]]:
         "expiry.minimum_hours": (0 < e.minimum_hours <= e.maximum_hours, "must not exceed maximum_hours"),
         "expiry.all_clear_hours": (0 < e.all_clear_hours <= e.maximum_hours, "must not exceed maximum_hours"),
         "findings.minimum_probability": (0 <= policy.findings.minimum_probability <= 1, "must be 0 to 1"),
+        "delivery.resend_unknown_from": (
+            policy.delivery.resend_unknown_from in ("never", *(level.id for level in policy.level)),
+            "must be 'never' or one of the levels",
+        ),
         "drill.approves_for_all": (policy.drill.approves_for_all, "must be true: a drill has nobody to ask"),
         "drill.cap_status": (
             policy.drill.cap_status == "Exercise",

@@ -109,6 +109,13 @@ class Findings:
 
 
 @dataclass(frozen=True)
+class DeliveryTerms:
+    """From which level on a message of unknown fate is sent again, once; ``never``: at none."""
+
+    resend_unknown_from: str
+
+
+@dataclass(frozen=True)
 class Drill:
     """How a drill differs from earnest."""
 

@@ -13,9 +13,10 @@ from prefect import flow, get_run_logger, task
 
 from flows.assess import propose_warnings
 from flows.bulletin import write_bulletin
+from flows.delivering import deliver
 from flows.forecast import forecast_cycle
 from flows.ingest import ingest, trouble_with
-from flows.issue import deliver, issue_approved
+from flows.issue import issue_approved
 from flows.plan import CyclePlan, plan_measured
 from flows.run import run_cycle
 from flows.signing import approve_drill, drafts_of_drill

@@ -15,7 +15,8 @@ from alerts.vocabulary import Language
 from alerts.warnings import propose_version
 from alerts.wording import wording
 from flows.assess import policy_of
-from flows.issue import deliver, issue_approved, issue_version
+from flows.delivering import deliver
+from flows.issue import issue_approved, issue_version
 from flows.letters import background_of
 from flows.signing import is_live, parties, signer, trusted, world_time
 from flows.workspace import Workspace

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from flows.delivering import channel_of
 from flows.drift import drift_conditions, models_now, watch_if_due
 from flows.health import coverage_of, health_of
 from flows.ingest import SourceReport, ingest_live
-from flows.issue import channel_of
 from flows.live import feeds_of
 from flows.metrics import metrics_text, write_metrics
 from flows.operator import conditions_of, doubts_of, report_text, tell_operator

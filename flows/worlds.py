@@ -7,7 +7,8 @@ from datetime import datetime
 from alerts.content import WarningContent
 from alerts.delivery import DeliveryReport
 from alerts.outbox import Issued
-from flows.issue import deliver, issue_approved
+from flows.delivering import deliver
+from flows.issue import issue_approved
 from flows.signing import is_live, world_time
 from flows.workspace import Workspace
 from pipeline.ledger.deliveries import read_outbox

@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     smtp_starttls: bool = Field(True, description="refuse to send without STARTTLS")
     smtp_ca_file: Path | None = Field(None, description="extra certificate authority to trust")
     smtp_timeout: float = Field(20.0, description="[s] for every step of a delivery")
+    smtp_connections: PositiveInt = Field(
+        4, le=50, description="connections at once; after a crash as many mails may be of unknown fate"
+    )
     mail_from: str = Field("sameair@localhost", description="sender address")
     acknowledge_url: str = Field(
         "",

@@ -11,10 +11,11 @@ import pytest
 
 from alerts.channels import Envelope, FolderChannel, Outcome
 from alerts.claims import hold_claim, is_abandoned
-from alerts.delivery import DeliveryPolicy, deliver_pending, resolve_unknown
+from alerts.delivery import deliver_pending, resolve_unknown
 from alerts.examples import example_content
 from alerts.identifiers import message_id
 from alerts.outbox import payload_path
+from alerts.retries import DeliveryPolicy
 from pipeline.errors import ReviewError, StorageError
 from pipeline.ledger.audit import verify_audit
 from pipeline.ledger.deliveries import (
@@ -238,7 +239,7 @@ def test_an_interrupted_mail_is_unknown_until_a_person_decides(desk):
 def test_by_policy_an_unknown_mail_is_sent_again_with_the_same_bytes(desk):
     desk.proposed_and_issued(CONTENT)
     channel = Scripted(Outcome("unknown", "dropped after DATA"))
-    prefer_twice = DeliveryPolicy(resend_unknown=True)
+    prefer_twice = DeliveryPolicy(resend_levels=frozenset({"J2"}))
     assert len(desk.deliver(channel, prefer_twice).deferred) == 1
     desk.wait(minutes=1)
     desk.deliver(channel, prefer_twice)

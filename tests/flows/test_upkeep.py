@@ -7,9 +7,9 @@ import pytest
 
 from alerts.examples import example_content
 from alerts.warnings import propose_version
+from flows.delivering import messages_dir
 from flows.desk import Decision, approve_version, shown
 from flows.edits import edit_draft
-from flows.issue import messages_dir
 from flows.upkeep import compact_store, listed_messages, repair_store, resolve_message
 from flows.workspace import open_workspace
 from pipeline.errors import ReviewError, UsageError
