@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -99,7 +101,20 @@ class Assessment:
 
     def city(self, city_id: str) -> CityAssessment | None:
         """Return one city's part, or None."""
-        return next((c for c in self.cities if c.city == city_id), None)
+        return self._by_city.get(city_id)
+
+    def rules_of(self, city_id: str) -> tuple[RuleFinding, ...]:
+        """Return what the national rules say of one city."""
+        return self._rules_by_city.get(city_id, ())
+
+    @cached_property
+    def _by_city(self) -> dict[str, CityAssessment]:
+        return {c.city: c for c in self.cities}
+
+    @cached_property
+    def _rules_by_city(self) -> dict[str, tuple[RuleFinding, ...]]:
+        ordered = sorted(self.rules, key=lambda finding: finding.city)
+        return {city: tuple(own) for city, own in groupby(ordered, key=lambda finding: finding.city)}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -92,16 +92,20 @@ class Episode:
         return cls(**{**data, "revisions": tuple(EpisodeRevision.from_dict(r) for r in data["revisions"])})
 
 
-def heir(episode_id: str, episodes: Sequence[Episode]) -> Episode | None:
-    """Return the episode in which one lives on: itself, what it merged into, or the first part split off.
+def heirs(episodes: Iterable[Episode]) -> dict[str, Episode]:
+    """Return by id the episode in which one lives on: itself, what it merged into, or its first later part.
 
-    None where it ended without any. ``episodes`` are those of one run, ended ones too.
+    Ids that are missing are over. ``episodes`` are those of one run, ended ones too.
     """
-    living = [e for e in episodes if e.ledger_state == "open"]
-    found = [e for e in living if e.id == episode_id]
-    found = found or [e for e in living if episode_id in e.now.merged_from]
-    found = found or [e for e in living if e.now.split_from == episode_id]
-    return min(found, key=lambda e: (e.now.onset, e.id), default=None)
+    living = sorted((e for e in episodes if e.ledger_state == "open"), key=lambda e: (e.now.onset, e.id))
+    found = {e.id: e for e in living}
+    for episode in living:
+        for merged in episode.now.merged_from:
+            found.setdefault(merged, episode)
+    for episode in living:
+        if episode.now.split_from:
+            found.setdefault(episode.now.split_from, episode)
+    return found
 
 
 def episode_id(city: CityAssessment, run: RunFacts, onset: datetime) -> str:

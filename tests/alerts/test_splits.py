@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.episodes import Episode, heir
+from alerts.episodes import Episode, heirs
 from alerts.follow import follow_episodes
 from pipeline.times import local_day_bounds, parse_instant
 from tests.alerts.decision_cases import LINK, POLICY, assessed, facts
@@ -38,7 +38,7 @@ def test_when_the_middle_falls_away_the_id_stays_with_the_first_part():
     assert first.now.end == "2026-01-14T15:00:00Z"
     assert (later.now.turn, later.now.status, later.now.split_from) == ("split", "open", whole.id)
     assert later.id != whole.id
-    assert heir(whole.id, after).id == whole.id
+    assert heirs(after)[whole.id].id == whole.id
 
 
 def test_a_part_that_had_been_spoken_of_needs_no_second_cycle_and_only_to_be_kept():
@@ -65,7 +65,7 @@ def test_when_the_first_part_is_over_it_ends_where_it_was_measured_to():
     assert ended.now.end == "2026-01-14T15:00:00Z"
     assert (part.now.split_from, part.now.status) == (ended.id, "open")
     assert part.now.onset == "2026-01-16T15:00:00Z"
-    assert heir(ended.id, later).id == part.id
+    assert heirs(later)[ended.id].id == part.id
 
 
 def test_a_gap_that_could_not_be_assessed_parts_nothing():
@@ -171,7 +171,7 @@ def test_over_any_course_open_episodes_lie_apart_and_nothing_that_is_kept_vanish
             if any(_covers(e, start, end) for e in was):
                 assert any(_covers(e, start, end) for e in found if e.now.status == "open")
         for episode in found:
-            assert not episode.now.merged_into or heir(episode.id, found) is not None
+            assert not episode.now.merged_into or episode.id in heirs(found)
         held = tuple(e for e in found if e.ledger_state == "open")
 
 
