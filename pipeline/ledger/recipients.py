@@ -54,14 +54,14 @@ def are_kept(conn: Connection) -> bool:
     return conn.execute(select(recipients.c.id).limit(1)).first() is not None
 
 
-def read_recipients(conn: Connection) -> list[tuple[RecipientRow, Contact]]:
-    """Return the recipients that are not erased, by their handles."""
+def read_recipients(conn: Connection, recipient_id: str | None = None) -> list[tuple[RecipientRow, Contact]]:
+    """Return the recipients that are not erased, or one of them, by their handles."""
     c = recipients.c
     mine = recipient_contacts.c
     query = (
         select(recipients, mine.handle, mine.names, mine.email, mine.webhook)
         .join(recipient_contacts, mine.recipient_id == c.id)
-        .where(c.erased_at.is_(None))
+        .where(c.erased_at.is_(None), *([] if recipient_id is None else [c.id == recipient_id]))
         .order_by(mine.handle)
     )
     found = []
