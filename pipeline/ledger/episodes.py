@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, func, insert, select
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select
 
 from pipeline.errors import ContractError
 from pipeline.ledger.audit import append_audit
@@ -99,13 +99,19 @@ def open_episodes(conn: Connection, world: str, as_of: datetime, quantity: str =
     return [row for row in _newest(conn, where) if row.state == "open"]
 
 
-def list_episodes(conn: Connection, world: str) -> list[EpisodeRow]:
-    """Return every episode of a world as it stands, by city and onset."""
-    return _newest(conn, episodes.c.world == world)
+def list_episodes(conn: Connection, world: str, since: datetime | None = None) -> list[EpisodeRow]:
+    """Return every episode of a world as it stands, by city and onset.
+
+    With ``since`` only those that are open, or that a run has spoken of from that instant on.
+    """
+    within = episodes.c.world == world
+    if since is None:
+        return _newest(conn, within)
+    return _newest(conn, within, or_(episode_revisions.c.state == "open", episode_revisions.c.at >= since))
 
 
-def _newest(conn: Connection, where: Any) -> list[EpisodeRow]:
-    """Return the newest revision of every episode among the rows that satisfy a condition."""
+def _newest(conn: Connection, where: Any, *stands: Any) -> list[EpisodeRow]:
+    """Return the newest revision of every episode among the rows that satisfy ``where``, if it ``stands``."""
     joined = episode_revisions.join(episodes)
     number = func.max(episode_revisions.c.revision).label("number")
     newest = (
@@ -121,6 +127,7 @@ def _newest(conn: Connection, where: Any) -> list[EpisodeRow]:
     query = (
         select(episodes, episode_revisions)
         .select_from(joined.join(newest, same))
+        .where(*stands)
         .order_by(episodes.c.city, episode_revisions.c.onset, episodes.c.id)
     )
     return [_row(row) for row in conn.execute(query)]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select
 
 from pipeline.errors import ReviewError
 from pipeline.exchange.canonical import canonical_json, digest
@@ -193,6 +193,22 @@ def list_versions(conn: Connection, world: str | None = None, limit: int | None 
     """Return every version, or the newest ``limit``, of one world or of all, newest first."""
     within = [] if world is None else [warnings.c.world == world]
     return sorted(_versions(conn, *within), key=lambda row: (row.at, row.version), reverse=True)[:limit]
+
+
+def list_since(
+    conn: Connection, world: str, states: Iterable[str], since: datetime | None
+) -> list[VersionRow]:
+    """Return every version of the warnings that have one in the states, or were entered since an instant."""
+    e = warning_events.c
+    last = select(e.warning_id, e.version, func.max(e.step).label("step")).group_by(e.warning_id, e.version)
+    newest = last.subquery()
+    same = and_(newest.c.warning_id == e.warning_id, newest.c.version == e.version, newest.c.step == e.step)
+    waiting = select(e.warning_id).join(newest, same).where(e.state.in_(list(states)))
+    wanted: ColumnElement[bool] = warnings.c.id.in_(waiting)
+    if since is not None:
+        wanted = or_(wanted, warnings.c.created_at >= since)
+    ids = select(warnings.c.id).where(warnings.c.world == world, wanted)
+    return _versions(conn, warning_versions.c.warning_id.in_(ids))
 
 
 def _versions(conn: Connection, *where: Any) -> list[VersionRow]:
