@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from pydantic import Field, PositiveInt, SecretStr
+from pydantic import Field, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -64,6 +65,31 @@ class Settings(BaseSettings):
         90, description="minutes after sending from which on it is escalated, hourly"
     )
     contact: str = Field("duty desk of the issuing party", description="contact line of every warning")
+    duty_telephone: str = Field(
+        "",
+        description="duty desk's number for every reader, or a JSON object of numbers by party; empty: none",
+    )
+
+    @property
+    def duty_telephones(self) -> dict[str, str]:
+        """Return the duty desks' numbers by party, that for everybody under an empty name.
+
+        >>> Settings(duty_telephone="+82 2 000 0000").duty_telephones
+        {'': '+82 2 000 0000'}
+        >>> Settings(duty_telephone='{"seoul": "+82 2 000 0000"}').duty_telephones
+        {'seoul': '+82 2 000 0000'}
+        """
+        if not self.duty_telephone.lstrip().startswith("{"):
+            return {"": self.duty_telephone}
+        return {str(party): str(number) for party, number in json.loads(self.duty_telephone).items()}
+
+    @field_validator("duty_telephone")
+    @classmethod
+    def _is_object(cls, value: str) -> str:
+        """Refuse what begins as a JSON object and is none."""
+        if value.lstrip().startswith("{"):
+            json.loads(value)
+        return value
 
     @property
     def ledger(self) -> str:
