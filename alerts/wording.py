@@ -9,7 +9,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from alerts.content import WarningContent
-from alerts.first_screen import Fact, first_screen
+from alerts.first_screen import LAST_WORDS, Fact, first_screen
 from alerts.message_view import NO_BACKGROUND, Background, MessageView, message_view
 from alerts.origin_view import origin_words
 from alerts.short_line import short_line
@@ -41,6 +41,11 @@ class Text:
     details: str
     first: tuple[Fact, ...]
     short: str
+
+    @property
+    def last_word(self) -> bool:
+        """Tell whether the message ends a warning."""
+        return self.view.kind in LAST_WORDS
 
 
 @cache
