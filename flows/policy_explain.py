@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from alerts.episode_scores import Measured, score, verdicts
+from alerts.measure_days import measure_days
 from alerts.policy import Policy
 from alerts.policy_play import Alarm, Cycle, joint_alarms, play, undamped
 from flows.assess import policy_of
@@ -55,6 +56,12 @@ def explain_policy(ws: Workspace, asked: Asked) -> dict[str, Any]:
             for side in sides.values()
             for name, alarms in plays.items()
         ],
+        "without_measures": [
+            {"rule": name, **score(alarms, side, with_measures=False).to_dict()}
+            for side in sides.values()
+            for name, alarms in plays.items()
+        ],
+        "measure_days": {city: len(side.measures & set(side.means)) for city, side in sides.items()},
         "episodes": [v.to_dict() for side in sides.values() for v in verdicts(plays["policy"], side)],
         "damping": {city: _damping(plays, side) for city, side in sides.items()},
     }
@@ -66,7 +73,8 @@ def _side(city: City, policy: Policy, means: Means, cycles: list[Cycle]) -> Meas
     last = local_date(cycles[-1][0].issue_time, city.timezone) + timedelta(days=FORECAST_DAYS)
     mine = {day: value for day, value in means[city.id].items() if first <= day <= last}
     gap = policy.persistence.merge_gap_hours
-    return Measured(city.id, city.timezone, policy.thresholds(city.id)[0], gap, mine)
+    threshold = policy.thresholds(city.id)[0]
+    return Measured(city.id, city.timezone, threshold, gap, mine, measure_days(city.id))
 
 
 def _damping(plays: Mapping[str, tuple[Alarm, ...]], side: Measured) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``sameair policy``: what the agreed policy would have done."""
+"""``sameair policy``: what the agreed policy would have done, and from which probability it is to act."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from cli.options import AsJson, DataDir, World, make_settings
 from cli.output import print_json, print_lines, print_table
 
-app = typer.Typer(help="What the agreed policy would have done.")
+app = typer.Typer(help="What the agreed policy would have done, and from which probability it is to act.")
 
 SCORES = {
     "city": "city",
@@ -22,6 +22,7 @@ SCORES = {
     "late": "late",
     "missed": "missed",
     "false_alarms": "false",
+    "false_with_measures": "false, measures",
     "not_measured": "unknown",
     "lead_hours": "lead h",
     "warned": "hours warned",
@@ -29,24 +30,24 @@ SCORES = {
     "under_warned": "under-warned",
     "reversals": "reversals",
 }
-EPISODES = ("city", "outcome", "onset", "end", "first_issue", "lead_hours", "highest")
+EPISODES = ("city", "outcome", "onset", "end", "first_issue", "lead_hours", "highest", "measures")
 
 
-@app.callback()
-def policy() -> None:
-    """Keep ``explain`` a command of its own."""
+From = Annotated[str, typer.Option("--from", metavar="DATE", help="First UTC day of issues.")]
+To = Annotated[str, typer.Option("--to", metavar="DATE", help="Last UTC day of issues.")]
+Hindcast = Annotated[
+    Path | None,
+    typer.Option(
+        "--hindcast", metavar="DIR", help="Folder of a hindcast [default: the runs]", show_default=False
+    ),
+]
 
 
 @app.command()
 def explain(
-    first: Annotated[str, typer.Option("--from", metavar="DATE", help="First UTC day of issues.")],
-    last: Annotated[str, typer.Option("--to", metavar="DATE", help="Last UTC day of issues.")],
-    hindcast: Annotated[
-        Path | None,
-        typer.Option(
-            "--hindcast", metavar="DIR", help="Folder of a hindcast [default: the runs]", show_default=False
-        ),
-    ] = None,
+    first: From,
+    last: To,
+    hindcast: Hindcast = None,
     world: World = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -64,11 +65,66 @@ def explain(
     _show(found)
 
 
+@app.command()
+def choose(
+    first: From,
+    last: To,
+    hindcast: Hindcast = None,
+    world: World = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Choose from which probability each level opens, by cost and loss; write a proposal for the policy."""
+    from flows.assess import policy_of
+    from flows.policy_choice import choose_policy
+    from flows.policy_proposal import write_proposal
+    from flows.policy_source import Asked
+    from flows.workspace import open_workspace
+
+    asked = Asked(world or "measured", _day("--from", first), _day("--to", last), hindcast)
+    ws = open_workspace(make_settings(data_dir))
+    found = choose_policy(ws, asked)
+    path = write_proposal(ws, policy_of(ws), found)
+    if as_json:
+        print_json({**found, "proposal": str(path)})
+        return
+    _show_choice(found)
+    print_lines([str(path)])
+
+
+def _show_choice(found: dict[str, Any]) -> None:
+    from flows.policy_choice import values_told
+
+    columns = (
+        "city", "level", "lead", "ratio", "from", "events", "near: said, came", "always, never, climate",
+        "now", "chosen", "value now", "value chosen",
+    )  # fmt: skip
+    rows = []
+    for row in found["cells"]:
+        near, spent = row["near"], row["expense"]
+        rows.append(
+            [
+                *(row["city"], row["level"], f"D+{row['lead']}", f"{row['ratio']:g}", f"{row['chosen']:g}"),
+                f"{row['events']}/{row['days']}",
+                "" if near["mean"] is None else f"{near['mean']:.2f}, {near['frequency']:.2f}",
+                ", ".join(f"{spent[name]:.3f}" for name in ("always", "never", "climate")),
+                *(f"{spent[name]:.3f}" for name in ("now", "chosen")),
+                *(values_told(row, name) for name in ("now", "chosen")),
+            ]
+        )
+    years = ", ".join(str(year) for year in found["years"])
+    print_table(f"what acting from a probability costs, each of {years} scored by the others", columns, rows)
+    print_lines(found["caveats"], styles={caveat: "yellow" for caveat in found["caveats"]})
+
+
 def _show(found: dict[str, Any]) -> None:
     above = ", ".join(f"{city} > {value} µg/m³" for city, value in found["thresholds"].items())
     print_lines([f"policy {found['policy']}, {found['cycles']} cycles, day means {above}"])
     rows = [[_text(row[key]) for key in SCORES] for row in found["scores"]]
     print_table("the policy, and the same policy without damping", tuple(SCORES.values()), rows)
+    rows = [[_text(row[key]) for key in SCORES] for row in found["without_measures"]]
+    days = ", ".join(f"{count} of {city}" for city, count in found["measure_days"].items())
+    print_table(f"without days on which measures ran ({days})", tuple(SCORES.values()), rows)
     rows = [[_text(row[key]) for key in EPISODES] for row in found["episodes"]]
     print_table("episodes and false alarms", EPISODES, rows)
     lines = [f"joint alarms: {found['joint_alarms']['policy']}"]
@@ -83,7 +139,11 @@ def _show(found: dict[str, Any]) -> None:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else f"{value:.0f}" if isinstance(value, float) else str(value)
+    if value is None or value is False:
+        return ""
+    if value is True:
+        return "in force"
+    return f"{value:.0f}" if isinstance(value, float) else str(value)
 
 
 def _day(option: str, text: str) -> date:

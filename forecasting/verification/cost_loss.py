@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from forecasting.verification.intervals import block_counts, interval
 
@@ -27,7 +28,7 @@ GROUP_SD: Final = 0.25
 group of cells, and each cell, adds to them."""
 
 BINS: Final = 40
-STEPS: Final = 30
+STEPS: Final = 50
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Recalibration:
         """
         slope = np.maximum(1 + self.slope, 0.2)
         x = (log_odds(ratio) - CENTRE - self.shift) / slope + CENTRE
-        found: Floats = 1 / (1 + np.exp(-x))
+        found: Floats = expit(x)
         return found
 
 
@@ -91,12 +92,13 @@ def recalibrate(p: Floats, event: Bools, weight: Floats, cell: Ints, groups: Seq
     both = np.concatenate([penalty, penalty])
     found = np.zeros(design.shape[1])
     for _ in range(STEPS):
-        q = 1 / (1 + np.exp(-(x + design @ found)))
+        q = expit(x + design @ found)
         gradient = design.T @ (count * (share - q)) - both * found
         curvature = (design.T * (count * q * (1 - q))) @ design + np.diag(both)
         step = np.linalg.solve(curvature, gradient)
-        found += step
-        if np.abs(step).max() < 1e-8:
+        longest = float(np.abs(step).max())
+        found += step / max(longest, 1.0)
+        if longest < 1e-8:
             break
     half = len(found) // 2
     return Recalibration(members @ found[:half], members @ found[half:])
