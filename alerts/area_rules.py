@@ -1,0 +1,41 @@
+"""Rules on an area of several provinces, of which the data hold one: what that one decides, and what not."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from alerts.judged import Judged, Undecidable
+from alerts.rules import Rule
+from pipeline.cities import City
+
+
+def decided_alone(rule: Rule, judged: Judged, city: City) -> Judged:
+    """Return what one province decides of a rule that counts provinces, ``area`` in its row.
+
+    Where all of them must meet the criterion, one that does not decides; else the others would be needed.
+
+    Raises
+    ------
+    Undecidable
+        the other provinces decide; the text tells how likely this one meets the criterion itself
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from alerts.rules import rule
+    >>> from pipeline.cities import city
+    >>> preliminary = rule("kr.preliminary_measures", date(2020, 1, 1))
+    >>> decided_alone(preliminary, Judged(np.array([0, 1]), "forecast", ()), city("seoul"))
+    Traceback (most recent call last):
+    ...
+    alerts.judged.Undecidable: 2 of 3 provinces must meet it, only seoul is known and does with 50 %
+    """
+    area = rule.parameters.get("area")
+    if area is None:
+        return judged
+    met = judged.levels > 0
+    if area["at_least"] == area["of"] and not met.any():
+        return judged
+    count = f"{area['at_least']} of {area['of']}"
+    share = f"{100 * np.mean(met):.0f} %"
+    raise Undecidable(f"{count} provinces must meet it, only {city.id} is known and does with {share}")
