@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from alerts.cancel_reasons import cancel_sentence
 from alerts.city_view import CityView, LinkView, city_view, link_view
 from alerts.content import WarningContent
 from alerts.message_changes import changes
@@ -121,9 +122,7 @@ def message_view(
     words = vocabulary(language)
     mark = mark_of(content)
     zones = list(dict.fromkeys(city(c.city).timezone for c in content.cities))
-    replaced = ", ".join(str(r.version) for r in content.references)
     parties = words.join([words.named("parties", p) for p in content.parties])
-    is_joint = content.product == "joint_warning"
     links = () if content.product == "single_city_warning" else content.links
     missing = words["punctuation"]["comma"].join(words.phrase(name) for name in content.inputs_missing)
     return MessageView(
@@ -136,7 +135,7 @@ def message_view(
         event=words["events"][content.product],
         product_name=words["products"][content.product],
         product_note=words["product_notes"][content.product].format(parties=parties),
-        issuer="" if is_joint else message_words(language)["issued_by"].format(parties=parties),
+        issuer=_issuer(content, parties, language),
         kind_name=words["kinds"][content.kind],
         level=one_line(content.level),
         level_name=words.named("levels", content.level) if content.level else "",
@@ -147,7 +146,7 @@ def message_view(
         origins=origins_view(content, words, background.party),
         changes=changes(content, background.previous, words),
         level_meaning=_meaning(background.thresholds, words),
-        reason=words.phrase(content.reason),
+        reason=_reason(content, words),
         degraded=words.phrase(content.degraded),
         calibrated=words.phrase(content.calibrated),
         missing=missing,
@@ -155,11 +154,25 @@ def message_view(
         model=one_line(content.model_id),
         warning_id=one_line(content.warning_id),
         version=content.version,
-        replaced=replaced,
+        replaced=", ".join(str(r.version) for r in content.references),
         issued=words.instant(content.issue_time, zones),
         expires=words.instant(content.expires, zones),
         facts=_facts(content, words, zones),
     )
+
+
+def _issuer(content: WarningContent, parties: str, language: Language) -> str:
+    """Return who issues what one party says alone; empty for a joint warning."""
+    if content.product == "joint_warning":
+        return ""
+    return str(message_words(language)["issued_by"]).format(parties=parties)
+
+
+def _reason(content: WarningContent, words: Vocabulary) -> str:
+    """Return why a version was written; of a cancellation, what was wrong."""
+    if content.kind == "cancel":
+        return cancel_sentence(content.reason, words)
+    return words.phrase(content.reason)
 
 
 def _meaning(thresholds: Mapping[str, int], words: Vocabulary) -> str:
