@@ -1,0 +1,155 @@
+"""The last part of a bulletin's PDF: origin where signed, dust, national criteria, data, licences."""
+
+from __future__ import annotations
+
+from alerts.bulletin_figures import percent
+from alerts.bulletin_view import Bulletin
+from alerts.bulletin_words import Texts, each, named, texts
+from alerts.content import RuleFinding, WarningContent
+from alerts.edition import edition_texts
+from alerts.origin_page import OriginCard, origin_cards
+from alerts.origin_view import says_origin
+from alerts.path_map import origin_texts
+from alerts.pdf_drawing import draw
+from alerts.pdf_page import BODY, MARGIN, SMALL, Sheet, Type
+from alerts.pdf_tables import Cell, Column, facts, table
+from alerts.plain_text import one_line
+
+
+def write_end(sheet: Sheet, shown: Bulletin) -> None:
+    """Write what a reader looks up: origin, dust, criteria, inputs and licences."""
+    _origin(sheet, shown)
+    _dust(sheet, shown)
+    if shown.content is not None:
+        _criteria(sheet, shown, shown.content)
+    _quality(sheet, shown)
+    sheet.paragraph(texts("licence_text")[sheet.language], SMALL)
+
+
+def _origin(sheet: Sheet, shown: Bulletin) -> None:
+    """Write where the air comes from, if both parties signed that."""
+    said, content = sheet.language, shown.content
+    if shown.edition.city:
+        return
+    if not (shown.edition.says_origin and content is not None and says_origin(content)):
+        sheet.paragraph(edition_texts("origin_note")[said], SMALL)
+        return
+    cards = [c for c in origin_cards(shown.facts.origins, said) if not c.missing]
+    if not cards:
+        return
+    sheet.heading(origin_texts("title")[said], keep=70)
+    for card in cards:
+        _origin_card(sheet, card)
+    marks = " / ".join(str(hour) for hour in cards[0].marks)
+    if marks:
+        sheet.paragraph(f"{marks} {origin_texts('marks')[said]}", SMALL, after=0.4)
+    if cards[0].method:
+        sheet.paragraph(f"{cards[0].method[said]} {origin_texts('map_note')[said]}", SMALL)
+
+
+def _origin_card(sheet: Sheet, card: OriginCard) -> None:
+    said, wide = sheet.language, 84.0
+    sheet.room(66)
+    top = sheet.get_y()
+    bottom, left, room = top, MARGIN, sheet.inner
+    if card.map:
+        alt = (card.arriving or card.city)[said]
+        bottom += draw(sheet, card.map, MARGIN, top, wide, alt)
+        left, room = MARGIN + wide + 5, sheet.inner - wide - 5
+    y = sheet.block(left, top, room, (card.arriving or card.city)[said], Type(9, True), "H3") + 0.6
+    for row in card.rows:
+        line = f"{row.name[said]}: {row.hours[said]} h ({row.span[said]} h)"
+        y = sheet.block(left, y, room, line, Type(7.8))
+    for place, text in enumerate(card.lines):
+        y = sheet.block(left, y + 0.8, room, text[said], Type(7.8, place == 0))
+    if card.surrogate:
+        y = sheet.block(left, y + 0.8, room, card.surrogate[said], SMALL)
+    sheet.set_y(max(y, bottom) + 2.5)
+
+
+def _dust(sheet: Sheet, shown: Bulletin) -> None:
+    dust = shown.dust
+    if dust is None:
+        return
+    sheet.heading(dust.title[sheet.language])
+    for line in dust.lines:
+        sheet.paragraph(line[sheet.language], BODY, after=0.6)
+    sheet.paragraph(dust.note[sheet.language], SMALL)
+
+
+def _criteria(sheet: Sheet, shown: Bulletin, content: WarningContent) -> None:
+    """Write the joint level beside the findings of the national criteria."""
+    said = sheet.language
+    sheet.heading(texts("levels_title")[said], keep=30)
+    sheet.paragraph(texts("levels_note")[said], SMALL)
+    columns = [
+        Column(texts("day")[said], 24),
+        Column(texts("national")[said], 57),
+        Column(texts("finding")[said], 34),
+        Column(texts("probability")[said], 18, "right"),
+        Column(texts("basis_head")[said], 53),
+    ]
+    rows = []
+    if not shown.edition.city:
+        level = named("levels", content.level) if content.level else texts("joint_none")
+        policy = f"{texts('policy')[said]} {one_line(content.policy_version)}"
+        rows.append(
+            [
+                Cell("–"),
+                Cell(texts("joint_level")[said]),
+                Cell(level[said], bold=True),
+                Cell("–"),
+                Cell(policy),
+            ]
+        )
+    rows += [_finding(sheet, found) for found in content.rules if shown.edition.keeps(found.city)]
+    table(sheet, columns, rows, size=7.4)
+    if not content.rules:
+        sheet.paragraph(texts("no_findings")[said], SMALL)
+
+
+def _finding(sheet: Sheet, found: RuleFinding) -> list[Cell]:
+    said = sheet.language
+    city = each(lambda v: v.city(found.city))[said]
+    undecidable = texts("undecidable")
+    level = named("rule_levels", found.level) if found.level else undecidable
+    chance = undecidable[said] if found.probability is None else f"{percent(found.probability)} %"
+    basis: list[Texts] = [named("basis", found.basis), named("evidence", found.evidence)]
+    basis.append(each(lambda v: v.phrase(found.note)))
+    return [
+        Cell(each(lambda v: v.date(found.day))[said]),
+        Cell(f"{city} · {named('rules', found.rule)[said]} ({one_line(found.version)})"),
+        Cell(level[said]),
+        Cell(chance),
+        Cell(" · ".join(part[said] for part in basis if part[said])),
+    ]
+
+
+def _quality(sheet: Sheet, shown: Bulletin) -> None:
+    """Write on which data and model the bulletin rests."""
+    said, run = sheet.language, shown.facts
+    sheet.heading(texts("quality")[said], keep=26)
+    if shown.degraded:
+        sheet.paragraph(f"{texts('degraded')[said]}: {shown.degraded[said]}", Type(8.5, True, "#8a5a00"))
+    elif not run.inputs_missing:
+        sheet.paragraph(texts("complete")[said])
+    if run.calibrated:
+        sheet.paragraph(each(lambda v: v.phrase(run.calibrated))[said], Type(8.5, True))
+    counts = "; ".join(
+        f"{each(lambda v, c=city: v.city(c))[said]}: {texts('stations_value', number=count)[said]}"  # type: ignore[misc]
+        for city, count in shown.station_counts.items()
+    )
+    missing = ", ".join(each(lambda v, n=name: v.phrase(n))[said] for name in run.inputs_missing)  # type: ignore[misc]
+    world = texts("world_simulated" if run.simulated else "world_measured")[said]
+    facts(
+        sheet,
+        [
+            (texts("world")[said], f"{world} ({one_line(run.world)})"),
+            (texts("stations")[said], counts),
+            (texts("missing")[said], missing),
+            (texts("known")[said], each(lambda v: v.instant(run.as_of, shown.zones))[said]),
+            (texts("model")[said], one_line(run.model_id)),
+            (texts("run")[said], one_line(run.run_id)),
+            (texts("code")[said], f"sameair {one_line(run.code_version)}"),
+        ],
+    )
