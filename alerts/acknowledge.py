@@ -20,7 +20,7 @@ from pipeline.ledger.acknowledgements import (
     read_acknowledgements,
 )
 from pipeline.ledger.audit import append_audit
-from pipeline.ledger.deliveries import read_outbox
+from pipeline.ledger.mailbox import message_to
 
 _PURPOSE: Final = b"sameair acknowledgement 1\0"
 
@@ -66,15 +66,14 @@ def acknowledged(
     conn: Connection, warning_id: str, version: int, recipient: str
 ) -> AcknowledgementRow | None:
     """Return the acknowledgement of a version by a recipient, if there is one."""
-    rows = read_acknowledgements(conn, warning_id)
-    return next((r for r in rows if (r.version, r.recipient) == (version, recipient)), None)
+    return next(iter(read_acknowledgements(conn, warning_id, version, recipient)), None)
 
 
 def acknowledge(
     conn: Connection,
     receipt: Receipt,
     at: datetime,
-    way: Literal["link", "person"] = "link",
+    way: Literal["link", "person", "reply"] = "link",
     person: str = "",
 ) -> AcknowledgementRow:
     """Record that a version has arrived, with its audit row; a repetition changes nothing.
@@ -84,8 +83,7 @@ def acknowledge(
     before = acknowledged(conn, receipt.warning_id, receipt.version, receipt.recipient)
     if before is not None:
         return before
-    sent = read_outbox(conn, receipt.warning_id, receipt.version)
-    if receipt.recipient not in {row.recipient for row in sent}:
+    if message_to(conn, receipt.warning_id, receipt.version, receipt.recipient) is None:
         what = f"version {receipt.version} of warning {receipt.warning_id}"
         raise ReviewError(f"{what} does not go to {receipt.recipient}; see `sameair deliveries`")
     row = AcknowledgementRow(receipt.warning_id, receipt.version, receipt.recipient, way, person, at)

@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     recipients_file: Path | None = Field(
         None, description="TOML list of recipients; default: the packaged drill list"
     )
+    deliver_for: tuple[str, ...] = Field(
+        (), description="JSON list of the parties to whose recipients this node delivers; empty: to all"
+    )
     policy_file: Path | None = Field(None, description="TOML policy; default: the packaged policy")
     live_sources: bool = Field(False, description="ask the live sources, hourly and in live cycles")
     airkorea_key: SecretStr = Field(SecretStr(""), description="service key of AirKorea (data.go.kr)")
@@ -53,6 +56,14 @@ class Settings(BaseSettings):
         4, le=50, description="connections at once; after a crash as many mails may be of unknown fate"
     )
     mail_from: str = Field("sameair@localhost", description="sender address")
+    mailbox_url: str = Field(
+        "",
+        description="imaps://user@host[:port][/folder] or maildir:///folder of replies; empty: none is read",
+    )
+    mailbox_password: SecretStr = Field(SecretStr(""), description="password of that mailbox")
+    mailbox_ca_file: Path | None = Field(
+        None, description="extra certificate authority for the mailbox; default: that of mail"
+    )
     acknowledge_url: str = Field(
         "",
         pattern=r"^(https://[^\s/?#]+[^\s?#]*|http://(127\.0\.0\.1|localhost)(:\d+)?)?$",

@@ -27,8 +27,13 @@ def insert_acknowledgement(conn: Connection, row: AcknowledgementRow) -> None:
     conn.execute(insert(acknowledgements).values(**asdict(row)))
 
 
-def read_acknowledgements(conn: Connection, warning_id: str | None = None) -> list[AcknowledgementRow]:
-    """Return acknowledgements, of one warning if given, in the order in which they came.
+def read_acknowledgements(
+    conn: Connection,
+    warning_id: str | None = None,
+    version: int | None = None,
+    recipient: str | None = None,
+) -> list[AcknowledgementRow]:
+    """Return acknowledgements, of one warning, version or recipient if given, as they came.
 
     >>> import tempfile
     >>> from pipeline.ledger import open_ledger
@@ -40,7 +45,8 @@ def read_acknowledgements(conn: Connection, warning_id: str | None = None) -> li
     []
     """
     c = acknowledgements.c
-    where = [] if warning_id is None else [c.warning_id == warning_id]
+    given = ((c.warning_id, warning_id), (c.version, version), (c.recipient, recipient))
+    where = [column == value for column, value in given if value is not None]
     names = AcknowledgementRow.__dataclass_fields__
     query = select(*(c[name] for name in names)).where(*where).order_by(c.seq)
     return [AcknowledgementRow(**dict(row._mapping)) for row in conn.execute(query)]
