@@ -14,7 +14,6 @@ from alerts.content import WarningContent
 from alerts.fallback import replaced_messages, settle_overdue
 from alerts.feed import cap_name
 from alerts.outbox import Dispatch, Issued, issue
-from alerts.recipients import select_recipients
 from alerts.warnings import close, issue_times
 from flows.assess import policy_of
 from flows.delivering import messages_dir
@@ -88,8 +87,7 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
         background = background_of(ws, content, policy_of(ws))
         replaces = replaced_messages(conn, content)
     recipients = recipients_of(ws, at)
-    agencies = tuple(r.agency["en"] for r in select_recipients(content, recipients))
-    header = CapHeader(ws.settings.mail_from, at, ws.settings.contact, agencies, replaces=replaces)
+    header = CapHeader(ws.settings.mail_from, at, ws.settings.contact, replaces=replaces)
     xml = build_cap(content, header, areas_of(ws, content.world), background)
     dispatch = Dispatch(
         recipients=recipients,
