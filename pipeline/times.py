@@ -148,6 +148,6 @@ def hour_range(start: datetime, end: datetime, step_hours: int = 1) -> npt.NDArr
     ['2020-01-10T09', '2020-01-10T12', '2020-01-10T15']
     """
     step = step_hours * NS_HOUR
-    first = (to_ns(start).astype("int64") // step + 1) * step
-    last = to_ns(end).astype("int64")
-    return np.arange(first, last + 1, step, dtype="int64").astype("datetime64[ns]")
+    first, last = (int(to_ns(t).astype("int64")) // step for t in (start, end))
+    # counted in whole steps: of nanoseconds numpy would lose the last interval of a long range to rounding
+    return (np.arange(first + 1, last + 1, dtype="int64") * step).astype("datetime64[ns]")
