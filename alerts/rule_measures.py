@@ -34,7 +34,7 @@ class Measures:
     announce_at: str = ""
     announce_before: float = 0.0
 
-    def hours(self, day: date) -> tuple[datetime, datetime] | None:
+    def hours(self, day: date) -> tuple[datetime, datetime]:
         """Return when the measures of a finding of a local day start and end [UTC].
 
         >>> from datetime import date

@@ -12,6 +12,7 @@ from cli.output import print_json, print_lines, print_table
 if TYPE_CHECKING:
     from datetime import date
 
+    from alerts.content import RuleFinding
     from alerts.rules import Rule
 
 app = typer.Typer(help="Legal criteria of both countries: list, show, check a day, compute an index.")
@@ -92,25 +93,14 @@ def check(
     instant = cycle_of(cycle) if cycle else None
     checked = check_rules(ws, name, chosen, when, cycle=instant, rule_id=rule)
     if as_json:
-        print_json(
-            {"world": name, "on": checked.judged_on, "findings": [asdict(f) for f in checked.findings]}
-        )
+        told = [{**asdict(f), **_hours(f)} for f in checked.findings]
+        print_json({"world": name, "on": checked.judged_on, "series": checked.series, "findings": told})
         return
-    rows = [
-        [
-            f.rule,
-            f.version,
-            f.level or "not decidable",
-            "" if f.probability is None else f"{f.probability:.0%}",
-            f.basis,
-            f.evidence,
-            f.note,
-        ]
-        for f in checked.findings
-    ]
-    columns = ["rule", "version", "level", "chance", "on", "evidence", "note"]
+    columns = ["rule", "version", "level", "chance", "measures", "announce by", "on", "evidence", "note"]
+    rows = [_row(f) for f in checked.findings]
     print_table(f"{chosen.name['en']}, {when}, {name}", columns, rows)
-    print_lines([f"judged on {checked.judged_on}", "no legal advice: a rule's own text decides"])
+    lines = [f"judged on {checked.judged_on}", *(f"{k}: {v}" for k, v in checked.series.items())]
+    print_lines([*lines, "no legal advice: a rule's own text decides"])
 
 
 @app.command()
@@ -148,6 +138,43 @@ def index(
                 )
             ]
         )
+
+
+def _hours(finding: RuleFinding) -> dict[str, object]:
+    """Return the local hours of the measures that a finding brings, and by when it is to be announced."""
+    from datetime import date
+    from zoneinfo import ZoneInfo
+
+    from alerts.rule_measures import announcement_of, measures_of
+
+    found = measures_of(finding)
+    if found is None:
+        return {"measures": None, "announce_by": None}
+    zone, due = ZoneInfo(found.timezone), announcement_of(finding)
+    start, end = found.hours(date.fromisoformat(finding.day))
+    hours = {"starts": start.astimezone(zone).isoformat(), "ends": end.astimezone(zone).isoformat()}
+    return {
+        "measures": {**hours, "brought": finding.level in found.levels, "evidence": found.evidence},
+        "announce_by": due.astimezone(zone).isoformat() if due else None,
+    }
+
+
+def _row(finding: RuleFinding) -> list[object]:
+    told = _hours(finding)
+    measures, due = told["measures"], told["announce_by"]
+    hours = f"{measures['starts'][5:16]} to {measures['ends'][5:16]}" if isinstance(measures, dict) else ""
+    brought = isinstance(measures, dict) and measures["brought"]
+    return [
+        finding.rule,
+        finding.version,
+        finding.level or "not decidable",
+        "" if finding.probability is None else f"{finding.probability:.0%}",
+        hours.replace("T", " ") if brought or not hours else f"would: {hours.replace('T', ' ')}",
+        str(due)[5:16].replace("T", " ") if due else "",
+        finding.basis,
+        finding.evidence,
+        finding.note,
+    ]
 
 
 def _concentrations(values: list[str]) -> dict[str, float]:
