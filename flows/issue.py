@@ -17,6 +17,7 @@ from alerts.outbox import Dispatch, Issued, issue
 from alerts.warnings import close, issue_times
 from flows.assess import policy_of
 from flows.delivering import messages_dir
+from flows.drill_record import audience
 from flows.feed import refresh_feed
 from flows.letters import background_of, letter_writer
 from flows.links_sent import links_of
@@ -86,7 +87,7 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
         at = issue_times(conn, warning_id).get(version, at)
         background = background_of(ws, content, policy_of(ws))
         replaces = replaced_messages(conn, content)
-    recipients = recipients_of(ws, at)
+    recipients = audience(ws, content.world, recipients_of(ws, at))
     header = CapHeader(ws.settings.mail_from, at, ws.settings.contact, replaces=replaces)
     xml = build_cap(content, header, areas_of(ws, content.world), background)
     dispatch = Dispatch(
