@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from alerts.policy import load_policy
-from alerts.recipients import load_recipients
 from flows.history import ADDRESSES as HISTORY_ADDRESSES
+from flows.recipients import recipients_of
 from flows.workspace import Workspace
 from ingest.sources import MODULES
 from pipeline.cities import all_cities
 from pipeline.errors import SameairError
 from pipeline.ledger.audit import verify_audit
+from pipeline.ledger.recipients import are_kept
 
 Verdict = Literal["ok", "note", "warning", "trouble"]
 
@@ -88,9 +89,16 @@ def _policy(ws: Workspace) -> Check:
 
 
 def _recipients(ws: Workspace) -> Check:
-    found = load_recipients(ws.settings.recipients_file)
-    drill = "" if ws.settings.recipients_file else " of the packaged drill list"
-    return Check("recipients", "note" if drill else "ok", f"{len(found)} recipients{drill}")
+    found = recipients_of(ws, ws.clock())
+    with ws.ledger.read() as conn:
+        is_kept = are_kept(conn)
+    place = "" if is_kept else " of a file" if ws.settings.recipients_file else " of the packaged drill list"
+    open_ = sum(not (r.verified or r.reaches_nobody) for r in found)
+    told = f"{len(found)} recipients{place}" + (f", {open_} not verified" if open_ else "")
+    if is_kept and found and not open_:
+        return Check("recipients", "ok", told)
+    remedy = "`sameair recipients verify WHO`" if is_kept else "`sameair recipients import FILE`"
+    return Check("recipients", "warning" if open_ or not found else "note", told, remedy)
 
 
 def _operator(ws: Workspace) -> Check:

@@ -11,13 +11,13 @@ import pandas as pd
 from alerts.content import WarningContent
 from alerts.dust_lines import dust_lines
 from alerts.origin_lines import origin_lines
-from alerts.recipients import load_recipients
 from flows.bulletin import bulletin_path, warnings_of_cycle
 from flows.dust import dust_of_run
 from flows.issue import cap_path
 from flows.origins import origins_of_run
 from flows.plan import CyclePlan
 from flows.reasons import reasons_of_run
+from flows.recipients import name_shown
 from flows.workspace import Workspace
 from forecasting.reasons.stored import because
 from pipeline.cities import all_cities
@@ -25,6 +25,7 @@ from pipeline.errors import UsageError
 from pipeline.ledger.audit import verify_audit
 from pipeline.ledger.deliveries import read_outbox
 from pipeline.ledger.episodes import list_episodes
+from pipeline.ledger.recipients import known_as
 from pipeline.ledger.runs import RunRow, current_run
 from pipeline.ledger.warnings import VersionRow, read_signatures
 from pipeline.names import is_simulated
@@ -154,7 +155,7 @@ def _warning(ws: Workspace, row: VersionRow) -> Plain:
     with ws.ledger.read() as conn:
         signatures = read_signatures(conn, row.warning_id, row.version)
         messages = read_outbox(conn, row.warning_id, row.version)
-    agencies = {r.id: r.agency["en"] for r in load_recipients(ws.settings.recipients_file)}
+        names = known_as(conn)
     path = cap_path(ws, row.warning_id, row.version)
     return {
         "id": row.warning_id,
@@ -177,8 +178,10 @@ def _warning(ws: Workspace, row: VersionRow) -> Plain:
             for s in signatures
             if s.content_digest == row.content_digest
         ],
-        "sent": [agencies.get(m.recipient, m.recipient) for m in messages if m.state == "sent"],
-        "not_sent": [f"{m.recipient} {m.state}: {m.last_error}" for m in messages if m.state != "sent"],
+        "sent": [name_shown(names, m) for m in messages if m.state == "sent"],
+        "not_sent": [
+            f"{name_shown(names, m)} {m.state}: {m.last_error}" for m in messages if m.state != "sent"
+        ],
         "cap": str(path) if path.exists() else "",
     }
 

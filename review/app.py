@@ -26,6 +26,7 @@ from review.api import api_routes
 from review.feed import feed_routes
 from review.pages import page_routes, show_error
 from review.security import LOOPBACK_HOSTS, add_headers
+from review.verify_address import verify_routes
 
 STATIC: Final = Path(__file__).parent / "static"
 STORAGE_STATUS: Final = 503
@@ -64,7 +65,7 @@ def create_app(
 def create_public_app(
     settings: Settings, *, clock: Clock = system_clock, allowed_hosts: tuple[str, ...] = ("*",)
 ) -> FastAPI:
-    """Return the application for recipients: acknowledgement links and nothing else.
+    """Return the application for recipients: the links in their mails and nothing else.
 
     Put it behind a web server that speaks TLS for SAMEAIR_ACKNOWLEDGE_URL.
     """
@@ -86,6 +87,7 @@ def _bare_app(
     app.middleware("http")(add_headers)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts))
     app.include_router(acknowledge_routes())
+    app.include_router(verify_routes())
     app.add_api_route("/static/fonts/{name}", _font, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app

@@ -127,6 +127,13 @@ def known_as(conn: Connection) -> dict[str, str]:
     return {contact.recipient_id: contact.handle for contact in _contacts(conn)}
 
 
+def was_erased(conn: Connection, recipient_id: str) -> bool:
+    """Tell whether a recipient of this id was entered and erased."""
+    c = recipients.c
+    query = select(c.id).where(c.id == recipient_id, c.erased_at.is_not(None))
+    return conn.execute(query).first() is not None
+
+
 def erase(conn: Connection, recipient_id: str, at: datetime) -> list[tuple[str, str]]:
     """Forget who a recipient is; return (id, digest) of its messages, whose files hold its address.
 
