@@ -109,7 +109,7 @@ def test_a_year_is_not_judged_before_enough_of_its_days_are_measured():
 
 
 def test_the_99th_percentile_of_days_leaves_out_three_of_a_year():
-    """Linear between ranks: of 365 d rank 0.99 * 364 = 360.36 counts, so three days may be high and no more."""
+    """Linear between ranks: of 365 d rank 0.99 * 364 = 360.36 counts, so only three may be high."""
     held = rule("kr.standard_year.pm2p5_days", date(2019, 6, 1))
     for high, level in ((3, "none"), (4, "above")):
         paths = year([20.0] * (365 - high) + [200.0] * high, place=SEOUL)

@@ -1,10 +1,13 @@
 """``sameair rules``: what it lists, computes and refuses."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
+from alerts.content import RuleFinding
+from cli.commands.rules import _hours, _row
 from cli.main import app
 
 
@@ -53,3 +56,26 @@ def test_an_index_is_computed_by_the_standard_of_the_day(tmp_path, arguments, sa
 )
 def test_what_makes_no_sense_is_refused(tmp_path, arguments, said):
     assert said in str(called(tmp_path, *arguments).exception)
+
+
+def test_a_check_tells_when_measures_run_and_by_when_they_are_announced():
+    """Decided on 5 March 2019: announced by 17:10 KST, in force on 6 March from 06 to 21."""
+    met = RuleFinding(
+        "kr.emergency_measures",
+        "2019-02-15",
+        "seoul",
+        "2019-03-05",
+        "kr.emergency_measures.met",
+        1.0,
+        "mixed",
+        "found",
+    )
+    told = _hours(met)
+    assert told["announce_by"] == "2019-03-05T17:10:00+09:00"
+    assert told["measures"]["starts"] == "2019-03-06T06:00:00+09:00"
+    assert "03-06 06:00 to 03-06 21:00" in _row(met)
+    missed = replace(met, level="kr.emergency_measures.none")
+    assert _hours(missed)["announce_by"] is None
+    assert "would: 03-06 06:00 to 03-06 21:00" in _row(missed)
+    grade = replace(met, rule="kr.grade", level="kr.grade.bad")
+    assert _hours(grade) == {"measures": None, "announce_by": None}
