@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import smtplib
 import socket
 import ssl
@@ -213,8 +212,8 @@ def _stuffed(payload: bytes) -> bytes:
     >>> _stuffed(b"a\n.b")
     b'a\r\n..b\r\n'
     """
-    lines = re.sub(rb"\r?\n", b"\r\n", payload)
-    stuffed = re.sub(rb"(?m)^\.", b"..", lines)
+    lines = payload.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    stuffed = (b"." if lines.startswith(b".") else b"") + lines.replace(b"\n.", b"\n..")
     return stuffed if stuffed.endswith(b"\r\n") else stuffed + b"\r\n"
 
 

@@ -12,9 +12,11 @@ import pytest
 from alerts.channels import Envelope, FolderChannel, Outcome
 from alerts.claims import hold_claim, is_abandoned
 from alerts.delivery import deliver_pending, resolve_unknown
+from alerts.email import Enclosure, build_email
 from alerts.examples import example_content
 from alerts.identifiers import message_id
-from alerts.outbox import payload_path
+from alerts.outbox import MAIL_POLICY, Letter, message_bytes, payload_path
+from alerts.recipients import load_recipients
 from alerts.retries import DeliveryPolicy
 from pipeline.errors import ReviewError, StorageError
 from pipeline.ledger.audit import verify_audit
@@ -351,3 +353,15 @@ def test_a_version_cannot_stand_in_the_outbox_twice(desk):
     desk.proposed_and_issued(CONTENT)
     with pytest.raises(IntegrityError), desk.write() as conn:
         insert_outbox(conn, rows(desk)[:1])
+
+
+def test_messages_are_written_as_the_library_writes_them(desk):
+    chart = bytes(range(256)) * 200
+    enclosure = Enclosure("desk@sameair.example", "desk", b"<alert/>", chart=lambda *_: chart)
+    for recipient in load_recipients():
+        for earlier in ((), tuple(f"<{n}@sameair.invalid>" for n in range(30))):
+            letter = Letter(
+                CONTENT, recipient, desk.now, message_id(ID, 1, recipient.id), earlier, "https://x.example/y"
+            )
+            for mail in (build_email(letter, enclosure), desk.dispatch.render(letter)):
+                assert message_bytes(mail) == mail.as_bytes(policy=MAIL_POLICY)
