@@ -213,12 +213,13 @@ def _chance(probability: float) -> Cell:
 def _curves(sheet: Sheet, shown: Bulletin) -> None:
     """Draw each city's curve over the whole width."""
     said = sheet.language
+    lower = any(outlook.later for outlook in shown.outlooks)
     for place, outlook in enumerate(shown.outlooks):
-        drawing = plume_svg(outlook, width=760, height=140)
+        drawing = plume_svg(outlook, width=760, height=118 if lower else 140)
         if place == 0:
-            sheet.heading(texts("outlook")[said], keep=44)
+            sheet.heading(texts("outlook")[said], keep=40)
             sheet.paragraph(texts("outlook_note")[said], SMALL)
-        sheet.room(40)
+        sheet.room(36 if lower else 40)
         city = each(lambda v, o=outlook: v.city(o.city.id))  # type: ignore[misc]
         scale = f"{named('scales', outlook.scale.rule)[said]} ({outlook.scale.version})"
         sheet.paragraph(

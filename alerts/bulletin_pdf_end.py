@@ -10,7 +10,7 @@ from alerts.edition import edition_texts
 from alerts.origin_page import OriginCard, origin_cards
 from alerts.origin_view import says_origin
 from alerts.path_map import origin_texts
-from alerts.pdf_drawing import draw
+from alerts.pdf_drawing import STYLES, draw
 from alerts.pdf_page import BODY, MARGIN, SMALL, Sheet, Type
 from alerts.pdf_tables import Cell, Column, facts, table
 from alerts.plain_text import one_line
@@ -40,9 +40,7 @@ def _origin(sheet: Sheet, shown: Bulletin) -> None:
     sheet.heading(origin_texts("title")[said], keep=70)
     for card in cards:
         _origin_card(sheet, card)
-    marks = " / ".join(str(hour) for hour in cards[0].marks)
-    if marks:
-        sheet.paragraph(f"{marks} {origin_texts('marks')[said]}", SMALL, after=0.4)
+    _hours(sheet, cards[0].marks)
     if cards[0].method:
         sheet.paragraph(f"{cards[0].method[said]} {origin_texts('map_note')[said]}", SMALL)
 
@@ -65,6 +63,20 @@ def _origin_card(sheet: Sheet, card: OriginCard) -> None:
     if card.surrogate:
         y = sheet.block(left, y + 0.8, room, card.surrogate[said], SMALL)
     sheet.set_y(max(y, bottom) + 2.5)
+
+
+def _hours(sheet: Sheet, marks: tuple[int, ...]) -> None:
+    """Say how many hours before arrival the dots on the paths mark."""
+    if not marks:
+        return
+    sheet.room(5)
+    x, y = MARGIN, sheet.get_y() + SMALL.mm
+    with sheet.tagged("P"):
+        x += sheet.text_at(x, y, f"{origin_texts('marks')[sheet.language]}:", SMALL) + 2
+        for hour in marks:
+            sheet.box(x, y - 1.8, 1.8, 1.8, fill=str(STYLES[f"hour-{hour}"]["fill"]))
+            x += 2.6 + sheet.text_at(x + 2.6, y, str(hour), SMALL) + 4
+    sheet.set_y(y + 1.6)
 
 
 def _dust(sheet: Sheet, shown: Bulletin) -> None:

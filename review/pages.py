@@ -83,13 +83,16 @@ def warning(request: Request, warning_id: str) -> Response:
     )
 
 
-def bulletin(request: Request, run_id: str) -> Response:
-    """Return the bulletin page of a run as it was written."""
+def bulletin(request: Request, run_id: str, city: str = "", language: str = "") -> Response:
+    """Return a bulletin of a run as it was written: the page, or with a language the PDF in it."""
     with request.app.state.ledger.read() as conn:
         run = get_run(conn, run_id)
-    path = bulletin_file(run, request.app.state.settings) if run else None
+    known = city in ("", *all_cities()) and language in ("", *LANGUAGES)
+    path = bulletin_file(run, request.app.state.settings, city, language) if run and known else None
     if path is None:
-        raise HTTPException(404, "This run has no bulletin.")
+        raise HTTPException(404, "This run has no such bulletin.")
+    if language:
+        return FileResponse(path, media_type="application/pdf", filename=path.name)
     return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": BULLETIN_POLICY})
 
 

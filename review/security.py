@@ -42,15 +42,22 @@ async def add_headers(request: Request, call_next: Callable[[Request], Awaitable
     return response
 
 
-def bulletin_file(run: RunRow, settings: Settings) -> Path | None:
-    """Return the bulletin page of a run if it is a plain file inside the folder of runs, else None.
+def bulletin_file(run: RunRow, settings: Settings, city: str = "", language: str = "") -> Path | None:
+    """Return a bulletin of a run if it is a plain file inside the folder of runs, else None.
 
     It is the product ``bulletin``, or lies beside the forecast under the run's name. The ledger names
     products by path; one that leads outside the folder, also over a link, is not served.
+
+    Parameters
+    ----------
+    city, language : ids that there are; empty for both cities together, and for the page of all languages
     """
-    named = [Path(run.products["bulletin"])] if "bulletin" in run.products else []
+    own = not city and not language and "bulletin" in run.products
+    named = [Path(run.products["bulletin"])] if own else []
     if "forecast" in run.products:
-        named.append(Path(run.products["forecast"]).parent / f"bulletin-{run.id}.html")
+        name = "-".join(part for part in ("bulletin", run.id, city, language) if part)
+        folder = Path(run.products["forecast"]).parent
+        named.append(folder / f"{name}{'.pdf' if language else '.html'}")
     return _among_runs(named, settings)
 
 
