@@ -18,6 +18,7 @@ from flows.assess import policy_of
 from flows.delivering import deliver
 from flows.issue import issue_approved, issue_version
 from flows.letters import background_of
+from flows.recheck import decision_left, rechecked
 from flows.signing import is_live, parties, signer, trusted, world_time
 from flows.workspace import Workspace
 from flows.worlds import present_of
@@ -47,14 +48,16 @@ class Decision:
 def listed(ws: Workspace, world: str | None = None) -> list[Plain]:
     """Return warnings as table rows, newest first, with whose approval is still missing, and who signs.
 
-    What waits says which task its cycle has and from when on it is looked at again.
+    What waits says which task its cycle has, how long it is to the decision that it serves, and from when on
+    it is looked at again; ``other side`` says how the other side's bulletin compared.
     """
-    keys, policy = trusted(ws), policy_of(ws)
+    keys, policy, now = trusted(ws), policy_of(ws), ws.clock()
     with ws.ledger.read() as conn:
         rows = list_versions(conn, world)
         reports = {
             (r.warning_id, r.version): verify_signatures(conn, r.warning_id, r.version, keys) for r in rows
         }
+        beside = {(r.warning_id, r.version): rechecked(conn, r) for r in rows}
     return [
         {
             "warning": r.warning_id,
@@ -68,6 +71,8 @@ def listed(ws: Workspace, world: str | None = None) -> list[Plain]:
             "decide by": iso(r.review_deadline),
             "still to sign": ", ".join(reports[(r.warning_id, r.version)].missing),
             **_timetable(policy, r),
+            "decision": decision_left(policy, r, now),
+            "other side": (beside[(r.warning_id, r.version)] or {"outcome": ""})["outcome"],
         }
         for r in rows
     ]

@@ -9,9 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from flows.assess import policy_of
 from flows.drift import models_now
 from flows.model_views import model_rows
 from flows.promotion import decided_at
+from flows.recheck import decision_left
 from flows.workspace import Workspace
 from pipeline.ledger.runs import list_runs
 from pipeline.ledger.warnings import list_versions
@@ -26,7 +28,7 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
     with ws.ledger.read() as conn:
         runs = list_runs(conn, world, limit=12)
         versions = list_versions(conn, world, limit=12)
-    worlds = [world] if world else ws.store.worlds()
+    worlds, policy, now = [world] if world else ws.store.worlds(), policy_of(ws), ws.clock()
     return {
         "observations": [
             {"world": name, **{str(k): _written(v) for k, v in row.items()}}
@@ -56,6 +58,7 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
                 "level": v.content["level"],
                 "world": v.content["world"],
                 "review until": iso(v.review_deadline),
+                "decision": decision_left(policy, v, now),
             }
             for v in versions
         ],
