@@ -202,10 +202,11 @@ def _courses(exceeds: list[np.ndarray[Any, Any]]) -> tuple[tuple[str, float], ..
     """Return the courses of the members over the days, and the share of each."""
     if not exceeds:
         return ()
-    marks = np.stack(exceeds, axis=1).astype("uint8")
-    found, counts = np.unique(marks, axis=0, return_counts=True)
-    shares = (counts / len(marks)).round(6).tolist()
-    return tuple(("".join(map(str, row)), share) for row, share in zip(found.tolist(), shares, strict=True))
+    number = len(exceeds)
+    marks = sum(day.astype("int64") << (number - 1 - at) for at, day in enumerate(exceeds))
+    found, counts = np.unique(marks, return_counts=True)
+    shares = (counts / len(exceeds[0])).round(6).tolist()
+    return tuple((f"{code:0{number}b}", share) for code, share in zip(found.tolist(), shares, strict=True))
 
 
 def _coming_days(issue_time: datetime, timezone: str) -> list[date]:

@@ -45,9 +45,9 @@ def first_hours_above(paths: xr.Dataset, city: City, threshold: float) -> dict[s
     found: dict[str, str] = {}
     begin = before = datetime.min.replace(tzinfo=UTC)
     for end, value in zip(ends, values[wanted].tolist(), strict=True):
-        start, day = end - step, local_date(end - step, city.timezone)
         if value <= threshold:
             continue
+        start, day = end - step, local_date(end - step, city.timezone)
         if before != start or local_date(begin, city.timezone) != day:
             begin = start
         before = end
