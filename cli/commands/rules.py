@@ -112,7 +112,7 @@ def index(
     as_json: AsJson = False,
 ) -> None:
     """Compute the index of a station's concentrations by the standard in force on a day."""
-    from alerts.aqi import aqi
+    from alerts.aqi import aqi, is_reported
     from alerts.cai import cai
     from pipeline.errors import UsageError
 
@@ -122,6 +122,8 @@ def index(
         if country == "CN":
             found = aqi(given, when)
             told = {"index": found.value, "level": found.level, "primary": list(found.primary)}
+            if not is_reported(found.value, given, when):
+                told["reported"] = "no: a pollutant is missing"
         elif country == "KR":
             told = {"index": cai(given, when)}
         else:

@@ -94,7 +94,7 @@ def test_beijing_march_2019(levels):
 
 
 def test_seoul_march_2019(levels):
-    """Announced: emergency measures on seven days running, taken as 1 to 7 March, each decided the day before.
+    """Announced: measures on seven days running, taken as 1 to 7 March, each decided the day before.
 
     Six of the seven decisions follow from what was measured; that of 6 March rested on a forecast above 50
     for a day that came to 38.75.

@@ -34,6 +34,11 @@ def test_a_rule_is_shown_with_all_its_versions(tmp_path):
     [
         (("pm2p5=43", "pm10=80", "--date", "2022-01-04"), "index 65, level cn.aqi.good, primary pm10"),
         (("pm2p5=75", "--date", "2026-03-01"), "index 114, level cn.aqi.light, primary pm2p5"),
+        (("pm2p5=60", "--date", "2026-02-28"), "index 82, level cn.aqi.good, primary pm2p5"),
+        (
+            ("pm2p5=50", "--date", "2026-03-01"),
+            "index 80, level cn.aqi.good, primary pm2p5, reported no: a pollutant is missing",
+        ),
         (("o3=0.035", "--country", "KR", "--date", "2025-02-04"), "index 54"),
     ],
 )
