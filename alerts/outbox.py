@@ -139,8 +139,7 @@ def message_bytes(message: EmailMessage) -> bytes:
 
     >>> from email.message import EmailMessage
     >>> mail = EmailMessage(policy=MAIL_POLICY)
-    >>> mail.set_content("서울 北京
-    ", cte="base64")
+    >>> mail.set_content("서울 北京", cte="base64")
     >>> message_bytes(mail) == mail.as_bytes(policy=MAIL_POLICY)
     True
     """
