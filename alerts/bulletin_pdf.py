@@ -11,7 +11,7 @@ from alerts.bulletin_view import Bulletin
 from alerts.bulletin_words import Texts, each, named, texts
 from alerts.charts import plume_svg
 from alerts.edition import edition_texts, scale_short
-from alerts.pdf_drawing import STYLES, draw
+from alerts.pdf_drawing import STYLES, draw, height_of
 from alerts.pdf_page import ACCENT, BODY, INK, MARGIN, RULE, SMALL, SOFT, Sheet, Title, Type
 from alerts.pdf_tables import Cell, Column, table
 from alerts.plain_text import one_line
@@ -25,6 +25,10 @@ HEAT = (59, 74, 154)
 HEAT_SHARE = (0.0, 0.10, 0.18, 0.26, 0.34, 0.42, 0.54, 0.72, 0.82, 0.92, 1.0)
 """How strong a probability's ground is, by tenths."""
 WHITE_FROM = 7
+CURVE_HEIGHT = 140
+"""Of a drawing that is 760 wide [px]."""
+CURVE_ROOM = 40.0
+"""What a curve with its name takes [mm]."""
 GAP = 4.0
 """Between two cards side by side [mm]."""
 
@@ -45,8 +49,9 @@ def bulletin_pdf(shown: Bulletin, language: Language) -> bytes:
     _lead(sheet, shown)
     _cards(sheet, shown)
     _days(sheet, shown)
-    _curves(sheet, shown)
-    _region(sheet, shown)
+    fits = sheet.get_y() + 19 + CURVE_ROOM * len(shown.outlooks) <= sheet.floor
+    for write in (_curves, _region) if fits else (_region, _curves):
+        write(sheet, shown)
     write_end(sheet, shown)
     return bytes(sheet.output())
 
@@ -213,13 +218,12 @@ def _chance(probability: float) -> Cell:
 def _curves(sheet: Sheet, shown: Bulletin) -> None:
     """Draw each city's curve over the whole width."""
     said = sheet.language
-    lower = any(outlook.later for outlook in shown.outlooks)
     for place, outlook in enumerate(shown.outlooks):
-        drawing = plume_svg(outlook, width=760, height=118 if lower else 140)
+        drawing = plume_svg(outlook, width=760, height=CURVE_HEIGHT)
         if place == 0:
-            sheet.heading(texts("outlook")[said], keep=40)
+            sheet.heading(texts("outlook")[said], keep=CURVE_ROOM + 6)
             sheet.paragraph(texts("outlook_note")[said], SMALL)
-        sheet.room(36 if lower else 40)
+        sheet.room(CURVE_ROOM)
         city = each(lambda v, o=outlook: v.city(o.city.id))  # type: ignore[misc]
         scale = f"{named('scales', outlook.scale.rule)[said]} ({outlook.scale.version})"
         sheet.paragraph(
@@ -248,9 +252,10 @@ def _legend(sheet: Sheet) -> None:
 def _region(sheet: Sheet, shown: Bulletin) -> None:
     """Draw the map, and beside it what is known of a link between the cities."""
     said = sheet.language
-    sheet.heading(texts("map")[said], keep=72)
-    top, wide = sheet.get_y(), 88.0
-    height = draw(sheet, shown.map(), MARGIN, top, wide, texts("map_alt")[said])
+    wide, drawing = 88.0, shown.map()
+    sheet.heading(texts("map")[said], keep=height_of(drawing, wide))
+    top = sheet.get_y()
+    height = draw(sheet, drawing, MARGIN, top, wide, texts("map_alt")[said])
     left = MARGIN + wide + 6.0
     room = sheet.w - MARGIN - left
     y = sheet.block(left, top, room, texts("map_value")[said], SMALL) + 1.0

@@ -10,10 +10,13 @@ from alerts.edition import edition_texts
 from alerts.origin_page import OriginCard, origin_cards
 from alerts.origin_view import says_origin
 from alerts.path_map import origin_texts
-from alerts.pdf_drawing import STYLES, draw
+from alerts.pdf_drawing import STYLES, draw, height_of
 from alerts.pdf_page import BODY, MARGIN, SMALL, Sheet, Type
 from alerts.pdf_tables import Cell, Column, facts, table
 from alerts.plain_text import one_line
+
+MAP_WIDTH = 84.0
+"""Of a map of paths [mm]."""
 
 
 def write_end(sheet: Sheet, shown: Bulletin) -> None:
@@ -37,7 +40,9 @@ def _origin(sheet: Sheet, shown: Bulletin) -> None:
     cards = [c for c in origin_cards(shown.facts.origins, said) if not c.missing]
     if not cards:
         return
-    sheet.heading(origin_texts("title")[said], keep=70)
+    sheet.heading(
+        origin_texts("title")[said], keep=height_of(cards[0].map, MAP_WIDTH) if cards[0].map else 40
+    )
     for card in cards:
         _origin_card(sheet, card)
     _hours(sheet, cards[0].marks)
@@ -46,22 +51,22 @@ def _origin(sheet: Sheet, shown: Bulletin) -> None:
 
 
 def _origin_card(sheet: Sheet, card: OriginCard) -> None:
-    said, wide = sheet.language, 84.0
-    sheet.room(66)
-    top = sheet.get_y()
-    bottom, left, room = top, MARGIN, sheet.inner
+    said = sheet.language
+    name = (card.arriving or card.city)[said]
+    left, room = MARGIN, sheet.inner
     if card.map:
-        alt = (card.arriving or card.city)[said]
-        bottom += draw(sheet, card.map, MARGIN, top, wide, alt)
-        left, room = MARGIN + wide + 5, sheet.inner - wide - 5
-    y = sheet.block(left, top, room, (card.arriving or card.city)[said], Type(9, True), "H3") + 0.6
-    for row in card.rows:
-        line = f"{row.name[said]}: {row.hours[said]} h ({row.span[said]} h)"
-        y = sheet.block(left, y, room, line, Type(7.8))
-    for place, text in enumerate(card.lines):
-        y = sheet.block(left, y + 0.8, room, text[said], Type(7.8, place == 0))
+        left, room = MARGIN + MAP_WIDTH + 5, sheet.inner - MAP_WIDTH - 5
+    lines = [(name, Type(9, True), 0.0)]
+    lines += [(f"{r.name[said]}: {r.hours[said]} h ({r.span[said]} h)", Type(7.8), 0.3) for r in card.rows]
+    lines += [(text[said], Type(7.8, place == 0), 0.8) for place, text in enumerate(card.lines)]
     if card.surrogate:
-        y = sheet.block(left, y + 0.8, room, card.surrogate[said], SMALL)
+        lines.append((card.surrogate[said], SMALL, 0.8))
+    tall = sum(len(sheet.lines_of(text, room, kind)) * kind.line + gap for text, kind, gap in lines)
+    sheet.room(max(tall, height_of(card.map, MAP_WIDTH) if card.map else 0.0) + 2.5)
+    top = y = sheet.get_y()
+    bottom = top + draw(sheet, card.map, MARGIN, top, MAP_WIDTH, name) if card.map else top
+    for place, (text, kind, gap) in enumerate(lines):
+        y = sheet.block(left, y + gap, room, text, kind, "P" if place else "H3")
     sheet.set_y(max(y, bottom) + 2.5)
 
 

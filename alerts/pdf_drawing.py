@@ -121,6 +121,16 @@ def draw(sheet: Sheet, svg: str, x: float, y: float, width: float, said: str) ->
     return high * pen.scale
 
 
+def height_of(svg: str, width: float) -> float:
+    """Return how tall a drawing is when it is so wide [mm].
+
+    >>> height_of('<svg viewBox="0 0 200 100"/>', 50.0)
+    25.0
+    """
+    _, _, wide, high = (float(v) for v in str(etree.fromstring(str(svg)).get("viewBox")).split())
+    return high * width / wide
+
+
 @dataclass(frozen=True)
 class _Pen:
     """Draws elements of an SVG whose corner lies at x, y [mm]; ``scale`` are millimetres per pixel."""
