@@ -1,4 +1,4 @@
-"""Telling the operator about sources: once when something breaks, again when it is worse, once when over."""
+"""Telling the operator of sources and warnings: when something breaks, again when worse, when it is over."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ TELL_FROM = 2
 """Severity from which an operator is told."""
 
 ADVICE = "`sameair sources` shows them all, `sameair quarantine list` what could not be read."
+ADVICE_WARNINGS = "`sameair deliveries --open` shows who has what, `sameair outbox list` what did not leave."
+WARNINGS = ("delivery ", "mailbox", "decision ", "bulletin ")
+"""How the subjects begin that are about warnings and not about sources."""
 
 
 def conditions_of(health: Sequence[FeedHealth], coverage: Sequence[Coverage]) -> list[Condition]:
@@ -101,14 +104,17 @@ def operator_mail(sender: str, to: str, world: str, notices: Sequence[Notice], r
     parts = [f"{len(ill)} in trouble"] * bool(ill) + [f"{len(well)} well again"] * bool(well)
     message = EmailMessage(policy=SMTP)
     message["From"], message["To"] = sender, to
-    message["Subject"] = one_line(f"[sameair {label}sources] {', '.join(parts)}")
+    is_warning = any(n.condition.subject.startswith(WARNINGS) for n in notices)
+    about = "warnings" if is_warning else "sources"
+    message["Subject"] = one_line(f"[sameair {label}{about}] {', '.join(parts)}")
     message["Date"] = format_datetime(notices[-1].at)
     domain = sender.rpartition("@")[2]
     message["Message-ID"] = f"<sources.{world}.{notices[-1].seq}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"
     lines = [f"{iso(n.at)}  {one_line(n.condition.text)}" for n in ill]
     lines += [f"{iso(n.at)}  over: {one_line(n.condition.text)}" for n in well]
-    message.set_content("\n".join([*lines, "", ADVICE, "", report, ""]))
+    advice = ADVICE_WARNINGS if is_warning else ADVICE
+    message.set_content("\n".join([*lines, "", advice, "", report, ""]))
     return message
 
 

@@ -10,6 +10,7 @@ from alerts.delivery import DeliveryReport
 from alerts.outbox import Issued
 from flows.bulletin import write_bulletin
 from flows.delivering import deliver
+from flows.delivery_alarm import alarm_operator
 from flows.issue import issue_approved
 from flows.mailbox import read_mailbox
 from flows.signing import is_live, world_time
@@ -52,11 +53,12 @@ def deliver_everywhere(ws: Workspace, world: str | None = None) -> DeliveryRepor
 
     Replies and bounces are read first, so that a second channel takes over at once what came back.
     """
-    read_mailbox(ws)
+    trouble = read_mailbox(ws).trouble
     total = DeliveryReport()
     for name in worlds_with_warnings(ws, world):
         present = present_of(ws, name)
         report = deliver(ws, name, lambda present=present: present)  # type: ignore[misc]
+        alarm_operator(ws, name, present, trouble)
         total.sent += report.sent
         total.deferred += report.deferred
         total.failed += report.failed

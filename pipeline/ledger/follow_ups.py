@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, Select, and_, exists, or_, select
@@ -83,6 +84,52 @@ def unacknowledged(
     found = conn.execution_options(yield_per=PAGE).execute(query.order_by(c.created_at, c.id))
     for row in found:
         yield row_of(row._mapping), frozenset(done.get(row.recipient, ()))
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A recipient whom a version has not reached; ``kind`` is unknown, failed or escalation."""
+
+    warning_id: str
+    version: int
+    recipient: str
+    kind: str
+
+
+def troubles(conn: Connection, now: datetime, world: str | None = None) -> list[Trouble]:
+    """Return whom versions that are not over have not reached, or who was asked in vain to acknowledge.
+
+    What a later version has overtaken, or another channel has brought, is no trouble.
+    """
+    c, other, said = outbox.c, outbox.alias(), acknowledgements.c
+    is_same = and_(other.c.warning_id == c.warning_id, other.c.recipient == c.recipient)
+    brought = exists().where(
+        is_same,
+        or_(
+            other.c.version > c.version,
+            and_(
+                other.c.version == c.version,
+                other.c.purpose.in_(CARRIERS),
+                other.c.state.in_(("sent", "pending", "sending")),
+            ),
+        ),
+    )
+    is_said = exists().where(
+        said.warning_id == c.warning_id, said.version == c.version, said.recipient == c.recipient
+    )
+    not_here = and_(c.purpose.in_(CARRIERS), c.state.in_(("failed", "unknown")), ~brought)
+    later = exists().where(is_same, other.c.version > c.version)
+    in_vain = and_(c.purpose == "escalation", ~later)
+    query = select(c.warning_id, c.version, c.recipient, c.purpose, c.state).where(
+        c.expires > now, or_(not_here, in_vain), ~is_said, *of_world(world)
+    )
+    found = {
+        Trouble(
+            row.warning_id, row.version, row.recipient, row.state if row.purpose in CARRIERS else row.purpose
+        )
+        for row in conn.execute(query)
+    }
+    return sorted(found, key=lambda t: (t.warning_id, t.version, t.recipient, t.kind))
 
 
 def _steps(warning_id: str, version: int) -> Select[tuple[str, str, int]]:

@@ -1,0 +1,76 @@
+"""Telling the operator what did not reach its recipients: held, failed, come back, or nobody says a word."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from datetime import datetime
+from typing import Final
+
+from flows.delivering import channel_of
+from flows.operator import TELL_FROM, tell_operator
+from flows.workspace import Workspace
+from pipeline.ledger.follow_ups import Trouble, troubles
+from pipeline.ledger.notices import Condition, in_trouble
+from pipeline.ledger.recipients import known_as
+
+KIND: Final = "delivery "
+MAILBOX: Final = "mailbox"
+NAMED: Final = 10
+"""Recipients that are named in one line; of more only the number is said."""
+
+_WORDS: Final = {
+    "unknown": "held, since nobody knows whether they arrived: `sameair outbox resolve`",
+    "failed": "failed for good and reached by no other channel: telephone",
+    "escalation": "escalated, since nobody acknowledged: telephone",
+}
+
+
+def alarm_operator(ws: Workspace, world: str, now: datetime, mailbox_trouble: str = "") -> int:
+    """Tell the operator what is news about the deliveries of a world; returns the lines of news.
+
+    A channel that fails holds the news back until the next time.
+    """
+    conditions = [*delivery_conditions(ws, world, now), *_mailbox(ws, mailbox_trouble)]
+    return tell_operator(ws, world, conditions, channel_of(ws.settings), "", now) if conditions else 0
+
+
+def delivery_conditions(ws: Workspace, world: str, now: datetime) -> list[Condition]:
+    """Return what is wrong with each version that is not over, and what was wrong and is no more.
+
+    One line for a version and a kind of trouble; it is told again when the number of recipients has doubled.
+    """
+    with ws.ledger.read() as conn:
+        grouped: dict[tuple[str, int, str], list[Trouble]] = defaultdict(list)
+        for trouble in troubles(conn, now, world):
+            grouped[trouble.warning_id, trouble.version, trouble.kind].append(trouble)
+        names = known_as(conn)
+        before = [name for name in in_trouble(conn, world) if name.startswith(KIND)]
+    found = []
+    for (warning_id, version, kind), rows in grouped.items():
+        who = sorted(names.get(row.recipient, row.recipient) for row in rows)
+        text = f"{warning_id} v{version}: {len(who)} {_WORDS[kind]} ({_listed(who)})"
+        severity = TELL_FROM + int(math.log2(len(who)))
+        found.append(Condition(f"{KIND}{warning_id} v{version} {kind}", kind, severity, text))
+    told = {c.subject for c in found}
+    gone = [name for name in before if name not in told]
+    return [*found, *(Condition(name, "none", 0, f"{name}: no more") for name in gone)]
+
+
+def _mailbox(ws: Workspace, trouble: str) -> list[Condition]:
+    """Return how the mailbox stands, where one is read."""
+    if not ws.settings.mailbox_url:
+        return []
+    if trouble:
+        return [Condition(MAILBOX, "unreadable", TELL_FROM, trouble)]
+    return [Condition(MAILBOX, "ok", 0, "the mailbox of replies can be read")]
+
+
+def _listed(names: list[str]) -> str:
+    """Return names on one line.
+
+    >>> _listed(["a", "b"]), _listed([str(n) for n in range(12)])
+    ('a, b', '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more')
+    """
+    rest = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
