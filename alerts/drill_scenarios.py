@@ -12,6 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final, Literal
 
+from alerts.cancel_reasons import cancel_reasons
 from pipeline.cities import all_cities
 from pipeline.errors import PolicyError
 from pipeline.times import FORECAST_DAYS
@@ -29,8 +30,9 @@ DOINGS: Final = ("cycle", "sign", "object", "cancel", "end", "wait")
 class Step:
     """One thing that happens: a cycle that foretells day means, a decision, or nothing but time passing.
 
-    ``parties`` sign; ``party`` objects, ends or cancels with its ``reason``; with ``mail`` "down" no message
-    can leave by mail in this step. ``means`` is by city [ug m-3]; ``spread`` is that of ln of a day mean.
+    ``parties`` sign; ``party`` objects, ends or cancels with its ``reason``, a cancellation also ``because``
+    of one of the catalogue (``alerts.cancel_reasons``); with ``mail`` "down" no mail can leave in this step.
+    ``means`` is by city [ug m-3]; ``spread`` is that of ln of a day mean.
     """
 
     hours: float
@@ -40,6 +42,7 @@ class Step:
     parties: tuple[str, ...] = ()
     party: str = ""
     reason: str = ""
+    because: str = ""
     mail: str = "up"
 
 
@@ -131,6 +134,7 @@ def _step_faults(step: Step) -> list[str]:
         "spread lies between 0.01 and 1": not 0.01 <= step.spread <= 1,
         "sign needs parties": step.do == "sign" and not step.parties,
         f"{step.do} needs party and reason": step.do in ("object", "cancel", "end")
-        and not (step.party and step.reason.strip()),
+        and not (step.party and (step.reason.strip() or step.because)),
+        f"because is none of {', '.join(cancel_reasons())}": step.because not in ("", *cancel_reasons()),
     }
     return [f"hour {step.hours:g}: {fault}" for fault, is_so in checks.items() if is_so]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from alerts.cancel_reasons import recorded_reason
 from alerts.content import WarningContent
 from alerts.delivery import DeliveryReport
 from alerts.drill_scenarios import Scenario, Step, all_scenarios
@@ -201,8 +202,9 @@ def _end(ws: Workspace, drill: DrillWorld, step: Step, at: datetime) -> str:
         rows = [r for r in list_versions(conn, drill.world) if r.state == IN_FORCE[0]]
     decision = Decision(step.party, DRILL_PERSON, iso(at), deliver=False)
     kind = "cancel" if step.do == "cancel" else "all_clear"
+    reason = recorded_reason(step.because, step.reason) if kind == "cancel" else step.reason
     for row in rows:
-        draft_ending(ws, row.warning_id, kind, decision, step.reason)  # type: ignore[arg-type]
+        draft_ending(ws, row.warning_id, kind, decision, reason)  # type: ignore[arg-type]
     return f"{step.party} drafted {kind} of {len(rows)}"
 
 

@@ -47,6 +47,7 @@ def test_a_sound_table_is_read():
         (1, {"parties": []}, "sign needs parties"),
         (1, {"parties": ["tokyo"]}, "unknown party tokyo"),
         (1, {"do": "cancel", "party": "seoul", "reason": " "}, "cancel needs party and reason"),
+        (1, {"do": "cancel", "party": "seoul", "because": "rain"}, "because is none of wrong_measurements"),
         (1, {"colour": "red"}, "colour"),
     ],
 )

@@ -116,6 +116,10 @@ def test_what_was_issued_in_error_is_cancelled_and_everything_is_marked(beside):
     assert len(letters) == 4
     assert {m["X-Sameair-Recipient"] for m in letters} == set(CHOSEN)
     assert all(m["Subject"].startswith("[EXERCISE]") for m in letters)
+    cancelled = [m.get_body(("plain",)).get_content() for m in letters if "CANCEL" in m["Subject"]]
+    assert len(cancelled) == 2
+    for sentence in ("faulty measurements", "잘못된 측정값", "监测数据有误"):
+        assert all(sentence in text for text in cancelled), "what was wrong, in each language"
     feed = (ws.warnings_dir / feed_name(record.id)).read_text("utf-8")
     assert len(re.findall(r"<title>\[EXERCISE\]", feed)) == feed.count("<entry>") == 2
     pages = [p.read_text("utf-8") for p in (ws.settings.runs_dir / record.id).rglob("bulletin-*.html")]
