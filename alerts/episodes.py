@@ -108,6 +108,19 @@ def heirs(episodes: Iterable[Episode]) -> dict[str, Episode]:
     return found
 
 
+def lineage_of(details: Mapping[str, Any]) -> str:
+    """Return in words what an episode was part of, and what it goes on in; empty where neither.
+
+    >>> lineage_of({"revisions": [{"split_from": "seoul-A", "merged_into": "", "merged_from": ["seoul-B"]}]})
+    'split from seoul-A; seoul-B merged into it'
+    """
+    now = details["revisions"][-1]
+    parts = [f"split from {now['split_from']}"] if now.get("split_from") else []
+    parts += [f"merged into {now['merged_into']}"] if now.get("merged_into") else []
+    parts += [f"{', '.join(now['merged_from'])} merged into it"] if now.get("merged_from") else []
+    return "; ".join(parts)
+
+
 def episode_id(city: CityAssessment, run: RunFacts, onset: datetime) -> str:
     """Return the id of an episode that a cycle opens; the same cycle always gives the same id."""
     key = f"{run.world}|{iso(run.issue_time)}|{city.city}|pm2p5|{iso(onset)}"

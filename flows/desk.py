@@ -18,7 +18,7 @@ from flows.assess import policy_of
 from flows.delivering import deliver
 from flows.issue import issue_approved, issue_version
 from flows.letters import background_of
-from flows.recheck import decision_left, rechecked
+from flows.recheck import decision_left, lineages, rechecked
 from flows.signing import is_live, parties, signer, trusted, world_time
 from flows.workspace import Workspace
 from flows.worlds import present_of
@@ -114,6 +114,7 @@ def shown(ws: Workspace, warning_id: str, version: int | None, language: str) ->
     with ws.ledger.read() as conn:
         signatures = read_signatures(conn, row.warning_id, row.version)
         messages = read_outbox(conn, row.warning_id, row.version)
+        lineage = lineages(conn, content.world, [c.episode_id for c in content.cities])
     return {
         "warning": row.warning_id,
         "version": row.version,
@@ -121,6 +122,7 @@ def shown(ws: Workspace, warning_id: str, version: int | None, language: str) ->
         "digest": row.content_digest,
         "text": f"{text.subject}\n\n{text.description}\n\n{text.instruction}",
         "content": row.content,
+        "episodes": [f"{i}: {words}" for i, words in lineage.items()],
         "signatures": [
             f"{s.decision} by {s.person} for {s.party} at {iso(s.at)}"
             + ("" if s.content_digest == row.content_digest else " (of an earlier text)")

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 from alerts.policy import load_policy
 from flows.history import ADDRESSES as HISTORY_ADDRESSES
@@ -37,8 +38,8 @@ class Check:
 
 def local_checks(ws: Workspace) -> list[Check]:
     """Look at what needs no network; nothing is changed but an empty file written and removed."""
-    checks: list[Callable[[Workspace], Check]] = [_folder, _space, _ledger, _audit, _policy, _recipients]
-    return [_guarded(check, ws) for check in [*checks, _operator, _sources, _keys]]
+    checks: list[Callable[[Workspace], Check]] = [_folder, _space, _ledger, _audit, _policy, _duty]
+    return [_guarded(check, ws) for check in [*checks, _recipients, _operator, _sources, _keys]]
 
 
 def _guarded(check: Callable[[Workspace], Check], ws: Workspace) -> Check:
@@ -86,6 +87,17 @@ def _policy(ws: Workspace) -> Check:
         return Check("policy", "ok", f"agreed by {', '.join(policy.agreed_by)}")
     found = f"not agreed to by {' and '.join(sorted(missing))}: live warnings carry CAP status Test"
     return Check("policy", "note", found, "name the agreed one in SAMEAIR_POLICY_FILE")
+
+
+def _duty(ws: Workspace) -> Check:
+    """Look whether the parties have entered the holidays of the year, on which another role signs."""
+    policy = load_policy(ws.settings.policy_file)
+    year = ws.clock().astimezone(ZoneInfo(policy.review.timezone)).year
+    days = policy.duty.holidays_of(year)
+    if days:
+        return Check("duty", "ok", f"{len(days)} holidays of {year} are entered")
+    found = f"no holiday of {year} is entered: on one, the {policy.duty.day} is named to sign"
+    return Check("duty", "warning", found, "enter them under [duty] holidays of the policy")
 
 
 def _recipients(ws: Workspace) -> Check:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from alerts.beside import Outcome, compared, outcome_of
 from alerts.content import WarningContent
+from alerts.episodes import lineage_of
 from alerts.policy import Policy
 from alerts.timetable import decision_of, time_left
 from alerts.versions import OPEN
@@ -25,6 +26,7 @@ from flows.signing import is_live, world_time
 from flows.workspace import Workspace
 from pipeline.bulletins import StoredBulletin, read_bulletins
 from pipeline.ledger.audit import append_audit, rows_about
+from pipeline.ledger.episodes import read_episodes
 from pipeline.ledger.notices import Condition, in_trouble
 from pipeline.ledger.runs import current_run
 from pipeline.ledger.warnings import VersionRow, list_since
@@ -90,6 +92,13 @@ def decision_conditions(ws: Workspace, world: str, now: datetime) -> list[Condit
         told = {one.subject for one in found}
         over = [s for s in in_trouble(conn, world) if s.startswith(KINDS) and s not in told]
     return [*found, *(Condition(subject, "over", 0, f"{subject}: over") for subject in over)]
+
+
+def lineages(conn: Connection, world: str, episode_ids: Sequence[str]) -> dict[str, str]:
+    """Return in words what episodes were part of or go on in; those that stand alone are left out."""
+    rows = read_episodes(conn, world, episode_ids)
+    found = {row.id: lineage_of(row.details) for row in rows}
+    return {i: words for i, words in found.items() if words}
 
 
 def _newest(conn: Connection, world: str, now: datetime) -> list[VersionRow]:

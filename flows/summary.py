@@ -10,14 +10,16 @@ import pandas as pd
 
 from alerts.content import WarningContent
 from alerts.dust_lines import dust_lines
+from alerts.episodes import lineage_of
 from alerts.origin_lines import origin_lines
+from flows.assess import policy_of
 from flows.bulletin import bulletin_path, warnings_of_cycle
 from flows.dust import dust_of_run
 from flows.issue import cap_path
 from flows.origins import origins_of_run
 from flows.plan import CyclePlan
 from flows.reasons import reasons_of_run
-from flows.recipients import name_shown
+from flows.recheck import decision_left
 from flows.workspace import Workspace
 from forecasting.reasons.stored import because
 from pipeline.cities import all_cities
@@ -25,12 +27,12 @@ from pipeline.errors import UsageError
 from pipeline.ledger.audit import verify_audit
 from pipeline.ledger.deliveries import read_outbox
 from pipeline.ledger.episodes import list_episodes
-from pipeline.ledger.recipients import known_as
+from pipeline.ledger.recipients import known_as, name_shown
 from pipeline.ledger.runs import RunRow, current_run
 from pipeline.ledger.warnings import VersionRow, read_signatures
 from pipeline.names import is_simulated
 from pipeline.surroundings import AROUND
-from pipeline.times import iso
+from pipeline.times import iso, parse_instant
 
 Plain = dict[str, Any]
 
@@ -61,7 +63,14 @@ def summary_of(ws: Workspace, plan: CyclePlan) -> Plain:
         "origins": _origin_lines(ws, run),
         "dust": _dust_lines(ws, run),
         "episodes": [
-            {"id": e.id, "city": e.city, "onset": iso(e.onset), "until": iso(e.until), "state": e.state}
+            {
+                "id": e.id,
+                "city": e.city,
+                "onset": iso(e.onset),
+                "until": iso(e.until),
+                "state": e.state,
+                "lineage": lineage_of(e.details),
+            }
             for e in episodes
         ],
         "warnings": [_warning(ws, row) for row in warnings_of_cycle(ws, plan.world, plan.cycle)],
@@ -168,6 +177,7 @@ def _warning(ws: Workspace, row: VersionRow) -> Plain:
         "onset": content.onset,
         "expires": content.expires,
         "review_deadline": content.review_deadline,
+        "decision": decision_left(policy_of(ws), row, parse_instant(content.as_of)),
         "links": [
             f"{x.upwind} to {x.downwind}, lift {x.lift:.1f}, lag {x.lag_hours:.0f} h"
             + ("" if x.path_share is None else f", passed on the way by {x.path_share:.0%} of the paths")
@@ -190,6 +200,7 @@ def _episode_lines(found: Plain) -> list[str]:
     blind = [name for name in all_cities() if f"{name}.pm2p5.reference" in found["missing"]]
     lines = [
         f"episode    {e['city']} {e['onset']} to {e['until']}, {e['state']} ({e['id']})"
+        + (f"; {e['lineage']}" if e["lineage"] else "")
         for e in found["episodes"]
     ]
     if blind:
@@ -203,6 +214,7 @@ def _warning_lines(warning: Plain) -> list[str]:
     name = f"{warning['product'].replace('_', ' ')} {warning['level']}".strip()
     where, which = " and ".join(warning["cities"]), f"({warning['id']} v{warning['version']})"
     nobody = f"by nobody yet: sameair warnings approve {warning['id']}, until {warning['review_deadline']}"
+    nobody += f" (decision at {warning['decision']})" if warning["decision"] else ""
     lines = [f"warning    {name}, {warning['cap_status']}, {where}: {warning['state']} {which}"]
     lines += [f"link       {link}" for link in warning["links"]]
     lines.append(f"signed     {'; '.join(warning['signed']) or nobody}")

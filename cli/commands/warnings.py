@@ -68,6 +68,7 @@ def show(
     else:
         print_lines([found["text"], ""])
         print_lines([f"state      {found['state']}; digest {found['digest'][:16]}"])
+        print_lines([f"episode    {line}" for line in found["episodes"]])
         print_lines([f"signed     {line}" for line in found["signatures"]] or ["signed     by nobody"])
         print_lines([f"message    {line}" for line in found["messages"]])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -108,6 +108,11 @@ def list_episodes(conn: Connection, world: str, since: datetime | None = None) -
     if since is None:
         return _newest(conn, within)
     return _newest(conn, within, or_(episode_revisions.c.state == "open", episode_revisions.c.at >= since))
+
+
+def read_episodes(conn: Connection, world: str, ids: Collection[str]) -> list[EpisodeRow]:
+    """Return episodes by id as they stand; unknown ones are left out."""
+    return _newest(conn, and_(episodes.c.world == world, episodes.c.id.in_(list(ids))))
 
 
 def _newest(conn: Connection, where: Any, *stands: Any) -> list[EpisodeRow]:

@@ -8,15 +8,17 @@ import pytest
 from alerts.beside import compared, outcome_of
 from alerts.examples import example_content
 from alerts.fallback import settle_overdue
-from alerts.policy import load_policy
+from alerts.policy import PACKAGED_POLICY, load_policy
 from alerts.warnings import advance, open_review, propose_version
-from flows.desk import listed
+from flows.desk import listed, shown
+from flows.doctor import local_checks
 from flows.recheck import decision_conditions, keep_timetable, recheck_warnings
 from flows.status import status_of
 from flows.workspace import open_workspace
 from ingest.exchange.parse import parse_exchange
 from pipeline.bulletins import append_bulletins
 from pipeline.ledger.audit import rows_about, verify_audit
+from pipeline.ledger.episodes import EpisodeRevision, open_episode, revise_episode
 from pipeline.ledger.runs import begin_run, finish_run, make_current
 from pipeline.ledger.warnings import list_versions
 from pipeline.settings import Settings
@@ -209,3 +211,32 @@ def test_exercises_are_compared_with_nothing_and_alarm_nobody(ws, clock):
     clock.now = parse_instant("2026-01-14T10:30Z")
     assert recheck_warnings(ws, "measured", clock()) == []
     assert decision_conditions(ws, "measured", clock()) == []
+
+
+def test_the_doctor_says_that_no_holidays_are_entered_for_this_year(ws, clock, tmp_path):
+    def duty(workspace):
+        return next(check for check in local_checks(workspace) if check.subject == "duty")
+
+    assert duty(ws).verdict == "warning"
+    assert "no holiday of 2026" in duty(ws).found
+    text = PACKAGED_POLICY.read_text("utf-8").replace("holidays = []", 'holidays = ["2026-02-17"]')
+    (tmp_path / "policy.toml").write_text(text, "utf-8")
+    settings = Settings(data_dir=tmp_path / "var", policy_file=tmp_path / "policy.toml")
+    entered = open_workspace(settings, clock)
+    assert duty(entered).verdict == "ok"
+    clock.now = parse_instant("2027-01-02T00:00Z")
+    assert duty(entered).verdict == "warning"
+    entered.ledger.close()
+
+
+def test_the_desk_says_of_which_episode_one_was_a_part(ws):
+    filed = file(ws, joint(), "2026-01-14T08:02Z")
+    assert shown(ws, filed.warning_id, None, "en")["episodes"] == []
+    episode_id = joint().cities[0].episode_id
+    said = {"revisions": [{"split_from": "beijing-01KEX0000000000000000000A1"}]}
+    at = parse_instant("2026-01-14T08:02Z")
+    with ws.ledger.write() as conn:
+        open_episode(conn, episode_id, world="measured", city="beijing", quantity="pm2p5", at=at)
+        revise_episode(conn, episode_id, EpisodeRevision("r", "open", at, at, said), at)
+    (line,) = shown(ws, filed.warning_id, None, "en")["episodes"]
+    assert line == f"{episode_id}: split from beijing-01KEX0000000000000000000A1"
