@@ -126,7 +126,8 @@ def score(alarms: Sequence[Alarm], measured: Measured, *, with_measures: bool = 
     mine = [a for a in alarms if a.city == measured.city]
     count = {word: sum(v.outcome == word for v in found) for word in OUTCOMES}
     leads = [v.lead_hours for v in found if v.lead_hours is not None and v.outcome in ("hit", "late")]
-    hours = {day: _hours_in_force(mine, *measured.bounds(day)) for day in means}
+    every = _hours_in_force(mine, measured)
+    hours = {day: every.get(day, 0.0) for day in means}
     above = [day for day, value in means.items() if value > measured.threshold]
     length = sum((measured.bounds(d)[1] - measured.bounds(d)[0]) / HOUR for d in above)
     well = sum(hours[d] for d in above)
@@ -208,12 +209,16 @@ def _speaks(said: Said, start: datetime, end: datetime) -> bool:
     return said.onset < end and start < said.end and said.at < end
 
 
-def _hours_in_force(alarms: Sequence[Alarm], start: datetime, end: datetime) -> float:
-    """Return the hours of a day at which a warning that covers them was out."""
-    hours = 0.0
+def _hours_in_force(alarms: Sequence[Alarm], measured: Measured) -> dict[date, float]:
+    """Return the hours of each local day at which a warning that covers them was out."""
+    hours: dict[date, float] = {}
     for said in (s for a in alarms for s in a.said):
-        begin = max(said.at, said.onset, start)
-        hours += max(0.0, (min(said.until, end) - begin) / HOUR)
+        begin, over = max(said.at, said.onset), min(said.until, said.end)
+        day = local_date(begin, measured.timezone)
+        while begin < over:
+            end = min(over, measured.bounds(day)[1])
+            hours[day] = hours.get(day, 0.0) + (end - begin) / HOUR
+            begin, day = end, day + timedelta(days=1)
     return hours
 
 

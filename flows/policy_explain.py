@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from alerts.episode_scores import Measured, score, verdicts
+from alerts.flip_flop import damping_report
 from alerts.measure_days import measure_days
 from alerts.policy import Policy
 from alerts.policy_play import Alarm, Cycle, joint_alarms, play, undamped
@@ -40,7 +41,7 @@ def explain_policy(ws: Workspace, asked: Asked) -> dict[str, Any]:
     means = measured_means(ws, asked.world, rows["valid_end"].max())
     cycles = list(cycles_of(rows, means, asked.world))
     plays = {"policy": play(cycles, policy), "undamped": play(cycles, undamped(policy))}
-    sides = {city.id: _side(city, policy, means, cycles) for city in all_cities().values()}
+    sides = {city.id: side_of(city, policy, means, cycles) for city in all_cities().values()}
     return {
         "policy": policy.version,
         "world": asked.world,
@@ -63,11 +64,12 @@ def explain_policy(ws: Workspace, asked: Asked) -> dict[str, Any]:
         ],
         "measure_days": {city: len(side.measures & set(side.means)) for city, side in sides.items()},
         "episodes": [v.to_dict() for side in sides.values() for v in verdicts(plays["policy"], side)],
+        "flip_flop": damping_report(cycles, policy, sides),
         "damping": {city: _damping(plays, side) for city, side in sides.items()},
     }
 
 
-def _side(city: City, policy: Policy, means: Means, cycles: list[Cycle]) -> Measured:
+def side_of(city: City, policy: Policy, means: Means, cycles: list[Cycle]) -> Measured:
     """Return what was measured on the days that the cycles could have warned of."""
     first = local_date(cycles[0][0].issue_time, city.timezone)
     last = local_date(cycles[-1][0].issue_time, city.timezone) + timedelta(days=FORECAST_DAYS)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,13 +20,22 @@ from flows.verification_sources import Source, read_hindcast, read_runs
 from flows.workspace import Workspace
 from forecasting.issue import OPERATIONAL
 from forecasting.verification.pairs import day_means_by_number
-from pipeline.cities import all_cities
+from pipeline.cities import City, all_cities
 from pipeline.errors import UsageError
 from pipeline.names import PM_THRESHOLDS
 from pipeline.times import iso, local_date
 
 PAST_DAYS: Final = 3
 """Measured days before the issue that a cycle still looks at, so that an episode keeps its onset."""
+
+FORECAST_COLUMNS: Final = (
+    "lead_day",
+    "mean",
+    "q10",
+    "q90",
+    "observed_share",
+    *(f"p_gt_{t}" for t in PM_THRESHOLDS),
+)
 
 Means = Mapping[str, Mapping[date, float]]
 
@@ -75,20 +86,23 @@ def _pairs(means: pd.Series) -> Iterator[tuple[int, float]]:
 
 def cycles_of(rows: pd.DataFrame, means: Means, world: str) -> Iterator[Cycle]:
     """Yield every issue as a run saw it: days forecast, and the last measured ones before."""
-    for stamp, issue in rows.groupby("issue_time", sort=True):
-        at = pd.Timestamp(str(stamp)).to_pydatetime()
-        run = RunFacts(iso(at), world, "replay", at, at, str(issue["model_id"].iloc[0]))
-        cities = []
-        for city in all_cities().values():
-            today = local_date(at, city.timezone)
-            coming = issue[issue["city"] == city.id].sort_values("lead_day")
-            days = [_forecast(row, today) for row in coming.to_dict("records")]
-            past = _past(means[city.id], today) if days else []
-            blind = "" if days else "no prediction is stored"
-            cities.append(
-                CityAssessment(city.id, city.party, city.timezone, (*past, *days), not_assessable=blind)
-            )
-        yield run, tuple(cities)
+    ordered = rows.sort_values(["issue_time", "city", "lead_day"])
+    columns = ("issue_time", "city", "model_id", *FORECAST_COLUMNS)
+    records = ({str(k): v for k, v in row.items()} for row in ordered[list(columns)].to_dict("records"))
+    for stamp, issue in groupby(records, key=itemgetter("issue_time")):
+        at = stamp.to_pydatetime()
+        by_city = {name: list(days) for name, days in groupby(issue, key=itemgetter("city"))}
+        model = str(next(iter(by_city.values()))[0]["model_id"])
+        run = RunFacts(iso(at), world, "replay", at, at, model)
+        yield run, tuple(_seen(city, by_city.get(city.id, []), means, at) for city in all_cities().values())
+
+
+def _seen(city: City, coming: list[dict[str, Any]], means: Means, at: datetime) -> CityAssessment:
+    today = local_date(at, city.timezone)
+    days = [_forecast(row, today) for row in coming]
+    past = _past(means[city.id], today) if days else []
+    blind = "" if days else "no prediction is stored"
+    return CityAssessment(city.id, city.party, city.timezone, (*past, *days), not_assessable=blind)
 
 
 def _forecast(row: Mapping[Any, Any], today: date) -> DayOutlook:

@@ -19,7 +19,7 @@ from pipeline.ledger.runs import RunRow, list_runs
 PRODUCTS = {"pm2p5": "predictions", "pm10": "predictions_pm10"}
 """Names of the tables of predictions: files of a hindcast, products of a run."""
 
-TOLD = ("from", "to", "train_until", "weather")
+TOLD = ("from", "to", "train_until", "leave_out_years", "weather", "without_air_of")
 """What a reader of scores must know of a hindcast."""
 
 LIVE_WITHIN = timedelta(hours=6)

@@ -32,6 +32,21 @@ SCORES = {
 }
 EPISODES = ("city", "outcome", "onset", "end", "first_issue", "lead_hours", "highest", "measures")
 
+FLIPS = {
+    "city": "city",
+    "season": "season",
+    "rule": "rule",
+    "opened": "opened",
+    "taken_back": "taken back",
+    "reopened": "reopened",
+    "level_changes": "levels",
+    "swings": "swings",
+    "splits": "splits",
+    "merges": "merges",
+    "per_episode": "per episode",
+    "lead_hours_lost": "lead lost h",
+    "warned_less": "warned less",
+}
 
 From = Annotated[str, typer.Option("--from", metavar="DATE", help="First UTC day of issues.")]
 To = Annotated[str, typer.Option("--to", metavar="DATE", help="Last UTC day of issues.")]
@@ -92,6 +107,59 @@ def choose(
     print_lines([str(path)])
 
 
+@app.command("lead-gained")
+def lead_gained(
+    first: From,
+    last: To,
+    hindcast: Annotated[Path, typer.Option("--hindcast", metavar="DIR", help="Hindcast with all data.")],
+    without: Annotated[
+        list[Path],
+        typer.Option("--without", metavar="DIR", help="Hindcast without one side's air; may be repeated."),
+    ],
+    world: World = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how much sooner warnings came by the other party's data, at the same number of alarms."""
+    from flows.lead_gained import Compared
+    from flows.lead_gained import lead_gained as compare
+    from flows.workspace import open_workspace
+
+    days = _day("--from", first), _day("--to", last)
+    asked = Compared(world or "measured", *days, hindcast, tuple(without))
+    found = compare(open_workspace(make_settings(data_dir)), asked)
+    if as_json:
+        print_json(found)
+        return
+    _show_lead(found)
+
+
+def _show_lead(found: dict[str, Any]) -> None:
+    columns = ("model", "factor", "alarms", "hits", "late", "missed", "false", "hours warned")
+    keys = ("factor", "alarms", "hits", "late", "missed", "false_alarms", "warned")
+    names = {"full": "all data", "poorer": "without", "poorer_at_equal_rate": "without, equal alarms"}
+    for city in found["cities"]:
+        rows = [
+            [name, f"{city[kind]['factor']:g}", *(_text(city[kind][key]) for key in keys[1:])]
+            for kind, name in names.items()
+        ]
+        above = f"{city['city']} > {city['threshold']} µg/m³"
+        print_table(f"{above}, without air of the side of {city['without_air_of']}", columns, rows)
+        for kind, days in (("gained", "all days"), ("gained_without_measures", "days without measures")):
+            print_lines([f"lead gained, {days}: {_gain_told(city[kind])}"])
+        plain = _gain_told(city["gained_at_equal_probability"])
+        print_lines([f"lead gained at the same probabilities, more or fewer alarms: {plain}"])
+    print_lines(found["caveats"], styles={caveat: "yellow" for caveat in found["caveats"]})
+
+
+def _gain_told(gained: dict[str, Any]) -> str:
+    if gained["hours"] is None:
+        return "no episode"
+    seasons = ", ".join(f"{name} {hours:+.1f}" for name, hours in gained["seasons"].items())
+    bounds = f"[{gained['low']:+.1f}, {gained['high']:+.1f}]"
+    return f"{gained['hours']:+.1f} h {bounds} over {gained['episodes']} episodes; by season: {seasons}"
+
+
 def _show_choice(found: dict[str, Any]) -> None:
     from flows.policy_choice import values_told
 
@@ -125,6 +193,9 @@ def _show(found: dict[str, Any]) -> None:
     rows = [[_text(row[key]) for key in SCORES] for row in found["without_measures"]]
     days = ", ".join(f"{count} of {city}" for city, count in found["measure_days"].items())
     print_table(f"without days on which measures ran ({days})", tuple(SCORES.values()), rows)
+    flips = sorted(found["flip_flop"], key=lambda row: (row["city"], row["season"] != "all", row["season"]))
+    rows = [["" if row.get(key) is None else f"{row[key]}" for key in FLIPS] for row in flips]
+    print_table("changes of mind, with and without each way of damping", tuple(FLIPS.values()), rows)
     rows = [[_text(row[key]) for key in EPISODES] for row in found["episodes"]]
     print_table("episodes and false alarms", EPISODES, rows)
     lines = [f"joint alarms: {found['joint_alarms']['policy']}"]
