@@ -7,13 +7,13 @@ from typing import Any
 from alerts.acknowledge import Receipt, acknowledge
 from alerts.webhook import key_text, webhook_key
 from flows.desk import find_version
-from flows.recipients import name_shown, recipients_of
+from flows.recipients import recipients_of
 from flows.workspace import Workspace
 from pipeline.errors import UsageError
 from pipeline.exchange.keys import load_or_create_secret
 from pipeline.ledger.acknowledgements import read_acknowledgements
 from pipeline.ledger.deliveries import read_outbox
-from pipeline.ledger.recipients import known_as
+from pipeline.ledger.recipients import known_as, name_shown
 from pipeline.times import iso
 
 Rows = list[dict[str, Any]]

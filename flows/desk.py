@@ -24,6 +24,7 @@ from flows.workspace import Workspace
 from flows.worlds import present_of
 from pipeline.errors import ReviewError, UsageError
 from pipeline.ledger.deliveries import read_outbox
+from pipeline.ledger.recipients import known_as, name_shown
 from pipeline.ledger.warnings import VersionRow, list_versions, read_signatures, read_versions
 from pipeline.times import HOUR, iso, parse_instant
 
@@ -114,6 +115,7 @@ def shown(ws: Workspace, warning_id: str, version: int | None, language: str) ->
     with ws.ledger.read() as conn:
         signatures = read_signatures(conn, row.warning_id, row.version)
         messages = read_outbox(conn, row.warning_id, row.version)
+        names = known_as(conn)
         lineage = lineages(conn, content.world, [c.episode_id for c in content.cities])
     return {
         "warning": row.warning_id,
@@ -128,7 +130,7 @@ def shown(ws: Workspace, warning_id: str, version: int | None, language: str) ->
             + ("" if s.content_digest == row.content_digest else " (of an earlier text)")
             for s in signatures
         ],
-        "messages": [f"{m.recipient}: {m.state} {m.last_error}".strip() for m in messages],
+        "messages": [f"{name_shown(names, m)}: {m.state} {m.last_error}".strip() for m in messages],
     }
 
 

@@ -7,8 +7,10 @@ the index, and what the database would keep of deleted rows. The audit trail hol
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -20,6 +22,9 @@ from pipeline.files import write_atomic
 from pipeline.ledger.audit import append_audit
 from pipeline.ledger.recipients import erase, known_as, was_erased
 from pipeline.ledger.warnings import list_versions
+
+HEADERS: Final = 8192
+"""Bytes at the beginning of a mail that hold its headers."""
 
 
 def remove_recipient(ws: Workspace, who: str, person: str) -> dict[str, Any]:
@@ -68,11 +73,19 @@ def _erase_files(ws: Workspace, name: str, messages: Collection[tuple[str, str]]
     folder = ws.settings.data_dir / "messages"
     paths = {payload_path(folder, digest) for _, digest in messages}
     paths |= {outbox / f"{copy}.eml" for copy in copies}
+    paths |= {path for path in folder.glob("*/*.eml") if _is_mail_to(path, name)}
     there = [path for path in paths if path.exists()]
     for path in there:
         path.unlink(missing_ok=True)
     _erase_lines(ws, {f"{copy}.eml" for copy in copies})
     return len(there)
+
+
+def _is_mail_to(path: Path, name: str) -> bool:
+    """Tell whether a stored mail is to a recipient; a crash leaves some that no message refers to."""
+    with path.open("rb") as file:
+        head = file.read(HEADERS)
+    return re.search(rb"^X-Sameair-Recipient: " + re.escape(name.encode()) + rb"\r?$", head, re.M) is not None
 
 
 def _erase_lines(ws: Workspace, names: set[str]) -> None:

@@ -6,7 +6,7 @@ or the packaged drill list: good for exercises, for no address in a file is veri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,8 +17,7 @@ from alerts.recipients import LEVELS, Recipient, load_recipients
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
-from pipeline.ledger.deliveries import OutboxRow
-from pipeline.ledger.recipients import Contact, RecipientRow, are_kept, read_recipients
+from pipeline.ledger.recipients import Contact, RecipientRow, are_kept, known_as, read_recipients
 from pipeline.times import iso
 
 Kept = tuple[RecipientRow, Contact]
@@ -113,13 +112,21 @@ def listed_recipients(ws: Workspace, at: datetime, *, addresses: bool = False) -
     return rows
 
 
-def name_shown(names: Mapping[str, str], row: OutboxRow) -> str:
-    """Return what to call the recipient of a message: its name in the list, or that it was erased.
+def ids_of(ws: Workspace, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the ids of recipients that are named by id or by their name in the list, each once.
 
-    ``names`` are those of :func:`pipeline.ledger.recipients.known_as`.
+    A name that nobody has is returned as it is.
     """
-    known = names.get(row.recipient)
-    return known or (row.recipient if row.address else f"erased ({row.recipient})")
+    with ws.ledger.read() as conn:
+        ids = {contact.handle: row.id for row, contact in read_recipients(conn)}
+    return tuple(dict.fromkeys(ids.get(name, name) for name in names))
+
+
+def with_names(ws: Workspace, document: Any) -> Any:
+    """Return a document (dictionaries, lists, values) with the names of recipients instead of their ids."""
+    with ws.ledger.read() as conn:
+        names = known_as(conn)
+    return _named(document, names)
 
 
 def uncovered(ws: Workspace, at: datetime) -> list[str]:
@@ -156,6 +163,14 @@ def _standing_in(deputy: Recipient, absent: Recipient) -> Recipient:
         minimum_level=min(deputy.minimum_level, absent.minimum_level, key=LEVELS.index),
         stands_for=(*deputy.stands_for, absent.id),
     )
+
+
+def _named(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _named(v, names) for key, v in value.items()}
+    if isinstance(value, list):
+        return [_named(v, names) for v in value]
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def _told(r: Recipient, name: str, state: str, leave: str, *, addresses: bool) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from alerts.content import WarningContent
 from alerts.plain_text import one_line
 from alerts.versions import OPEN, required_parties
 from pipeline.ledger.deliveries import OutboxRow, read_outbox
+from pipeline.ledger.recipients import known_as, name_shown
 from pipeline.ledger.runs import RunRow, list_runs, newest_current_run
 from pipeline.ledger.warnings import (
     EventRow,
@@ -125,7 +126,9 @@ def version_views(conn: Connection, warning_id: str) -> list[VersionView]:
     """Return every version of a warning, newest first; an empty list for an unknown one."""
     rows = read_versions(conn, warning_id)
     events = read_events(conn, warning_id) if rows else []
-    messages = read_outbox(conn, warning_id) if rows else []
+    names = known_as(conn)
+    sent = read_outbox(conn, warning_id) if rows else []
+    messages = [replace(m, recipient=name_shown(names, m)) for m in sent]
     views = []
     for row in rows:
         content = WarningContent.from_dict(row.content)

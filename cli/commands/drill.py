@@ -36,7 +36,7 @@ def run(
     scenario: Annotated[str, typer.Argument(help="A scenario, see `sameair drill list`.")],
     recipients: Annotated[
         list[str] | None,
-        typer.Option("--recipients", help="Id of a recipient that takes part; again for more."),
+        typer.Option("--recipients", help="Id or name of a recipient that takes part; again for more."),
     ] = None,
     speed: Annotated[
         float, typer.Option("--speed", help="1: real time, 60: an hour in a minute, 0: at once.")
@@ -51,16 +51,17 @@ def run(
     """
     from flows.drill import DrillOrder, run_drill
     from flows.drill_report import drill_report
+    from flows.recipients import ids_of, with_names
     from flows.workspace import open_workspace, reporter
 
     workspace = open_workspace(make_settings(data_dir))
     with progress_bars(enabled=not as_json) as progress:
         token = reporter.set(progress)
         try:
-            record = run_drill(workspace, DrillOrder(scenario, tuple(dict.fromkeys(recipients or ())), speed))
+            record = run_drill(workspace, DrillOrder(scenario, ids_of(workspace, recipients or ()), speed))
         finally:
             reporter.reset(token)
-    _show(drill_report(workspace, record.id), as_json)
+    _show(with_names(workspace, drill_report(workspace, record.id)), as_json)
 
 
 @app.command()
@@ -73,9 +74,11 @@ def report(
 ) -> None:
     """Tell who was sent what when, who acknowledged after how long, and who never did."""
     from flows.drill_report import drill_report
+    from flows.recipients import with_names
     from flows.workspace import open_workspace
 
-    _show(drill_report(open_workspace(make_settings(data_dir)), drill), as_json)
+    workspace = open_workspace(make_settings(data_dir))
+    _show(with_names(workspace, drill_report(workspace, drill)), as_json)
 
 
 def _show(found: dict[str, object], as_json: bool) -> None:

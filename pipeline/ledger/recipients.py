@@ -7,7 +7,7 @@ is erased is used no more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -125,6 +125,12 @@ def address_of(conn: Connection, row: OutboxRow) -> str:
 def known_as(conn: Connection) -> dict[str, str]:
     """Return the handles of all recipients by id, for people to read; erased ones have none."""
     return {contact.recipient_id: contact.handle for contact in _contacts(conn)}
+
+
+def name_shown(names: Mapping[str, str], row: OutboxRow) -> str:
+    """Return what to call the recipient of a message: as ``known_as`` does, or that it was erased."""
+    known = names.get(row.recipient)
+    return known or (row.recipient if row.address else f"erased ({row.recipient})")
 
 
 def was_erased(conn: Connection, recipient_id: str) -> bool:

@@ -326,6 +326,20 @@ def test_addresses_that_earlier_versions_wrote_down_are_erased_too(ws):
     assert [json.loads(line)["to"] for line in index.read_text().splitlines()] == ["", "other@x.example"]
 
 
+def test_a_mail_that_a_crash_left_behind_is_erased_too(ws):
+    import_rows(ws)
+    issued(ws)
+    name = handles(ws)["kim-desk"].id
+    stray = ws.settings.data_dir / "messages" / "aa" / "aa11.eml"
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(f"To: minsu.kim@air.seoul.kr\r\nX-Sameair-Recipient: {name}\r\n\r\nx".encode())
+    other = stray.with_name("aa22.eml")
+    other.write_bytes(f"X-Sameair-Recipient: {name}0\r\n\r\nx".encode())
+    remove_recipient(ws, "kim-desk", "operator")
+    assert not stray.exists()
+    assert other.exists()
+
+
 def test_what_waits_for_an_erased_recipient_is_not_sent(ws):
     from flows.delivering import deliver
 
