@@ -67,6 +67,9 @@ def test_a_season_is_played_and_scored(asked, tmp_path, monkeypatch, capsys):
     beijing = by["beijing", "policy"]
     assert (beijing["hits"], beijing["false_alarms"], beijing["over_warned"]) == (0, 1, 24.0)
     assert found["joint_alarms"]["policy"] == 1
+    flips = {(f["city"], f["rule"], f["season"]): f for f in found["flip_flop"]}
+    assert flips["seoul", "policy", "all"]["opened"] == 1
+    assert flips["seoul", "undamped", "winter 2025/26"]["taken_back"] == 0
     assert json.loads(json.dumps(found)) == found
     _show(found)
     assert "joint alarms: 1" in capsys.readouterr().out
