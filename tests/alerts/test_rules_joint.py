@@ -49,7 +49,7 @@ def test_a_probability_is_the_share_of_paths_that_reach_the_level_alone(day, pla
 @settings(max_examples=25, deadline=None)
 @given(st.floats(100, 220), st.integers(2, 30), st.integers(0, 2**32 - 1))
 def test_two_heavy_days_on_dependent_paths_are_as_likely_as_each_of_them(mean, members, seed):
-    """Above 200 on two days running (plan of 2018), on paths on which both days are alike: P, not P squared."""
+    """Above 200 on two days running (plan of 2018), on paths with both days alike: P, not P squared."""
     first = date(2019, 3, 1)
     heavy = np.maximum(mean + np.random.default_rng(seed).normal(0, 25, members), 0)
     paths = paths_of(BEIJING, first, 6, members=members, pm2p5=[20, 20, heavy, heavy, 20, 20])
