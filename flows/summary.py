@@ -13,7 +13,7 @@ from alerts.dust_lines import dust_lines
 from alerts.episodes import lineage_of
 from alerts.origin_lines import origin_lines
 from flows.assess import policy_of
-from flows.bulletin import bulletin_path, warnings_of_cycle
+from flows.bulletin import bulletin_files, bulletin_path, warnings_of_cycle
 from flows.dust import dust_of_run
 from flows.issue import cap_path
 from flows.origins import origins_of_run
@@ -77,6 +77,7 @@ def summary_of(ws: Workspace, plan: CyclePlan) -> Plain:
         "audit": {"ok": audit.ok, "rows": audit.rows},
         "products": {
             "bulletin": str(bulletin_path(ws, run)),
+            "bulletins": [str(file.path) for file in bulletin_files(ws, run) if file.path.is_file()],
             "forecast": str(ws.settings.data_dir / run.products["forecast"]),
             "predictions": str(ws.settings.data_dir / run.products["predictions"]),
             "outbox": str(ws.settings.outbox_dir),

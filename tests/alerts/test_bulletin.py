@@ -60,10 +60,9 @@ def text_of(document):
     return " ".join(tree.text_content().split())
 
 
-def test_the_three_tables_of_words_have_the_same_keys():
-    tables = [
-        tomllib.loads((TEMPLATE_FOLDER / lang / "bulletin.toml").read_text("utf-8")) for lang in LANGUAGES
-    ]
+@pytest.mark.parametrize("name", ["bulletin.toml", "edition.toml"])
+def test_the_three_tables_of_words_have_the_same_keys(name):
+    tables = [tomllib.loads((TEMPLATE_FOLDER / lang / name).read_text("utf-8")) for lang in LANGUAGES]
 
     def keys(table):
         return {k: sorted(v) if isinstance(v, dict) else None for k, v in table.items()}
