@@ -91,19 +91,39 @@ def _ended(content: WarningContent, words: Vocabulary) -> str:
 def _what(outlook: CityOutlook, content: WarningContent, background: Background, words: Vocabulary) -> str:
     """Return city, date, level, the day's mean on both national scales, and how sure it is."""
     own = message_words(words.language)["what"]
-    line = str(own["level" if content.level else "plain"]).format(
-        city=words.city(outlook.city),
-        date=words.date(outlook.peak_day),
-        level=words.named("levels", content.level),
-        amount=words.amount(outlook.peak_mean),
-        **{country: grade(country, outlook.peak_day, outlook.peak_mean, words) for country in ("kr", "cn")},
-    )
+    level = words.named("levels", content.level)
+    line = str(own["level" if content.level else "plain"]).format(level=level, **_on_scales(outlook, words))
     if is_over(outlook, _peak(outlook)):
         return str(own["observed"]).format(line=line)
     risk = risk_of(outlook, background.thresholds)
     if risk is None:
         return line
     return str(own["risk"]).format(line=line, threshold=words.amount(risk[0]), chance=words.chance(risk[1]))
+
+
+def scale_lines(content: WarningContent, words: Vocabulary) -> tuple[str, ...]:
+    """Return what the highest day mean of each city is on both national scales, side by side.
+
+    >>> from alerts.examples import example_content
+    >>> from alerts.vocabulary import vocabulary
+    >>> scale_lines(example_content(), vocabulary("ko"))[1]
+    '서울, 1월 16일(금): 96㎍/㎥, 한국 기준 매우나쁨, 중국 기준 3급 가벼운 오염(AQI 101~150)에 해당함.'
+    """
+    if content.kind in LAST_WORDS:
+        return ()
+    own = message_words(words.language)["what"]
+    return tuple(str(own["scales"]).format(**_on_scales(c, words)) for c in content.cities)
+
+
+def _on_scales(outlook: CityOutlook, words: Vocabulary) -> dict[str, str]:
+    """Return city, date and highest day mean, and its name on both national scales."""
+    grades = {name: grade(name, outlook.peak_day, outlook.peak_mean, words) for name in ("kr", "cn")}
+    return {
+        "city": words.city(outlook.city),
+        "date": words.date(outlook.peak_day),
+        "amount": words.amount(outlook.peak_mean),
+        **grades,
+    }
 
 
 def grade(country: str, day: str, mean: float, words: Vocabulary) -> str:

@@ -9,7 +9,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from alerts.content import WarningContent
-from alerts.first_screen import LAST_WORDS, Fact, first_screen
+from alerts.first_screen import LAST_WORDS, Fact, first_screen, scale_lines
 from alerts.message_view import NO_BACKGROUND, Background, MessageView, message_view
 from alerts.origin_view import origin_words
 from alerts.short_line import short_line
@@ -84,13 +84,16 @@ def wording(content: WarningContent, language: Language, background: Background 
     """
     view = message_view(content, language, background)
     parts = {name: render(f"{language}/{name}.j2", language, view=view) for name in PARTS}
+    words = vocabulary(language)
+    first = first_screen(content, background, words, view.reason)
+    beside = {"scales": scale_lines(content, words), "first": first}
     parts["details"] = render("details.txt.j2", language, view=view, parts=parts)
     return Text(
         language=language,
         banner=view.banner,
-        description=render("description.txt.j2", language, view=view, parts=parts),
+        description=render("description.txt.j2", language, view=view, parts=parts, **beside),
         view=view,
-        first=first_screen(content, background, vocabulary(language), view.reason),
+        first=first,
         short=short_line(content, language, background),
         **parts,
     )

@@ -13,7 +13,7 @@ from tests.alerts.random_warnings import random_warning
 
 KEPT = """
 sameair PM2.5 PM10 AQI CAP ACK KST CST UTC HJ ECMWF IFS Open-Meteo Petterssen Natural Earth CAMS
-SIL Open Font License Noto Sans KR SC CN Webhook
+SIL Open Font License Noto Sans KR SC CN Webhook CAI
 """.split()  # noqa: SIM905
 """Names and signs that are the same in every language."""
 
