@@ -69,6 +69,7 @@ def faults(policy: Policy) -> Iterator[tuple[str, str]]:
             policy.delivery.resend_unknown_from in ("never", *(level.id for level in policy.level)),
             "must be 'never' or one of the levels",
         ),
+        "delivery.digest_at": (_is_time(policy.delivery.digest_at), "must be a time of day such as 18:00"),
         "drill.approves_for_all": (policy.drill.approves_for_all, "must be true: a drill has nobody to ask"),
         "drill.cap_status": (
             policy.drill.cap_status == "Exercise",
@@ -121,3 +122,11 @@ def _review_faults(review: Review) -> Iterator[tuple[str, str]]:
 
 def _rises(values: tuple[float, ...]) -> bool:
     return all(a < b for a, b in pairwise(values))
+
+
+def _is_time(text: str) -> bool:
+    try:
+        time.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -16,6 +16,7 @@ from alerts.smtp import SmtpChannel, SmtpServer
 from alerts.takeover import Ways
 from alerts.webhook import WebhookChannel, WebhookSettings
 from flows.assess import policy_of
+from flows.digests import queue_digests, terms_of
 from flows.recipients import recipients_of
 from flows.workspace import Workspace
 from pipeline.errors import PolicyError
@@ -59,8 +60,18 @@ def deliver(ws: Workspace, world: str, clock: Callable[[], datetime]) -> Deliver
         others={"webhook": ChannelPool(lambda: webhook_of(ws))},
         ways=Ways(ways_of(ws, clock())),
     )
+    _queue_digests(ws, world, clock())
     queue_reminders(ws.ledger, sender.payloads, sender.ways, reminders_of(ws.settings), clock(), world)
     return deliver_pending(sender)
+
+
+def _queue_digests(ws: Workspace, world: str, now: datetime) -> None:
+    """Enter the digests that are due; a policy or list that cannot be read holds up no warning."""
+    try:
+        terms = terms_of(ws.settings, policy_of(ws))
+        queue_digests(ws.ledger, world, recipients_of(ws, now), terms, now)
+    except PolicyError as error:
+        log.error("no digest: %s", error)
 
 
 def at_once_of(settings: Settings) -> int:
