@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable
+from typing import Final
 
 from alerts.content import WarningContent
 from alerts.recipient_checks import CHANNELS, LANGUAGES, LEVELS, Recipient, Way
@@ -22,6 +24,9 @@ __all__ = [
     "select_recipients",
 ]
 
+MOST_NAMED: Final = 20
+log = logging.getLogger(__name__)
+
 
 def select_recipients(
     content: WarningContent, recipients: Iterable[Recipient], reached: Collection[str] = ()
@@ -31,14 +36,22 @@ def select_recipients(
     A joint or single-city warning goes to the signing parties' agencies that answer for one of its cities,
     from their minimum joint level on; a notice goes to the agencies of every other party. Whoever was
     ``reached`` by an earlier version (ids), or stands for one who was, hears of every later one, whatever its
-    level. Nobody whose address was not verified receives anything in earnest (:func:`may_receive`).
+    level. Nobody whose address was not verified receives anything in earnest (:func:`may_receive`); the log
+    says so.
 
     >>> from alerts.examples import example_content
     >>> chosen = select_recipients(example_content(level="J1"), load_recipients())
     >>> [r.id for r in chosen if r.party == "beijing"]
     ['beijing-ecology-environment', 'beijing-monitoring-centre']
     """
-    return tuple(r for r in recipients if may_receive(content, r) and _is_chosen(content, r, reached))
+    chosen = [r for r in recipients if _is_chosen(content, r, reached)]
+    withheld = [r.id for r in chosen if not may_receive(content, r)]
+    if withheld:
+        said = "%s v%d is not sent to %d recipients, whose addresses are not verified: %s"
+        log.warning(
+            said, content.warning_id, content.version, len(withheld), ", ".join(withheld[:MOST_NAMED])
+        )
+    return tuple(r for r in chosen if may_receive(content, r))
 
 
 def may_receive(content: WarningContent, recipient: Recipient) -> bool:

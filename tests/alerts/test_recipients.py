@@ -169,6 +169,15 @@ def test_only_verified_addresses_receive_anything_in_earnest(email, webhook, fre
     assert bool(select_recipients(content, [one], reached=[one.id])) == (free or status == "Exercise")
 
 
+def test_what_is_withheld_is_logged_without_an_address(caplog):
+    one = replace(load_recipients()[0], email="minsu.kim@seoul.go.kr")
+    content = replace(example_content(), simulated=False, cap_status="Actual")
+    assert select_recipients(content, [one, replace(one, id="b", verified=True)])[0].id == "b"
+    assert "v1 is not sent to 1 recipients" in caplog.text
+    assert one.id in caplog.text
+    assert "@" not in caplog.text
+
+
 def test_who_stands_for_another_hears_what_that_one_would():
     deputy = replace(load_recipients()[0], stands_for=("on-leave",))
     clear = example_update(example_content(), kind="all_clear")
