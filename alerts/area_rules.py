@@ -28,7 +28,7 @@ def decided_alone(rule: Rule, judged: Judged, city: City) -> Judged:
     >>> decided_alone(preliminary, Judged(np.array([0, 1]), "forecast", ()), city("seoul"))
     Traceback (most recent call last):
     ...
-    alerts.judged.Undecidable: 2 of 3 provinces must meet it, only seoul is known and does with 50 %
+    alerts.judged.Undecidable: of the provinces 2 of 3 must meet it, only seoul is known and does with 50 %
     """
     area = rule.parameters.get("area")
     if area is None:
@@ -38,4 +38,4 @@ def decided_alone(rule: Rule, judged: Judged, city: City) -> Judged:
         return judged
     count = f"{area['at_least']} of {area['of']}"
     share = f"{100 * np.mean(met):.0f} %"
-    raise Undecidable(f"{count} provinces must meet it, only {city.id} is known and does with {share}")
+    raise Undecidable(f"of the provinces {count} must meet it, only {city.id} is known and does with {share}")

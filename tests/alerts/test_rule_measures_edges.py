@@ -60,7 +60,7 @@ def test_two_of_three_provinces_are_not_decided_by_one_which_tells_its_own_share
     members = {"pm2p5": [[10] * 4, [60, 60, 60, 20], [60, 20, 60, 60]]}
     found = evaluate(held, paths_of(SEOUL, DAY, 3, members=4, **members), SEOUL, DAY)
     assert (found.level, found.probability) == ("", None)
-    assert found.note.startswith("not decidable: 2 of 3 provinces must meet it, only seoul is known")
+    assert found.note.startswith("not decidable: of the provinces 2 of 3 must meet it, only seoul is known")
     assert "does with 50 %" in found.note  # both days above on two of four paths, not 0.75 * 0.75
     found = evaluate(held, paths_of(SEOUL, DAY, 2, pm2p5=[60, 60]), SEOUL, DAY)
     assert "next two days" in found.note
@@ -73,7 +73,7 @@ def test_one_province_decides_only_against_measures_that_all_three_must_meet():
     assert (below.level, below.probability) == ("kr.emergency_measures.none", 1.0)
     above = evaluate(held, paths_of(SEOUL, day, 2, pm2p5=[90, 51]), SEOUL, day)
     assert (above.level, above.probability) == ("", None)
-    assert "3 of 3 provinces must meet it" in above.note
+    assert "3 of 3 must meet it" in above.note
 
 
 def test_seoul_alone_issued_none_before_a_weekend():
