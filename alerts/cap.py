@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -44,7 +44,8 @@ class CapHeader:
 
     ``sender`` has neither spaces nor commas (an e-mail address is usual); ``agencies`` names those for whom
     a message of scope Restricted is meant; ``web`` is an absolute address of the bulletin. ``replaces`` are
-    messages of other warnings that end with this one, such as single-city warnings that it takes over.
+    messages of other warnings that end with this one, such as single-city warnings that it takes over;
+    ``senders`` names, by identifier, who sent an earlier message where that was another sender.
     """
 
     sender: str
@@ -54,6 +55,7 @@ class CapHeader:
     web: str | None = None
     scope: Scope = "Restricted"
     replaces: tuple[Reference, ...] = ()
+    senders: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_cap(
@@ -110,7 +112,7 @@ def build_cap(
         _add(alert, "restriction", _restriction(content, header))
     _add(alert, "note", _note(content))
     if references:
-        _add(alert, "references", _references(references, header.sender))
+        _add(alert, "references", _references(references, header))
     for language in LANGUAGES:
         _add_info(alert, wording(content, language, background), (content, header, areas))
     etree.indent(alert)
@@ -232,9 +234,12 @@ def _peak_parameters(outlook: CityOutlook) -> list[tuple[str, str]]:
     return found
 
 
-def _references(references: Sequence[Reference], sender: str) -> str:
+def _references(references: Sequence[Reference], header: CapHeader) -> str:
     """Return the triples ``sender,identifier,sent`` of every message still in force that this one follows."""
-    return " ".join(f"{sender},{r.identifier},{cap_time(parse_instant(r.sent))}" for r in references)
+    return " ".join(
+        f"{header.senders.get(r.identifier, header.sender)},{r.identifier},{cap_time(parse_instant(r.sent))}"
+        for r in references
+    )
 
 
 def _restriction(content: WarningContent, header: CapHeader) -> str:

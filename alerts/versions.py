@@ -66,7 +66,14 @@ def check_content(content: WarningContent) -> None:
         "onset is not before expires": parse_instant(content.onset) >= parse_instant(content.expires),
         "as_of is after review_deadline": parse_instant(content.as_of)
         > parse_instant(content.review_deadline),
+        "issue_time is not before expires": parse_instant(content.issue_time)
+        >= parse_instant(content.expires),
+        "it expires before its review_deadline": parse_instant(content.expires)
+        < parse_instant(content.review_deadline),
         "it names no city": not content.cities,
+        "a city stands there twice": len(named) < len(content.cities),
+        "its parties are not those of its cities": sorted(content.parties) != [*required_parties(content)],
+        "an alert follows nothing": content.kind == "alert" and bool(content.references),
         "a city's onset is not before its end": any(
             parse_instant(c.onset) >= parse_instant(c.end) for c in content.cities
         ),

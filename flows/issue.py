@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from sqlalchemy import Connection
 
 from alerts.areas import Area, city_area
 from alerts.cap import CapHeader, build_cap
+from alerts.cap_check import sender_of
 from alerts.content import WarningContent
-from alerts.fallback import replaced_messages, settle_overdue
+from alerts.fallback import replaced_messages, settle_overdue, taken_over
 from alerts.feed import cap_name
+from alerts.identifiers import alert_identifier
 from alerts.outbox import Dispatch, Issued, issue
 from alerts.warnings import close, issue_times
 from flows.assess import policy_of
@@ -87,8 +90,11 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
         at = issue_times(conn, warning_id).get(version, at)
         background = background_of(ws, content, policy_of(ws))
         replaces = replaced_messages(conn, content)
+        earlier = [(r.warning_id, r.version) for r in taken_over(conn, content)]
     recipients = audience(ws, content.world, recipients_of(ws, at))
-    header = CapHeader(ws.settings.mail_from, at, ws.settings.contact, replaces=replaces)
+    earlier += [(warning_id, reference.version) for reference in content.references]
+    senders = senders_of(ws, earlier)
+    header = CapHeader(ws.settings.mail_from, at, ws.settings.contact, replaces=replaces, senders=senders)
     xml = build_cap(content, header, areas_of(ws, content.world), background)
     dispatch = Dispatch(
         recipients=recipients,
@@ -111,6 +117,17 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
         write_atomic(path, xml)
     refresh_feed(ws, content.world)
     return done
+
+
+def senders_of(ws: Workspace, versions: Sequence[tuple[str, int]]) -> dict[str, str]:
+    """Return by identifier who sent the stored messages of versions: the address may have changed since."""
+    found = {}
+    for warning_id, version in versions:
+        path = cap_path(ws, warning_id, version)
+        sender = sender_of(path.read_bytes()) if path.exists() else ""
+        if sender:
+            found[alert_identifier(warning_id, version)] = sender
+    return found
 
 
 def cap_path(ws: Workspace, warning_id: str, version: int) -> Path:

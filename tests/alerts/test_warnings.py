@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from alerts.content import Reference
 from alerts.examples import example_content
 from alerts.fallback import settle_overdue
 from alerts.warnings import (
@@ -172,6 +173,11 @@ def test_validity_ends_by_itself(desk):
     [
         ({"onset": "2026-01-17T15:00:00Z"}, "onset is not before expires"),
         ({"review_deadline": "2026-01-14T07:00:00Z"}, "as_of is after"),
+        ({"issue_time": "2026-01-17T15:00:00Z"}, "issue_time is not before expires"),
+        ({"review_deadline": "2026-01-17T15:00:01Z"}, "expires before its review_deadline"),
+        ({"cities": 2 * example_content().cities[:1]}, "a city stands there twice"),
+        ({"parties": ("seoul",)}, "parties are not those of its cities"),
+        ({"references": (Reference(1, "urn:x", "2026-01-14T08:00:00Z"),)}, "an alert follows nothing"),
         ({"cities": ()}, "names no city"),
         ({"cities": example_content().cities[:1]}, "two parties"),
         ({"product": "single_city_warning"}, "only a joint warning"),

@@ -93,6 +93,23 @@ def test_a_feed_that_a_crash_left_behind_is_made_good(ws):
     assert not (ws.warnings_dir / feed_name("measured")).exists(), "worlds do not mix"
 
 
+def test_references_name_the_sender_that_an_earlier_message_had(ws):
+    with ws.ledger.write() as conn:
+        propose_version(conn, CONTENT, NOW)
+    for party in ("seoul", "beijing"):
+        approve_version(ws, CONTENT.warning_id, 1, Decision(party, "kim", deliver=False))
+    moved = replace(ws, settings=ws.settings.model_copy(update={"mail_from": "new@desk.example"}))
+    later = {name: "2026-01-14T14:00:00Z" for name in ("issue_time", "as_of")}
+    second = replace(CONTENT, level="J3", review_deadline="2026-01-14T16:00:00Z", **later)
+    with ws.ledger.write() as conn:
+        propose_version(conn, second, parse_instant("2026-01-14T14:10Z"))
+    for party in ("seoul", "beijing"):
+        approve_version(moved, CONTENT.warning_id, 2, Decision(party, "kim", deliver=False))
+    root = etree.fromstring((ws.warnings_dir / cap_name(CONTENT.warning_id, 2)).read_bytes())
+    assert root.findtext("{*}sender") == "new@desk.example"
+    assert root.findtext("{*}references").startswith(f"{ws.settings.mail_from},urn:uuid:")
+
+
 def test_a_lost_message_is_left_out_and_said_in_the_log(ws, caplog):
     put(ws, "w-1", NOW)
     put(ws, "w-2", NOW + timedelta(hours=1))
