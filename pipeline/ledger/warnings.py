@@ -200,10 +200,7 @@ def list_since(
 ) -> list[VersionRow]:
     """Return every version of the warnings that have one in the states, or were entered since an instant."""
     e = warning_events.c
-    last = select(e.warning_id, e.version, func.max(e.step).label("step")).group_by(e.warning_id, e.version)
-    newest = last.subquery()
-    same = and_(newest.c.warning_id == e.warning_id, newest.c.version == e.version, newest.c.step == e.step)
-    waiting = select(e.warning_id).join(newest, same).where(e.state.in_(list(states)))
+    waiting = select(e.warning_id).where(e.state.in_(list(states)), e.step == _last_step(e))
     wanted: ColumnElement[bool] = warnings.c.id.in_(waiting)
     if since is not None:
         wanted = or_(wanted, warnings.c.created_at >= since)
@@ -214,36 +211,29 @@ def list_since(
 def _versions(conn: Connection, *where: Any) -> list[VersionRow]:
     """Return the newest revision of versions with the state they are in, oldest version first."""
     v, e = warning_versions.c, warning_events.c
-    newest = (
-        select(v.warning_id, v.version, func.max(v.revision).label("revision"))
-        .group_by(v.warning_id, v.version)
-        .subquery()
+    other = warning_versions.alias().c
+    newest = select(func.max(other.revision)).where(
+        other.warning_id == v.warning_id, other.version == v.version
     )
-    last = (
-        select(e.warning_id, e.version, func.max(e.step).label("step"))
-        .group_by(e.warning_id, e.version)
-        .subquery()
-    )
-    joined = (
-        warning_versions.join(warnings)
-        .join(
-            newest,
-            and_(
-                newest.c.warning_id == v.warning_id,
-                newest.c.version == v.version,
-                newest.c.revision == v.revision,
-            ),
-        )
-        .join(last, and_(last.c.warning_id == v.warning_id, last.c.version == v.version))
-        .join(
-            warning_events,
-            and_(e.warning_id == v.warning_id, e.version == v.version, e.step == last.c.step),
-        )
-    )
+    same = and_(e.warning_id == v.warning_id, e.version == v.version)
+    joined = warning_versions.join(warnings).join(warning_events, same)
     query = (
-        select(warning_versions, e.state).select_from(joined).where(*where).order_by(v.warning_id, v.version)
+        select(warning_versions, e.state)
+        .select_from(joined)
+        .where(v.revision == newest.scalar_subquery(), e.step == _last_step(e), *where)
+        .order_by(v.warning_id, v.version)
     )
     return [_version(row) for row in conn.execute(query)]
+
+
+def _last_step(e: Any) -> Any:
+    """Return the number of the last step in the life of the version that a row of events is of.
+
+    It is looked up row by row, so that reading one warning does not go through all of them.
+    """
+    other = warning_events.alias().c
+    same = (other.warning_id == e.warning_id, other.version == e.version)
+    return select(func.max(other.step)).where(*same).scalar_subquery()
 
 
 def _version(row: Row[Any]) -> VersionRow:
