@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 
+import numpy as np
 import xarray as xr
 
 from pipeline.cities import City
-from pipeline.times import HOUR, NS_HOUR, from_ns, iso, local_date
+from pipeline.times import NS_HOUR, from_ns, iso, local_date, local_day_bounds, to_ns
 
 MINIMUM_HOURS: Final = 3
 """Hours running above a threshold from which they count; fewer are no onset."""
@@ -24,7 +24,6 @@ def first_hours_above(paths: xr.Dataset, city: City, threshold: float) -> dict[s
     --------
     Beijing's series is hourly; its local day begins at 16 UTC. One hour is above, then four are:
 
-    >>> import numpy as np
     >>> from pipeline.cities import city
     >>> from pipeline.times import hour_range, parse_instant
     >>> grid = hour_range(parse_instant("2020-01-10T16:00Z"), parse_instant("2020-01-11T04:00Z"))
@@ -36,21 +35,26 @@ def first_hours_above(paths: xr.Dataset, city: City, threshold: float) -> dict[s
     {'2020-01-11': '2020-01-10T21:00:00Z'}
     """
     spec = city.spec("pm2p5", "reference", str(paths.attrs.get("world", "measured")))
-    step = (spec.interval_hours if spec else 1) * HOUR
-    one = paths[["pm2p5", "is_observed"]].sel(city=city.id)
-    times = paths["time"].values.astype("datetime64[ns]")
-    wanted = one["is_observed"].values & (times.astype("int64") % (int(step / HOUR) * NS_HOUR) == 0)
-    values = one["pm2p5"].transpose("realization", "time").values[0]
-    ends = [from_ns(time) for time in times[wanted]]
+    step = (spec.interval_hours if spec else 1) * NS_HOUR
+    times = paths["time"].values.astype("datetime64[ns]").astype("int64")
+    at = list(paths["city"].values).index(city.id)
+    values = paths["pm2p5"].transpose("realization", "city", "time").values[0, at]
+    wanted = paths["is_observed"].transpose("city", "time").values[at] & (times % step == 0)
+    ends = times[wanted & (values > threshold)].tolist()
     found: dict[str, str] = {}
-    begin = before = datetime.min.replace(tzinfo=UTC)
-    for end, value in zip(ends, values[wanted].tolist(), strict=True):
-        if value <= threshold:
-            continue
-        start, day = end - step, local_date(end - step, city.timezone)
-        if before != start or local_date(begin, city.timezone) != day:
+    day, midnight, begin, before = "", 0, 0, 0
+    for end in ends:
+        start = end - step
+        if start >= midnight:
+            local = local_date(from_ns(np.datetime64(start, "ns")), city.timezone)
+            day, midnight = (
+                local.isoformat(),
+                int(to_ns(local_day_bounds(local, city.timezone)[1]).astype("int64")),
+            )
+            begin = start
+        elif before != start:
             begin = start
         before = end
-        if end - begin >= MINIMUM_HOURS * HOUR:
-            found.setdefault(day.isoformat(), iso(begin))
+        if end - begin >= MINIMUM_HOURS * NS_HOUR and day not in found:
+            found[day] = iso(from_ns(np.datetime64(begin, "ns")))
     return found

@@ -97,9 +97,10 @@ def file_proposal(
     settle_overdue(conn, at, world=facts.world)
     known = _episodes(conn, facts)
     found = propose(assessment, known, _open_warnings(conn, facts.world, known), policy, run=facts)
-    followed = {e.id for e in known if e.now.issue_time > iso(facts.issue_time)}
-    for episode in (e for e in found.episodes if e.id not in followed):
-        _file_episode(conn, episode, facts)
+    before = {e.id: e.now.issue_time for e in known}
+    for episode in found.episodes:
+        if before.get(episode.id, "") <= iso(facts.issue_time):
+            _file_episode(conn, episode, facts, is_new=episode.id not in before)
     filed = [propose_version(conn, content, at) for content in found.warnings]
     for warning_id in found.withdrawn:
         _withdraw(conn, warning_id, facts)
@@ -121,9 +122,10 @@ def _open_warnings(conn: Connection, world: str, episodes: Sequence[Episode]) ->
     return [OpenWarning.from_rows(list(group)) for _, group in groupby(rows, key=lambda r: r.warning_id)]
 
 
-def _file_episode(conn: Connection, episode: Episode, facts: RunFacts) -> None:
-    at = facts.as_of
-    open_episode(conn, episode.id, world=episode.world, city=episode.city, quantity=episode.quantity, at=at)
+def _file_episode(conn: Connection, episode: Episode, facts: RunFacts, *, is_new: bool) -> None:
+    at, named = facts.as_of, {"city": episode.city, "quantity": episode.quantity}
+    if is_new:
+        open_episode(conn, episode.id, world=episode.world, **named, at=at)
     revision = EpisodeRevision(
         run_id=facts.run_id,
         state=episode.ledger_state,
