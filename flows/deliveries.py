@@ -13,6 +13,7 @@ from pipeline.errors import UsageError
 from pipeline.exchange.keys import load_or_create_secret
 from pipeline.ledger.acknowledgements import read_acknowledgements
 from pipeline.ledger.deliveries import read_outbox
+from pipeline.ledger.mailbox import read_bounces
 from pipeline.ledger.recipients import known_as, name_shown
 from pipeline.times import iso
 
@@ -24,7 +25,8 @@ def listed_deliveries(
 ) -> Rows:
     """Return what every recipient was sent, how far it came and when it was acknowledged; no addresses.
 
-    A recipient has its name in the list, or is called erased.
+    A recipient has its name in the list, or is called erased. ``bounced`` is the newest report of a mail
+    server, ``escalated`` when the version was first escalated for the recipient.
 
     ``only_open`` leaves out what was acknowledged.
     """
@@ -33,6 +35,12 @@ def listed_deliveries(
         messages = read_outbox(conn, chosen, world=world)
         names = known_as(conn)
         said = {(a.warning_id, a.version, a.recipient): a for a in read_acknowledgements(conn, chosen)}
+        back = {b.outbox_id: f"{b.kind} {b.status}" for b in read_bounces(conn, chosen)}
+    escalated = {
+        (m.warning_id, m.version, m.recipient): iso(m.created_at)
+        for m in reversed(messages)
+        if m.purpose == "escalation"
+    }
     rows = []
     for m in messages:
         found = said.get((m.warning_id, m.version, m.recipient))
@@ -47,6 +55,8 @@ def listed_deliveries(
                 "channel": m.channel,
                 "state": m.state,
                 "sent": iso(m.sent_at) if m.sent_at else "",
+                "bounced": back.get(m.id, ""),
+                "escalated": escalated.get((m.warning_id, m.version, m.recipient), ""),
                 "acknowledged": iso(found.at) if found else "",
                 "by": (found.person or found.way) if found else "",
                 "trouble": m.last_error,

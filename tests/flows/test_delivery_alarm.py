@@ -11,6 +11,7 @@ from alerts.channels import FolderChannel, Outcome
 from alerts.delivery import resolve_unknown
 from alerts.examples import example_content
 from alerts.warnings import propose_version
+from flows.deliveries import listed_deliveries
 from flows.delivery_alarm import delivery_conditions
 from flows.desk import Decision, approve_version
 from flows.workspace import open_workspace
@@ -90,6 +91,8 @@ def test_an_escalation_is_told(ws):
     sent = len([p for p in ws.settings.outbox_dir.glob("*escalation1.eml")])
     assert sent > 0
     assert f"v1: {sent} escalated" in text
+    rows = listed_deliveries(ws)
+    assert {r["escalated"] for r in rows if r["recipient"] in text} == {"2026-01-14T09:55:00Z"}
 
 
 def test_what_is_over_is_no_trouble_any_more(ws, monkeypatch):

@@ -135,6 +135,7 @@ def test_a_bounce_makes_a_message_fail(ws, maildir, status, kind):
     assert counts(ws) == {kind: 2}
     assert row(ws)["state"] == "failed"
     assert row(ws)["trouble"] == f"bounced ({kind}) {status}"
+    assert row(ws)["bounced"] == f"{kind} {status}"
     assert [r["state"] for r in listed_deliveries(ws)].count("sent") == 5
     assert address() not in str(listed_deliveries(ws))
 
@@ -142,7 +143,7 @@ def test_a_bounce_makes_a_message_fail(ws, maildir, status, kind):
 def test_a_delay_is_noted_and_changes_nothing(ws, maildir):
     maildir.add(report(id_of(ws), "delayed", "4.4.1"))
     assert counts(ws) == {"delayed": 1}
-    assert row(ws)["state"] == "sent"
+    assert (row(ws)["state"], row(ws)["bounced"]) == ("sent", "delayed 4.4.1")
 
 
 def test_delivering_reads_the_mailbox_first(ws, maildir):
