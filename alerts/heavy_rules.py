@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -65,28 +66,41 @@ def lift(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
         a path has a warning in force and the hours after the day are not all known, or whether one was in
         force before the paths begin makes a difference
     """
-    held, other = (_in_force(rule, paths, city, day, before) for before in (False, True))
+    days = _days_to(paths, city, day)
+    reached = [_reached(paths, city, one) for one in days]
+    may = [_may_lift(rule, paths, city, one) for one in days]
+    held, other = (_in_force(reached, may, before) for before in (False, True))
     if not np.array_equal(held, other):
         raise Undecidable("whether a warning was in force before the days at hand is not known")
-    may = _may_lift(rule, paths, city, day)
-    if (held & (may == OPEN)).any():
+    if (held & (may[-1] == OPEN)).any():
         hours = rule.parameters["stay_hours"]
         raise Undecidable(f"the {hours} h after the day are incomplete or beyond the forecast")
-    levels = np.where(held, np.where(may == HIGHER, MAY_LIFT, HELD), NO_WARNING)
+    levels = np.where(held, np.where(may[-1] == HIGHER, MAY_LIFT, HELD), NO_WARNING)
     start, end = day_bounds(city, day)
     until = end + np.timedelta64(int(rule.parameters["stay_hours"]) * NS_HOUR, "ns")
     part = reference_series(paths, city, "pm2p5").part(start, until)
     return Judged(levels, basis_of(part), ("pm2p5",), "in force by its criteria, not by an announcement")
 
 
-def _in_force(rule: Rule, paths: xr.Dataset, city: City, day: date, before: bool) -> Flags:
-    """Tell on which paths a warning is in force in some hour of a day, given whether one was before them."""
-    state = np.full(paths.sizes["realization"], before)
-    for one in _days_to(paths, city, day):
-        state = state | _reached(paths, city, one)
-        if one < day:
-            state &= _may_lift(rule, paths, city, one) != HIGHER
-    return state
+def _in_force(reached: Sequence[Flags], may: Sequence[Levels], before: bool) -> Flags:
+    """Tell on which paths a warning is in force in some hour of the last of the days.
+
+    Parameters
+    ----------
+    reached, may : by day, which paths reach a level, and which may lift one
+    before : whether a warning was in force before the first of the days
+
+    Examples
+    --------
+    >>> high, low = np.array([LOWER]), np.array([HIGHER])
+    >>> yes, no = np.array([True]), np.array([False])
+    >>> [bool(_in_force([yes, *[no] * n], [high, *[low] * n], False)[0]) for n in (0, 1, 2)]
+    [True, True, False]
+    """
+    state = np.full(len(reached[0]), before)
+    for day_reached, day_may in zip(reached[:-1], may[:-1], strict=True):
+        state = (state | day_reached) & (day_may != HIGHER)
+    return state | reached[-1]
 
 
 def _days_to(paths: xr.Dataset, city: City, day: date) -> list[date]:

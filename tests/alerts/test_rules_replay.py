@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alerts.rule_engine import findings
+from alerts.rule_engine import evaluate
+from alerts.rules import rule
 from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.cities import city
 from pipeline.paths import observed_paths
@@ -49,7 +50,7 @@ def levels(shared):
         paths = observed_paths(panel, [place], start=start, end=end, as_of=parse_instant("2021-01-01"))
         paths = paths.where(paths["time"] <= np.datetime64(until[:-1]))
         paths["is_observed"] = paths["is_observed"].fillna(0).astype(bool)
-        found = [f for f in findings(paths, [place], days, everything=True) if f.rule == rule_id]
+        found = [evaluate(rule(rule_id, day), paths, place, day) for day in days]
         return [f.level.rsplit(".", 1)[-1] for f in found], [f.note for f in found]
 
     return told
