@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, Final
 
 from alerts.bulletin_words import Texts, each
+from alerts.content import WarningContent
 from alerts.vocabulary import LANGUAGES, TEMPLATE_FOLDER
 from pipeline.cities import City, all_cities
 from pipeline.dust_outlook import DustOutlook
@@ -105,6 +106,27 @@ class Edition:
 
 
 JOINT: Final = Edition()
+
+
+def bulletin_name(run_id: str, city: str = "", language: str = "") -> str:
+    """Return the name of a bulletin's file: the page, or with a language the PDF in it.
+
+    >>> bulletin_name("r1"), bulletin_name("r1", "seoul", "ko")
+    ('bulletin-r1.html', 'bulletin-r1-seoul-ko.pdf')
+    """
+    stem = "-".join(part for part in ("bulletin", run_id, city, language) if part)
+    return f"{stem}.pdf" if language else f"{stem}.html"
+
+
+def bulletin_of(content: WarningContent) -> str:
+    """Return the name of the page that goes with a warning: the joint one, or the issuing city's own.
+
+    >>> from alerts.examples import example_content
+    >>> bulletin_of(example_content(run_id="r1"))
+    'bulletin-r1.html'
+    """
+    own = content.product != "joint_warning" and len(content.cities) == 1
+    return bulletin_name(content.run_id, content.cities[0].city if own else "")
 
 
 def edition_texts(key: str, **values: object) -> Texts:

@@ -13,7 +13,7 @@ from alerts.bulletin_data import RunFacts
 from alerts.bulletin_pdf import bulletin_pdf
 from alerts.bulletin_view import Bulletin, make_bulletin
 from alerts.content import WarningContent
-from alerts.edition import Edition
+from alerts.edition import Edition, bulletin_name
 from alerts.message_view import NO_BACKGROUND
 from alerts.vocabulary import LANGUAGES
 from flows.assess import policy_of
@@ -133,12 +133,11 @@ def bulletin_files(ws: Workspace, run: RunRow) -> list[BulletinFile]:
 
 def _of_city(ws: Workspace, run: RunRow, city: str) -> Iterator[BulletinFile]:
     page = bulletin_path(ws, run)
-    stem = f"{page.stem}-{city}" if city else page.stem
-    yield BulletinFile(city, "", "html", page.with_name(f"{stem}.html"))
+    yield BulletinFile(city, "", "html", page.with_name(bulletin_name(run.id, city)))
     for language in LANGUAGES:
-        yield BulletinFile(city, language, "pdf", page.with_name(f"{stem}-{language}.pdf"))
+        yield BulletinFile(city, language, "pdf", page.with_name(bulletin_name(run.id, city, language)))
 
 
 def bulletin_path(ws: Workspace, run: RunRow) -> Path:
     """Return where the page of a run lies."""
-    return ws.settings.data_dir / Path(run.products["forecast"]).parent / f"bulletin-{run.id}.html"
+    return ws.settings.data_dir / Path(run.products["forecast"]).parent / bulletin_name(run.id)

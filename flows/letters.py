@@ -8,6 +8,7 @@ from dataclasses import replace
 from email.message import EmailMessage
 
 from alerts.content import WarningContent
+from alerts.edition import bulletin_of
 from alerts.email import Enclosure, build_email
 from alerts.mail_chart import mail_chart
 from alerts.message_view import Background
@@ -32,7 +33,7 @@ def letter_writer(settings: Settings, xml: bytes, background: Background) -> Cal
                 sender=settings.mail_from,
                 contact=settings.contact,
                 cap_xml=xml,
-                bulletin=f"bulletin-{run_id}.html",
+                bulletin=bulletin_of(letter.content),
                 background=replace(background, telephones=settings.duty_telephones),
                 chart=_picture,
             )

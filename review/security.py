@@ -8,6 +8,7 @@ from typing import Final
 
 from fastapi import Request, Response
 
+from alerts.edition import bulletin_name
 from pipeline.ledger.runs import RunRow
 from pipeline.settings import Settings
 
@@ -55,9 +56,7 @@ def bulletin_file(run: RunRow, settings: Settings, city: str = "", language: str
     own = not city and not language and "bulletin" in run.products
     named = [Path(run.products["bulletin"])] if own else []
     if "forecast" in run.products:
-        name = "-".join(part for part in ("bulletin", run.id, city, language) if part)
-        folder = Path(run.products["forecast"]).parent
-        named.append(folder / f"{name}{'.pdf' if language else '.html'}")
+        named.append(Path(run.products["forecast"]).parent / bulletin_name(run.id, city, language))
     return _among_runs(named, settings)
 
 

@@ -8,7 +8,8 @@ import pypdfium2 as pdfium
 import pytest
 from typer.testing import CliRunner
 
-from alerts.edition import Edition
+from alerts.content import WarningContent
+from alerts.edition import Edition, bulletin_of
 from alerts.examples import example_content
 from alerts.outbox import Issued
 from cli.main import app
@@ -58,6 +59,20 @@ def test_a_party_shows_its_own_warning_and_the_other_party_does_not():
     # one party's signature makes no joint bulletin
     assert not chosen(rows, "")[0].signed
     assert chosen([], "") == (Edition(), None)
+
+
+def test_a_mail_names_the_bulletin_that_its_readers_may_see():
+    joint, own, notice = (
+        WarningContent.from_dict(row("issued", product, cities).content)
+        for product, cities in (
+            ("joint_warning", ("beijing", "seoul")),
+            ("single_city_warning", ("seoul",)),
+            ("notice", ("beijing",)),
+        )
+    )
+    assert bulletin_of(joint) == f"bulletin-{joint.run_id}.html"
+    assert bulletin_of(own) == f"bulletin-{own.run_id}-seoul.html"
+    assert bulletin_of(notice) == f"bulletin-{notice.run_id}-beijing.html"
 
 
 def text_of(path):
