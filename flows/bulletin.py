@@ -32,6 +32,7 @@ PRODUCTS = ("joint_warning", "single_city_warning", "notice")
 """Which warning the page of a run shows when there are several: the widest first."""
 SIGNED = ("issued", "updated", "ended", "cancelled")
 """States that a version reaches only with the signatures of all its parties."""
+IN_FORCE = ("issued", "updated")
 
 
 @dataclass(frozen=True)
@@ -81,14 +82,18 @@ def chosen(rows: list[VersionRow], city: str) -> tuple[Edition, WarningContent |
     rows : the versions of a cycle that nobody rejected, the widest product first
     """
     if not city:
-        first = rows[0] if rows else None
+        first = _newest([r for r in rows if r.warning_id == rows[0].warning_id])
         signed = first is not None and first.content["product"] == "joint_warning" and first.state in SIGNED
         return Edition(signed=signed), WarningContent.from_dict(first.content) if first else None
     mine = [r for r in rows if r.state in SIGNED and city in [c["city"] for c in r.content["cities"]]]
-    own = [r for r in mine if r.content["product"] == "single_city_warning"]
-    in_joint = any(r.content["product"] == "joint_warning" for r in mine)
-    content = WarningContent.from_dict(own[0].content) if own else None
-    return Edition(city, in_joint=in_joint), content
+    own = _newest([r for r in mine if r.content["product"] == "single_city_warning"])
+    in_joint = any(r.content["product"] == "joint_warning" and r.state in IN_FORCE for r in mine)
+    return Edition(city, in_joint=in_joint), WarningContent.from_dict(own.content) if own else None
+
+
+def _newest(rows: list[VersionRow]) -> VersionRow | None:
+    """Return the newest version that is signed, else the newest; None of none."""
+    return max(rows, key=lambda r: (r.state in SIGNED, r.version), default=None)
 
 
 def _facts(ws: Workspace, view: RunView) -> RunFacts:

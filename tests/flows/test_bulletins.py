@@ -42,12 +42,27 @@ def test_before_the_signatures_only_the_joint_bulletin_shows_a_proposal_and_says
     assert chosen(rows, "seoul") == (Edition("seoul"), None)
 
 
-@pytest.mark.parametrize("state", ["issued", "updated", "ended"])
+@pytest.mark.parametrize("state", ["issued", "updated"])
 def test_a_signed_joint_warning_is_in_the_joint_bulletin_and_only_mentioned_in_a_citys_own(state):
     edition, content = chosen([row(state)], "")
     assert edition.signed
     assert content.product == "joint_warning"
     assert chosen([row(state)], "seoul") == (Edition("seoul", in_joint=True), None)
+
+
+@pytest.mark.parametrize("state", ["ended", "cancelled"])
+def test_a_joint_warning_that_is_over_is_not_said_to_be_in_force(state):
+    assert chosen([row(state)], "seoul") == (Edition("seoul"), None)
+
+
+def test_of_several_versions_the_newest_that_is_signed_is_shown():
+    first, second, draft = (
+        replace(row(state), version=n, content={**row(state).content, "version": n})
+        for n, state in ((1, "updated"), (2, "issued"), (3, "draft"))
+    )
+    edition, content = chosen([first, second, draft], "")
+    assert (edition.signed, content.version) == (True, 2)
+    assert chosen([draft], "")[0] == Edition(signed=False)
 
 
 def test_a_party_shows_its_own_warning_and_the_other_party_does_not():
