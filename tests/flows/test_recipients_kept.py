@@ -2,6 +2,7 @@
 
 import json
 import logging
+import socket
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -19,7 +20,7 @@ from flows.recipient_removal import remove_recipient
 from flows.recipient_verification import confirm_code, send_verification
 from flows.recipients import listed_recipients, recipients_of
 from flows.workspace import open_workspace
-from pipeline.errors import PolicyError, UsageError
+from pipeline.errors import PolicyError, ReviewError, UsageError
 from pipeline.ledger.audit import newest_rows, verify_audit
 from pipeline.ledger.recipients import read_recipients
 from pipeline.ledger.warning_tables import outbox
@@ -277,6 +278,41 @@ def test_names_and_addresses_stand_nowhere_but_in_their_table_and_mails(ws, capl
     with ws.ledger.read() as conn:
         text = json.dumps(newest_rows(conn, 1000), default=str, ensure_ascii=False)
     assert not [needle for needle in PERSONAL if needle in text]
+
+
+class Refusing:
+    """A mail server that names the mailbox it refuses, as most do."""
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        local = address.partition("@")[0]
+        return f"550 5.1.1 <{address}>: no user {local.upper()} here"
+
+
+def test_what_a_mail_server_says_of_an_address_is_not_kept(ws, caplog):
+    from aiosmtpd.controller import Controller
+
+    from flows.delivering import deliver
+
+    import_rows(ws)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = Controller(Refusing(), hostname="127.0.0.1", port=port)
+    server.start()
+    try:
+        mail = {"channel": "smtp", "smtp_host": "127.0.0.1", "smtp_port": port, "smtp_starttls": False}
+        refused = replace(ws, settings=ws.settings.model_copy(update=mail))
+        issued(refused)
+        deliver(refused, CONTENT.world, lambda: NOW)
+        with pytest.raises(ReviewError, match="did not leave") as caught:
+            send_verification(refused, "kim-desk", channel_of(refused.settings), "operator")
+    finally:
+        server.stop()
+    assert {row["state"] for row in listed_deliveries(ws)} == {"failed"}
+    assert "5.1.1" in " ".join(row["trouble"] for row in listed_deliveries(ws))
+    for needle in ("minsu", "MINSU", "wang.fang"):
+        assert needle not in caplog.text + str(caught.value) + str(listed_deliveries(ws))
+        assert {t for t, text in dump(ws).items() if needle in text} <= {"recipient_contacts"}
 
 
 def test_after_erasing_nothing_names_the_recipient_and_the_trail_is_whole(ws):
