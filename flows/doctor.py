@@ -38,7 +38,7 @@ class Check:
 
 def local_checks(ws: Workspace) -> list[Check]:
     """Look at what needs no network; nothing is changed but an empty file written and removed."""
-    checks: list[Callable[[Workspace], Check]] = [_folder, _space, _ledger, _audit, _policy, _duty]
+    checks: list[Callable[[Workspace], Check]] = [_folder, _space, _ledger, _audit, _policy, _choice, _duty]
     return [_guarded(check, ws) for check in [*checks, _recipients, _operator, _sources, _keys]]
 
 
@@ -87,6 +87,16 @@ def _policy(ws: Workspace) -> Check:
         return Check("policy", "ok", f"agreed by {', '.join(policy.agreed_by)}")
     found = f"not agreed to by {' and '.join(sorted(missing))}: live warnings carry CAP status Test"
     return Check("policy", "note", found, "name the agreed one in SAMEAIR_POLICY_FILE")
+
+
+def _choice(ws: Workspace) -> Check:
+    """Look whether the yearly look at the probabilities that issue is overdue: base rates fall."""
+    policy = load_policy(ws.settings.policy_file)
+    due = policy.choice.next_review.isoformat()
+    if not policy.review_overdue(ws.clock().date()):
+        return Check("choice", "ok", f"probabilities of {policy.choice.decided} hold until {due}")
+    remedy = "run `sameair policy choose` on the last years and have the proposal signed"
+    return Check("choice", "warning", f"probabilities were to be looked at again by {due}", remedy)
 
 
 def _duty(ws: Workspace) -> Check:

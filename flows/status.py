@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from datetime import UTC
+from datetime import UTC, date
 from typing import Any
 
 import pandas as pd
 
+from alerts.policy import Policy
 from flows.assess import policy_of
 from flows.drift import models_now
 from flows.model_views import model_rows
@@ -49,6 +50,7 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
             }
             for r in runs
         ],
+        "policy": [_policy_row(policy, now.date())],
         "warnings": [
             {
                 "warning": v.warning_id,
@@ -62,6 +64,17 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
             }
             for v in versions
         ],
+    }
+
+
+def _policy_row(policy: Policy, today: date) -> dict[str, Any]:
+    """Return the policy in force, and whether the yearly look at its probabilities is overdue."""
+    overdue = policy.review_overdue(today)
+    return {
+        "version": policy.version,
+        "agreed by": ", ".join(policy.agreed_by) or "nobody",
+        "probabilities of": policy.choice.decided.isoformat(),
+        "to be looked at by": policy.choice.next_review.isoformat() + (" (overdue)" if overdue else ""),
     }
 
 
