@@ -35,7 +35,7 @@ def listed_drills(ws: Workspace) -> Rows:
             "scenario": r.scenario,
             "begun": r.begun_at,
             "ended": r.ended_at or "not finished",
-            "recipients": ", ".join(r.recipients),
+            "recipients": list(r.recipients),
         }
         for r in list_records(ws)
     ]

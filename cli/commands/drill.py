@@ -17,18 +17,21 @@ def list_(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the scenarios, and the drills that were played here."""
     from alerts.drill_scenarios import all_scenarios
     from flows.drill_report import listed_drills
+    from flows.recipients import with_names
     from flows.workspace import open_workspace
 
     scenarios = [
         {"scenario": s.id, "hours": s.hours, "steps": len(s.steps), "what": s.title, "trains": s.trains}
         for s in all_scenarios().values()
     ]
-    drills = listed_drills(open_workspace(make_settings(data_dir)))
+    workspace = open_workspace(make_settings(data_dir))
+    drills = with_names(workspace, listed_drills(workspace))
     if as_json:
         print_json({"scenarios": scenarios, "drills": drills})
         return
     print_table("scenarios", list(scenarios[0]), [list(s.values()) for s in scenarios])
-    print_table("drills", list(drills[0]) if drills else [], [list(d.values()) for d in drills])
+    shown = [{**d, "recipients": ", ".join(d["recipients"])} for d in drills]
+    print_table("drills", list(shown[0]) if shown else [], [list(d.values()) for d in shown])
 
 
 @app.command()
