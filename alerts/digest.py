@@ -18,12 +18,11 @@ from zoneinfo import ZoneInfo
 from alerts.content import WarningContent
 from alerts.identifiers import follow_up_id, message_id_of
 from alerts.mail_headers import WHOLE_WORDS
-from alerts.outbox import message_bytes, payload_path
+from alerts.outbox import message_bytes
 from alerts.plain_text import header_text, one_line
 from alerts.recipients import Recipient, concerns, may_receive, reaches_level
 from alerts.short_line import short_line
 from alerts.vocabulary import LANGUAGES, TEMPLATE_FOLDER, Language, vocabulary
-from pipeline.files import write_atomic
 from pipeline.ledger.deliveries import OutboxRow
 from pipeline.ledger.digests import IssuedVersion
 from pipeline.times import to_utc
@@ -102,13 +101,6 @@ def digest_row(
         channel=way.channel,
     )
     return row, mail
-
-
-def keep_mail(row: OutboxRow, mail: bytes, payloads: Path) -> None:
-    """Put a mail where messages are kept; raises StorageError if it cannot."""
-    path = payload_path(payloads, row.payload_digest)
-    if not path.exists():
-        write_atomic(path, mail)
 
 
 def digest_mail(

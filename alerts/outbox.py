@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -33,6 +34,9 @@ from pipeline.ledger.deliveries import OutboxRow, earlier_messages, insert_outbo
 from pipeline.ledger.recipients import stow_addresses
 from pipeline.ledger.warnings import VersionRow, read_version, read_versions
 from pipeline.times import parse_instant
+
+BATCH, WRITERS = 64, 8
+"""Letters that are held in memory at once, and how many of them are written at the same time."""
 
 MAIL_POLICY = WHOLE_WORDS.clone(cte_type="7bit")
 """How messages become bytes: CRLF, short lines and ASCII only, which any mail server takes."""
@@ -107,7 +111,7 @@ def issue(
             return _already(conn, row)
         _check(conn, row, dispatch)
         letters = _letters(conn, row, dispatch, at)
-    rows = [_store(letter, dispatch, at) for letter in letters]
+    rows = _store_all(letters, dispatch, at)
     with ledger.write() as conn:
         now = read_version(conn, warning_id, version)
         if now.state not in ("draft", "in_review"):
@@ -129,6 +133,15 @@ def read_payload(folder: Path, digest: str) -> bytes:
     if hashlib.sha256(content).hexdigest() != digest:
         raise StorageError(f"message {path} was altered; restore it from a backup")
     return content
+
+
+def keep_payload(folder: Path, payload: bytes) -> str:
+    """Put a message where it is kept, named by its digest, and return that; StorageError if it cannot."""
+    digest = hashlib.sha256(payload).hexdigest()
+    path = payload_path(folder, digest)
+    if not path.exists():
+        write_atomic(path, payload)
+    return digest
 
 
 def message_bytes(message: EmailMessage) -> bytes:
@@ -217,20 +230,27 @@ def _letters(conn: Connection, row: VersionRow, dispatch: Dispatch, at: datetime
     ]
 
 
-def _store(letter: Letter, dispatch: Dispatch, at: datetime) -> OutboxRow:
-    """Render a letter, put its file into place and return the row that will send it."""
+def _store_all(letters: Sequence[Letter], dispatch: Dispatch, at: datetime) -> list[OutboxRow]:
+    """Render letters and put their files into place; some at a time, while the disk is slow."""
+    rows: list[OutboxRow] = []
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for start in range(0, len(letters), BATCH):
+            written = [_written(letter, dispatch, at) for letter in letters[start : start + BATCH]]
+            list(pool.map(lambda pair: keep_payload(dispatch.payloads, pair[1]), written))
+            rows += [row for row, _ in written]
+    return rows
+
+
+def _written(letter: Letter, dispatch: Dispatch, at: datetime) -> tuple[OutboxRow, bytes]:
+    """Render a letter; returns the row that will send it, and its bytes."""
     message = dispatch.render(letter)
     if message["Message-ID"] != letter.message_id:
         raise ReviewError(
             f"the message to {letter.recipient.id} does not bear its Message-ID; mend the renderer"
         )
     payload = message_bytes(message)
-    digest = hashlib.sha256(payload).hexdigest()
-    path = payload_path(dispatch.payloads, digest)
-    if not path.exists():
-        write_atomic(path, payload)
     content = letter.content
-    return OutboxRow(
+    row = OutboxRow(
         id=delivery_id(content.warning_id, content.version, letter.recipient.id),
         warning_id=content.warning_id,
         version=content.version,
@@ -238,11 +258,12 @@ def _store(letter: Letter, dispatch: Dispatch, at: datetime) -> OutboxRow:
         address=letter.recipient.ways[0].address,
         channel=letter.recipient.ways[0].channel,
         message_id=letter.message_id,
-        payload_digest=digest,
+        payload_digest=hashlib.sha256(payload).hexdigest(),
         expires=parse_instant(content.expires),
         created_at=at,
         next_attempt_at=at,
     )
+    return row, payload
 
 
 def _commit(conn: Connection, row: VersionRow, rows: Sequence[OutboxRow], actor: str, at: datetime) -> None:

@@ -7,7 +7,6 @@ flood. Exercises are not reminded of: nobody is bound to acknowledge one.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,12 +19,11 @@ from typing import Final
 from sqlalchemy import Connection
 
 from alerts.content import WarningContent
-from alerts.outbox import MAIL_POLICY, payload_path, read_payload
+from alerts.outbox import MAIL_POLICY, keep_payload, read_payload
 from alerts.recipients import Way
 from alerts.takeover import Ways, follow_up
 from alerts.versions import IN_FORCE
 from pipeline.errors import StorageError
-from pipeline.files import write_atomic
 from pipeline.ledger import Ledger
 from pipeline.ledger.audit import append_audit
 from pipeline.ledger.deliveries import OutboxRow, insert_outbox, known_ids
@@ -161,8 +159,4 @@ def _binds(conn: Connection, version: tuple[str, int]) -> bool:
 def _stored(payloads: Path, row: OutboxRow, original: OutboxRow, now: datetime) -> OutboxRow:
     """Write the mail of a reminder and return its row with the digest."""
     mail = reminder_mail(read_payload(payloads, original.payload_digest), row, now)
-    digest = hashlib.sha256(mail).hexdigest()
-    path = payload_path(payloads, digest)
-    if not path.exists():
-        write_atomic(path, mail)
-    return replace(row, payload_digest=digest)
+    return replace(row, payload_digest=keep_payload(payloads, mail))

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from alerts.content import WarningContent
-from alerts.digest import LOOK_BACK, DigestTerms, Item, digest_row, is_for, keep_mail, newest_due
+from alerts.digest import LOOK_BACK, DigestTerms, Item, digest_row, is_for, newest_due
+from alerts.outbox import keep_payload
 from alerts.policy import Policy
 from alerts.recipients import Recipient
 from flows.signing import is_live
@@ -66,7 +67,7 @@ def _enter(
 ) -> list[str]:
     """Enter one digest with what it holds, in one transaction; two processes at once enter it once."""
     row, mail = digest_row(items, recipient, terms, due)
-    keep_mail(row, mail, terms.payloads)
+    keep_payload(terms.payloads, mail)
     with ledger.write() as conn:
         if any(recipient.id in told_of(conn, item.issued) for item in items):
             return []
