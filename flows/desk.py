@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from alerts.content import WarningContent
 from alerts.outbox import Issued
 from alerts.policy import Policy
+from alerts.rechecked import decision_left, rechecked
 from alerts.signoff import Signer, approve, object_, verify_signatures
 from alerts.versions import IN_FORCE, OPEN, required_parties
 from alerts.vocabulary import Language
@@ -18,7 +19,7 @@ from flows.assess import policy_of
 from flows.delivering import deliver
 from flows.issue import issue_approved, issue_version
 from flows.letters import background_of
-from flows.recheck import decision_left, lineages, rechecked
+from flows.recheck import lineages
 from flows.signing import is_live, parties, signer, trusted, world_time
 from flows.workspace import Workspace
 from flows.worlds import present_of

@@ -16,16 +16,17 @@ from alerts.beside import Outcome, compared, outcome_of
 from alerts.content import WarningContent
 from alerts.episodes import lineage_of
 from alerts.policy import Policy
-from alerts.timetable import decision_of, time_left
+from alerts.rechecked import RECHECK, recheck_text, rechecked
+from alerts.timetable import decision_of
 from alerts.versions import OPEN
 from alerts.warnings import fully_approved
 from flows.assess import policy_of
 from flows.delivering import channel_of
 from flows.operator import tell_operator
-from flows.signing import is_live, world_time
+from flows.signing import is_live
 from flows.workspace import Workspace
 from pipeline.bulletins import StoredBulletin, read_bulletins
-from pipeline.ledger.audit import append_audit, rows_about
+from pipeline.ledger.audit import append_audit
 from pipeline.ledger.episodes import read_episodes
 from pipeline.ledger.notices import Condition, in_trouble
 from pipeline.ledger.runs import current_run
@@ -37,7 +38,6 @@ Plain = dict[str, Any]
 SOURCE: Final = "exchange"
 """Where the other side's bulletins come in."""
 
-ACTION: Final = "warning.recheck"
 WATCHED: Final = ("decide", "confirm")
 TOLD: Final = 3
 """Severity of what the operator is told at once."""
@@ -70,13 +70,6 @@ def recheck_warnings(ws: Workspace, world: str, now: datetime) -> list[Plain]:
         rows = [row for row in _newest(conn, world, now) if row.state in (*OPEN, "issued")]
         found = [_recheck(conn, row, policy, now) for row in rows]
     return [one for one in found if one is not None]
-
-
-def rechecked(conn: Connection, row: VersionRow) -> Plain | None:
-    """Return the newest comparison of a version's text with the other side's bulletin, or None."""
-    said: list[Plain] = [r["payload"] for r in rows_about(conn, row.warning_id, ACTION)]
-    mine = [p for p in said if (p["version"], p["digest"]) == (row.version, row.content_digest)]
-    return mine[-1] if mine else None
 
 
 def decision_conditions(ws: Workspace, world: str, now: datetime) -> list[Condition]:
@@ -128,7 +121,7 @@ def _recheck(conn: Connection, row: VersionRow, policy: Policy, now: datetime) -
             return None
         absent: Outcome = "absent"
         payload |= {"outcome": absent, "received": "", "days": []}
-    append_audit(conn, at=now, actor="run", action=ACTION, subject=row.warning_id, payload=payload)
+    append_audit(conn, at=now, actor="run", action=RECHECK, subject=row.warning_id, payload=payload)
     return {"warning": row.warning_id, **payload}
 
 
@@ -155,28 +148,6 @@ def _conditions(conn: Connection, row: VersionRow, policy: Policy, now: datetime
         text = f"warning {row.warning_id} v{row.version}: {recheck_text(said, policy)}"
         found.append(Condition(bulletin, outcome, 0 if well else TOLD, text))
     return found
-
-
-def decision_left(policy: Policy, row: VersionRow, now: datetime) -> str:
-    """Return how long a version that waits still has to the decision it serves; empty where it serves none.
-
-    An exercise plays in its own time: its minutes count from its snapshot.
-    """
-    content = WarningContent.from_dict(row.content)
-    issue = parse_instant(content.issue_time)
-    task = policy.task(issue)
-    decision = decision_of(task, issue, policy.review.timezone)
-    if row.state not in OPEN or decision is None:
-        return ""
-    return f"{task.before}: {time_left(decision, world_time(content, now))}"
-
-
-def recheck_text(said: Plain, policy: Policy) -> str:
-    """Return a comparison in one line."""
-    if said["outcome"] == "absent":
-        return f"no bulletin of the other side had arrived by {policy.duty.recheck} on {said['day']}"
-    days = ", ".join(f"{d['city']} {d['day']} {d['said']:.0f} ug/m3" for d in said["days"])
-    return f"bulletin of the other side of {said['day']}: {said['outcome']}" + (f" ({days})" if days else "")
 
 
 def _unconfirmed(conn: Connection, row: VersionRow, policy: Policy, now: datetime) -> str | None:

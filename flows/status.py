@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 
 from alerts.policy import Policy
+from alerts.rechecked import decision_left
 from flows.assess import policy_of
 from flows.drift import models_now
 from flows.model_views import model_rows
 from flows.promotion import decided_at
-from flows.recheck import decision_left
 from flows.workspace import Workspace
 from pipeline.ledger.runs import list_runs
 from pipeline.ledger.warnings import list_versions

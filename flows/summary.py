@@ -12,6 +12,7 @@ from alerts.content import WarningContent
 from alerts.dust_lines import dust_lines
 from alerts.episodes import lineage_of
 from alerts.origin_lines import origin_lines
+from alerts.rechecked import decision_left
 from flows.assess import policy_of
 from flows.bulletin import bulletin_files, bulletin_path, warnings_of_cycle
 from flows.dust import dust_of_run
@@ -19,7 +20,6 @@ from flows.issue import cap_path
 from flows.origins import origins_of_run
 from flows.plan import CyclePlan
 from flows.reasons import reasons_of_run
-from flows.recheck import decision_left
 from flows.workspace import Workspace
 from forecasting.reasons.stored import because
 from pipeline.cities import all_cities

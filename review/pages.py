@@ -16,6 +16,7 @@ from alerts.origin_page import origin_cards, unknown_origins
 from alerts.origin_view import says_origin
 from alerts.path_map import origin_texts
 from alerts.plain_text import one_line
+from alerts.policy import load_policy
 from alerts.vocabulary import LANGUAGES
 from alerts.wording import Text, wording
 from forecasting.reasons.stored import read_reasons, reason_lines
@@ -43,11 +44,10 @@ def page_routes() -> APIRouter:
 
 def desk(request: Request) -> Response:
     """Show every world, what waits for a decision, and how the last cycle went."""
-    now = request.app.state.clock()
+    now, policy = request.app.state.clock(), load_policy(request.app.state.settings.policy_file)
     with request.app.state.ledger.read() as conn:
-        return _page(
-            request, "desk.html.j2", worlds=world_states(conn, now), waiting=waiting_versions(conn, now)
-        )
+        waiting = waiting_versions(conn, now, policy)
+        return _page(request, "desk.html.j2", worlds=world_states(conn, now), waiting=waiting)
 
 
 def runs(request: Request, world: str | None = None) -> Response:

@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 
 from alerts.content import WarningContent
 from alerts.plain_text import one_line
+from alerts.policy import Policy
+from alerts.rechecked import decision_left, recheck_text, rechecked
 from alerts.versions import OPEN, required_parties
 from pipeline.ledger.deliveries import OutboxRow, read_outbox
 from pipeline.ledger.recipients import known_as, name_shown
@@ -38,12 +40,17 @@ LATE_CYCLES = 2
 
 @dataclass(frozen=True)
 class Waiting:
-    """A version that waits for decisions: by when, and of whom."""
+    """A version that waits for decisions: by when, of whom, how long to the decision it serves [min].
+
+    ``beside`` says how the other side's bulletin compared with it.
+    """
 
     row: VersionRow
     content: WarningContent
     unsigned: tuple[str, ...]
     hours_left: float
+    decision: str
+    beside: str
 
     @property
     def is_over(self) -> bool:
@@ -112,13 +119,15 @@ def world_states(conn: Connection, now: datetime) -> list[WorldState]:
     return sorted(states, key=lambda state: (state.simulated, state.world))
 
 
-def waiting_versions(conn: Connection, now: datetime) -> list[Waiting]:
+def waiting_versions(conn: Connection, now: datetime, policy: Policy) -> list[Waiting]:
     """Return what waits for decisions, the nearest deadline first."""
     found = []
     for row in read_in_state(conn, OPEN):
         content = WarningContent.from_dict(row.content)
         hours = (row.review_deadline - now).total_seconds() / 3600
-        found.append(Waiting(row, content, _unsigned(conn, row, content), hours))
+        beside = rechecked(conn, row)
+        clock = (decision_left(policy, row, now), recheck_text(beside, policy) if beside else "")
+        found.append(Waiting(row, content, _unsigned(conn, row, content), hours, *clock))
     return sorted(found, key=lambda waiting: waiting.row.review_deadline)
 
 
