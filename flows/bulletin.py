@@ -60,15 +60,16 @@ def write_bulletin(ws: Workspace, run_id: str) -> Path:
     """Write every bulletin of a run; writing them again replaces them. Returns the page of both cities.
 
     The page of both cities shows what is proposed, and says so until both parties have signed. A city's own
-    bulletin shows only what its party issued, and nothing of other cities.
+    bulletin shows only what its party issued, and nothing of other cities. The page of both is written last:
+    where it lies, all others do.
     """
     view = read_run(ws, run_id)
     rows = warnings_of_cycle(ws, view.plan.world, view.plan.cycle)
     facts = _facts(ws, view)
-    for city in ("", *all_cities()):
+    for city in (*all_cities(), ""):
         edition, content = chosen(rows, city)
         shown = _bulletin(ws, view, content, replace(facts, edition=edition))
-        for file in _of_city(ws, view.run, city):
+        for file in sorted(_of_city(ws, view.run, city), key=lambda f: f.kind, reverse=True):
             made = page_of(shown).encode("utf-8") if file.kind == "html" else _pdf(shown, file.language)
             write_atomic(file.path, made)
     return bulletin_path(ws, view.run)

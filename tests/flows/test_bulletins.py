@@ -15,6 +15,7 @@ from alerts.outbox import Issued
 from cli.main import app
 from flows.bulletin import bulletin_files, bulletin_path, chosen, warnings_of_cycle
 from flows.worlds import rewrite_bulletins
+from pipeline.files import write_atomic
 from pipeline.ledger.runs import current_run
 from pipeline.ledger.warnings import VersionRow
 
@@ -134,8 +135,17 @@ def test_issuing_writes_the_bulletins_anew_and_a_fault_there_holds_up_nothing(
     whole = page.read_bytes()
     page.write_text("old", "utf-8")
     issued = [Issued(version.warning_id, version.version, (), True)]
+    written = []
+
+    def noted(path, content):
+        written.append(path)
+        return write_atomic(path, content)
+
+    monkeypatch.setattr("flows.bulletin.write_atomic", noted)
     rewrite_bulletins(done, issued)
     assert page.read_bytes() == whole
+    assert len(written) == 12
+    assert written[-1] == page, "a run whose page lies there has all its bulletins, also after a crash"
 
     def full(*_):
         raise OSError("no space left on device")
