@@ -42,16 +42,15 @@ _RESPONSES: Final = {
 class CapHeader:
     """Who sends a CAP message, when, and to whom.
 
-    ``sender`` has neither spaces nor commas (an e-mail address is usual); ``agencies`` names those for whom
-    a message of scope Restricted is meant; ``web`` is an absolute address of the bulletin. ``replaces`` are
-    messages of other warnings that end with this one, such as single-city warnings that it takes over;
-    ``senders`` names, by identifier, who sent an earlier message where that was another sender.
+    ``sender`` has neither spaces nor commas (an e-mail address is usual); ``web`` is an absolute address of
+    the bulletin. No recipient is named: the message goes to all of them and stays. ``replaces`` are messages
+    of other warnings that end with this one, such as single-city warnings that it takes over; ``senders``
+    names, by identifier, who sent an earlier message where that was another sender.
     """
 
     sender: str
     sent: datetime
     contact: str
-    agencies: tuple[str, ...] = ()
     web: str | None = None
     scope: Scope = "Restricted"
     replaces: tuple[Reference, ...] = ()
@@ -75,7 +74,7 @@ def build_cap(
     Parameters
     ----------
     content : what is said; concentrations [ug m-3]
-    header : sender, time of sending, contact, recipients
+    header : sender, time of sending, contact
     areas : area of each city id of the content, with (latitude, longitude) in degrees
     background : the version that is replaced and the meaning of the joint level
 
@@ -109,7 +108,7 @@ def build_cap(
     _add(alert, "source", one_line(f"sameair run {content.run_id}"))
     _add(alert, "scope", header.scope)
     if header.scope == "Restricted":
-        _add(alert, "restriction", _restriction(content, header))
+        _add(alert, "restriction", _restriction(content))
     _add(alert, "note", _note(content))
     if references:
         _add(alert, "references", _references(references, header))
@@ -242,13 +241,10 @@ def _references(references: Sequence[Reference], header: CapHeader) -> str:
     )
 
 
-def _restriction(content: WarningContent, header: CapHeader) -> str:
+def _restriction(content: WarningContent) -> str:
     """Return for whom the message is meant."""
     parties = ", ".join(content.parties)
-    named = "; ".join(one_line(agency) for agency in header.agencies)
-    return (
-        f"For the agencies of the parties {parties} only{': ' + named if named else ''}; not for publication"
-    )
+    return f"For the agencies of the parties {parties} only; not for publication"
 
 
 def _note(content: WarningContent) -> str:

@@ -119,7 +119,7 @@ def prepare(folder: Path, number: int) -> Scene:
             approve(conn, content.warning_id, content.version, Signer(party, "bench", key), NOW)
     nowhere = pd.DataFrame(columns=["station", "latitude", "longitude", "city"])
     areas = {c.id: city_area(c, nowhere) for c in all_cities().values()}
-    xml = build_cap(content, CapHeader("desk@sameair.example", NOW, "duty desk", ()), areas)
+    xml = build_cap(content, CapHeader("desk@sameair.example", NOW, "duty desk"), areas)
     chart = random.Random(1).randbytes(CHART)
     enclosure = Enclosure("desk@sameair.example", "duty desk", xml, chart=lambda _content, _language: chart)
     dispatch = Dispatch(

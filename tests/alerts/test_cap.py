@@ -29,7 +29,6 @@ HEADER = CapHeader(
     "desk@seoul.example",
     SENT,
     "duty desk",
-    ("서울특별시 대기정책과", "北京市生态环境局"),
     "https://a.example/1",
 )
 STATIONS = pd.DataFrame(
@@ -135,10 +134,12 @@ def test_a_warning_that_has_expired_is_not_written():
         cap_of(example_content(expires="2026-01-14T08:00:00Z"))
 
 
-def test_agencies_are_named_and_an_exercise_says_so_in_the_note():
+def test_parties_are_named_and_an_exercise_says_so_in_the_note():
     xml = cap_of(example_content())
     assert values(xml, "scope") == ["Restricted"]
-    assert "서울특별시 대기정책과; 北京市生态环境局" in values(xml, "restriction")[0]
+    assert values(xml, "restriction") == [
+        "For the agencies of the parties beijing, seoul only; not for publication"
+    ]
     assert values(xml, "note")[0].startswith("EXERCISE: simulated data")
     replay = cap_of(example_content(world="measured", simulated=False))
     assert values(replay, "note")[0].startswith("EXERCISE: replay of measured data")
@@ -336,7 +337,7 @@ def test_hostile_text_stays_text(text):
         inputs_missing=(text,),
         policy_version=text,
     )
-    xml = build_cap(content, replace(HEADER, contact=text, agencies=(text,)), AREAS, Background())
+    xml = build_cap(content, replace(HEADER, contact=text), AREAS, Background())
     assert cap_problems(xml) == []
     assert {node.tag.split("}")[1] for node in etree.fromstring(xml).iter()} >= {"alert", "info"}
     assert "script" not in {node.tag.split("}")[1] for node in etree.fromstring(xml).iter()}
