@@ -26,7 +26,7 @@ from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 from pipeline.ledger.audit import verify_audit
 from pipeline.ledger.deliveries import read_outbox
-from pipeline.ledger.episodes import list_episodes
+from pipeline.ledger.episodes import EpisodeRow, list_episodes
 from pipeline.ledger.recipients import known_as, name_shown
 from pipeline.ledger.runs import RunRow, current_run
 from pipeline.ledger.warnings import VersionRow, read_signatures
@@ -62,17 +62,7 @@ def summary_of(ws: Workspace, plan: CyclePlan) -> Plain:
         "reasons": reasons_of_run(ws, run),
         "origins": _origin_lines(ws, run),
         "dust": _dust_lines(ws, run),
-        "episodes": [
-            {
-                "id": e.id,
-                "city": e.city,
-                "onset": iso(e.onset),
-                "until": iso(e.until),
-                "state": e.state,
-                "lineage": lineage_of(e.details),
-            }
-            for e in episodes
-        ],
+        "episodes": [_episode(e) for e in episodes],
         "warnings": [_warning(ws, row) for row in warnings_of_cycle(ws, plan.world, plan.cycle)],
         "audit": {"ok": audit.ok, "rows": audit.rows},
         "products": {
@@ -112,6 +102,11 @@ def summary_lines(found: Plain) -> list[str]:
     lines.append(f"audit      {'whole' if audit['ok'] else 'BROKEN'}, {audit['rows']} rows")
     lines += [f"look at    {path}" for path in _places(found)]
     return lines
+
+
+def _episode(row: EpisodeRow) -> Plain:
+    times = {"onset": iso(row.onset), "until": iso(row.until)}
+    return {"id": row.id, "city": row.city, **times, "state": row.state, "lineage": lineage_of(row.details)}
 
 
 def _missing(names: list[str]) -> str:
