@@ -124,7 +124,6 @@ def message_view(
     zones = list(dict.fromkeys(city(c.city).timezone for c in content.cities))
     parties = words.join([words.named("parties", p) for p in content.parties])
     links = () if content.product == "single_city_warning" else content.links
-    missing = words["punctuation"]["comma"].join(words.phrase(name) for name in content.inputs_missing)
     return MessageView(
         product=content.product,
         kind=content.kind,
@@ -149,7 +148,7 @@ def message_view(
         reason=_reason(content, words),
         degraded=words.phrase(content.degraded),
         calibrated=words.phrase(content.calibrated),
-        missing=missing,
+        missing=_missing(content, words),
         world=one_line(content.world),
         model=one_line(content.model_id),
         warning_id=one_line(content.warning_id),
@@ -159,6 +158,12 @@ def message_view(
         expires=words.instant(content.expires, zones),
         facts=_facts(content, words, zones),
     )
+
+
+def _missing(content: WarningContent, words: Vocabulary) -> str:
+    """Return in words which inputs the forecast had to do without."""
+    comma: str = words["punctuation"]["comma"]
+    return comma.join(words.phrase(name) for name in content.inputs_missing)
 
 
 def _issuer(content: WarningContent, parties: str, language: Language) -> str:
