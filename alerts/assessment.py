@@ -20,7 +20,7 @@ from alerts.policy import Policy
 from alerts.rule_engine import findings
 from pipeline.cities import City
 from pipeline.names import PM_THRESHOLDS
-from pipeline.paths import day_means
+from pipeline.paths import city_days
 from pipeline.times import FORECAST_DAYS, HOUR, NS_HOUR, local_date, to_ns
 
 
@@ -151,16 +151,15 @@ def assess(
 def assess_city(paths: xr.Dataset, city: City, policy: Policy, issue_time: datetime) -> CityAssessment:
     """Return one city's days; without enough recent observations it is not assessable."""
     share = recent_share(paths, city, issue_time, policy.assessment.recent_hours)
-    means = day_means(paths, city)
+    means = city_days(paths, city)
     today = local_date(issue_time, city.timezone)
     days, missing, exceeds = [], [], []
-    for at, stamp in enumerate(means["day"].values):
-        day = date.fromisoformat(str(stamp)[:10])
-        if not bool(means["complete"].values[at]):
+    for at, day in enumerate(means.days):
+        if not means.complete[at]:
             missing.append(day.isoformat())
             continue
-        values = settle(means["day_mean"].values[:, at])
-        days.append(_outlook(day, (day - today).days, values, float(means["observed_share"].values[at])))
+        values = settle(means.means[:, at])
+        days.append(_outlook(day, (day - today).days, values, float(means.observed_share[at])))
         exceeds.append(values > policy.thresholds(city.id)[0])
     begun = first_hours_above(paths, city, policy.thresholds(city.id)[0])
     reason = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -117,6 +118,7 @@ def local_date(when: datetime, timezone: str) -> date:
     return to_utc(when).astimezone(ZoneInfo(timezone)).date()
 
 
+@lru_cache(maxsize=4096)
 def local_day_bounds(day: date, timezone: str) -> tuple[datetime, datetime]:
     """Return start and end of a local calendar day [UTC]; its mean is over (start, end].
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -11,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select
 
 from pipeline.errors import ReviewError
-from pipeline.exchange.canonical import canonical_json, digest
+from pipeline.exchange.canonical import canonical_json
 from pipeline.ledger.warning_tables import (
     signatures,
     warning_episodes,
@@ -94,12 +95,13 @@ def insert_revision(
     last = conn.execute(
         select(func.max(c.revision)).where(c.warning_id == key["warning_id"], c.version == key["version"])
     ).scalar()
-    content_digest = digest(content)
+    text = canonical_json(content)
+    content_digest = hashlib.sha256(text).hexdigest()
     conn.execute(
         insert(warning_versions).values(
             **key,
             revision=(last or 0) + 1,
-            content=canonical_json(content).decode(),
+            content=text.decode(),
             content_digest=content_digest,
             review_deadline=review_deadline,
             expires=expires,
