@@ -25,9 +25,10 @@ IF_FOUND: Final = {"KR": ("kr.preliminary_measures",), "CN": ("cn.alert.national
 
 
 def trigger_lines(content: WarningContent, background: Background, words: Vocabulary) -> tuple[str, ...]:
-    """Return one line for each legal rule of the reader's own cities: met, how likely, not met, or undecided.
+    """Return what the legal rules of the reader's own cities say: met, how likely, not met, or undecided.
 
-    A reader of no party is told of every city. A rule that was not in force is not named.
+    A reader of no party is told of every city. A rule that was not in force is not named; one that is reached
+    on several days is told for the first of them and for that of its highest level.
 
     Examples
     --------
@@ -50,7 +51,7 @@ def _city_lines(
     for rule_id in (*TRIGGERS.get(place.country, ()), *IF_FOUND.get(place.country, ())):
         found = [f for f in content.rules if (f.city, f.rule) == (outlook.city, rule_id)]
         if found:
-            yield _finding_line(telling(found), place, words)
+            yield from (_finding_line(finding, place, words) for finding in telling(found))
         elif rule_id in TRIGGERS[place.country] and in_force(rule_id, outlook):
             key = "quiet_below" if background.listed_from else "quiet"
             yield str(said[key]).format(
@@ -60,11 +61,24 @@ def _city_lines(
             )
 
 
-def telling(findings: list[RuleFinding]) -> RuleFinding:
-    """Return the finding that a duty officer must know: of what is reached the likeliest, else the first."""
-    reached = [f for f in findings if f.probability is not None and not f.level.endswith(".none")]
+def telling(findings: list[RuleFinding]) -> list[RuleFinding]:
+    """Return the findings of one rule that a duty officer must know, in the order of their days.
+
+    Of what is reached they are the first day, on which measures would begin, and the day of the highest
+    level, the likeliest of several; where nothing is reached, the first finding that is decided.
+    """
     decided = [f for f in findings if f.probability is not None]
-    return max(reached, key=lambda f: (f.probability or 0.0, f.level), default=[*decided, *findings][0])
+    reached = sorted((f for f in decided if not f.level.endswith(".none")), key=lambda f: f.day)
+    if not reached:
+        return [*decided, *findings][:1]
+    worst = max(reached, key=lambda f: (_rank(f), f.probability or 0.0))
+    return [reached[0]] if worst is reached[0] else [reached[0], worst]
+
+
+def _rank(finding: RuleFinding) -> int:
+    """Return the place of a finding's level among those of its rule; -1 for one that is not listed."""
+    levels = next((r.levels for r in all_rules() if r.id == finding.rule and finding.level in r.levels), ())
+    return levels.index(finding.level) if levels else -1
 
 
 def in_force(rule_id: str, outlook: CityOutlook) -> bool:

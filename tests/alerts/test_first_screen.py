@@ -109,16 +109,29 @@ def test_an_observed_trigger_is_met():
     assert lines[1] == "Korean PM2.5 advisory and warning (Seoul), Thu 15 Jan: advisory (주의보) – met"
 
 
-def test_of_several_days_the_likeliest_is_told_and_the_other_partys_rules_are_not():
+def test_of_several_days_the_first_and_the_worst_are_told_and_the_other_partys_rules_are_not():
     rows = [
-        ("kr.emergency_measures.met", 0.4, "2026-01-15"),
         ("kr.emergency_measures.met", 0.8, "2026-01-16"),
+        ("kr.emergency_measures.met", 0.6, "2026-01-17"),
+        ("kr.emergency_measures.met", 0.4, "2026-01-15"),
     ]
     rules = [finding("kr.emergency_measures", level, p, day=day) for level, p, day in rows]
     rules.append(finding("cn.alert.beijing", "cn.alert.beijing.yellow", 0.9, city="beijing"))
     lines = screen(replace(example_content(), rules=tuple(rules)))["trigger"]
-    assert "Fri 16 Jan: criteria met – likely (80 %)" in lines[0]
-    assert not [line for line in lines if "Beijing" in line]
+    assert "Thu 15 Jan: criteria met – about as likely as not (40 %)" in lines[0], "its measures begin first"
+    assert "Fri 16 Jan: criteria met – likely (80 %)" in lines[1]
+    assert not [line for line in lines if "Beijing" in line or "Sat 17 Jan: " in line]
+
+
+def test_the_highest_level_is_told_though_a_lower_one_is_likelier():
+    rows = [("yellow", 0.99, "2026-01-15"), ("orange", 0.5, "2026-01-16"), ("orange", 0.6, "2026-01-17")]
+    rules = tuple(
+        finding("cn.alert.beijing", f"cn.alert.beijing.{level}", p, day=day, city="beijing")
+        for level, p, day in rows
+    )
+    lines = screen(replace(example_content(), rules=rules), background=replace(SEOUL, party="beijing"))
+    assert "Thu 15 Jan: yellow" in lines["trigger"][0]
+    assert "Sat 17 Jan: orange" in lines["trigger"][1]
 
 
 def test_a_reader_whose_city_is_not_in_the_message_is_told_so():
