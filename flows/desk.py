@@ -95,14 +95,15 @@ def find_version(ws: Workspace, warning_id: str, version: int | None) -> Version
     """Return a version by id, or by the end of its id; the newest unless another is named."""
     with ws.ledger.read() as conn:
         known = sorted({v.warning_id for v in list_versions(conn)})
-        matching = [k for k in known if k.endswith(warning_id)]
+        matching = [k for k in known if warning_id and k.endswith(warning_id)]
         if len(matching) != 1:
             what = "is not unique" if matching else "is unknown"
-            raise UsageError(f"warning {warning_id} {what}; see `sameair warnings list`")
+            raise UsageError(f"warning {warning_id or 'without an id'} {what}; see `sameair warnings list`")
         versions = read_versions(conn, matching[0])
     chosen = [v for v in versions if version in (None, v.version)]
     if not chosen:
-        raise UsageError(f"warning {matching[0]} has no version {version}")
+        newest = versions[-1].version
+        raise UsageError(f"warning {matching[0]} has no version {version}; its newest is {newest}")
     return chosen[-1]
 
 

@@ -89,7 +89,7 @@ def verify(
     from flows.recipient_verification import confirm_code, send_verification
 
     ws = opened(data_dir)
-    if code:
+    if code is not None:
         tell(confirm_code(ws, who, code, person), as_json=as_json)
     else:
         tell(send_verification(ws, who, channel_of(ws.settings), person), as_json=as_json)

@@ -22,6 +22,9 @@ Day = Annotated[
     typer.Option("--date", help="Local day, such as 2026-03-01; default today.", show_default=False),
 ]
 
+YEARS = range(1950, 2101)
+"""Years of which a day may be judged: no mean over days or years leaves the calendar."""
+
 
 @app.command("list")
 def list_rules(
@@ -36,8 +39,8 @@ def list_rules(
     """List the rules in force on a day, with their dates and how well they are documented."""
     from alerts.rules import all_rules
 
-    when = _day(day, data_dir)
-    held = [r for r in all_rules() if (every or r.in_force(when)) and country in (None, r.country)]
+    when, chosen = _day(day, data_dir), _country(country)
+    held = [r for r in all_rules() if (every or r.in_force(when)) and chosen in (None, r.country)]
     if as_json:
         print_json([_plain(r) for r in held])
         return
@@ -89,7 +92,8 @@ def check(
     from pipeline.names import MEASURED
 
     ws = open_workspace(make_settings(data_dir))
-    chosen, when, name = known_city(city), _day(day, data_dir), world or MEASURED
+    chosen, name = known_city(city), world or MEASURED
+    when = _day(day, data_dir, chosen.timezone)
     instant = cycle_of(cycle) if cycle else None
     checked = check_rules(ws, name, chosen, when, cycle=instant, rule_id=rule)
     if as_json:
@@ -116,18 +120,16 @@ def index(
     from alerts.cai import cai
     from pipeline.errors import UsageError
 
-    when = _day(day, data_dir)
-    given = _concentrations(values)
+    code, given = _country(country), _concentrations(values)
+    when = _day(day, data_dir, "Asia/Shanghai" if code == "CN" else "Asia/Seoul")
     try:
-        if country == "CN":
+        if code == "CN":
             found = aqi(given, when)
             told = {"index": found.value, "level": found.level, "primary": list(found.primary)}
             if not is_reported(found.value, given, when):
                 told["reported"] = "no: a pollutant is missing"
-        elif country == "KR":
-            told = {"index": cai(given, when)}
         else:
-            raise UsageError(f"--country {country}: there are CN and KR")
+            told = {"index": cai(given, when)}
     except KeyError as unknown:
         raise UsageError(f"{unknown} is no pollutant of this index; see `sameair rules show`") from None
     if as_json:
@@ -188,6 +190,8 @@ def _concentrations(values: list[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for text in values:
         name, _, number = text.partition("=")
+        if name in found:
+            raise UsageError(f"{text}: {name} is given twice; write each pollutant once")
         try:
             found[name] = float(number)
         except ValueError:
@@ -209,16 +213,34 @@ def _plain(rule: Rule) -> dict[str, object]:
     }
 
 
-def _day(text: str | None, data_dir: object) -> date:
-    """Read a local day; today, by the clock of the installation, where none is given."""
+def _country(text: str | None) -> str | None:
+    """Read a country, in capitals or not.
+
+    >>> _country("kr")
+    'KR'
+    """
+    from pipeline.errors import UsageError
+
+    if text is None or text.upper() in {"CN", "KR"}:
+        return text and text.upper()
+    raise UsageError(f"--country {text}: there are CN and KR")
+
+
+def _day(text: str | None, data_dir: object, zone: str = "Asia/Seoul") -> date:
+    """Read a local day; today in a zone, by the clock of the installation, where none is given."""
     from datetime import date
+    from zoneinfo import ZoneInfo
 
     from flows.workspace import open_workspace
     from pipeline.errors import UsageError
 
     if text is None:
-        return open_workspace(make_settings(data_dir)).clock().date()  # type: ignore[arg-type]
+        now = open_workspace(make_settings(data_dir)).clock()  # type: ignore[arg-type]
+        return now.astimezone(ZoneInfo(zone)).date()
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"--date {text}: this is no day; write it like 2026-03-01") from None
+    if day.year not in YEARS:
+        raise UsageError(f"--date {text}: the day must lie between {YEARS[0]} and {YEARS[-1]}")
+    return day

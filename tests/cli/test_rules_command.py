@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from alerts.content import RuleFinding
-from cli.commands.rules import _hours, _row
+from cli.commands.rules import _day, _hours, _row
 from cli.main import app
 
 
@@ -53,7 +55,11 @@ def test_an_index_is_computed_by_the_standard_of_the_day(tmp_path, arguments, sa
         (("index", "pm2p5=x"), "write a pollutant and its concentration"),
         (("index", "pm2p5=-1"), "write a pollutant and its concentration"),
         (("index", "pm2p5=1", "--country", "JP"), "there are CN and KR"),
+        (("index", "pm2p5=1", "pm2p5=2"), "pm2p5 is given twice"),
         (("list", "--date", "March"), "this is no day"),
+        (("list", "--country", "JP"), "there are CN and KR"),
+        (("check", "--date", "9999-12-31"), "between 1950 and 2100"),
+        (("check", "--date", "0001-01-01"), "between 1950 and 2100"),
         (("show", "kr.x"), "there is no rule kr.x"),
         (("check", "--date", "2020-01-01"), "nothing is stored of the world measured"),
         (("check", "--date", "2020-01-01", "--city", "paris"), "paris"),
@@ -61,6 +67,19 @@ def test_an_index_is_computed_by_the_standard_of_the_day(tmp_path, arguments, sa
 )
 def test_what_makes_no_sense_is_refused(tmp_path, arguments, said):
     assert said in str(called(tmp_path, *arguments).exception)
+
+
+def test_a_country_may_be_written_small(tmp_path):
+    small, capital = (called(tmp_path, "list", "--country", c, "--json").stdout for c in ("cn", "CN"))
+    assert json.loads(small) == json.loads(capital) != []
+
+
+@pytest.mark.parametrize(("zone", "day"), [("Asia/Seoul", 4), ("Asia/Shanghai", 3)])
+def test_today_is_that_of_the_city(tmp_path, monkeypatch, zone, day):
+    """At 15:30 UTC it is past midnight in Seoul, not yet in Beijing."""
+    late = SimpleNamespace(clock=lambda: datetime(2026, 3, 3, 15, 30, tzinfo=UTC))
+    monkeypatch.setattr("flows.workspace.open_workspace", lambda _: late)
+    assert _day(None, tmp_path, zone) == date(2026, 3, day)
 
 
 def test_a_check_tells_when_measures_run_and_by_when_they_are_announced():

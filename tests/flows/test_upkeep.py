@@ -75,6 +75,21 @@ def test_a_person_decides_about_a_message_of_unknown_fate(ws, draft, resend, sta
     assert {m["message"]: m["state"] for m in listed_messages(ws)}[message.id] == state
 
 
+def test_the_list_of_messages_names_recipients_and_refuses_a_state_that_is_none(ws, draft):
+    approve_both(ws, draft)
+    told = listed_messages(ws, "pending")
+    assert told
+    assert all(m["to"] and f".{m['to']}" in m["message"] and "@" not in m["to"] for m in told)
+    with pytest.raises(UsageError, match="--state lost: choose one of pending"):
+        listed_messages(ws, "lost")
+
+
+@pytest.mark.parametrize("warning", ["", "nothing"])
+def test_no_id_is_no_warning(ws, draft, warning):
+    with pytest.raises(UsageError, match="is unknown; see"):
+        shown(ws, warning, None, "en")
+
+
 def test_a_known_fate_is_not_decided_again_and_a_decision_needs_a_name(ws, draft):
     approve_both(ws, draft)
     message = listed_messages(ws)[0]["message"]
