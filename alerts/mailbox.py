@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -23,6 +23,7 @@ from pipeline.errors import StorageError, UsageError
 
 LONGEST_MAIL: Final = 512 * 1024
 """Octets that are read of a mail; reports and replies say what they say in the first of them."""
+URL_WANTED: Final = "SAMEAIR_MAILBOX_URL must be imaps://user@host[:port][/folder] or maildir:///folder"
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -60,7 +61,7 @@ def open_mailbox(place: MailboxPlace) -> Iterator[OpenMailbox]:
     StorageError
         the mailbox cannot be reached or read
     """
-    parts = urlsplit(place.url)
+    parts = _parts_of(place.url)
     try:
         if parts.scheme == "maildir" and not parts.netloc and parts.path.strip("/"):
             yield MaildirBox(Path(unquote(parts.path)))
@@ -68,14 +69,23 @@ def open_mailbox(place: MailboxPlace) -> Iterator[OpenMailbox]:
             with _imap(place) as box:
                 yield box
         else:
-            raise UsageError(
-                "SAMEAIR_MAILBOX_URL must be imaps://user@host[:port][/folder] or maildir:///folder"
-            )
-    except (OSError, imaplib.IMAP4.error) as error:
+            raise UsageError(URL_WANTED)
+    except (OSError, ValueError, LookupError, imaplib.IMAP4.error) as error:
         secret = place.password.get_secret_value()
-        said = one_line(str(error).replace(secret, "…") if secret else str(error), 200)
+        text = str(error) if isinstance(error, (OSError, imaplib.IMAP4.error)) else ""
+        said = one_line(text.replace(secret, "…") if secret else text, 200)
         where = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
         raise StorageError(f"mailbox {where} cannot be read: {said or type(error).__name__}") from None
+
+
+def _parts_of(url: str) -> SplitResult:
+    """Return the parts of the address of a mailbox."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise UsageError(URL_WANTED) from None
+    return parts
 
 
 class MaildirBox:
@@ -122,7 +132,10 @@ class ImapBox:
     def __init__(self, imap: imaplib.IMAP4, folder: str) -> None:
         self._imap = imap
         _ok(imap.select(_quoted(folder)))
-        self._epoch = _ok(imap.response("UIDVALIDITY"))[0].decode()
+        epoch = _ok(imap.response("UIDVALIDITY"))[0]
+        if not isinstance(epoch, bytes):
+            raise imaplib.IMAP4.error("the server names no UIDVALIDITY")
+        self._epoch = epoch.decode("ascii", "replace")
 
     def unseen(self) -> list[str]:
         """Return the keys of the mails that are not marked as seen."""

@@ -62,8 +62,13 @@ def message_named(conn: Connection, message_ids: Iterable[str]) -> OutboxRow | N
 
 
 def message_to(conn: Connection, warning_id: str, version: int, recipient: str) -> OutboxRow | None:
-    """Return a message that took a version to a recipient, whatever its channel."""
+    """Return a message that took a version to a recipient, whatever its channel; digests take none."""
     c = outbox.c
-    where = (c.warning_id == warning_id, c.version == version, c.recipient == recipient)
+    where = (
+        c.warning_id == warning_id,
+        c.version == version,
+        c.recipient == recipient,
+        c.purpose != "digest",
+    )
     row = conn.execute(select(outbox).where(*where).order_by(c.created_at).limit(1)).first()
     return None if row is None else row_of(row._mapping)

@@ -122,6 +122,11 @@ def address_of(conn: Connection, row: OutboxRow) -> str:
     return contact.webhook if row.channel == "webhook" else contact.email
 
 
+def email_of(conn: Connection, row: OutboxRow) -> str:
+    """Return the e-mail address of the recipient of a message, whatever channel the message takes."""
+    return address_of(conn, replace(row, channel="email"))
+
+
 def known_as(conn: Connection) -> dict[str, str]:
     """Return the handles of all recipients by id, for people to read; erased ones have none."""
     return {contact.recipient_id: contact.handle for contact in _contacts(conn)}

@@ -105,3 +105,17 @@ def test_nothing_that_lies_there_breaks_the_reader(noise, whole, data):
     kinds = {"hard", "soft", "delayed", "reply", "automatic", "unknown"}
     for raw in (noise, whole[:cut] + noise, whole[:cut] + noise + whole[cut:]):
         assert read_answer(raw).kind in kinds
+
+
+HOSTILE = [
+    b"Subject: =?utf-8?b?A?=\r\n\r\n",
+    b"From: =?utf-8?b?A?=\r\nSubject: [JOINT-PM25]\r\n\r\n",
+    b"Subject: " + b"=?a?q?x" * 60_000 + b"\r\n\r\n",
+    b"References: " + b"=?a?q?x" * 60_000 + b"\r\n\r\n",
+]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("raw", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_header_neither_breaks_nor_delays_the_reading(raw):
+    assert read_answer(raw).kind == "unknown"

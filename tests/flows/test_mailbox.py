@@ -5,6 +5,7 @@ from email.message import EmailMessage
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import update
 
 from alerts.examples import example_content
 from alerts.recipients import load_recipients
@@ -16,6 +17,7 @@ from flows.workspace import open_workspace
 from flows.worlds import deliver_everywhere
 from pipeline.ledger.audit import verify_audit
 from pipeline.ledger.deliveries import read_outbox
+from pipeline.ledger.warning_tables import outbox
 from pipeline.settings import Settings
 from pipeline.times import parse_instant
 from tests.fakes.certificates import LOOPBACK, Authority
@@ -144,6 +146,53 @@ def test_a_delay_is_noted_and_changes_nothing(ws, maildir):
     maildir.add(report(id_of(ws), "delayed", "4.4.1"))
     assert counts(ws) == {"delayed": 1}
     assert (row(ws)["state"], row(ws)["bounced"]) == ("sent", "delayed 4.4.1")
+
+
+def test_a_bounce_of_a_message_under_way_waits_until_its_fate_is_known(ws, maildir):
+    with ws.ledger.write() as conn:
+        conn.execute(
+            update(outbox).where(outbox.c.message_id == id_of(ws)).values(state="sending", claim="a/b")
+        )
+    maildir.add(report(id_of(ws)))
+    assert counts(ws) == {}
+    assert maildir.get_message(next(maildir.iterkeys())).get_subdir() == "new"
+    with ws.ledger.write() as conn:
+        conn.execute(update(outbox).where(outbox.c.message_id == id_of(ws)).values(state="sent", claim=None))
+    assert counts(ws) == {"hard": 1}
+    assert row(ws)["state"] == "failed"
+
+
+def test_a_reply_counts_whatever_channel_the_version_went_out_on(ws, maildir):
+    with ws.ledger.write() as conn:
+        conn.execute(update(outbox).where(outbox.c.message_id == id_of(ws)).values(channel="webhook"))
+    maildir.add(letter(address(), Subject=f"ACK {CONTENT.warning_id} v1 {WHO}"))
+    assert counts(ws) == {"reply": 1}
+
+
+def test_a_reply_to_a_digest_acknowledges_no_warning(ws, maildir):
+    with ws.ledger.write() as conn:
+        conn.execute(
+            update(outbox).where(outbox.c.message_id == id_of(ws)).values(purpose="digest", number=20260114)
+        )
+    maildir.add(letter(address(), In_Reply_To=id_of(ws)))
+    maildir.add(letter(address(), Subject=f"ACK {CONTENT.warning_id} v1 {WHO}"))
+    assert counts(ws) == {"unknown": 2}
+    assert row(ws)["acknowledged"] == ""
+
+
+def test_a_flood_of_mail_is_read_in_rounds(ws, maildir, monkeypatch):
+    monkeypatch.setattr("flows.mailbox.MOST_AT_ONCE", 2)
+    for number in range(3):
+        maildir.add(letter("a@b.example", Subject=f"offer {number}"))
+    assert [counts(ws), counts(ws), counts(ws)] == [{"unknown": 2}, {"unknown": 1}, {}]
+
+
+@pytest.mark.parametrize("url", ["imap://mail.example", "imaps://[::1", "imaps://u@h:port", "pop3://h"])
+def test_an_address_of_a_mailbox_that_makes_no_sense_holds_up_no_message(tmp_path, url):
+    ws = workspace(tmp_path, mailbox_url=url)
+    assert "SAMEAIR_MAILBOX_URL must be" in read_mailbox(ws).trouble
+    assert deliver_everywhere(ws).failed == []
+    ws.ledger.close()
 
 
 def test_delivering_reads_the_mailbox_first(ws, maildir):
