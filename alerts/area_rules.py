@@ -37,5 +37,13 @@ def decided_alone(rule: Rule, judged: Judged, city: City) -> Judged:
     if area["at_least"] == area["of"] and not met.any():
         return judged
     count = f"{area['at_least']} of {area['of']}"
-    share = f"{100 * np.mean(met):.0f} %"
+    share = f"{_percent(float(np.mean(met)), judged.basis)} %"
     raise Undecidable(f"of the provinces {count} must meet it, only {city.id} is known and does with {share}")
+
+
+def _percent(share: float, basis: str) -> str:
+    """Return a share of scenarios in per cent; nothing that is still to come is certain."""
+    rounded = round(100 * share)
+    if basis != "observed" and not 0 < rounded < 100:
+        return "<1" if rounded < 1 else ">99"
+    return str(rounded)

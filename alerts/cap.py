@@ -18,6 +18,7 @@ from alerts.identifiers import alert_identifier
 from alerts.message_view import NO_BACKGROUND, Background, check_labels
 from alerts.origin_note import OriginNote
 from alerts.origin_view import says_origin
+from alerts.own_inputs import with_own_inputs
 from alerts.plain_text import one_line
 from alerts.vocabulary import LANGUAGES, Language, vocabulary
 from alerts.wording import Text, wording
@@ -185,6 +186,7 @@ def _add_area(info: etree._Element, name: str, areas: Mapping[str, Area], langua
 
 def _parameters(content: WarningContent) -> list[tuple[str, str]]:
     """Return what a machine may want to read: level, probabilities of each peak day, provenance."""
+    content = with_own_inputs(content)
     found = [
         ("sameair:warning", f"{content.warning_id} v{content.version}"),
         ("sameair:product", content.product),

@@ -13,6 +13,7 @@ from alerts.message_changes import changes
 from alerts.message_findings import FindingView, findings_view
 from alerts.message_words import message_words
 from alerts.origin_view import OriginView, origins_view, says_origin
+from alerts.own_inputs import with_own_inputs
 from alerts.plain_text import one_line
 from alerts.vocabulary import Language, Vocabulary, vocabulary
 from pipeline.cities import city
@@ -118,7 +119,7 @@ def message_view(
     >>> view.city_names, view.level_name, view.cities[1].above, view.cities[1].chance
     ('Beijing and Seoul', 'joint level J2', '75 µg/m³', 'likely (73 %)')
     """
-    check_labels(content)
+    content = with_own_inputs(check_labels(content))
     words = vocabulary(language)
     mark = mark_of(content)
     zones = list(dict.fromkeys(city(c.city).timezone for c in content.cities))
@@ -194,7 +195,7 @@ def _facts(content: WarningContent, words: Vocabulary, zones: list[str]) -> tupl
         "replaces": ", ".join(str(r.version) for r in content.references),
         "issued": words.instant(content.issue_time, zones),
         "data_until": words.instant(content.as_of, zones),
-        "expires": words.instant(content.expires, zones),
+        "expires": "" if content.kind in ("all_clear", "cancel") else words.instant(content.expires, zones),
         "model": content.model_id,
         "run": content.run_id,
         "policy": content.policy_version,

@@ -159,6 +159,17 @@ def test_parameters_carry_level_probabilities_and_provenance():
     assert pairs["GB/T 2260"] == "110000"
 
 
+def test_parameters_of_one_party_name_no_input_of_another_city():
+    named = ("beijing.pm2p5.reference", "seoul.pm10.reference")
+    single = example_content(
+        product="single_city_warning", parties=("seoul",), inputs_missing=named, degraded="beijing: no answer"
+    )
+    xml = cap_of(replace(single, cities=single.cities[1:], rules=(), links=()))
+    pairs = dict(zip(values(xml, "valueName"), values(xml, "value"), strict=True))
+    assert pairs["sameair:inputsMissing"] == "seoul.pm10.reference"
+    assert pairs["sameair:degraded"] == "an input from outside the city is missing"
+
+
 def test_hull_and_circle_are_marked_in_every_language():
     assert (AREAS["seoul"].shape, AREAS["beijing"].shape) == ("hull", "circle")
     described = values(cap_of(example_content()), "areaDesc")

@@ -11,12 +11,14 @@ from alerts.content import RuleFinding
 from alerts.examples import example_content, example_update
 from alerts.first_screen import first_screen
 from alerts.mail_body import next_update
-from alerts.message_view import Background
+from alerts.message_findings import findings_view
+from alerts.message_view import Background, message_view
 from alerts.vocabulary import LANGUAGES, TEMPLATE_FOLDER, vocabulary
 from alerts.wording import wording
 from pipeline.errors import UsageError
 from pipeline.times import parse_instant
 
+REGION = "of the provinces 2 of 3 must meet it, only seoul is known and does with"
 ORDER = ["status", "what", "trigger", "time", "worst", "changed", "legal", "next", "telephone"]
 SEOUL = Background(
     thresholds={"seoul": 75, "beijing": 115},
@@ -197,6 +199,43 @@ def test_one_party_alone_is_named_and_nothing_of_the_other_is_quoted(language):
     assert said in text.headline
     whole = "\n".join([text.subject, text.short, text.description, text.instruction, *map(str, text.first)])
     assert vocabulary(language).city("beijing") not in whole
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_inputs_of_other_cities_are_named_only_as_lying_elsewhere(language):
+    content = example_content(
+        product="single_city_warning",
+        level="",
+        parties=("seoul",),
+        inputs_missing=("beijing.pm2p5.reference", "seoul.pm10.reference"),
+        degraded="no weather forecast; forecast without beijing air, latest",
+    )
+    single = replace(content, cities=content.cities[1:], rules=())
+    text = wording(single, language)
+    words = vocabulary(language)
+    assert words.city("beijing") not in text.description
+    assert words.phrase("an input from outside the city is missing") in text.evidence
+    assert words.series("seoul.pm10.reference") in text.evidence
+    assert words.city("beijing") in wording(replace(content, product="joint_warning"), language).evidence
+
+
+def test_why_days_are_not_decided_is_told_with_the_days_where_they_differ():
+    whys = {"2026-01-14": "95", "2026-01-15": "<1"}
+    rules = tuple(
+        finding("kr.preliminary_measures", "", None, basis="", day=day, note=f"not decidable: {REGION} {p} %")
+        for day, p in whys.items()
+    )
+    told = findings_view(rules, vocabulary("en"))[0].notes
+    assert [note[:12] for note in told] == ["Wed 14 Jan: ", "Thu 15 Jan: "]
+    same = tuple(replace(rule, note=rules[0].note) for rule in rules)
+    assert findings_view(same, vocabulary("en"))[0].notes == (told[0].removeprefix("Wed 14 Jan: "),)
+
+
+@pytest.mark.parametrize("kind", ["all_clear", "cancel"])
+def test_a_last_word_names_no_end_of_its_own(kind):
+    view = message_view(example_update(example_content(), kind=kind, reason="x"), "en")
+    assert "Valid until" not in dict(view.facts)
+    assert "Valid until" in dict(message_view(example_content(), "en").facts)
 
 
 @pytest.mark.parametrize("key", sorted(cancel_reasons()))
