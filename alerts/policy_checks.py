@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts.choice_checks import choice_faults
+from alerts.recipient_checks import LEVELS
 from alerts.timetable import timetable_faults
 from pipeline.cities import all_cities
 from pipeline.names import PM_THRESHOLDS
@@ -88,8 +89,8 @@ def _level_faults(policy: Policy) -> Iterator[tuple[str, str]]:
         yield "level.id", "is missing: at least one joint level is needed"
         return
     cities = set(policy.level[0].threshold)
-    if len({level.id for level in policy.level}) < len(policy.level):
-        yield "level.id", "occurs twice"
+    if tuple(level.id for level in policy.level) != LEVELS[: len(policy.level)]:
+        yield "level.id", f"must be {', '.join(LEVELS)} in this order: recipients and messages know no others"
     for unknown in sorted(cities - set(all_cities())):
         yield "level.threshold", f"names the unknown city '{unknown}'"
     for level in policy.level:

@@ -9,6 +9,7 @@ from typing import Final
 
 from alerts.content import Reference, WarningContent
 from alerts.identifiers import alert_identifier
+from alerts.recipient_checks import LEVELS
 from pipeline.errors import ReviewError
 from pipeline.ledger.warnings import VersionRow
 from pipeline.times import iso, parse_instant
@@ -80,6 +81,7 @@ def check_content(content: WarningContent) -> None:
         "a joint warning needs cities of two parties": content.product == "joint_warning"
         and len({c.party for c in content.cities}) < 2,
         "only a joint warning has a joint level": content.product != "joint_warning" and bool(content.level),
+        f"its level is none of {', '.join(LEVELS)}": content.level not in ("", *LEVELS),
         "only a joint warning says where air comes from": content.product != "joint_warning"
         and bool(content.origins),
         "it says where the air of another city comes from": not {o.city for o in content.origins} <= named,

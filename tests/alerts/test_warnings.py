@@ -213,6 +213,27 @@ def test_an_edit_needs_a_reason_and_keeps_who_and_when(desk):
             edit_version(conn, example_content(review_deadline="2026-01-15T10:00:00Z"), "kim", "x", desk.now)
 
 
+def test_an_edit_speaks_of_the_same_cities_and_episodes(desk):
+    """By another episode it would end other warnings, or join what the runs never joined."""
+    content = example_content()
+    desk.propose(content)
+    other = tuple(replace(c, episode_id=f"{c.episode_id}-other") for c in content.cities)
+    for cities in (other, content.cities[::-1]):
+        edited = replace(content, cities=cities)
+        with desk.write() as conn, pytest.raises(ReviewError, match="which cities and episodes"):
+            edit_version(conn, edited, "kim", "another one", desk.now)
+    shorter = tuple(replace(c, peak_mean=c.peak_mean - 1) for c in content.cities)
+    with desk.write() as conn:
+        edit_version(conn, replace(content, cities=shorter), "kim", "local knowledge", desk.now)
+
+
+def test_an_edit_to_a_level_that_nobody_knows_is_refused(desk):
+    """Recipients ask from which level on: one that stands in no list would stop every message."""
+    desk.propose(example_content())
+    with desk.write() as conn, pytest.raises(ReviewError, match="its level is none of J1, J2, J3"):
+        edit_version(conn, example_content(level="J9"), "kim", "worse", desk.now)
+
+
 def test_what_was_decided_cannot_be_rewritten_in_the_database(desk):
     desk.proposed_and_issued(example_content())
     for statement in (
