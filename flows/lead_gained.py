@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
+
 from alerts.episode_scores import Measured, score
 from alerts.lead_gained import Played, at_equal_rate, episode_leads, gain, played
 from alerts.policy import Policy
@@ -21,8 +23,8 @@ from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 
-SAME: Final = ("train_until", "leave_out_years", "weather")
-"""What two hindcasts must have in common, so that only the other party's data differ."""
+SAME: Final = ("train_until", "leave_out_years", "weather", "frozen")
+"""What two hindcasts must have in common, beside their issues, so that only the other party's data differ."""
 
 SEED: Final = 11
 
@@ -63,6 +65,7 @@ def lead_gained(ws: Workspace, asked: Compared) -> dict[str, Any]:
         poorer, others = predictions_of(ws, Asked(asked.world, asked.first, asked.last, folder))
         _check_same(full, poorer, folder)
         lacking = str(poorer.facts["without_air_of"])
+        _check_issues(*(t[t["city"] != lacking] for t in (rows, others)), folder)
         less = list(cycles_of(others, means, asked.world))
         for city in (c for c in all_cities().values() if c.id != lacking):
             side = side_of(city, policy, means, cycles)
@@ -87,6 +90,16 @@ def _check_same(full: Source, poorer: Source, folder: Path) -> None:
             raise UsageError(
                 f"the hindcasts differ in {key}: {full.facts.get(key)} and {poorer.facts.get(key)} ({folder})"
             )
+
+
+def _check_issues(rows: pd.DataFrame, others: pd.DataFrame, folder: Path) -> None:
+    """Refuse a hindcast of other issues: where one is silent, nothing was missed for lack of data."""
+    mine, theirs = (set(zip(t["city"], t["issue_time"], strict=True)) for t in (rows, others))
+    if mine != theirs:
+        raise UsageError(
+            f"the hindcasts differ in their issues between --from and --to: {len(mine - theirs)} are lacking "
+            f"in {folder}, {len(theirs - mine)} stand there alone"
+        )
 
 
 def _only(cycles: Sequence[Cycle], city: str) -> list[Cycle]:

@@ -4,6 +4,7 @@ import json
 from datetime import date
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import flows.lead_gained
@@ -64,6 +65,17 @@ def test_hindcasts_that_differ_in_more_are_refused(compared, facts, complaint):
     other = folder(tmp_path / "other", tmp_path / "predictions.parquet", **facts)
     wrong = Compared(asked_for.world, asked_for.first, asked_for.last, asked_for.hindcast, (other,))
     with pytest.raises(UsageError, match=complaint):
+        lead_gained(open_workspace(Settings(data_dir=tmp_path)), wrong)
+
+
+def test_a_hindcast_of_fewer_issues_is_refused_and_not_taken_for_missed_episodes(compared):
+    asked_for, tmp_path = compared
+    table = pd.read_parquet(tmp_path / "predictions.parquet")
+    short = tmp_path / "short.parquet"
+    table[table["issue_time"] < table["issue_time"].max()].to_parquet(short, index=False)
+    other = folder(tmp_path / "other", short, without_air_of="beijing")
+    wrong = Compared(asked_for.world, asked_for.first, asked_for.last, asked_for.hindcast, (other,))
+    with pytest.raises(UsageError, match="differ in their issues .* 1 are lacking"):
         lead_gained(open_workspace(Settings(data_dir=tmp_path)), wrong)
 
 
