@@ -18,7 +18,10 @@ CHANNELS: Final = ("email", "webhook")
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _WEBHOOK = re.compile(r"https://[A-Za-z0-9._:/~%-]{1,250}|http://(127\.0\.0\.1|localhost)(:\d+)?(/[\w./-]*)?")
-_ADDRESS = re.compile(r"[A-Za-z0-9._+-]{1,64}@(?=.{1,255}$)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+_ADDRESS = re.compile(
+    r"(?=.{1,64}@)[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*"
+    r"@(?=.{1,255}$)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*"
+)
 _RESERVED = re.compile(r"(.+\.)?(example(\.com|\.net|\.org)?|invalid|test|localhost)", re.IGNORECASE)
 
 
@@ -60,7 +63,16 @@ class Recipient:
     @property
     def reaches_nobody(self) -> bool:
         """Tell whether its mail goes to a domain that is reserved for examples (RFC 2606, RFC 6761)."""
-        return not self.webhook and _RESERVED.fullmatch(self.email.rpartition("@")[2]) is not None
+        return not self.webhook and is_reserved(self.email)
+
+
+def is_reserved(email: str) -> bool:
+    """Tell whether an address is in a domain that is reserved for examples (RFC 2606, RFC 6761).
+
+    >>> is_reserved("duty@seoul.example"), is_reserved("duty@seoul.kr")
+    (True, False)
+    """
+    return _RESERVED.fullmatch(email.rpartition("@")[2]) is not None
 
 
 GIVEN: Final = {f.name: f.default is MISSING for f in fields(Recipient)[:-2]}
@@ -125,7 +137,8 @@ def _wrong(recipient: Recipient) -> list[tuple[str, str]]:
 
 def _is_choice(values: tuple[str, ...], allowed: Collection[str]) -> bool:
     """Tell whether values are some of the allowed ones, each once."""
-    return bool(values) and all(v in allowed for v in values) and len(set(values)) == len(values)
+    is_text = all(isinstance(v, str) for v in values)
+    return bool(values) and is_text and all(v in allowed for v in values) and len(set(values)) == len(values)
 
 
 def _is_named(agency: dict[str, str]) -> bool:

@@ -96,7 +96,7 @@ def _batch(ledger: Ledger, version: tuple[str, int], terms: _Terms, lost: set[st
     ready: list[OutboxRow] = []
     with ledger.read() as conn:
         for row, original in _wanted(conn, version, terms):
-            if row.id in lost:
+            if row.id in lost or any(row.id == other.id for other in ready):
                 continue
             try:
                 ready.append(_stored(terms.payloads, row, original, terms.now))

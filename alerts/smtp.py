@@ -41,8 +41,8 @@ class SmtpChannel:
     A server may close a connection that has stood idle or has carried enough; what it then refused before the
     message was given is offered once more on a new connection.
 
-    Raises UsageError at once for settings that would show the password or that name an unreadable
-    certificate authority.
+    Raises UsageError at once for settings that would show the password, that no mail server takes, or
+    that name an unreadable certificate authority.
 
     >>> SmtpChannel(SmtpServer("mail.example", 25, "a@b.example", user="sameair", starttls=False))
     Traceback (most recent call last):
@@ -55,6 +55,10 @@ class SmtpChannel:
         if server.user and not server.starttls:
             raise UsageError(
                 "a login without STARTTLS would show the password; set SAMEAIR_SMTP_STARTTLS=true"
+            )
+        if not f"{server.user}{server.password.get_secret_value()}{server.sender}".isascii():
+            raise UsageError(
+                "SAMEAIR_SMTP_USER, SAMEAIR_SMTP_PASSWORD and SAMEAIR_MAIL_FROM must be plain ASCII"
             )
         self._server = server
         self._context = _tls_context(server.ca_file) if server.starttls else None

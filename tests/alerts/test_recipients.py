@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from alerts.examples import example_content, example_update
-from alerts.recipient_checks import faults_of
+from alerts.recipient_checks import GIVEN, faults_of
 from alerts.recipients import load_recipients, may_receive, select_recipients
 from pipeline.errors import PolicyError
 
@@ -207,3 +207,16 @@ def test_a_notice_goes_to_the_other_party():
     assert len(ids(beijing)) == 3
     single = replace(beijing, product="single_city_warning")
     assert all(name.startswith("beijing-") for name in ids(single))
+
+
+@pytest.mark.parametrize("email", ["kim..lee@air.kr", ".kim@air.kr", "kim.@air.kr", f"{'k' * 65}@air.kr"])
+def test_an_address_that_no_header_takes_is_refused(email):
+    """One of them in a list would keep a warning from everybody: its letter cannot be written."""
+    values = {**vars(load_recipients()[0]), "email": email}
+    given = {name: values[name] for name in GIVEN}
+    assert faults_of(given) == [("email", "is not a plain e-mail address")]
+
+
+def test_lists_within_a_list_are_a_fault():
+    values = {name: getattr(load_recipients()[0], name) for name in GIVEN} | {"cities": [["seoul"]]}
+    assert [field for field, _ in faults_of(values)] == ["cities"]

@@ -118,6 +118,18 @@ def test_an_exercise_is_not_reminded_of(desk):
     assert remind(desk) == []
 
 
+def test_who_has_a_version_by_two_channels_is_reminded_once(desk):
+    """As when a message of unknown fate was counted as sent after its substitute had arrived."""
+    sent(desk)
+    first = next(r for r in rows(desk) if r.recipient == "seoul-air-policy")
+    twin = replace(first, id="twin", message_id="<twin>", purpose="substitute", channel="webhook")
+    with desk.write() as conn:
+        insert_outbox(conn, [twin])
+    desk.wait(minutes=30)
+    assert len(remind(desk)) == 6
+    assert [r.channel for r in rows(desk) if r.number == 1 and r.recipient == first.recipient] == ["email"]
+
+
 def test_what_did_not_arrive_is_not_reminded_of(desk):
     desk.proposed_and_issued(CONTENT)
     desk.wait(minutes=300)
