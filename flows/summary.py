@@ -26,7 +26,7 @@ from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 from pipeline.ledger.audit import verify_audit
 from pipeline.ledger.deliveries import read_outbox
-from pipeline.ledger.episodes import EpisodeRow, list_episodes
+from pipeline.ledger.episodes import EpisodeRow, run_episodes
 from pipeline.ledger.recipients import known_as, name_shown
 from pipeline.ledger.runs import RunRow, current_run
 from pipeline.ledger.warnings import VersionRow, read_signatures
@@ -44,7 +44,7 @@ def summary_of(ws: Workspace, plan: CyclePlan) -> Plain:
         if run is None:
             raise UsageError(f"cycle {iso(plan.cycle)} of {plan.world} has not run; run it first")
         audit = verify_audit(conn)
-        episodes = [e for e in list_episodes(conn, plan.world) if e.run_id == run.id]
+        episodes = run_episodes(conn, plan.world, run.id, run.as_of)
     return {
         "world": plan.world,
         "simulated": is_simulated(plan.world),

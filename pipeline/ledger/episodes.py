@@ -115,6 +115,15 @@ def read_episodes(conn: Connection, world: str, ids: Collection[str]) -> list[Ep
     return _newest(conn, episodes.c.world == world, episodes.c.id.in_(list(ids)))
 
 
+def run_episodes(conn: Connection, world: str, run_id: str, as_of: datetime) -> list[EpisodeRow]:
+    """Return what stood after a run: episodes open at its instant, and those that it ended.
+
+    What later runs said does not count; what an earlier one said, and this one did not change, does.
+    """
+    held = _newest(conn, episodes.c.world == world, until=as_of)
+    return [row for row in held if row.state == "open" or row.run_id == run_id]
+
+
 def _newest(conn: Connection, *where: Any, until: datetime | None = None) -> list[EpisodeRow]:
     """Return the newest revision of every episode, or that of an instant, if it satisfies the conditions."""
     other = episode_revisions.alias().c
