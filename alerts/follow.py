@@ -69,9 +69,9 @@ def follow_episodes(
     A day belongs to an episode when it exceeds the lowest threshold with the probability that keeps it; a new
     episode needs a day with the probability that opens it. Where a run of days lies less than
     ``merge_gap_hours`` from an earlier episode, it continues that one; of several the open one that began
-    first, and the others merge into it. Where the middle of an open episode falls away, the id stays with its first
-    part, and every later part that had been spoken of becomes an episode of its own that needs no second
-    cycle. An open episode that is missed once lingers at the lowest level. Without assessable data every
+    first, and the others merge into it. Where the middle of an open episode falls away, the id stays with its
+    first part, and every later part that had been spoken of becomes an episode of its own that needs no
+    second cycle. An open episode that is missed once lingers at the lowest level. Without assessable data every
     episode stays as it was. When a cycle is repeated, what it opened before keeps its id, or is withdrawn if
     it is not seen again.
     """

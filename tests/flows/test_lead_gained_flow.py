@@ -75,7 +75,7 @@ def test_a_hindcast_of_fewer_issues_is_refused_and_not_taken_for_missed_episodes
     table[table["issue_time"] < table["issue_time"].max()].to_parquet(short, index=False)
     other = folder(tmp_path / "other", short, without_air_of="beijing")
     wrong = Compared(asked_for.world, asked_for.first, asked_for.last, asked_for.hindcast, (other,))
-    with pytest.raises(UsageError, match="differ in their issues .* 1 are lacking"):
+    with pytest.raises(UsageError, match=r"differ in their issues .* 1 are lacking"):
         lead_gained(open_workspace(Settings(data_dir=tmp_path)), wrong)
 
 
