@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from alerts.channels import Outcome
 from alerts.sending import DeliveryReport, Sender, conclude, send_once
-from alerts.takeover import why_useless
+from alerts.takeover import why_held, why_useless
 from pipeline.ledger.deliveries import OutboxRow, claim_message, due_messages, read_message
 from pipeline.ledger.recipients import address_of
 
@@ -101,8 +101,9 @@ class Lane:
                 continue
             row = read_message(conn, name)
             useless = why_useless(conn, row, now)
-            if useless:
-                self._record(conn, row, Outcome("failed", useless), found)
+            held = "" if useless else why_held(conn, row)
+            if useless or held:
+                self._record(conn, row, Outcome("failed" if useless else "retry", useless or held), found)
             else:
                 taken.append((row, address_of(conn, row)))
         return taken

@@ -12,12 +12,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from alerts.identifiers import follow_up_id, message_id_of
+from alerts.recipient_checks import is_reserved
 from alerts.recipients import Way
 from pipeline.ledger.acknowledgements import has_acknowledged
 from pipeline.ledger.audit import append_audit
 from pipeline.ledger.deliveries import CARRIERS, OutboxRow, arrived_by, insert_outbox, is_overtaken
 from pipeline.ledger.follow_ups import stuck_messages
-from pipeline.ledger.recipients import stow_addresses
+from pipeline.ledger.recipients import Contact, read_recipients, stow_addresses
+from pipeline.ledger.warnings import read_version
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,22 @@ def follow_up(row: OutboxRow, way: Way, purpose: str, number: int, now: datetime
         last_error="",
         sent_at=None,
     )
+
+
+def why_held(conn: Connection, row: OutboxRow) -> str:
+    """Return why a message must wait: its recipient's address was changed and is not verified; or nothing.
+
+    An exercise may go there, as it might have been issued to it.
+    """
+    found = read_recipients(conn, row.recipient)
+    if not found or found[0][0].verified_at is not None or _reaches_nobody(found[0][1]):
+        return ""
+    status = read_version(conn, row.warning_id, row.version).content["cap_status"]
+    return "" if status == "Exercise" else "its present address is not verified"
+
+
+def _reaches_nobody(contact: Contact) -> bool:
+    return not contact.webhook and is_reserved(contact.email)
 
 
 def why_useless(conn: Connection, row: OutboxRow, now: datetime) -> str:

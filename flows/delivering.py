@@ -19,7 +19,7 @@ from flows.assess import policy_of
 from flows.digests import queue_digests, terms_of
 from flows.recipients import recipients_of
 from flows.workspace import Workspace
-from pipeline.errors import PolicyError
+from pipeline.errors import PolicyError, StorageError
 from pipeline.exchange.keys import load_or_create_secret
 from pipeline.settings import Settings
 
@@ -66,11 +66,11 @@ def deliver(ws: Workspace, world: str, clock: Callable[[], datetime]) -> Deliver
 
 
 def _queue_digests(ws: Workspace, world: str, now: datetime) -> None:
-    """Enter the digests that are due; a policy or list that cannot be read holds up no warning."""
+    """Enter the digests that are due; a policy, list or file that cannot be used holds up no warning."""
     try:
         terms = terms_of(ws.settings, policy_of(ws))
         queue_digests(ws.ledger, world, recipients_of(ws, now), terms, now)
-    except PolicyError as error:
+    except (PolicyError, StorageError) as error:
         log.error("no digest: %s", error)
 
 

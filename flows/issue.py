@@ -28,7 +28,7 @@ from flows.recipients import recipients_of
 from flows.signing import trusted
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
-from pipeline.errors import ContractError, ReviewError
+from pipeline.errors import ContractError, PolicyError, ReviewError
 from pipeline.files import write_atomic
 from pipeline.ledger.warnings import list_versions, read_version
 
@@ -46,7 +46,7 @@ def issue_approved(ws: Workspace, world: str, at: datetime) -> tuple[Issued, ...
     for warning_id, version in ready:
         try:
             done.append(issue_version(ws, warning_id, version, at))
-        except (ReviewError, ContractError) as error:
+        except (ReviewError, ContractError, PolicyError) as error:
             log.error("not issued: %s", error)
     with ws.ledger.write() as conn:
         end_superseded(conn, world, at)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -14,10 +16,12 @@ from alerts.plain_text import one_line
 from flows.health import Coverage, FeedHealth, worst_first
 from flows.workspace import Workspace
 from pipeline.ledger.notices import Condition, Notice, mark_sent, note_changes, unsent_notices
+from pipeline.ledger.recipients import known_as
 from pipeline.ledger.verdicts import Verdict
 from pipeline.names import is_simulated
 from pipeline.times import iso
 
+_RECIPIENT = re.compile(r"\br-[0-9a-f]{12}\b")
 TELL_FROM = 2
 """Severity from which an operator is told."""
 
@@ -84,9 +88,11 @@ def tell_operator(
     with ws.ledger.write() as conn:
         note_changes(conn, world, conditions, at=at)
         waiting = unsent_notices(conn, world)
+        names = known_as(conn)
     if not waiting:
         return 0
-    message = operator_mail(ws.settings.mail_from, ws.settings.operator_address, world, waiting, report)
+    shown = [_with_names(notice, names) for notice in waiting]
+    message = operator_mail(ws.settings.mail_from, ws.settings.operator_address, world, shown, report)
     name = f"operator.{world}.{waiting[-1].seq}"
     sent = channel.send(Envelope(name, ws.settings.operator_address, message["Message-ID"], bytes(message)))
     if sent.kind not in ("sent", "unknown"):
@@ -94,6 +100,12 @@ def tell_operator(
     with ws.ledger.write() as conn:
         mark_sent(conn, waiting, at)
     return len(waiting)
+
+
+def _with_names(notice: Notice, names: Mapping[str, str]) -> Notice:
+    """Return a notice that calls recipients by their names; the ledger keeps their ids, which say nothing."""
+    text = _RECIPIENT.sub(lambda found: names.get(found[0], found[0]), notice.condition.text)
+    return replace(notice, condition=replace(notice.condition, text=text))
 
 
 def operator_mail(sender: str, to: str, world: str, notices: Sequence[Notice], report: str) -> EmailMessage:

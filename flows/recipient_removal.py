@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,8 +41,10 @@ def remove_recipient(ws: Workspace, who: str, person: str) -> dict[str, Any]:
     now = ws.clock()
     with ws.ledger.write() as conn:
         names = _ids(conn, who)
+        known = known_as(conn)
+        called = {handle for name in names for handle in (name, known.get(name, ""))} - {""}
         messages = [message for name in names for message in erase(conn, name, now)]
-        files = sum(_erase_files(ws, name, messages) for name in names)
+        files = sum(_erase_files(ws, name, messages) for name in names) + _erase_told(ws, called)
         for name in names:
             append_audit(conn, at=now, actor=person, action="recipient.remove", subject=name, payload={})
         open_ids = {r.warning_id for r in list_versions(conn) if r.state in ("issued", "updated")}
@@ -79,6 +82,18 @@ def _erase_files(ws: Workspace, name: str, messages: Collection[tuple[str, str]]
         path.unlink(missing_ok=True)
     _erase_lines(ws, {f"{copy}.eml" for copy in copies})
     return len(there)
+
+
+def _erase_told(ws: Workspace, called: Collection[str]) -> int:
+    """Remove folder copies of mails to the operator that name a recipient; returns how many there were."""
+    named = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, called))})(?![\w-])")
+    gone = 0
+    for path in ws.settings.outbox_dir.glob("operator.*.eml"):
+        mail = message_from_bytes(path.read_bytes(), policy=policy.default)
+        if named.search(mail.get_content()):
+            path.unlink(missing_ok=True)
+            gone += 1
+    return gone
 
 
 def _is_mail_to(path: Path, name: str) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select
 
 from pipeline.ledger.deliveries import CARRIERS, OutboxRow, of_world, row_of
+from pipeline.ledger.recipient_tables import recipients
 from pipeline.ledger.warning_tables import acknowledgements, outbox
 
 PAGE = 500
@@ -41,6 +42,11 @@ def stuck_messages(
         *of_world(world),
     )
     return [row_of(row._mapping) for row in conn.execute(query.order_by(c.created_at, c.id))]
+
+
+def _is_erased() -> ColumnElement[bool]:
+    """Return the condition that the recipient of a message was erased: nothing can be sent to it any more."""
+    return exists().where(recipients.c.id == outbox.c.recipient, recipients.c.erased_at.is_not(None))
 
 
 def versions_out(conn: Connection, now: datetime, world: str | None = None) -> list[tuple[str, int]]:
@@ -80,6 +86,7 @@ def unacknowledged(
         c.sent_at <= sent_by,
         ~said,
         ~overtaken,
+        ~_is_erased(),
     )
     found = conn.execution_options(yield_per=PAGE).execute(query.order_by(c.created_at, c.id))
     for row in found:
@@ -121,7 +128,7 @@ def troubles(conn: Connection, now: datetime, world: str | None = None) -> list[
     later = exists().where(is_same, other.c.version > c.version)
     in_vain = and_(c.purpose == "escalation", ~later)
     query = select(c.warning_id, c.version, c.recipient, c.purpose, c.state).where(
-        c.expires > now, or_(not_here, in_vain), ~is_said, *of_world(world)
+        c.expires > now, or_(not_here, in_vain), ~is_said, ~_is_erased(), *of_world(world)
     )
     found = {
         Trouble(

@@ -411,3 +411,76 @@ def test_unverified_addresses_receive_exercises_and_nothing_in_earnest(ws):
 
     with ws.ledger.read() as conn:
         assert [names[row.recipient] for row in read_outbox(conn)] == ["wang-desk"]
+
+
+def test_what_waits_goes_to_a_changed_address_only_when_that_is_verified(ws):
+    from flows.delivering import deliver
+
+    import_rows(ws)
+    verify(ws, "wang-desk")
+    verify(ws, "kim-desk")
+    live = replace(CONTENT, simulated=False, cap_status="Actual", world="measured")
+    settings = ws.settings.model_copy(update={"channel": "smtp", "smtp_port": 1, "smtp_starttls": False})
+    issued(replace(ws, settings=settings), live)
+    change_recipient(ws, "kim-desk", {"email": "new.kim@air.seoul.kr"}, "operator")
+    later = NOW + timedelta(minutes=9)
+    deliver(at(ws, later), "measured", lambda: later)
+    states = {row["recipient"]: (row["state"], row["trouble"]) for row in listed_deliveries(ws)}
+    assert states["wang-desk"] == ("sent", "")
+    assert states["kim-desk"] == ("pending", "its present address is not verified")
+    verify(at(ws, later), "kim-desk")
+    later += timedelta(hours=1)
+    deliver(at(ws, later), "measured", lambda: later)
+    assert {row["state"] for row in listed_deliveries(ws)} == {"sent"}
+
+
+def test_the_operator_is_told_names_but_the_ledger_keeps_none(ws):
+    from flows.worlds import deliver_everywhere
+
+    import_rows(ws)
+    verify(ws, "wang-desk")
+    verify(ws, "kim-desk")
+    live = replace(CONTENT, simulated=False, cap_status="Actual", world="measured")
+    issued(ws, live)
+    with ws.ledger.write() as conn:
+        conn.execute(sa.update(outbox).values(state="failed"))
+    settings = ws.settings.model_copy(update={"operator_address": "operator@sameair.example"})
+    told = replace(ws, settings=settings)
+    deliver_everywhere(told, "measured")
+    assert "kim-desk" not in dump(ws)["operator_notices"]
+    assert len(files_with(ws, "kim-desk")) > 0
+    remove_recipient(told, "kim-desk", "operator")
+    assert [f for f in files_with(ws, "kim-desk") if "ledger" not in f] == []
+    deliver_everywhere(told, "measured")
+    assert "1 failed" in dump(ws)["operator_notices"] or "no more" in dump(ws)["operator_notices"]
+    newest = sorted(ws.settings.outbox_dir.glob("operator.*.eml"))
+    assert all("r-" not in path.read_text("utf-8").partition("\n\n")[2] for path in newest)
+
+
+def test_the_operator_is_told_of_a_warning_that_goes_to_nobody(ws):
+    from flows.delivery_alarm import delivery_conditions
+
+    import_rows(ws)
+    live = replace(CONTENT, simulated=False, cap_status="Actual", world="measured")
+    issued(ws, live)
+    (told,) = delivery_conditions(ws, "measured", NOW)
+    assert told.state == "nobody"
+    assert "no recipient with a verified address" in told.text
+
+
+def test_a_list_that_cannot_be_read_is_told_and_holds_up_nothing_else(ws, tmp_path):
+    from flows.delivery_alarm import delivery_conditions
+    from flows.worlds import deliver_everywhere, issue_everywhere
+
+    settings = ws.settings.model_copy(update={"recipients_file": tmp_path / "none.toml"})
+    broken = replace(ws, settings=settings)
+    with ws.ledger.write() as conn:
+        propose_version(conn, CONTENT, NOW)
+    approve_version(broken, CONTENT.warning_id, 1, Decision("seoul", "operator"))
+    with pytest.raises(PolicyError):
+        approve_version(broken, CONTENT.warning_id, 1, Decision("beijing", "operator"))
+    assert issue_everywhere(broken) == []
+    assert deliver_everywhere(broken).failed == []
+    (told,) = delivery_conditions(broken, CONTENT.world, NOW)
+    assert told.state == "unreadable"
+    assert len(issue_everywhere(ws)) == 1
