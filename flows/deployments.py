@@ -25,6 +25,18 @@ POST_CRON: Final = "*/5 * * * *"
 """Every five minutes: a deadline passes, or a mail server that was away is back."""
 
 
+def cycle_times() -> tuple[str, ...]:
+    """Return when cycles run [KST].
+
+    >>> cycle_times()
+    ('05:20', '11:20', '17:01', '23:20')
+    """
+    found = []
+    for minute, hours, *_ in (CYCLE_CRON.split(), CONFIRM_CRON.split()):
+        found += [f"{int(hour):02d}:{int(minute):02d}" for hour in hours.split(",")]
+    return tuple(sorted(found))
+
+
 def deployments(data_dir: str) -> list[RunnerDeployment]:
     """Return the deployments of a data folder: the measured world's cycle and sources, the post of all."""
     return [
