@@ -16,6 +16,7 @@ from alerts.city_view import SHOWN_THRESHOLDS
 from alerts.content import CityOutlook, Reference, WarningContent
 from alerts.identifiers import alert_identifier
 from alerts.message_view import NO_BACKGROUND, Background, check_labels
+from alerts.message_words import contact_line
 from alerts.origin_note import OriginNote
 from alerts.origin_view import says_origin
 from alerts.own_inputs import with_own_inputs
@@ -154,7 +155,7 @@ def _add_info(alert: etree._Element, text: Text, job: _Job) -> None:
     _add(info, "instruction", text.instruction)
     if header.web:
         _add(info, "web", header.web)
-    _add(info, "contact", one_line(header.contact))
+    _add(info, "contact", contact_line(header.contact, text.language))
     for name, value in _parameters(content):
         _add_pair(info, "parameter", name, value)
     for outlook in content.cities:

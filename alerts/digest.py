@@ -18,8 +18,9 @@ from zoneinfo import ZoneInfo
 from alerts.content import WarningContent
 from alerts.identifiers import follow_up_id, message_id_of
 from alerts.mail_headers import WHOLE_WORDS
+from alerts.message_words import contact_line
 from alerts.outbox import message_bytes
-from alerts.plain_text import header_text, one_line
+from alerts.plain_text import header_text
 from alerts.recipients import Recipient, concerns, may_receive, reaches_level
 from alerts.short_line import short_line
 from alerts.vocabulary import LANGUAGES, TEMPLATE_FOLDER, Language, vocabulary
@@ -141,5 +142,5 @@ def _section(items: Sequence[Item], recipient: Recipient, terms: DigestTerms, na
         for item in items
     ]
     intro = own["intro"].format(level=recipient.minimum_level)
-    change = own["change"].format(contact=one_line(terms.contact))
+    change = own["change"].format(contact=contact_line(terms.contact, language))
     return "\n".join([intro, "", *lines, "", own["none"], change])

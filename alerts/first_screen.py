@@ -59,7 +59,7 @@ def first_screen(
             "trigger": trigger_lines(content, background, words),
             "time": tuple(_time(c, words) for c in cities),
             "worst": _worst(cities, words),
-            "changed": changes(content, background.previous, words) or (own["first"],),
+            "changed": changes(content, background.previous, words) or (_first(background, words),),
         }
     entries |= {
         "legal": (own["legal"]["text"],),
@@ -78,6 +78,15 @@ def _status(content: WarningContent, words: Vocabulary) -> str:
     if mark == "test":
         return str(own["test"])
     return str(own["exercise"]).format(mark=words["marks"][mark])
+
+
+def _first(background: Background, words: Vocabulary) -> str:
+    """Return that nothing was said before, or which warning of the reader's own city this one replaces."""
+    own = message_words(words.language)
+    mine = [name for name in background.taken_over if background.party in ("", city(name).party)]
+    if not mine:
+        return str(own["first"])
+    return str(own["takes_over"]).format(city=words.join([words.city(name) for name in mine]))
 
 
 def _ended(content: WarningContent, words: Vocabulary) -> str:

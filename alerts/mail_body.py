@@ -16,7 +16,7 @@ from markupsafe import escape
 from alerts.content import WarningContent
 from alerts.mail_chart import WIDTH, chart_alt
 from alerts.message_view import Background
-from alerts.message_words import message_words
+from alerts.message_words import contact_line, message_words
 from alerts.origin_view import origin_words
 from alerts.plain_text import one_line
 from alerts.vocabulary import Language, vocabulary
@@ -90,6 +90,7 @@ def build_bodies(content: WarningContent, sender: SenderLine, background: Backgr
                 "words": vocabulary(text.language).table,
                 "own": message_words(text.language),
                 "origin": origin_words(text.language),
+                "contact": contact_line(sender.contact, text.language),
                 "press": render(f"{text.language}/acknowledge_link.j2", text.language).strip(),
             }
             for text in texts
@@ -100,7 +101,6 @@ def build_bodies(content: WarningContent, sender: SenderLine, background: Backgr
         "acknowledge_link": _PLACES["mail_link"],
         "bulletin": bulletin,
         "bulletin_is_link": urlsplit(bulletin).scheme in ("http", "https"),
-        "contact": one_line(sender.contact),
         "chart": of.picture,
         "chart_alt": chart_alt(content, of.languages[0]),
         "chart_width": WIDTH,

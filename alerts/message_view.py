@@ -28,7 +28,8 @@ class Background:
     ``thresholds`` are the day means [ug m-3] by city id at which the policy puts ``content.level``;
     ``party`` is the reader's, which has its own names of some regions and rules of its own; ``telephones``
     are the duty desks' numbers by party, that of an empty party being for all; ``next_update`` is the time
-    of the next cycle, and ``listed_from`` the probability [1] from which findings are listed.
+    of the next cycle, and ``listed_from`` the probability [1] from which findings are listed;
+    ``taken_over`` are the ids of the cities whose single-city warnings a joint one replaces.
     """
 
     previous: WarningContent | None = None
@@ -37,6 +38,7 @@ class Background:
     telephones: Mapping[str, str] = field(default_factory=dict)
     next_update: str = ""
     listed_from: float = 0.0
+    taken_over: tuple[str, ...] = ()
 
     @property
     def telephone(self) -> str:

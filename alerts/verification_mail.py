@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from alerts.identifiers import message_id_of
 from alerts.mail_headers import WHOLE_WORDS
+from alerts.message_words import contact_line
 from alerts.plain_text import header_text, one_line
 from alerts.recipient_checks import Recipient
 from alerts.vocabulary import LANGUAGES, TEMPLATE_FOLDER, Language, vocabulary
@@ -97,6 +98,6 @@ def _section(recipient: Recipient, request: Request, language: Language) -> str:
         *([words["webhook"].format(host=hook)] if hook else []),
         words["until"].format(until=until),
         words["ignore"],
-        words["contact"].format(contact=one_line(request.contact)),
+        words["contact"].format(contact=contact_line(request.contact, language)),
     ]
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from email.message import EmailMessage
 from alerts.content import WarningContent
 from alerts.edition import bulletin_of
 from alerts.email import Enclosure, build_email
+from alerts.fallback import taken_over
 from alerts.mail_chart import mail_chart
 from alerts.message_view import Background
 from alerts.outbox import Letter
@@ -52,14 +53,20 @@ def _picture(content: WarningContent, language: Language) -> bytes:
 
 
 def background_of(ws: Workspace, content: WarningContent, policy: Policy) -> Background:
-    """Return what messages add to the signed content: the version replaced, and the level's thresholds."""
+    """Return what messages add to the signed content: what it replaces, and the level's thresholds."""
     with ws.ledger.read() as conn:
         earlier = [
             v
             for v in read_versions(conn, content.warning_id)
             if v.version < content.version and v.state in ("issued", "updated")
         ]
+        replaced = {c["city"] for row in taken_over(conn, content) for c in row.content["cities"]}
     previous = WarningContent.from_dict(earlier[-1].content) if earlier else None
     level = next((x for x in policy.level if x.id == content.level), None)
     thresholds = dict(level.threshold) if level else {}
-    return Background(previous, thresholds, listed_from=policy.findings.minimum_probability)
+    return Background(
+        previous,
+        thresholds,
+        listed_from=policy.findings.minimum_probability,
+        taken_over=tuple(sorted(replaced)),
+    )

@@ -21,6 +21,7 @@ from alerts.message_view import Background
 from alerts.outbox import MAIL_POLICY, Letter
 from alerts.recipients import Recipient
 from alerts.wording import wording
+from pipeline.settings import Settings
 from pipeline.times import parse_instant
 
 SENT = parse_instant("2026-01-14T08:40Z")
@@ -175,6 +176,14 @@ def test_every_product_kind_and_language_builds_balanced_html():
         assert "script" not in tags.opened
         assert "img" not in tags.opened
         assert tags.opened.count("style") == 1
+
+
+def test_the_preset_contact_is_said_in_each_language():
+    preset = Settings().contact
+    text = plain_text(parsed(enclosure=replace(ENCLOSURE, contact=preset)))
+    assert text.count(preset) == 1
+    assert "문의: 발표 당사자의 당직실" in text
+    assert "联系方式：发布方值班室" in text
 
 
 def test_links_lead_to_the_desk_and_the_bulletin_only():

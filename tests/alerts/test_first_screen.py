@@ -13,6 +13,7 @@ from alerts.first_screen import first_screen
 from alerts.mail_body import next_update
 from alerts.message_findings import findings_view
 from alerts.message_view import Background, message_view
+from alerts.message_words import message_words
 from alerts.vocabulary import LANGUAGES, TEMPLATE_FOLDER, vocabulary
 from alerts.wording import wording
 from pipeline.errors import UsageError
@@ -229,6 +230,15 @@ def test_why_days_are_not_decided_is_told_with_the_days_where_they_differ():
     assert [note[:12] for note in told] == ["Wed 14 Jan: ", "Thu 15 Jan: "]
     same = tuple(replace(rule, note=rules[0].note) for rule in rules)
     assert findings_view(same, vocabulary("en"))[0].notes == (told[0].removeprefix("Wed 14 Jan: "),)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_reader_is_told_which_warning_of_its_own_city_a_joint_one_replaces(language):
+    joint, own = example_content(), message_words(language)
+    replaced = replace(SEOUL, taken_over=("seoul",))
+    said = own["takes_over"].format(city=vocabulary(language).city("seoul"))
+    assert screen(joint, language, replaced)["changed"] == (said,)
+    assert screen(joint, language, replace(replaced, party="beijing"))["changed"] == (own["first"],)
 
 
 @pytest.mark.parametrize("kind", ["all_clear", "cancel"])
