@@ -22,7 +22,7 @@ from flows.letters import background_of
 from flows.recheck import lineages
 from flows.signing import is_live, parties, signer, trusted, world_time
 from flows.workspace import Workspace
-from flows.worlds import present_of
+from flows.worlds import present_of, rewrite_bulletins
 from pipeline.errors import ReviewError, UsageError
 from pipeline.ledger.deliveries import read_outbox
 from pipeline.ledger.recipients import known_as, name_shown
@@ -253,12 +253,18 @@ def _said(digest: str, decision: Decision, when: datetime) -> str:
 def _consequences(
     ws: Workspace, content: WarningContent, done: list[Issued], present: datetime, *, deliver: bool
 ) -> Plain:
-    """Issue what a decision made ready, beside what is ``done``, and send it; says in words what happened."""
+    """Issue what a decision made ready, beside what is ``done``, and send it; says in words what happened.
+
+    The messages leave first; then the bulletins that they name are written anew, to say what is signed.
+    """
     done += [one for one in issue_approved(ws, content.world, present) if one.is_new]
     if not done:
         return {}
     found = {"issued": ", ".join(f"{d.warning_id} v{d.version}, {len(d.outbox_ids)} messages" for d in done)}
-    return found | ({"sent": _deliver(ws, content, present)} if deliver else {})
+    if deliver:
+        found["sent"] = _deliver(ws, content, present)
+    rewrite_bulletins(ws, done)
+    return found
 
 
 def _deliver(ws: Workspace, content: WarningContent, present: datetime) -> str:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Final
 
 from alerts.cancel_reasons import recorded_reason
@@ -31,6 +32,7 @@ from flows.issue import issue_approved
 from flows.recipients import recipients_of
 from flows.signing import open_drafts, signer
 from flows.workspace import Workspace, reporter
+from flows.worlds import rewrite_bulletins
 from pipeline.errors import UsageError
 from pipeline.ledger.warnings import list_versions
 from pipeline.times import HOUR, iso, to_utc
@@ -131,7 +133,7 @@ def _check_order(ws: Workspace, order: DrillOrder, at: datetime) -> None:
     if not order.recipients or unknown:
         said = f"no recipient {', '.join(unknown)}" if unknown else "say with --recipients who takes part"
         raise UsageError(f"{said}; there are {', '.join(sorted(known))}")
-    if order.speed < 0:
+    if not (isfinite(order.speed) and order.speed >= 0):
         raise UsageError(f"--speed {order.speed:g}: 1 is real time, 60 an hour in a minute, 0 at once")
 
 
@@ -148,6 +150,7 @@ def _play(ws: Workspace, drill: DrillWorld, step: Step) -> StepDone:
     outcome = _DOING[step.do](ws, drill, step, at) if step.do != "wait" else ""
     issued = [one for one in issue_approved(ws, drill.world, at) if one.is_new]
     report = deliver(_with_mail(ws, step), drill.world, lambda: at)
+    rewrite_bulletins(ws, issued)
     parts = [outcome, _issued(issued), _delivered(report)]
     return StepDone(
         at=iso(at),

@@ -104,6 +104,15 @@ def test_a_silent_partner_and_the_joint_warning_that_takes_over(ws):
     joint = (ws.warnings_dir / cap_name(rows["joint_warning"].warning_id, 2)).read_text("utf-8")
     assert "<msgType>Update" in joint, "it replaces the message of the stand-in"
     assert "<status>Exercise" in joint
+    pages = sorted((ws.settings.runs_dir / record.id).glob("*/*/bulletin-*.html"))
+    first, last = pages[:3], pages[3:]
+    own = next(p for p in first if p.stem.endswith("-seoul")).read_text("utf-8")
+    assert "발표 당사자: 서울" in own, "the page that the mail names shows the warning of the mail"
+    both = next(p for p in last if not p.stem.endswith(("-seoul", "-beijing"))).read_text("utf-8")
+    assert "UNSIGNED" not in both
+    told = {m["To"].addresses[0].addr_spec: m.get_body(("plain",)).get_content() for m in mails(ws)}
+    assert "Replaces the single-city early warning for Seoul." in told["air-policy@seoul.example"]
+    assert "single-city" not in told["forecast@monitoring.beijing.example"]
 
 
 def test_what_was_issued_in_error_is_cancelled_and_everything_is_marked(beside):
@@ -196,6 +205,7 @@ def test_a_drill_that_is_stopped_leaves_nothing_in_force(ws):
         (DrillOrder("false-alarm", ()), "--recipients"),
         (DrillOrder("false-alarm", ("nobody",)), "no recipient nobody"),
         (DrillOrder("false-alarm", CHOSEN, speed=-1), "real time"),
+        (DrillOrder("false-alarm", CHOSEN, speed=float("nan")), "real time"),
     ],
 )
 def test_a_wrong_order_begins_nothing(ws, order, fault):
