@@ -77,9 +77,9 @@ def import_(
 def verify(
     who: Who,
     code: Annotated[
-        str,
+        str | None,
         typer.Option("--code", help="The code that the recipient read from its mail.", show_default=False),
-    ] = "",
+    ] = None,
     person: Person = OPERATOR,
     data_dir: DataDir = None,
     as_json: AsJson = False,

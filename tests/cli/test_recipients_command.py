@@ -98,6 +98,7 @@ def test_the_mail_holds_a_link_where_there_is_a_page(call, monkeypatch):
         (("leave", "night-desk", "--from", "2099-08-03"), "both --from and --to"),
         (("leave", "night-desk", "--from", "3 August", "--to", "2099-08-03"), "--from 3 August"),
         (("verify", "night-desk", "--code", "x"), "no code of night-desk"),
+        (("verify", "night-desk", "--code", ""), "no code of night-desk"),
         (("remove", "nobody"), "nobody is known as nobody"),
     ],
 )
