@@ -18,6 +18,7 @@ from pipeline.ledger.deliveries import read_outbox
 from pipeline.ledger.follow_ups import Trouble, troubles
 from pipeline.ledger.notices import Condition, in_trouble
 from pipeline.ledger.warnings import list_versions
+from pipeline.names import MEASURED
 from pipeline.times import parse_instant
 
 KIND: Final = "delivery "
@@ -34,13 +35,27 @@ _WORDS: Final = {
 }
 
 
-def alarm_operator(ws: Workspace, world: str, now: datetime, mailbox_trouble: str = "") -> int:
+def alarm_operator(ws: Workspace, world: str, now: datetime) -> int:
     """Tell the operator what is news about the deliveries of a world; returns the lines of news.
 
     A channel that fails holds the news back until the next time.
     """
-    conditions = [*delivery_conditions(ws, world, now), *_mailbox(ws, mailbox_trouble)]
-    return tell_operator(ws, world, conditions, channel_of(ws.settings), "", now) if conditions else 0
+    return _tell(ws, world, delivery_conditions(ws, world, now), now)
+
+
+def alarm_of_mailbox(ws: Workspace, trouble: str) -> int:
+    """Tell the operator once, whatever worlds there are, that the mailbox of replies cannot be read."""
+    return _tell(ws, MEASURED, _mailbox(ws, trouble), ws.clock())
+
+
+def _tell(ws: Workspace, world: str, conditions: list[Condition], now: datetime) -> int:
+    if not conditions:
+        return 0
+    channel = channel_of(ws.settings)
+    try:
+        return tell_operator(ws, world, conditions, channel, "", now)
+    finally:
+        channel.close()
 
 
 def delivery_conditions(ws: Workspace, world: str, now: datetime) -> list[Condition]:

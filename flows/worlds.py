@@ -10,7 +10,7 @@ from alerts.delivery import DeliveryReport
 from alerts.outbox import Issued
 from flows.bulletin import write_bulletin
 from flows.delivering import deliver
-from flows.delivery_alarm import alarm_operator
+from flows.delivery_alarm import alarm_of_mailbox, alarm_operator
 from flows.issue import issue_approved
 from flows.mailbox import read_mailbox
 from flows.signing import is_live, world_time
@@ -51,19 +51,23 @@ def rewrite_bulletins(ws: Workspace, issued: list[Issued]) -> None:
 def deliver_everywhere(ws: Workspace, world: str | None = None) -> DeliveryReport:
     """Send what stands in the outbox, of one world or of all, each in its own time.
 
-    Replies and bounces are read first, so that a second channel takes over at once what came back.
+    Replies and bounces are read first, so that a second channel takes over at once what came back. The
+    operator is told last, so that no mail to him holds up a warning.
     """
     trouble = read_mailbox(ws).trouble
     total = DeliveryReport()
-    for name in worlds_with_warnings(ws, world):
+    names = worlds_with_warnings(ws, world)
+    for name in names:
         present = present_of(ws, name)
         report = deliver(ws, name, lambda present=present: present)  # type: ignore[misc]
-        alarm_operator(ws, name, present, trouble)
         total.sent += report.sent
         total.deferred += report.deferred
         total.failed += report.failed
         total.unknown += report.unknown
         total.down = total.down or report.down
+    for name in names:
+        alarm_operator(ws, name, present_of(ws, name))
+    alarm_of_mailbox(ws, trouble)
     return total
 
 

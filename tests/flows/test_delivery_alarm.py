@@ -1,5 +1,6 @@
 """The operator hears, once, what did not reach its recipients, and when that is over."""
 
+from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
 from types import MappingProxyType
@@ -102,3 +103,28 @@ def test_what_is_over_is_no_trouble_any_more(ws, monkeypatch):
     assert len(told(ws)) == 1
     clock[0] = parse_instant(CONTENT.expires) + timedelta(minutes=1)
     assert [c.severity for c in delivery_conditions(ws, "measured", clock[0])] == [0]
+
+
+def test_a_mailbox_that_cannot_be_read_is_told_once_for_all_worlds(ws, tmp_path):
+    ws, _ = ws
+    with ws.ledger.write() as conn:
+        propose_version(conn, example_content(warning_id="01SECOND"), NOW)
+    settings = ws.settings.model_copy(update={"mailbox_url": f"maildir://{tmp_path / 'none'}"})
+    broken = replace(ws, settings=settings)
+    deliver_everywhere(broken)
+    deliver_everywhere(broken)
+    ((subject, text),) = told(ws)
+    assert subject == "[sameair warnings] 1 in trouble"
+    assert "no Maildir" in text
+
+
+def test_a_mail_to_the_operator_that_breaks_comes_after_all_warnings(ws, monkeypatch):
+    ws, _ = ws
+
+    def breaks(*_):
+        raise RuntimeError("no such host")
+
+    monkeypatch.setattr("flows.worlds.alarm_operator", breaks)
+    with pytest.raises(RuntimeError):
+        deliver_everywhere(ws)
+    assert {row["state"] for row in listed_deliveries(ws)} == {"sent"}
