@@ -50,7 +50,8 @@ class Duty:
         """
         local = to_utc(when).astimezone(ZoneInfo(timezone))
         late, early = time.fromisoformat(self.night_from), time.fromisoformat(self.night_to)
-        if local.time() >= late or local.time() < early:
+        at = local.time()
+        if (late <= at < early) if late < early else (at >= late or at < early):
             return self.night
         rest = local.weekday() >= 5 or local.date().isoformat() in self.holidays
         return self.holiday if rest else self.day

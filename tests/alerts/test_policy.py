@@ -154,3 +154,18 @@ def test_every_number_of_the_policy_is_explained():
     for section in sections:
         before = TEXT.split(f"[{section}]")[0].rstrip("\n").splitlines()[-1]
         assert before.startswith("#"), section
+
+
+@pytest.mark.parametrize(
+    ("night_from", "night_to", "by_night"),
+    [("22:00", "07:00", {0, 6, 22, 23}), ("00:00", "06:00", {0}), ("01:00", "07:00", {6})],
+)
+def test_a_night_may_begin_before_or_after_midnight(night_from, night_to, by_night):
+    """14 January 2026 is a Wednesday; 15 UTC of the day before is its midnight in Seoul."""
+    policy = parse_policy(TEXT.replace('"22:00"', f'"{night_from}"').replace('"07:00"', f'"{night_to}"'))
+    midnight = parse_instant("2026-01-13T15:00Z")
+    signers = {
+        hour: policy.duty.signer(midnight + timedelta(hours=hour), policy.review.timezone)
+        for hour in (0, 6, 7, 12, 21, 22, 23)
+    }
+    assert {hour for hour, who in signers.items() if who == policy.duty.night} == by_night
