@@ -65,7 +65,7 @@ def lead_gained(ws: Workspace, asked: Compared) -> dict[str, Any]:
         poorer, others = predictions_of(ws, Asked(asked.world, asked.first, asked.last, folder))
         _check_same(full, poorer, folder)
         lacking = str(poorer.facts["without_air_of"])
-        _check_issues(*(t[t["city"] != lacking] for t in (rows, others)), folder)
+        _check_issues(rows[rows["city"] != lacking], others[others["city"] != lacking], folder)
         less = list(cycles_of(others, means, asked.world))
         for city in (c for c in all_cities().values() if c.id != lacking):
             side = side_of(city, policy, means, cycles)
