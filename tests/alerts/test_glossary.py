@@ -86,3 +86,16 @@ def test_no_text_blames_and_none_tells_what_stays_between_the_parties(language):
             [text.subject, text.headline, text.short, text.description, text.instruction, *lines]
         )
         assert not [w for w in words if w.lower() in whole.lower()], seed
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_mails_and_bulletins_name_grades_and_the_bulletin_alike(language):
+    tables = {
+        name: tomllib.loads((TEMPLATE_FOLDER / language / f"{name}.toml").read_text("utf-8"))
+        for name in ("words", "bulletin", "edition")
+    }
+    for level, name in tables["bulletin"]["bands"].items():
+        stem = name[:4] if language == "en" else name
+        assert stem in tables["words"]["rule_levels"][level], level
+    label = tables["words"]["labels"]["bulletin"].split(" ", 1 if language == "en" else 0)[-1]
+    assert label in tables["edition"]["city_title"]
