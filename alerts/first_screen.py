@@ -181,7 +181,10 @@ def _worst(cities: list[CityOutlook], words: Vocabulary) -> tuple[str, ...]:
                 grade=grade(country, peak.day, peak.q90, words),
             )
         )
-    return tuple(lines) or (own["none"],)
+    if lines:
+        return tuple(lines)
+    seen = all(is_over(c, _peak(c)) for c in cities)
+    return (str(own["none"] if seen else words["not_assessable"]),)
 
 
 def _peak(outlook: CityOutlook) -> DayOutlook | None:

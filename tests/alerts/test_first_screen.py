@@ -1,5 +1,6 @@
 """The first screen of a mail: what it says, in which order, in three languages; and why one was cancelled."""
 
+import math
 import re
 import tomllib
 from dataclasses import replace
@@ -153,6 +154,12 @@ def test_ranges_of_arrival_and_end_are_told_where_they_are_known():
         "Seoul: from Thu 15 Jan 06:00 (between Thu 15 Jan 03:00 and Thu 15 Jan 12:00) to Sat 17 Jan 24:00 "
         "(KST, UTC+9)"
     )
+
+
+def test_a_worst_case_that_is_not_known_is_not_called_observed():
+    content = example_content()
+    blind = [replace(c, days=tuple(replace(d, q90=math.nan) for d in c.days)) for c in content.cities]
+    assert screen(replace(content, cities=tuple(blind)))["worst"] == ("not assessable",)
 
 
 def test_the_worst_case_is_the_upper_end_of_the_interval_of_the_peak_day():
