@@ -20,7 +20,8 @@ def edit_draft(
     """Replace the content of a draft or version in review by that of a JSON file.
 
     The file holds the object that `sameair warnings show --json` prints under ``content``, edited. Number,
-    references, product, cities, episodes, world and deadline may not change; decisions about the earlier text no longer count.
+    references, product, cities, episodes, world and deadline may not change; decisions about the earlier
+    text no longer count.
 
     Raises
     ------
