@@ -57,7 +57,7 @@ def read_content(file: Path) -> WarningContent:
     try:
         data = json.loads(file.read_text("utf-8"))
         return WarningContent.from_dict(data.get("content", data))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"{file} is not the content of a warning ({type(error).__name__}: {error})"
         ) from None

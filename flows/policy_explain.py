@@ -16,7 +16,6 @@ from flows.policy_source import Asked, Means, cycles_of, measured_means, predict
 from flows.verification import caveats_of
 from flows.workspace import Workspace
 from pipeline.cities import City, all_cities
-from pipeline.errors import UsageError
 from pipeline.times import FORECAST_DAYS, local_date
 
 LIMITS: Final = (
@@ -35,8 +34,6 @@ def explain_policy(ws: Workspace, asked: Asked) -> dict[str, Any]:
     UsageError
         dates reversed, or no prediction between them
     """
-    if asked.last < asked.first:
-        raise UsageError(f"--to {asked.last} lies before --from {asked.first}")
     policy, source, rows = policy_of(ws), *predictions_of(ws, asked)
     means = measured_means(ws, asked.world, rows["valid_end"].max())
     cycles = list(cycles_of(rows, means, asked.world))

@@ -52,6 +52,8 @@ class Asked:
 
 def predictions_of(ws: Workspace, asked: Asked) -> tuple[Source, pd.DataFrame]:
     """Return the daily rows of the operational model of the issues asked for."""
+    if asked.last < asked.first:
+        raise UsageError(f"--to {asked.last} lies before --from {asked.first}; exchange them")
     if asked.hindcast is not None:
         source = read_hindcast(asked.hindcast)
     else:

@@ -11,6 +11,7 @@ from alerts.policy import PACKAGED_POLICY, load_policy, parse_policy
 from cli.commands.policy import _show_choice
 from flows.policy_choice import Asked, Cases, Cell, acting_probabilities, choose_policy
 from flows.policy_proposal import proposal, write_proposal
+from flows.policy_source import predictions_of
 from flows.workspace import open_workspace
 from forecasting.verification.cost_loss import expense, recalibrate, value
 from pipeline.errors import UsageError
@@ -131,6 +132,11 @@ def test_one_year_is_refused(monkeypatch, found):
     monkeypatch.setattr(flows.policy_choice, "cases_of", lambda *_: cases(days=300))
     with pytest.raises(UsageError, match="two years"):
         choose_policy(ws, Asked("measured", date(2015, 1, 1), date(2015, 12, 1)))
+
+
+def test_reversed_dates_are_named(found):
+    with pytest.raises(UsageError, match="--to 2015-01-01 lies before --from 2015-12-01"):
+        predictions_of(found[0], Asked("measured", date(2015, 12, 1), date(2015, 1, 1)))
 
 
 def test_the_packaged_policy_keeps_a_share_of_what_opens():

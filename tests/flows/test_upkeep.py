@@ -49,7 +49,9 @@ def test_an_edit_changes_the_text_and_makes_earlier_approvals_void(ws, draft, tm
     assert after["signatures"][0].endswith("(of an earlier text)")
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"content": {"level": "J1"}}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", pytest.param("[" * 100_000, id="deep"), '{"content": {"level": "J1"}}']
+)
 def test_a_file_that_is_no_content_is_refused_in_one_line(ws, draft, tmp_path, text):
     file = tmp_path / "edited.json"
     file.write_text(text, "utf-8")
