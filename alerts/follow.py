@@ -71,9 +71,9 @@ def follow_episodes(
     ``merge_gap_hours`` from an earlier episode, it continues that one; of several the open one that began
     first, and the others merge into it. Where the middle of an open episode falls away, the id stays with its
     first part, and every later part that had been spoken of becomes an episode of its own that needs no
-    second cycle. An open episode that is missed once lingers at the lowest level. Without assessable data every
-    episode stays as it was. When a cycle is repeated, what it opened before keeps its id, or is withdrawn if
-    it is not seen again.
+    second cycle. An open episode that is missed once lingers at the lowest level. Without assessable data
+    every episode stays as it was. When a cycle is repeated, what it opened before keeps its id, or is
+    withdrawn if it is not seen again.
     """
     own = [e for e in earlier if e.city == city.city]
     opened = [e for e in own if e.revisions[0].issue_time == iso(run.issue_time)]
