@@ -35,7 +35,7 @@ GONE: Final = 410
 def acknowledge_routes() -> APIRouter:
     """Return the routes of the links."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-    router.add_api_route("/acknowledge/{token}", show, methods=["GET"])
+    router.add_api_route("/acknowledge/{token}", show, methods=["GET", "HEAD"])
     router.add_api_route("/acknowledge/{token}", confirm, methods=["POST"])
     return router
 

@@ -26,7 +26,7 @@ from review.acknowledge import ACKNOWLEDGE_POLICY, FORBIDDEN, GONE
 def verify_routes() -> APIRouter:
     """Return the routes of the links."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-    router.add_api_route("/verify/{token}", show, methods=["GET"])
+    router.add_api_route("/verify/{token}", show, methods=["GET", "HEAD"])
     router.add_api_route("/verify/{token}", confirm_address, methods=["POST"])
     return router
 

@@ -76,7 +76,8 @@ def test_opening_the_link_changes_nothing_and_the_button_acknowledges_once(desk)
         page = requests.get(desk.url(), timeout=20)
         assert page.status_code == 200
         assert page.text.count('<form method="post">') == 3
-    requests.head(desk.url(), timeout=20)
+    looked = requests.head(desk.url(), timeout=20)
+    assert (looked.status_code, looked.text) == (200, "")
     assert desk.rows() == []
     done = requests.post(desk.url(), timeout=20)
     assert done.status_code == 200

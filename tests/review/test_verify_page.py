@@ -77,6 +77,7 @@ def test_opening_changes_nothing_and_the_button_confirms_once(desk):
         page = desk.get(desk.url())
         assert page.status_code == 200
         assert page.text.count('<form method="post">') == 3
+    assert requests.head(desk.base + desk.url(), timeout=20).status_code == 200
     assert desk.verified() == [None]
     done = desk.post(desk.url())
     assert "Confirmed: 2026-01-14 08:20 UTC" in done.text
