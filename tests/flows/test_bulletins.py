@@ -96,6 +96,7 @@ def text_of(path):
 
 
 @pytest.mark.flows
+@pytest.mark.slow
 def test_a_run_writes_every_bulletin_and_the_command_says_where(done, plan):
     with done.ledger.read() as conn:
         run = current_run(conn, plan.world, plan.cycle)
@@ -125,6 +126,7 @@ def test_a_run_writes_every_bulletin_and_the_command_says_where(done, plan):
 
 
 @pytest.mark.flows
+@pytest.mark.slow
 def test_issuing_writes_the_bulletins_anew_and_a_fault_there_holds_up_nothing(
     done, plan, monkeypatch, caplog
 ):

@@ -142,12 +142,20 @@ def test_events_and_stations_stand_beside_the_predictions(done, found):
     asked = events[(events["event"] == "mean > 50 on 2 days running") & (events["city"] == "seoul")]
     ours = asked[(asked["model"] == "sameair") & (asked["quantity"] == "pm2p5")]
     assert ours["lead_day"].tolist() == [1, 2, 3]
-    assert (ours["rules"] == "kr.emergency_measures").all()
+    asking = ("emergency_measures", "emergency_measures_seoul", "pm2p5_crisis", "preliminary_measures")
+    assert set(ours["rules"]) == {", ".join(f"kr.{rule}" for rule in asking)}
     assert events["probability"].between(0, 1).all()
     assert set(stations["city"]) == {"beijing", "seoul"}
     assert set(stations["quantity"]) == {"pm2p5", "pm10"}
     levels = stations[["q05", "q10", "q25", "q50", "q75", "q90", "q95"]].dropna().to_numpy()
     assert (np.diff(levels, axis=1) >= 0).all()
+
+
+def test_the_bulletins_of_both_cities_and_of_each_lie_where_the_summary_says(found):
+    files = [Path(name) for name in found["products"]["bulletins"]]
+    # the page and a PDF in three languages, of both cities and of each
+    assert len(files) == 3 * (1 + 3)
+    assert {f.read_bytes()[:5] for f in files if f.suffix == ".pdf"} == {b"%PDF-"}
 
 
 def test_the_outlook_reaches_the_forecast_and_the_summary(found):

@@ -85,6 +85,7 @@ def complete(ws, plan, reference):
     same_in_essence(ws, plan, reference)
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_it_proposed_is_completed_by_the_next_call(past, plan, reference, kill_at):
     kill_at(past, plan, "flows.cycle:propose_warnings")
     assert not past.settings.outbox_dir.exists()
@@ -181,6 +182,7 @@ def test_a_source_that_fails_degrades_its_city_and_not_the_other(past, plan, mon
     assert "airkorea: no answer" in row.content["degraded"]
 
 
+@pytest.mark.slow
 def test_nonsense_goes_to_quarantine_and_the_rest_of_the_answers_counts(past, plan, monkeypatch):
     feeds = crooked("cnemc", nonsense)
     monkeypatch.setattr(ingest.simulated.loading, "simulated_feeds", lambda: feeds)
