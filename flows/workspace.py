@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -43,6 +44,11 @@ class Workspace:
 
 
 def open_workspace(settings: Settings, clock: Clock = system_clock) -> Workspace:
-    """Open a data folder, creating and migrating its ledger when needed."""
+    """Open a data folder, creating and migrating its ledger when needed.
+
+    What matplotlib keeps of the machine's fonts goes into the first data folder that a process opens, unless
+    the operator has set ``MPLCONFIGDIR``.
+    """
+    os.environ.setdefault("MPLCONFIGDIR", str((settings.data_dir / "cache" / "matplotlib").resolve()))
     ledger = open_ledger(settings.ledger)
     return Workspace(settings, ledger, ObservationStore(settings.observations_dir, ledger, clock), clock)
