@@ -164,6 +164,7 @@ def nonsense(feed):
     return lambda http, ask: b'[{"maintenance": ' if next(asked) else feed.fetch(http, ask)
 
 
+@pytest.mark.slow
 def test_a_source_that_fails_degrades_its_city_and_not_the_other(past, plan, monkeypatch):
     feeds = crooked("airkorea", silent)
     monkeypatch.setattr(ingest.simulated.loading, "simulated_feeds", lambda: feeds)
