@@ -6,14 +6,11 @@ with the time of its first use; a link that is wrong or expired says so and tell
 
 from __future__ import annotations
 
-import tomllib
 from datetime import datetime
-from importlib import resources
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alerts.acknowledge import Receipt, acknowledge, acknowledged, read_token
 from alerts.content import WarningContent
@@ -23,13 +20,9 @@ from alerts.wording import wording
 from pipeline.errors import ReviewError
 from pipeline.exchange.keys import load_or_create_secret
 from pipeline.ledger.warnings import VersionRow, read_versions
+from review.link_pages import link_page, page_words, refused
 
-ACKNOWLEDGE_POLICY: Final = (
-    "default-src 'none'; style-src 'self'; font-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-FORBIDDEN: Final = 403
-GONE: Final = 410
+_WORDS: Final = page_words("acknowledge.toml")
 
 
 def acknowledge_routes() -> APIRouter:
@@ -45,7 +38,7 @@ def show(request: Request, token: str) -> Response:
     try:
         receipt = _receipt(request, token)
     except LinkError as error:
-        return _refused(error)
+        return refused(error, _WORDS)
     with request.app.state.ledger.read() as conn:
         found = acknowledged(conn, receipt.warning_id, receipt.version, receipt.recipient)
         versions = read_versions(conn, receipt.warning_id)
@@ -61,9 +54,9 @@ def confirm(request: Request, token: str) -> Response:
             row = acknowledge(conn, receipt, state.clock())
             versions = read_versions(conn, receipt.warning_id)
     except LinkError as error:
-        return _refused(error)
+        return refused(error, _WORDS)
     except ReviewError:
-        return _refused(LinkError("the message of this link is not known here"))
+        return refused(LinkError("the message of this link is not known here"), _WORDS)
     return _page(versions, receipt, row.at)
 
 
@@ -77,10 +70,11 @@ def _page(versions: list[VersionRow], receipt: Receipt, at: datetime | None) -> 
     """Show a version in three languages with the button, or with the time of its acknowledgement."""
     row = next((v for v in versions if v.version == receipt.version), None)
     if row is None:
-        return _refused(LinkError("the message of this link is not known here"))
+        return refused(LinkError("the message of this link is not known here"), _WORDS)
     content = WarningContent.from_dict(row.content)
     said = [v.version for v in versions if v.state not in ("draft", "in_review", "rejected", "expired")]
-    html = _ENVIRONMENT.get_template("acknowledge.html.j2").render(
+    return link_page(
+        "acknowledge.html.j2",
         content=content,
         said={language: wording(content, language).headline for language in LANGUAGES},
         receipt=receipt,
@@ -88,26 +82,3 @@ def _page(versions: list[VersionRow], receipt: Receipt, at: datetime | None) -> 
         latest=max(said, default=receipt.version),
         words=_WORDS,
     )
-    return _answer(html, 200)
-
-
-def _refused(error: LinkError) -> Response:
-    """Say in three languages that a link does not count."""
-    kind = "expired" if error.is_expired else "wrong"
-    html = _ENVIRONMENT.get_template("acknowledge_refused.html.j2").render(kind=kind, words=_WORDS)
-    return _answer(html, GONE if error.is_expired else FORBIDDEN)
-
-
-def _answer(html: str, status: int) -> Response:
-    return HTMLResponse(html, status, headers={"Content-Security-Policy": ACKNOWLEDGE_POLICY})
-
-
-def _words() -> dict[str, dict[str, Any]]:
-    """Return the texts of the page by language."""
-    return tomllib.loads((resources.files("review") / "acknowledge.toml").read_text("utf-8"))
-
-
-_WORDS: Final = _words()
-_ENVIRONMENT: Final = Environment(
-    loader=PackageLoader("review"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-)
