@@ -2,74 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 
-import pandas as pd
-import xarray as xr
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from alerts.bulletin_data import SHOWN_THRESHOLDS, DayRow, RunFacts
+from alerts.bulletin_data import SHOWN_THRESHOLDS, DayRow
 from alerts.bulletin_figures import heat, number, percent
-from alerts.bulletin_view import Bulletin, make_bulletin
+from alerts.bulletin_view import Bulletin
 from alerts.bulletin_words import each, named, spans, texts
 from alerts.charts import plume_svg
 from alerts.content import RuleFinding, WarningContent
 from alerts.edition import edition_texts, scale_short
 from alerts.fonts import font_face_css
-from alerts.message_view import NO_BACKGROUND, Background
 from alerts.origin_page import origin_cards, unknown_origins
 from alerts.origin_view import says_origin
 from alerts.path_map import origin_texts
 from alerts.plain_text import one_line
 from alerts.scales import Scale
 from alerts.vocabulary import LANGUAGES
-from pipeline.cities import City
 
 NARROW = {"width": 390, "height": 230, "history_hours": 24}
 """The plume on a telephone: fewer hours, so that letters stay readable."""
 
 
-def render_bulletin(
-    content: WarningContent | None,
-    forecast: xr.Dataset,
-    paths: xr.Dataset,
-    stations: pd.DataFrame,
-    cities: Sequence[City],
-    *,
-    run_facts: RunFacts,
-    background: Background = NO_BACKGROUND,
-) -> str:
-    """Return the bulletin of one run as a single HTML file that asks no server for anything.
+def page_of(shown: Bulletin) -> str:
+    """Return a bulletin as a single HTML file that asks no server for anything.
 
-    Parameters
-    ----------
-    content : the warning that goes with the run, or None in quiet times
-    forecast, paths : of the run, see ``pipeline.schema`` [ug m-3]
-    stations : columns of pipeline.schema.STATION_COLUMNS; drawn as dots and as the hull of each city
-    cities : in the order in which the page shows them
-    run_facts : what the page says about run, model and inputs
-    background : what the texts may add to the warning, see ``alerts.message_view``
-
-    Examples
-    --------
-    >>> from alerts.bulletin_example import ISSUE, example_forecast, example_paths, example_stations
-    >>> from pipeline.cities import all_cities
-    >>> paths = example_paths()
-    >>> facts = RunFacts("r1", "simulated-7", ISSUE, ISSUE, "m1", "0.1.0")
-    >>> page = render_bulletin(None, example_forecast(paths), paths, example_stations(),
-    ...                        list(all_cities().values()), run_facts=facts)
+    >>> from alerts.bulletin_example import example_bulletin
+    >>> page = page_of(example_bulletin())
     >>> page.startswith("<!doctype html>"), "SIMULATED" in page
     (True, True)
     """
-    return page_of(
-        make_bulletin(content, forecast, paths, stations, cities, run_facts=run_facts, background=background)
-    )
-
-
-def page_of(shown: Bulletin) -> str:
-    """Return a bulletin as a single HTML file that asks no server for anything."""
     facts, content = shown.facts, shown.content
     origins = None if shown.edition.city else facts.origins
     return (

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from lxml import html
 
-from alerts.bulletin import render_bulletin
+from alerts.bulletin import page_of
 from alerts.bulletin_data import RunFacts
 from alerts.bulletin_example import ISSUE, example_forecast, example_paths, example_stations
+from alerts.bulletin_view import make_bulletin
 from alerts.edition import Edition
 from alerts.examples import example_content, example_update
 from alerts.origin_example import example_panel
@@ -50,7 +51,7 @@ def page(content="example", *, scale=1.0, paths=None, stations=None, **changes):
     run = facts(**changes)
     drawn = paths if paths is not None else example_paths(scale=scale, world=run.world)
     stations = example_stations() if stations is None else stations
-    return render_bulletin(given, example_forecast(drawn), drawn, stations, CITIES, run_facts=run)
+    return page_of(make_bulletin(given, example_forecast(drawn), drawn, stations, CITIES, run_facts=run))
 
 
 def text_of(document):

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.bulletin import render_bulletin
+from alerts.bulletin import page_of
 from alerts.bulletin_data import RunFacts
 from alerts.bulletin_example import ISSUE, example_forecast, example_paths, example_stations
+from alerts.bulletin_view import make_bulletin
 from alerts.dust_lines import dust_lines, dust_words, told_days
 from alerts.dust_section import dust_section
 from alerts.vocabulary import LANGUAGES, TEMPLATE_FOLDER
@@ -74,13 +75,15 @@ def test_the_bulletin_says_it_only_of_runs_that_stored_it():
     facts = RunFacts("r1", "simulated-7", ISSUE, ISSUE, "m1", "0.1.0")
 
     def page(dust):
-        return render_bulletin(
-            None,
-            example_forecast(paths),
-            paths,
-            example_stations(),
-            list(all_cities().values()),
-            run_facts=replace(facts, dust=dust),
+        return page_of(
+            make_bulletin(
+                None,
+                example_forecast(paths),
+                paths,
+                example_stations(),
+                list(all_cities().values()),
+                run_facts=replace(facts, dust=dust),
+            )
         )
 
     said = page(outlook(PAST, AHEAD))
@@ -96,13 +99,15 @@ def test_names_of_places_are_escaped():
     assert "<script>" in section.lines[0]["en"]
     facts = RunFacts("r1", "simulated-7", ISSUE, ISSUE, "m1", "0.1.0")
     paths = example_paths()
-    page = render_bulletin(
-        None,
-        example_forecast(paths),
-        paths,
-        example_stations(),
-        list(all_cities().values()),
-        run_facts=replace(facts, dust=outlook(replace(PAST, evidence=(sign,)))),
+    page = page_of(
+        make_bulletin(
+            None,
+            example_forecast(paths),
+            paths,
+            example_stations(),
+            list(all_cities().values()),
+            run_facts=replace(facts, dust=outlook(replace(PAST, evidence=(sign,)))),
+        )
     )
     assert "<script>" not in page
 
