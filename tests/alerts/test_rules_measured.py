@@ -2,36 +2,18 @@
 
 from datetime import date
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from alerts.rule_engine import findings
-from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.cities import city
 from pipeline.paths import observed_paths
 from pipeline.times import parse_instant
-
-
-def series(values, step):
-    values = values["2019-02-20":"2019-03-10"].dropna()
-    values = values[values.index.hour % step == 0]
-    times = values.index.values.astype("datetime64[ns]")
-    return AsOfSeries(times, times + np.timedelta64(1, "h"), values.to_numpy(float), step)
+from tests.alerts.measured_panel import measured_panel
 
 
 @pytest.fixture(scope="module")
 def paths(shared):
-    seoul = pd.read_parquet(shared / "data" / "pm25" / "seoul_city.parquet")
-    beijing = pd.read_parquet(shared / "data" / "pm25" / "beijing_city.parquet")
-    panel = AsOfPanel(
-        {
-            "seoul.pm2p5.reference": series(seoul["city_3h_trailing"], 3),
-            "seoul.pm2p5.hourly": series(seoul["best_hourly"], 1),
-            "beijing.pm2p5.reference": series(beijing["best_hourly"], 1),
-        },
-        "measured",
-    )
+    panel = measured_panel(shared, "2019-02-20", "2019-03-10")
     start, end = parse_instant("2019-02-25T15:00Z"), parse_instant("2019-03-07T16:00Z")
     cities = [city("seoul"), city("beijing")]
     return observed_paths(panel, cities, start=start, end=end, as_of=parse_instant("2019-03-09"))

@@ -6,41 +6,24 @@ Every difference is explained in docs/rules.md, whose tables are these.
 from datetime import date, timedelta
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from alerts.rule_engine import evaluate
 from alerts.rules import rule
-from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.cities import city
 from pipeline.paths import observed_paths
 from pipeline.times import local_day_bounds, parse_instant
+from tests.alerts.measured_panel import measured_panel
 
 pytestmark = pytest.mark.shared
 
 BEFORE, AFTER = 10, 4
 
 
-def series(values, step):
-    values = values.dropna()
-    values = values[values.index.hour % step == 0]
-    times = values.index.values.astype("datetime64[ns]")
-    return AsOfSeries(times, times + np.timedelta64(1, "h"), values.to_numpy(float), step)
-
-
 @pytest.fixture(scope="module")
 def levels(shared):
     """Levels that a rule gives on the days of a month, in order; "" where it is not decidable."""
-    seoul = pd.read_parquet(shared / "data" / "pm25" / "seoul_city.parquet")
-    beijing = pd.read_parquet(shared / "data" / "pm25" / "beijing_city.parquet")
-    panel = AsOfPanel(
-        {
-            "seoul.pm2p5.reference": series(seoul["city_3h_trailing"], 3),
-            "seoul.pm2p5.hourly": series(seoul["best_hourly"], 1),
-            "beijing.pm2p5.reference": series(beijing["best_hourly"], 1),
-        },
-        "measured",
-    )
+    panel = measured_panel(shared)
 
     def told(city_id, rule_id, first, count, until="2021-01-01T00:00Z"):
         place = city(city_id)

@@ -1,13 +1,9 @@
 """The acknowledgement link on a real server: opening changes nothing, the button acknowledges once."""
 
-import socket
-import threading
-import time
 from datetime import timedelta
 
 import pytest
 import requests
-import uvicorn
 
 from alerts.acknowledge import Receipt, make_token
 from alerts.examples import example_content
@@ -16,42 +12,23 @@ from pipeline.exchange.keys import load_or_create_secret
 from pipeline.ledger.acknowledgements import read_acknowledgements
 from pipeline.ledger.audit import verify_audit
 from pipeline.ledger.deliveries import OutboxRow, insert_outbox
-from pipeline.settings import Settings
-from pipeline.times import parse_instant
 from review.app import create_app, create_public_app
+from tests.review.running_app import NOW, RunningApp
 
-NOW = parse_instant("2026-01-14T08:20Z")
 ID = example_content().warning_id
 
 
-class Desk:
+class Desk(RunningApp):
     """A running server with one warning sent to one agency."""
 
     def __init__(self, folder, make=create_public_app):
-        self.settings, self.now = Settings(data_dir=folder), NOW
-        self.app = make(self.settings, clock=lambda: self.now)
-        self.ledger = self.app.state.ledger
-        config = uvicorn.Config(self.app, host="127.0.0.1", port=0, log_level="error", lifespan="off")
-        self.server, self.socket = uvicorn.Server(config), socket.socket()
-        self.socket.bind(("127.0.0.1", 0))
-        self.base = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]}, daemon=True)
-        self.thread.start()
-        until = time.monotonic() + 20
-        while not self.server.started and time.monotonic() < until:
-            time.sleep(0.02)
+        super().__init__(folder, make)
         with self.ledger.write() as conn:
             propose_version(conn, example_content(), NOW)
             row = OutboxRow(
                 f"{ID}.v1.seoul-met", ID, 1, "seoul-met", "a@b.example", "<m>", "0" * 64, NOW, NOW, NOW
             )
             insert_outbox(conn, [row])
-
-    def close(self):
-        self.server.should_exit = True
-        self.thread.join(20)
-        self.socket.close()
-        self.ledger.close()
 
     def url(self, recipient="seoul-met", version=1, hours=24, secret=None):
         key = secret or load_or_create_secret(self.settings.keys_dir, "links")

@@ -1,53 +1,30 @@
 """The link that confirms an address: opening changes nothing, the button counts, for these addresses only."""
 
-import socket
-import threading
-import time
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import requests
-import uvicorn
 
 from alerts.acknowledge import Receipt, make_token
 from alerts.verify_address import link_token, make_claim
 from pipeline.exchange.keys import load_or_create_secret
 from pipeline.ledger.audit import newest_rows, verify_audit
 from pipeline.ledger.recipients import Contact, RecipientRow, erase, read_recipients, write_recipient
-from pipeline.settings import Settings
-from pipeline.times import parse_instant
 from review.app import create_app, create_public_app
+from tests.review.running_app import NOW, RunningApp
 
-NOW = parse_instant("2026-01-14T08:20Z")
 ROW = RecipientRow("r-0123456789ab", "seoul", ["ko", "en"], ["seoul", "beijing"], "J2", "email", NOW)
 NAMES = {"ko": "대기 <b>당직</b>", "zh": "大气值班室", "en": "Air desk"}
 CONTACT = Contact(ROW.id, "air-desk", NAMES, "duty@air.seoul.kr", "https://hook.seoul.kr/in")
 
 
-class Desk:
+class Desk(RunningApp):
     def __init__(self, folder, make=create_public_app):
-        self.settings, self.now = Settings(data_dir=folder), NOW
-        self.app = make(self.settings, clock=lambda: self.now)
-        self.ledger = self.app.state.ledger
-        config = uvicorn.Config(self.app, host="127.0.0.1", port=0, log_level="error", lifespan="off")
-        self.server, self.socket = uvicorn.Server(config), socket.socket()
-        self.socket.bind(("127.0.0.1", 0))
-        self.base = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]}, daemon=True)
-        self.thread.start()
-        until = time.monotonic() + 20
-        while not self.server.started and time.monotonic() < until:
-            time.sleep(0.02)
+        super().__init__(folder, make)
         self.secret = load_or_create_secret(self.settings.keys_dir, "links")
         with self.ledger.write() as conn:
             write_recipient(conn, ROW, CONTACT)
-
-    def close(self):
-        self.server.should_exit = True
-        self.thread.join(20)
-        self.socket.close()
-        self.ledger.close()
 
     def get(self, url):
         return requests.get(self.base + url, timeout=20)
