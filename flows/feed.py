@@ -9,7 +9,7 @@ from pathlib import Path
 from alerts.feed import PAGE, FeedHead, build_feed, cap_name, feed_entry, feed_name, newest_identifier
 from alerts.identifiers import alert_identifier
 from flows.workspace import Workspace
-from pipeline.errors import ContractError
+from pipeline.errors import ContractError, StorageError
 from pipeline.files import write_atomic
 from pipeline.ledger.warnings import issued_versions
 
@@ -33,7 +33,7 @@ def refresh_feed(ws: Workspace, world: str) -> bool:
         if current.exists() and newest_identifier(current.read_bytes()) == alert_identifier(*issued[-1]):
             return False
         _write(ws, world, issued)
-    except (OSError, ContractError) as error:
+    except (OSError, ContractError, StorageError) as error:
         log.error("the feed of %s is not up to date: %s", world, error)
         return False
     return True

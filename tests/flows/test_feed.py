@@ -12,12 +12,13 @@ from alerts.cap import CapHeader, build_cap
 from alerts.examples import example_content
 from alerts.feed import ATOM, build_feed, cap_name, feed_entry, feed_name
 from alerts.identifiers import alert_identifier
+from alerts.recipients import load_recipients, select_recipients
 from alerts.warnings import advance, open_review, propose_version
 from flows.desk import Decision, approve_version
 from flows.feed import refresh_feed
 from flows.workspace import open_workspace
 from pipeline.cities import city
-from pipeline.errors import ContractError
+from pipeline.errors import ContractError, StorageError
 from pipeline.settings import Settings
 from pipeline.times import iso, parse_instant
 
@@ -91,6 +92,23 @@ def test_a_feed_that_a_crash_left_behind_is_made_good(ws):
     assert refresh_feed(ws, WORLD)
     assert not refresh_feed(ws, "measured")
     assert not (ws.warnings_dir / feed_name("measured")).exists(), "worlds do not mix"
+
+
+def test_a_full_disk_under_the_feed_holds_up_no_warning_and_is_made_good(ws, monkeypatch, caplog):
+    def full(path, _content):
+        raise StorageError(f"{path}: No space left on device")
+
+    with ws.ledger.write() as conn:
+        propose_version(conn, CONTENT, NOW)
+    with monkeypatch.context() as disk:
+        disk.setattr("flows.feed.write_atomic", full)
+        for party in ("seoul", "beijing"):
+            approve_version(ws, CONTENT.warning_id, 1, Decision(party, "kim"))
+    assert "is not up to date" in caplog.text
+    addressed = select_recipients(CONTENT, load_recipients())
+    assert len(list(ws.settings.outbox_dir.glob("*.eml"))) == len(addressed) > 0
+    assert refresh_feed(ws, WORLD)
+    assert ids(feed(ws)) == [alert_identifier(CONTENT.warning_id, 1)]
 
 
 def test_references_name_the_sender_that_an_earlier_message_had(ws):
