@@ -73,7 +73,7 @@ def day_cai(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
     for quantity in ("pm2p5", "pm10"):
         try:
             series = hourly_series(paths, city, quantity)
-            part = covered(_of_day(series, city, day, rule, quantity), 24, "hours of the day")
+            part = covered(rule, _of_day(series, city, day, rule, quantity), 24, "hours of the day")
         except Undecidable:
             if quantity == "pm2p5":
                 raise

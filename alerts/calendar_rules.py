@@ -9,7 +9,15 @@ import xarray as xr
 
 from alerts.aqi import settle
 from alerts.judged import Judged, Levels, Undecidable
-from alerts.rule_series import Floats, basis_of, day_bounds, day_mean_of, reference_series, running_index
+from alerts.rule_series import (
+    Floats,
+    basis_of,
+    day_bounds,
+    day_mean_of,
+    reference_series,
+    running_index,
+    too_few,
+)
 from alerts.rules import Rule, rule
 from pipeline.cities import City
 from pipeline.times import NS_HOUR
@@ -20,10 +28,9 @@ LOWER, HIGHER, OPEN = 0, 1, -1
 def standard(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
     """Judge whether the mean of a local day is above the 24-h value of a standard, unrounded."""
     quantity = str(rule.parameters["quantity"])
-    mean = day_mean_of(paths, city, day, quantity)
+    mean = day_mean_of(rule, paths, city, day, quantity)
     if mean is None:
-        name = quantity.upper().replace("2P5", "2.5")
-        raise Undecidable(f"fewer than 75 % of the day's {name} intervals, or the day is beyond the forecast")
+        raise Undecidable(too_few(rule, quantity))
     part = reference_series(paths, city, quantity).part(*day_bounds(city, day))
     above = (settle(mean) > rule.parameters["day_mean"]).astype(np.int64)
     return Judged(above, basis_of(part), (quantity,))
@@ -44,7 +51,7 @@ def lift(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
         on some path no hour of the day is known to do, and the hours after one of them are not all known
     """
     series = reference_series(paths, city, "pm2p5")
-    index = running_index(series, _rule_of("cn.aqi", day))
+    index = running_index(series, _rule_of("cn.aqi", day), rule)
     start, end = day_bounds(city, day)
     inside = np.flatnonzero((series.times > start) & (series.times <= end))
     stay = int(rule.parameters["stay_hours"])

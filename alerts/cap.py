@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -12,9 +12,10 @@ from lxml import etree
 from alerts.areas import Area
 from alerts.cap_check import CAP_NAMESPACE, check_cap
 from alerts.cap_grades import certainty, severity, urgency
-from alerts.content import CityOutlook, WarningContent
+from alerts.city_view import SHOWN_THRESHOLDS
+from alerts.content import CityOutlook, Reference, WarningContent
 from alerts.identifiers import alert_identifier
-from alerts.message_view import NO_BACKGROUND, SHOWN_THRESHOLDS, Background, check_labels
+from alerts.message_view import NO_BACKGROUND, Background, check_labels
 from alerts.origin_note import OriginNote
 from alerts.origin_view import says_origin
 from alerts.plain_text import one_line
@@ -42,7 +43,8 @@ class CapHeader:
     """Who sends a CAP message, when, and to whom.
 
     ``sender`` has neither spaces nor commas (an e-mail address is usual); ``agencies`` names those for whom
-    a message of scope Restricted is meant; ``web`` is an absolute address of the bulletin.
+    a message of scope Restricted is meant; ``web`` is an absolute address of the bulletin. ``replaces`` are
+    messages of other warnings that end with this one, such as single-city warnings that it takes over.
     """
 
     sender: str
@@ -51,6 +53,7 @@ class CapHeader:
     agencies: tuple[str, ...] = ()
     web: str | None = None
     scope: Scope = "Restricted"
+    replaces: tuple[Reference, ...] = ()
 
 
 def build_cap(
@@ -62,7 +65,8 @@ def build_cap(
     """Return one version of a warning as a CAP 1.2 message that has passed ``alerts.cap_check.check_cap``.
 
     Status is ``content.cap_status``; an all-clear is an Update whose response type is AllClear. References
-    name every earlier version in ``content.references``. Urgency, severity and certainty follow
+    name every earlier version in ``content.references`` and what it replaces; a first version that replaces
+    something is an Update too. Urgency, severity and certainty follow
     :mod:`alerts.cap_grades`, which is an own proposal and no official mapping. The same arguments give the
     same bytes.
 
@@ -97,14 +101,16 @@ def build_cap(
     _add(alert, "sender", header.sender)
     _add(alert, "sent", cap_time(header.sent))
     _add(alert, "status", content.cap_status)
-    _add(alert, "msgType", _MESSAGE_TYPES[content.kind])
+    references = (*header.replaces, *content.references)
+    kind = _MESSAGE_TYPES[content.kind]
+    _add(alert, "msgType", "Update" if references and kind == "Alert" else kind)
     _add(alert, "source", one_line(f"sameair run {content.run_id}"))
     _add(alert, "scope", header.scope)
     if header.scope == "Restricted":
         _add(alert, "restriction", _restriction(content, header))
     _add(alert, "note", _note(content))
-    if content.references:
-        _add(alert, "references", _references(content, header.sender))
+    if references:
+        _add(alert, "references", _references(references, header.sender))
     for language in LANGUAGES:
         _add_info(alert, wording(content, language, background), (content, header, areas))
     etree.indent(alert)
@@ -225,9 +231,9 @@ def _peak_parameters(outlook: CityOutlook) -> list[tuple[str, str]]:
     return found
 
 
-def _references(content: WarningContent, sender: str) -> str:
-    """Return the triples ``sender,identifier,sent`` of every earlier version still in force."""
-    return " ".join(f"{sender},{r.identifier},{cap_time(parse_instant(r.sent))}" for r in content.references)
+def _references(references: Sequence[Reference], sender: str) -> str:
+    """Return the triples ``sender,identifier,sent`` of every message still in force that this one follows."""
+    return " ".join(f"{sender},{r.identifier},{cap_time(parse_instant(r.sent))}" for r in references)
 
 
 def _restriction(content: WarningContent, header: CapHeader) -> str:

@@ -15,6 +15,7 @@ import xarray as xr
 
 from alerts.aqi import iaqi, round_half_up, settle
 from alerts.judged import Judged, Undecidable
+from alerts.rule_series import too_few
 from alerts.rules import Rule, rule
 from pipeline.cities import City
 from pipeline.dust_outlook import VERDICTS
@@ -44,7 +45,7 @@ def dust_crisis(rule: Rule, dust: xr.Dataset, city: City, day: date) -> Judged:
     p = rule.parameters
     dusty, note = _dusty(dust, city, day)
     levels = np.zeros(len(dusty), dtype=np.int64)
-    mean = _day_mean(dust, city, day)
+    mean = _day_mean(rule, dust, city, day)
     levels[dusty & (round_half_up(mean) > p["attention_day_mean_gt"])] = 1
     levels[dusty & _held(dust, city, day, dusty, p["caution_ge"], int(p["caution_hours"]))] = 2
     levels[dusty & _held(dust, city, day, dusty, p["alert_ge"], int(p["alert_hours"]))] = 3
@@ -56,7 +57,7 @@ def dust_crisis(rule: Rule, dust: xr.Dataset, city: City, day: date) -> Judged:
 def dust_notice(rule: Rule, dust: xr.Dataset, city: City, day: date) -> Judged:
     """Judge whether dust is worth a notice: coarse particles, and the daily index of PM10 above a value."""
     dusty, note = _dusty(dust, city, day)
-    index = iaqi(_day_mean(dust, city, day), "pm10", _table(day))
+    index = iaqi(_day_mean(rule, dust, city, day), "pm10", _table(day))
     met = dusty & (index > rule.parameters["iaqi_gt"])
     return Judged(met.astype(np.int64), _basis(dust, city, day), ("pm10",), note)
 
@@ -151,11 +152,11 @@ def _run(over: Flags, length: int) -> Flags:
     return found
 
 
-def _day_mean(dust: xr.Dataset, city: City, day: date) -> Floats:
-    means = day_means(dust, city, "pm10")
+def _day_mean(rule: Rule, dust: xr.Dataset, city: City, day: date) -> Floats:
+    means = day_means(dust, city, "pm10", rule.minimum_coverage)
     at = np.flatnonzero(means["day"].values == np.datetime64(day))
     if not len(at) or not bool(means["complete"].values[at[0]]):
-        raise Undecidable("fewer than 75 % of the day's PM10 intervals, or the day is beyond the forecast")
+        raise Undecidable(too_few(rule, "pm10"))
     return settle(means["day_mean"].values[:, at[0]])
 
 

@@ -14,8 +14,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from alerts.content import WarningContent
-from alerts.versions import OPEN, is_closed, number_version, required_parties
+from alerts.content import Reference, WarningContent
+from alerts.identifiers import alert_identifier
+from alerts.versions import IN_FORCE, OPEN, is_closed, number_version, required_parties
 from alerts.warnings import (
     State,
     advance,
@@ -29,6 +30,7 @@ from alerts.warnings import (
 from pipeline.exchange.canonical import digest
 from pipeline.ledger.audit import append_audit
 from pipeline.ledger.warnings import VersionRow, read_in_state, read_signatures, read_versions
+from pipeline.times import iso
 
 log = logging.getLogger(__name__)
 
@@ -103,13 +105,47 @@ def fallback_content(conn: Connection, content: WarningContent, party: str) -> W
     return number_version(single, read_versions(conn, warning_id), issue_times(conn, warning_id))
 
 
-def take_over(conn: Connection, content: WarningContent, actor: str, at: datetime) -> None:
-    """End the single-city warnings that stood in for a joint warning which is now issued."""
+def taken_over(conn: Connection, content: WarningContent) -> list[VersionRow]:
+    """Return the versions in force of single-city warnings that a joint one ends when it is issued.
+
+    They are those about the same episodes, of the same world and CAP status, from no later a cycle; a later
+    one speaks of what came after. An all-clear or cancellation leaves alone what is being continued.
+    """
     if content.product != "joint_warning":
-        return
-    for party in required_parties(content):
-        reason = f"taken over by joint warning {content.warning_id} version {content.version}"
-        close(conn, _fallback_id(conn, content, party), "ended", actor=actor, reason=reason, at=at)
+        return []
+    episodes = {c.episode_id for c in content.cities}
+    stand_ins = {_fallback_id(conn, content, party) for party in required_parties(content)}
+    pending = {r.warning_id for r in read_in_state(conn, OPEN, content.world)}
+    is_last = content.kind in ("all_clear", "cancel")
+    found = []
+    for row in read_in_state(conn, IN_FORCE, content.world):
+        said = row.content
+        covered = {c["episode_id"] for c in said["cities"]} <= episodes or row.warning_id in stand_ins
+        alike = (said["product"], said["cap_status"]) == ("single_city_warning", content.cap_status)
+        goes_on = is_last and (row.warning_id in pending or said["issue_time"] == content.issue_time)
+        if covered and alike and said["issue_time"] <= content.issue_time and not goes_on:
+            found.append(row)
+    return found
+
+
+def replaced_messages(conn: Connection, content: WarningContent) -> tuple[Reference, ...]:
+    """Return the messages of other warnings that end with a joint one, as CAP names them."""
+    rows = taken_over(conn, content)
+    return tuple(
+        Reference(
+            row.version,
+            alert_identifier(row.warning_id, row.version),
+            iso(issue_times(conn, row.warning_id)[row.version]),
+        )
+        for row in rows
+    )
+
+
+def take_over(conn: Connection, content: WarningContent, actor: str, at: datetime) -> None:
+    """End the single-city warnings whose place a joint warning takes that is now issued."""
+    reason = f"taken over by joint warning {content.warning_id} version {content.version}"
+    for warning_id in sorted({row.warning_id for row in taken_over(conn, content)}):
+        close(conn, warning_id, "ended", actor=actor, reason=reason, at=at)
 
 
 def _fallback_id(conn: Connection, content: WarningContent, party: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -29,7 +31,7 @@ def preliminary(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
     Both means are read on the same path, so a path with one day above and one below does not count.
     """
     days = [day + timedelta(days=n) for n in (1, 2)]
-    means = [_mean(paths, city, one, "the next two days") for one in days]
+    means = [_mean(rule, paths, city, one, "the next two days") for one in days]
     met = np.all([mean > rule.parameters["both_days_gt"] for mean in means], axis=0)
     bases = {basis_of_day(paths, city, one, ("pm2p5",)) for one in days}
     return Judged(met.astype(np.int64), _one_of(bases), ("pm2p5",))
@@ -41,7 +43,7 @@ def crisis(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
     A step needs today (its mean, or hours running at or above a value) and the mean of tomorrow. Only paths
     whose tomorrow reaches a step are asked for its hours, so a low tomorrow decides without them.
     """
-    tomorrow = _mean(paths, city, day + timedelta(days=1), "the next day")
+    tomorrow = _mean(rule, paths, city, day + timedelta(days=1), "the next day")
     levels = np.zeros(len(tomorrow), dtype=np.int64)
     bases = {basis_of_day(paths, city, one, ("pm2p5",)) for one in (day, day + timedelta(days=1))}
     notes: set[str] = set()
@@ -50,9 +52,9 @@ def crisis(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
         if not asked.any():
             continue
         if "today_mean_gt" in step:
-            levels[asked & (_mean(paths, city, day, "the day") > step["today_mean_gt"])] = number
+            levels[asked & (_mean(rule, paths, city, day, "the day") > step["today_mean_gt"])] = number
         else:
-            held, basis, note = _hours_held(paths, city, day, step["hourly_ge"], int(step["hours"]))
+            held, basis, note = _hours_held(rule, paths, city, day, step)
             levels[asked & held] = number
             bases.add(basis)
             notes.add(note)
@@ -75,14 +77,16 @@ def hours_running(values: Floats, at: float, hours: int) -> Flags:
     return found
 
 
-def _hours_held(paths: xr.Dataset, city: City, day: date, at: float, hours: int) -> tuple[Flags, str, str]:
+def _hours_held(
+    rule: Rule, paths: xr.Dataset, city: City, day: date, step: Mapping[str, Any]
+) -> tuple[Flags, str, str]:
     series = hourly_series(paths, city, "pm2p5")
-    part = covered(series.part(*day_bounds(city, day)), 24, "hours of the day")
-    return hours_running(part, at, hours), basis_of(part), series.note
+    part = covered(rule, series.part(*day_bounds(city, day)), 24, "hours of the day")
+    return hours_running(part, step["hourly_ge"], int(step["hours"])), basis_of(part), series.note
 
 
-def _mean(paths: xr.Dataset, city: City, day: date, what: str) -> Floats:
-    found = day_mean_of(paths, city, day, "pm2p5")
+def _mean(rule: Rule, paths: xr.Dataset, city: City, day: date, what: str) -> Floats:
+    found = day_mean_of(rule, paths, city, day, "pm2p5")
     if found is None:
         raise Undecidable(f"the mean of {what} is incomplete or beyond the forecast")
     return settle(found)

@@ -12,7 +12,8 @@ from alerts.content import LinkEvidence
 from alerts.draft import Frame
 from alerts.episodes import Episode
 from alerts.open_warnings import OpenWarning
-from alerts.policy import CONFIDENCE, Policy
+from alerts.policy import Policy
+from alerts.policy_parts import CONFIDENCE
 from pipeline.times import parse_instant
 
 

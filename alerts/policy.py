@@ -5,127 +5,36 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from datetime import datetime, time, timedelta
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from datetime import date, datetime, time, timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
 from alerts.policy_checks import faults
+from alerts.policy_parts import (
+    AssessmentTerms,
+    Change,
+    Choice,
+    Chosen,
+    Drill,
+    Expense,
+    Expiry,
+    Findings,
+    Level,
+    LinkTerms,
+    Persistence,
+    Probability,
+    Products,
+    Review,
+    Signature,
+)
 from alerts.timetable import Duty, Row
 from pipeline.errors import PolicyError
 from pipeline.times import to_utc
 
-CONFIDENCE: Final = ("none", "weak", "moderate", "strong")
-"""Words for the measured confidence in a link, the least first."""
-
 PACKAGED_POLICY = resources.files("alerts") / "policy.toml"
-
-
-@dataclass(frozen=True)
-class Level:
-    """One joint level: the day mean of PM2.5 that each city must exceed [ug m-3]."""
-
-    id: str
-    threshold: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class Probability:
-    """Probability that opens a level, that keeps it, and the classes whose change is worth an update."""
-
-    open: float
-    keep: float
-    classes: tuple[float, ...]
-    class_margin: float
-
-
-@dataclass(frozen=True)
-class Persistence:
-    """Over how many cycles a signal must stand, or be missing, before an episode opens or ends."""
-
-    immediate_lead_days: int
-    immediate_probability: float
-    cycles_to_open: int
-    cycles_to_end: int
-    merge_gap_hours: int
-
-
-@dataclass(frozen=True)
-class AssessmentTerms:
-    """Share of the last hours [h, 1] that must have been received for a city to be assessed."""
-
-    recent_hours: int
-    minimum_share: float
-
-
-@dataclass(frozen=True)
-class LinkTerms:
-    """What evidence makes an upwind and a downwind episode linked.
-
-    ``minimum_path_share`` counts where forecast winds tell paths; ``minimum_confidence``: see CONFIDENCE.
-    """
-
-    maximum_lag_days: int
-    minimum_lift: float
-    maximum_p_value: float
-    minimum_sample: int
-    minimum_joint_probability: float
-    minimum_path_share: float
-    minimum_confidence: str
-
-
-@dataclass(frozen=True)
-class Change:
-    """Shift of onset or end [h] that is worth an update."""
-
-    onset_hours: int
-    end_hours: int
-
-
-@dataclass(frozen=True)
-class Review:
-    """Deadlines of review: by local hour of the cycle (``deadline``), else hours after the issue."""
-
-    timezone: str
-    decision: str
-    deadline: Mapping[str, str]
-    hours_otherwise: int
-    silence: str
-
-
-@dataclass(frozen=True)
-class Products:
-    """Which product is proposed when, and what one party's approval alone issues."""
-
-    joint_needs_link: bool
-    single_party_approval: str
-    notice_probability: float
-
-
-@dataclass(frozen=True)
-class Expiry:
-    """Bounds of a version's validity [h after the issue]."""
-
-    minimum_hours: int
-    maximum_hours: int
-    all_clear_hours: int
-
-
-@dataclass(frozen=True)
-class Findings:
-    """Which findings of national rules go into a warning."""
-
-    minimum_probability: float
-
-
-@dataclass(frozen=True)
-class Drill:
-    """How a drill differs from earnest."""
-
-    approves_for_all: bool
-    cap_status: str
 
 
 @dataclass(frozen=True)
@@ -147,6 +56,10 @@ class Policy:
     expiry: Expiry
     findings: Findings
     drill: Drill
+    choice: Choice
+    expense: tuple[Expense, ...] = ()
+    chosen: tuple[Chosen, ...] = ()
+    signed: tuple[Signature, ...] = ()
 
     def thresholds(self, city_id: str) -> tuple[int, ...]:
         """Return a city's thresholds from the lowest level to the highest [ug m-3].
@@ -159,18 +72,29 @@ class Policy:
     def opening(self, city_id: str, level_number: int, lead_day: int) -> float:
         """Return the probability from which a day opens a level in a city [1].
 
-        >>> load_policy().opening("seoul", 1, 2)
-        0.5
+        >>> load_policy().opening("seoul", 1, 2) >= load_policy().keeping("seoul", 1, 2)
+        True
         """
-        return self.probability.open
+        row = self._chosen(city_id, level_number)
+        return self.probability.open if row is None else _at(row.open, lead_day)
 
     def keeping(self, city_id: str, level_number: int, lead_day: int) -> float:
-        """Return the probability from which a day keeps a level that is open in a city [1].
+        """Return the probability from which a day keeps a level that is open in a city [1]."""
+        row = self._chosen(city_id, level_number)
+        return self.probability.keep if row is None else _at(row.keep, lead_day)
 
-        >>> load_policy().keeping("seoul", 1, 2)
-        0.35
+    def review_overdue(self, today: date) -> bool:
+        """Tell whether the yearly look at the chosen probabilities is overdue.
+
+        >>> policy = load_policy()
+        >>> [policy.review_overdue(day) for day in (policy.choice.decided, date(2099, 1, 1))]
+        [False, True]
         """
-        return self.probability.keep
+        return today > self.choice.next_review
+
+    def _chosen(self, city_id: str, level_number: int) -> Chosen | None:
+        named = self.level[level_number - 1].id
+        return next((row for row in self.chosen if (row.city, row.level) == (city_id, named)), None)
 
     def level_id(self, number: int) -> str:
         """Return the id of a level number; 0 is no level and an empty string."""
@@ -202,6 +126,10 @@ class Policy:
             return to_utc(issue_time) + timedelta(hours=self.review.hours_otherwise)
         at = time.fromisoformat(named)
         return to_utc(local.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0))
+
+
+def _at(by_lead: tuple[float, ...], lead_day: int) -> float:
+    return by_lead[min(max(lead_day, 0), len(by_lead) - 1)]
 
 
 def load_policy(path: Path | None = None) -> Policy:
@@ -238,17 +166,18 @@ class _Fault(Exception):
 def _build(kind: Any, table: Mapping[str, Any], where: str) -> Any:
     hints = get_type_hints(kind)
     names = [f.name for f in fields(kind)]
+    needed = [f.name for f in fields(kind) if f.default is MISSING]
     for key in [*table, *names]:
         if key not in names:
             raise _Fault(f"{where}{key}", "is not known; remove it or correct its name")
-        if key not in table:
+        if key not in table and key in needed:
             raise _Fault(f"{where}{key}", "is missing")
-    return kind(**{n: _value(hints[n], table[n], f"{where}{n}") for n in names})
+    return kind(**{n: _value(hints[n], table[n], f"{where}{n}") for n in names if n in table})
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:
-    rows = {tuple[Level, ...]: Level, tuple[Row, ...]: Row}.get(hint)
-    if rows:
+    rows = get_args(hint)[0] if get_origin(hint) is tuple else None
+    if is_dataclass(rows):
         return tuple(_build(rows, row, f"{where}.") for row in value)
     if isinstance(value, list):
         return tuple(value)
@@ -256,7 +185,7 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise _Fault(where, "must be a table")
         return _build(hint, value, f"{where}.")
-    allowed = {float: (int, float), int: (int,), str: (str,), bool: (bool,)}.get(hint)
+    allowed = {float: (int, float), int: (int,), str: (str,), bool: (bool,), date: (date,)}.get(hint)
     if allowed and (not isinstance(value, allowed) or (hint is not bool and isinstance(value, bool))):
         raise _Fault(where, f"is {value!r}, not {hint.__name__}")
     return value

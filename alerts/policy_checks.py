@@ -8,13 +8,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from alerts.choice_checks import choice_faults
 from alerts.timetable import timetable_faults
 from pipeline.cities import all_cities
 from pipeline.names import PM_THRESHOLDS
 from pipeline.times import CYCLE_HOURS_UTC, FORECAST_DAYS
 
 if TYPE_CHECKING:
-    from alerts.policy import Policy, Review
+    from alerts.policy import Policy
+    from alerts.policy_parts import Review
 
 
 def faults(policy: Policy) -> Iterator[tuple[str, str]]:
@@ -71,6 +73,8 @@ def faults(policy: Policy) -> Iterator[tuple[str, str]]:
     }
     yield from ((field, complaint) for field, (holds, complaint) in checks.items() if not holds)
     yield from _review_faults(r)
+    if policy.level:
+        yield from choice_faults(policy)
     yield from timetable_faults(policy.timetable, policy.duty, r.timezone)
 
 

@@ -114,6 +114,10 @@ def level_probabilities(rule: Rule, paths: xr.Dataset, city: City, day: date) ->
     """Return the probability of each level of a rule or worse; it never rises from one level to the next."""
     evidence = rule.evidence_for(["pm2p5"])
     try:
+        if rule.undecidable:
+            raise Undecidable(rule.undecidable)
+        if rule.zone != city.timezone:
+            raise Undecidable(f"the rule's day is that of {rule.zone}")
         judged = EVALUATORS[rule.kind](rule, paths, city, day)
     except Undecidable as reason:
         return LevelProbabilities(rule.levels, None, "", evidence, f"not decidable: {reason}")

@@ -37,7 +37,7 @@ Evaluator = Callable[[Rule, xr.Dataset, City, date], Judged]
 
 def day_grade(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
     """Judge the Korean 24-h grade: rounded half up, the worse of PM2.5 and PM10 on every path."""
-    means, note = day_means_of(paths, city, day, tuple(rule.parameters["edges"]))
+    means, note = day_means_of(rule, paths, city, day, tuple(rule.parameters["edges"]))
     parts = [
         np.searchsorted(rule.parameters["edges"][q], round_half_up(m), side="left") for q, m in means.items()
     ]
@@ -47,7 +47,7 @@ def day_grade(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
 
 def day_aqi(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
     """Judge the level of the Chinese daily index from PM2.5 and, where it is there, PM10."""
-    means, note = day_means_of(paths, city, day, tuple(rule.parameters["breakpoints"]))
+    means, note = day_means_of(rule, paths, city, day, tuple(rule.parameters["breakpoints"]))
     index = np.max(np.stack([iaqi(m, q, rule) for q, m in means.items()]), axis=0)
     note = "; ".join(p for p in (note, "gases not forecast: the index is at least this") if p)
     return Judged(level_number(index, rule), basis_of_day(paths, city, day, tuple(means)), tuple(means), note)
@@ -62,7 +62,7 @@ def hourly_alert(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged
     quantity = rule.parameters["quantity"]
     series = hourly_series(paths, city, quantity)
     start, end = day_bounds(city, day)
-    part = covered(series.part(start, end), 24, "hours of the day")
+    part = covered(rule, series.part(start, end), 24, "hours of the day")
     states = _alert_states(settle(series.values), rule)
     inside: Flags = (series.times > start) & (series.times <= end)
     return Judged(states[:, inside].max(axis=1), basis_of(part), (quantity,), series.note)
@@ -70,7 +70,7 @@ def hourly_alert(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged
 
 def emergency(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
     """Judge the criteria of Korean emergency measures on the day of decision; any alternative suffices."""
-    tomorrow = day_mean_of(paths, city, day + timedelta(days=1), "pm2p5")
+    tomorrow = day_mean_of(rule, paths, city, day + timedelta(days=1), "pm2p5")
     if tomorrow is None:
         raise Undecidable("the mean of the next day is incomplete or beyond the forecast")
     parts: dict[str, Any] = {"tomorrow_gt": settle(tomorrow)}
@@ -78,7 +78,7 @@ def emergency(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
     start, _ = day_bounds(city, day)
     hours = int(rule.parameters["part_day_hours"])
     part_day = series.part(start, start + np.timedelta64(hours * NS_HOUR, "ns"))
-    parts["part_day_gt"] = settle(np.nanmean(covered(part_day, hours, "hours of the part-day"), axis=1))
+    parts["part_day_gt"] = settle(np.nanmean(covered(rule, part_day, hours, "hours of the part-day"), axis=1))
     met = np.zeros(len(tomorrow), dtype=bool)
     for alternative in rule.parameters["alternatives"]:
         held = np.ones(len(tomorrow), dtype=bool)
@@ -95,20 +95,21 @@ def aqi_days(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
     """Judge a heavy-pollution warning: the level of the running 24-h blocks that are centred in the day.
 
     For every phase of the clock the blocks stand end to end; a run of blocks above an index value counts
-    with its full length. A block with less than 75 % of its intervals counts as below.
+    with its full length. A block with fewer of its intervals than the rule asks for counts as below.
     """
     table = _rule_of("cn.aqi", day)
     series = reference_series(paths, city, "pm2p5")
-    blocks = running_index(series, table)
+    blocks = running_index(series, table, rule)
     start, end = day_bounds(city, day)
     half_day = np.timedelta64(12 * NS_HOUR, "ns")
     centred: Flags = (series.times > start + half_day) & (series.times <= end + half_day)
     if not np.isfinite(blocks[:, centred]).any():
-        raise Undecidable("no running 24-h mean of the day has 75 % of its intervals")
+        share = f"{rule.minimum_coverage * 100:.0f} %"
+        raise Undecidable(f"no running {rule.mean_hours}-h mean of the day has {share} of its intervals")
     levels = np.zeros(len(blocks), dtype=np.int64)
     for number, alternatives in enumerate(rule.parameters["criteria"], start=1):
         for alternative in alternatives:
-            held = _run_held(blocks, 24 // series.step_hours, alternative)
+            held = _run_held(blocks, rule.mean_hours // series.step_hours, alternative)
             levels[held[:, centred].any(axis=1)] = number
     note = "running means counted from three days before the issue to the horizon"
     return Judged(levels, basis_of_day(paths, city, day, ("pm2p5",)), ("pm2p5",), note)

@@ -13,7 +13,7 @@ from alerts.aqi import iaqi
 from alerts.judged import Undecidable
 from alerts.rules import Rule
 from pipeline.cities import City
-from pipeline.paths import MINIMUM_DAY_COVERAGE, day_means
+from pipeline.paths import day_means
 from pipeline.times import NS_HOUR, local_day_bounds, to_ns
 
 Floats = npt.NDArray[np.float64]
@@ -35,9 +35,12 @@ class Series:
         return self.values[:, inside]
 
 
-def running_index(series: Series, table: Rule) -> Floats:
-    """Return the Chinese index of running 24-h means (realization, time); NaN under 75 % of intervals."""
-    width = 24 // series.step_hours
+def running_index(series: Series, table: Rule, held: Rule) -> Floats:
+    """Return the Chinese index of running means (realization, time) of the length that a rule names.
+
+    NaN where fewer intervals have a value than the rule asks for.
+    """
+    width = held.mean_hours // series.step_hours
     there = np.isfinite(series.values)
     total = np.cumsum(np.where(there, series.values, 0.0), axis=1)
     count = np.cumsum(there, axis=1)
@@ -45,28 +48,40 @@ def running_index(series: Series, table: Rule) -> Floats:
         total[:, width:] - total[:, :-width],
         count[:, width:] - count[:, :-width],
     )
-    enough = count >= MINIMUM_DAY_COVERAGE * width
+    enough = count >= held.minimum_coverage * width
     enough[:, : width - 1] = False
     return iaqi(np.where(enough, total / np.maximum(count, 1), np.nan), "pm2p5", table)
 
 
 def day_means_of(
-    paths: xr.Dataset, city: City, day: date, quantities: tuple[str, ...]
+    held: Rule, paths: xr.Dataset, city: City, day: date, quantities: tuple[str, ...]
 ) -> tuple[dict[str, Floats], str]:
-    """Return the day means that are there, and a note on those that are not; Undecidable without PM2.5."""
-    found = {q: day_mean_of(paths, city, day, q) for q in quantities}
+    """Return the day means that are there, and a note on those that are not; Undecidable without the first."""
+    found = {q: day_mean_of(held, paths, city, day, q) for q in quantities}
     means = {q: mean for q, mean in found.items() if mean is not None}
-    if "pm2p5" not in means:
-        raise Undecidable("fewer than 75 % of the day's PM2.5 intervals, or the day is beyond the forecast")
+    if quantities[0] not in means:
+        raise Undecidable(too_few(held, quantities[0]))
     missing = [q.upper() for q in quantities if q not in means]
     return means, f"{', '.join(missing)} not available: the level is at least this" if missing else ""
 
 
-def day_mean_of(paths: xr.Dataset, city: City, day: date, quantity: str) -> Floats | None:
-    """Return the mean of a local day on every path [ug m-3]; None where it is incomplete or not there."""
+def too_few(held: Rule, quantity: str) -> str:
+    """Say that a day mean is not there, naming the coverage that a rule asks for.
+
+    >>> from alerts.rules import rule
+    >>> too_few(rule("kr.grade", date(2020, 1, 1)), "pm2p5")
+    "fewer than 75 % of the day's PM2.5 intervals, or the day is beyond the forecast"
+    """
+    name = quantity.upper().replace("2P5", "2.5")
+    share = f"{held.minimum_coverage * 100:.0f} %"
+    return f"fewer than {share} of the day's {name} intervals, or the day is beyond the forecast"
+
+
+def day_mean_of(held: Rule, paths: xr.Dataset, city: City, day: date, quantity: str) -> Floats | None:
+    """Return the mean of a local day on every path [ug m-3]; None where a rule has it incomplete, or absent."""
     if quantity not in paths:
         return None
-    days = day_means(paths, city, quantity)
+    days = day_means(paths, city, quantity, held.minimum_coverage)
     at = np.flatnonzero(days["day"].values == np.datetime64(day))
     if not len(at) or not bool(days["complete"].values[at[0]]):
         return None
@@ -97,13 +112,11 @@ def _series(paths: xr.Dataset, city: City, name: str, step: int, note: str) -> S
     return Series(times[on_cadence], values[:, on_cadence], step, note)
 
 
-def covered(part: Floats, expected: int, what: str) -> Floats:
-    """Return the values if every path has 75 % of the expected ones, else raise Undecidable with ``what``."""
-    if (
-        int(np.isfinite(part).sum(axis=1).min(initial=expected)) < MINIMUM_DAY_COVERAGE * expected
-        or not part.size
-    ):
-        raise Undecidable(f"fewer than 75 % of the {what} have a value")
+def covered(held: Rule, part: Floats, expected: int, what: str) -> Floats:
+    """Return the values if every path has as many as the rule asks for, else raise Undecidable with ``what``."""
+    least = int(np.isfinite(part).sum(axis=1).min(initial=expected))
+    if least < held.minimum_coverage * expected or not part.size:
+        raise Undecidable(f"fewer than {held.minimum_coverage * 100:.0f} % of the {what} have a value")
     return part
 
 

@@ -204,14 +204,17 @@ def expire_overdue(
 
     ``now`` is the present of ``world``; without a world it holds for all of them.
 
-    What all its parties have approved stays, to be issued. Run ``alerts.fallback.settle_overdue`` rather
-    than this alone: it first turns what one party approved into that party's own warning.
+    What all its parties have approved stays, to be issued while it is valid. Run
+    ``alerts.fallback.settle_overdue`` rather than this alone: it first turns what one party approved into
+    that party's own warning.
     """
     changed = []
     for row in read_in_state(conn, OPEN, world):
-        if row.review_deadline < now and not fully_approved(conn, row):
-            reason = "not approved by all its parties in time"
-            changed.append(advance(conn, row, "expired", actor=actor, reason=reason, at=now))
+        late = "not approved by all its parties in time" if row.review_deadline < now else ""
+        if fully_approved(conn, row):
+            late = "its validity was over before it was issued" if row.expires < now else ""
+        if late:
+            changed.append(advance(conn, row, "expired", actor=actor, reason=late, at=now))
     for row in read_in_state(conn, ("issued",), world):
         if row.expires < now:
             close(conn, row.warning_id, "ended", actor=actor, reason="validity over", at=now)

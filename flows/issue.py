@@ -14,7 +14,7 @@ from alerts.cap import CapHeader, build_cap
 from alerts.channels import Channel, FolderChannel
 from alerts.content import WarningContent
 from alerts.delivery import DeliveryReport, Sender, deliver_pending
-from alerts.fallback import settle_overdue
+from alerts.fallback import replaced_messages, settle_overdue
 from alerts.outbox import Dispatch, Issued, issue
 from alerts.recipients import Way, load_recipients, select_recipients
 from alerts.reminders import ReminderPolicy, queue_reminders
@@ -28,7 +28,7 @@ from flows.links_sent import links_of
 from flows.signing import trusted
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
-from pipeline.errors import PolicyError, ReviewError
+from pipeline.errors import ContractError, PolicyError, ReviewError
 from pipeline.exchange.keys import load_or_create_secret
 from pipeline.files import write_atomic
 from pipeline.ledger.warnings import list_versions, read_version
@@ -66,7 +66,7 @@ def issue_approved(ws: Workspace, world: str, at: datetime) -> tuple[Issued, ...
     for warning_id, version in ready:
         try:
             done.append(issue_version(ws, warning_id, version, at))
-        except ReviewError as error:
+        except (ReviewError, ContractError) as error:
             log.error("not issued: %s", error)
     with ws.ledger.write() as conn:
         end_superseded(conn, world, at)
@@ -76,7 +76,7 @@ def issue_approved(ws: Workspace, world: str, at: datetime) -> tuple[Issued, ...
 def end_superseded(conn: Connection, world: str, at: datetime) -> list[str]:
     """End single-city warnings whose episodes a joint warning in force now speaks of; returns their ids.
 
-    A joint exercise ends no warning in earnest.
+    A joint exercise ends no warning in earnest, nor does a joint one of an earlier cycle end a later word.
     """
     rows = [r for r in list_versions(conn, world) if r.state == "issued"]
     episodes = {r.warning_id: {c["episode_id"] for c in r.content["cities"]} for r in rows}
@@ -84,7 +84,8 @@ def end_superseded(conn: Connection, world: str, at: datetime) -> list[str]:
     ended = []
     for row in rows:
         alike = [j for j in joint if j.content["cap_status"] == row.content["cap_status"]]
-        holder = next((j for j in alike if episodes[row.warning_id] <= episodes[j.warning_id]), None)
+        newer = [j for j in alike if j.content["issue_time"] >= row.content["issue_time"]]
+        holder = next((j for j in newer if episodes[row.warning_id] <= episodes[j.warning_id]), None)
         if holder is not None and row.content["product"] != "joint_warning":
             reason = f"continued in joint warning {holder.warning_id}"
             close(conn, row.warning_id, "ended", actor="run", reason=reason, at=at)
@@ -107,9 +108,10 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
         content = WarningContent.from_dict(row.content)
         at = issue_times(conn, warning_id).get(version, at)
         background = background_of(ws, content, policy_of(ws))
+        replaces = replaced_messages(conn, content)
     recipients = load_recipients(ws.settings.recipients_file)
     agencies = tuple(r.agency["en"] for r in select_recipients(content, recipients))
-    header = CapHeader(ws.settings.mail_from, at, ws.settings.contact, agencies)
+    header = CapHeader(ws.settings.mail_from, at, ws.settings.contact, agencies, replaces=replaces)
     xml = build_cap(content, header, areas_of(ws, content.world), background)
     dispatch = Dispatch(
         recipients=recipients,

@@ -104,11 +104,16 @@ def observed_paths(
     )
 
 
-def day_means(paths: xr.Dataset, city: City, quantity: str = "pm2p5") -> xr.Dataset:
+def day_means(
+    paths: xr.Dataset,
+    city: City,
+    quantity: str = "pm2p5",
+    minimum_coverage: float = MINIMUM_DAY_COVERAGE,
+) -> xr.Dataset:
     """Return the local-day means of one city along every path.
 
     A day is the mean of the city's intervals whose end lies in (local midnight, next midnight]; it needs
-    75 % of them, else it is NaN and ``complete`` is false.
+    ``minimum_coverage`` of them [1], else it is NaN and ``complete`` is false.
 
     Returns
     -------
@@ -135,7 +140,8 @@ def day_means(paths: xr.Dataset, city: City, quantity: str = "pm2p5") -> xr.Data
     values = paths[quantity].sel(city=city.id).transpose("realization", "time").values[:, on_cadence]
     observed = paths["is_observed"].sel(city=city.id).values[on_cadence]
     days = _whole_days(times, city, step)
-    columns = [_one_day(values, observed, times, day, city, step) for day in days]
+    part = (values, observed, times)
+    columns = [_one_day(part, day, city, step, minimum_coverage) for day in days]
     bounds = [local_day_bounds(day, city.timezone) for day in days]
     return xr.Dataset(
         {
@@ -187,13 +193,14 @@ def _whole_days(times: Times, city: City, step: int) -> list[date]:
 
 
 def _one_day(
-    values: Floats, observed: npt.NDArray[np.bool_], times: Times, day: date, city: City, step: int
+    series: tuple[Floats, npt.NDArray[np.bool_], Times], day: date, city: City, step: int, share: float
 ) -> tuple[Floats, float, bool]:
+    values, observed, times = series
     low, high = (to_ns(b) for b in local_day_bounds(day, city.timezone))
     inside = (times > low) & (times <= high)
     expected = int((high - low) / np.timedelta64(step * NS_HOUR, "ns"))
     part = values[:, inside]
-    complete = bool(np.isfinite(part).sum(axis=1).min(initial=expected) >= MINIMUM_DAY_COVERAGE * expected)
+    complete = bool(np.isfinite(part).sum(axis=1).min(initial=expected) >= share * expected)
     if not complete or not inside.any():
         return np.full(len(values), np.nan), float(observed[inside].sum() / expected), False
     return np.nanmean(part, axis=1), float(observed[inside].sum() / expected), True

@@ -12,7 +12,6 @@ from itertools import pairwise
 from typing import Any
 
 from pipeline.errors import PolicyError
-from pipeline.paths import MINIMUM_DAY_COVERAGE
 
 RULE_FOLDER = resources.files("alerts") / "rules"
 EVIDENCE_MARKS = ("found", "partly", "unverified")
@@ -24,6 +23,12 @@ TIMETABLE = "timetable"
 NO_STATIONS = "none"
 """The station list of a row that reads no measurement."""
 
+LEAST_COVERAGE = 0.5
+"""No mean of fewer than half of its intervals counts as one [1]."""
+
+ZONES = {"KR": ("Asia/Seoul",), "CN": ("Asia/Shanghai",)}
+"""Whose midnight begins a day in each country: KST and CST."""
+
 _NEEDED = (
     "id",
     "version",
@@ -31,13 +36,15 @@ _NEEDED = (
     "valid_from",
     "kind",
     "averaging",
+    "mean_hours",
+    "zone",
     "spatial_unit",
     "stations",
     "minimum_coverage",
     "evidence",
     "source",
 )
-_OF_FILE = ("stations", "minimum_coverage")
+_OF_FILE = ("stations", "minimum_coverage", "mean_hours", "zone")
 """What a file may say once for all its rows."""
 
 
@@ -46,8 +53,9 @@ class Rule:
     """One version of one legal criterion; ``valid_from`` and ``valid_to`` are inclusive local dates.
 
     ``levels`` are ordered from harmless to severe; ``parameters`` holds what the evaluator of ``kind`` reads
-    (concentrations [ug m-3] or index values); ``minimum_coverage`` is the share of intervals that a mean
-    needs [1]. ``cities`` limits the rule to some cities (empty: all of the country), ``not_for`` leaves
+    (concentrations [ug m-3] or index values). A mean is over ``mean_hours`` [h] and needs
+    ``minimum_coverage`` of its intervals [1]; days begin at midnight of ``zone``. ``undecidable`` says why
+    no data held here decide the rule, if so. ``cities`` limits the rule to some cities (empty: all of the country), ``not_for`` leaves
     cities out that have a stricter rule of their own.
     """
 
@@ -59,12 +67,15 @@ class Rule:
     valid_to: date | None
     kind: str
     averaging: str
+    mean_hours: int
+    zone: str
     spatial_unit: str
     stations: str
     minimum_coverage: float
     evidence: str
     source: str
     note: str = ""
+    undecidable: str = ""
     levels: tuple[str, ...] = ()
     cities: tuple[str, ...] = ()
     not_for: tuple[str, ...] = ()
@@ -148,24 +159,34 @@ def _parse_rule(row: Mapping[str, Any], country: str, name: str) -> Rule:
     missing = [key for key in _NEEDED if key not in row]
     if missing or not country:
         raise PolicyError(f"{where} lacks {missing[0] if missing else 'country'}")
-    known = {*_NEEDED, "valid_to", "note", "levels", "cities", "not_for"}
+    known = {*_NEEDED, "valid_to", "note", "undecidable", "levels", "cities", "not_for"}
     made = Rule(
         **{key: row[key] for key in _NEEDED},
         country=country,
         valid_to=row.get("valid_to"),
         note=row.get("note", ""),
+        undecidable=row.get("undecidable", ""),
         levels=tuple(row.get("levels", ())),
         cities=tuple(row.get("cities", ())),
         not_for=tuple(row.get("not_for", ())),
         parameters={key: value for key, value in row.items() if key not in known},
     )
+    _check_row(made, where)
+    return made
+
+
+def _check_row(made: Rule, where: str) -> None:
     if made.evidence not in EVIDENCE_MARKS:
         raise PolicyError(f"{where}: evidence is '{made.evidence}', not one of {', '.join(EVIDENCE_MARKS)}")
     if made.valid_to is not None and made.valid_to < made.valid_from:
         raise PolicyError(f"{where}: valid_to {made.valid_to} is before valid_from {made.valid_from}")
-    needed = 0.0 if made.stations == NO_STATIONS else MINIMUM_DAY_COVERAGE
-    if made.minimum_coverage != needed:
-        raise PolicyError(f"{where}: minimum_coverage is {made.minimum_coverage}, but means need {needed}")
+    reads = made.stations != NO_STATIONS
+    low, high = (LEAST_COVERAGE, 1.0) if reads else (0.0, 0.0)
+    if not low <= made.minimum_coverage <= high:
+        raise PolicyError(f"{where}: minimum_coverage is {made.minimum_coverage}, not within {low} to {high}")
+    if (made.mean_hours > 0) != reads:
+        raise PolicyError(f"{where}: mean_hours is {made.mean_hours}, but stations are '{made.stations}'")
+    if made.zone not in ZONES[made.country]:
+        raise PolicyError(f"{where}: zone is '{made.zone}', not {' or '.join(ZONES[made.country])}")
     if made.kind != TIMETABLE and len(made.levels) < 2:
         raise PolicyError(f"{where}: kind {made.kind} needs at least two levels")
-    return made

@@ -7,8 +7,8 @@ is erased is used no more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -80,20 +80,28 @@ def write_recipient(conn: Connection, row: RecipientRow, contact: Contact) -> No
         insert(recipients) if known is None else update(recipients).where(recipients.c.id == row.id)
     )
     conn.execute(statement.values(**asdict(row)))
-    keep_contacts(conn, [contact])
+    _put_contact(conn, contact)
 
 
-def keep_contacts(conn: Connection, contacts: Iterable[Contact]) -> None:
-    """Enter how recipients are reached, or put it right."""
-    for contact in contacts:
-        c = recipient_contacts.c
-        known = read_contact(conn, contact.recipient_id)
-        if known == contact:
-            continue
-        statement: Any = insert(recipient_contacts)
-        if known is not None:
-            statement = update(recipient_contacts).where(c.recipient_id == contact.recipient_id)
-        conn.execute(statement.values(**asdict(contact)))
+def stow_addresses(conn: Connection, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
+    """Return messages without their addresses, and note these for recipients that were never entered.
+
+    Those stand in a recipients file only, which may change before the message leaves.
+    """
+    entered = set(conn.execute(select(recipients.c.id)).scalars())
+    before = {contact.recipient_id: contact for contact in _contacts(conn)}
+    told: dict[str, Contact] = {}
+    for row in rows:
+        if row.address and row.recipient not in entered:
+            new = Contact(row.recipient, row.recipient, {}, "")
+            known = told.get(row.recipient) or before.get(row.recipient, new)
+            told[row.recipient] = _reached(known, row)
+    fresh = [asdict(contact) for name, contact in told.items() if name not in before]
+    if fresh:
+        conn.execute(insert(recipient_contacts), fresh)
+    for name in told.keys() & before.keys():
+        _put_contact(conn, told[name])
+    return [replace(row, address="") for row in rows]
 
 
 def read_contact(conn: Connection, recipient_id: str) -> Contact | None:
@@ -116,8 +124,7 @@ def address_of(conn: Connection, row: OutboxRow) -> str:
 
 def known_as(conn: Connection) -> dict[str, str]:
     """Return the handles of all recipients by id, for people to read; erased ones have none."""
-    c = recipient_contacts.c
-    return {row.recipient_id: row.handle for row in conn.execute(select(c.recipient_id, c.handle))}
+    return {contact.recipient_id: contact.handle for contact in _contacts(conn)}
 
 
 def erase(conn: Connection, recipient_id: str, at: datetime) -> list[tuple[str, str]]:
@@ -141,3 +148,25 @@ def erase(conn: Connection, recipient_id: str, at: datetime) -> list[tuple[str, 
         said = without_addresses(message.last_error, *known)
         conn.execute(update(outbox).where(c.id == message.id).values(address="", last_error=said))
     return [(message.id, message.payload_digest) for message in messages]
+
+
+def _contacts(conn: Connection) -> list[Contact]:
+    return [Contact(**dict(row._mapping)) for row in conn.execute(select(recipient_contacts))]
+
+
+def _reached(contact: Contact, row: OutboxRow) -> Contact:
+    """Return a contact with the address of a message."""
+    if row.channel == "webhook":
+        return replace(contact, webhook=row.address)
+    return replace(contact, email=row.address)
+
+
+def _put_contact(conn: Connection, contact: Contact) -> None:
+    known = read_contact(conn, contact.recipient_id)
+    if known == contact:
+        return
+    statement: Any = insert(recipient_contacts)
+    if known is not None:
+        mine = recipient_contacts.c.recipient_id == contact.recipient_id
+        statement = update(recipient_contacts).where(mine)
+    conn.execute(statement.values(**asdict(contact)))

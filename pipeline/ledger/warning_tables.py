@@ -33,6 +33,9 @@ APPEND_ONLY = (
     "signatures",
     "delivery_attempts",
     "acknowledgements",
+    "bounces",
+    "mailbox_mails",
+    "digest_items",
 )
 """Tables whose rows are facts: written once."""
 
@@ -163,8 +166,12 @@ outbox = Table(
     UniqueConstraint("warning_id", "version", "recipient", "purpose", "number"),
     UniqueConstraint("message_id"),
     CheckConstraint("state IN ('pending', 'sending', 'sent', 'failed', 'unknown')", name="state"),
-    CheckConstraint("purpose IN ('warning', 'substitute', 'reminder', 'escalation')", name="purpose"),
-    Index("ix_outbox_due", "state", "next_attempt_at"),
+    CheckConstraint(
+        "purpose IN ('warning', 'substitute', 'reminder', 'escalation', 'digest')", name="purpose"
+    ),
+    Index("ix_outbox_due", "state", "channel", "next_attempt_at"),
+    Index("ix_outbox_recipient", "warning_id", "recipient", "version"),
+    Index("ix_outbox_open", "expires", "purpose", "state"),
 )
 """One warning per version and recipient, and what follows it: on a second channel, or as a reminder."""
 
@@ -195,7 +202,42 @@ acknowledgements = Table(
     Column("person", String(200), nullable=False, comment="who entered it, where a person did"),
     Column("at", UTCDateTime, nullable=False),
     UniqueConstraint("warning_id", "version", "recipient"),
-    CheckConstraint("way IN ('link', 'person')", name="way"),
+    CheckConstraint("way IN ('link', 'person', 'reply')", name="way"),
     sqlite_autoincrement=True,
 )
 """Who said that a version has arrived, once each."""
+
+bounces = Table(
+    "bounces",
+    metadata,
+    Column("seq", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("outbox_id", String(200), ForeignKey("outbox.id"), nullable=False),
+    Column("at", UTCDateTime, nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("status", String(16), nullable=False, comment="status code of RFC 3463"),
+    CheckConstraint("kind IN ('hard', 'soft', 'delayed')", name="kind"),
+    Index("ix_bounces_outbox", "outbox_id"),
+    sqlite_autoincrement=True,
+)
+"""What mail servers reported later about messages that they had taken; nothing of what they wrote."""
+
+mailbox_mails = Table(
+    "mailbox_mails",
+    metadata,
+    Column("key", String(300), primary_key=True, comment="where it lies, or its digest"),
+    Column("at", UTCDateTime, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("outbox_id", String(200), comment="the message that it answers"),
+)
+"""Which mails of the mailbox were read, so that each counts once; nothing of their text or sender."""
+
+digest_items = Table(
+    "digest_items",
+    metadata,
+    Column("recipient", String(64), primary_key=True),
+    Column("warning_id", String(64), ForeignKey("warnings.id"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("outbox_id", String(200), ForeignKey("outbox.id"), nullable=False),
+    Index("ix_digest_items_version", "warning_id", "version"),
+)
+"""Which versions a recipient was told of in which digest, each once."""

@@ -16,7 +16,7 @@ from alerts.areas import MAX_VERTICES, METRES_PER_DEGREE, city_area, outline_are
 from alerts.cap import CapHeader, build_cap, cap_time
 from alerts.cap_check import CAP_NAMESPACE, SCHEMA_FILE, cap_problems, check_cap
 from alerts.cap_grades import certainty, severity, urgency
-from alerts.content import DayOutlook
+from alerts.content import DayOutlook, Reference
 from alerts.examples import example_content, example_update
 from alerts.identifiers import alert_identifier
 from alerts.message_view import Background
@@ -92,6 +92,17 @@ def test_types_follow_the_kind_and_name_every_version_in_force():
         triples = values(xml, "references")[0].split()
         assert [t.split(",")[0] for t in triples] == [HEADER.sender] * len(content.references)
         assert [t.split(",")[1] for t in triples] == [r.identifier for r in content.references]
+
+
+def test_a_joint_warning_updates_the_single_ones_that_it_replaces():
+    stand_in = Reference(1, alert_identifier("w-seoul", 1), "2026-01-14T08:00:00Z")
+    xml = cap_of(example_content(), replaces=(stand_in,))
+    assert values(xml, "msgType") == ["Update"]
+    named = f"{HEADER.sender},{stand_in.identifier},2026-01-14T08:00:00-00:00"
+    assert values(xml, "references") == [named]
+    first, second = values(cap_of(later("cancel", reason="x"), replaces=(stand_in,)), "references")[0].split()
+    assert first == named
+    assert second.startswith(f"{HEADER.sender},{alert_identifier(example_content().warning_id, 1)},")
 
 
 def test_identifier_follows_from_warning_and_version_alone():

@@ -24,7 +24,7 @@ from alerts.origin_note import LEAST_HOURS, MOST_REGIONS, origin_notes
 from alerts.origin_view import origin_view, says_origin
 from alerts.outbox import Letter
 from alerts.path_map import path_map_svg
-from alerts.policy import CONFIDENCE
+from alerts.policy_parts import CONFIDENCE
 from alerts.recipients import Recipient
 from alerts.versions import check_content
 from alerts.vocabulary import LANGUAGES, TEMPLATE_FOLDER, vocabulary

@@ -100,10 +100,13 @@ def test_every_kind_is_evaluated_and_every_evaluator_has_a_rule():
     assert {r.kind for r in all_rules()} == set(EVALUATORS)
 
 
+NO_MEANS = ("timetable", "season")
+
+
 def test_every_rule_names_unit_stations_averaging_and_coverage():
     for held in all_rules():
         assert all((held.spatial_unit, held.stations, held.averaging, held.source)), held.id
-        assert held.minimum_coverage == (0.0 if held.kind == "timetable" or held.kind == "season" else 0.75)
+        assert (held.minimum_coverage > 0) == (held.mean_hours > 0) == (held.kind not in NO_MEANS), held.id
     assert "25 districts" in rule("kr.advisory.pm10", date(2020, 1, 1)).stations
 
 
@@ -122,6 +125,8 @@ valid_from = 2020-01-01
 kind = "timetable"
 stations = "none"
 minimum_coverage = 0.0
+mean_hours = 0
+zone = "Asia/Seoul"
 averaging = "1 h"
 spatial_unit = "city"
 evidence = "found"
@@ -138,6 +143,8 @@ source = "s"
         ('kind = "timetable"', 'kind = "day_grade"', "two levels"),
         ('stations = "none"\n', "", "lacks stations"),
         ('stations = "none"', 'stations = "all"', "minimum_coverage is 0.0"),
+        ('zone = "Asia/Seoul"', 'zone = "Asia/Shanghai"', "zone is 'Asia/Shanghai'"),
+        ("mean_hours = 0", "mean_hours = 24", "mean_hours is 24"),
         ('kind = "timetable"', 'kind = "timetable"\nvalid_to = 2019-12-31', "before valid_from"),
     ],
 )

@@ -8,12 +8,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
+from alerts.content import WarningContent
 from alerts.examples import example_content
-from alerts.fallback import settle_overdue
+from alerts.fallback import replaced_messages, settle_overdue, taken_over
+from alerts.identifiers import alert_identifier
 from alerts.signoff import Signer, approve, object_, verify_signatures
 from pipeline.errors import ReviewError
 from pipeline.ledger.deliveries import read_outbox
 from pipeline.ledger.warnings import insert_signature, read_signatures, read_version, read_versions
+from pipeline.times import iso, parse_instant
 from tests.alerts.conftest import START
 
 CONTENT = example_content()
@@ -212,6 +215,75 @@ def test_the_joint_warning_takes_over_from_its_stand_in(desk):
     with desk.ledger.read() as conn:
         assert [row.state for row in read_versions(conn, SEOUL)] == ["ended"]
         assert read_version(conn, ID, 2).content["kind"] == "alert", "version 1 never left"
+
+
+NEXT = {
+    "issue_time": "2026-01-14T14:00:00Z",
+    "as_of": "2026-01-14T14:00:00Z",
+    "review_deadline": "2026-01-14T16:00:00Z",
+}
+
+
+def objected(desk, version):
+    """Let Seoul approve a joint version and Beijing object; Seoul's own warning is issued."""
+    desk.approve(ID, version, "seoul")
+    with desk.write() as conn:
+        object_(conn, ID, version, desk.signers["beijing"], "too early", desk.now)
+        ready = settle_overdue(conn, desk.now).ready
+    desk.issue(*ready[0])
+
+
+def test_the_joint_message_names_the_messages_of_the_stand_ins_it_replaces(desk):
+    desk.propose(CONTENT)
+    objected(desk, 1)
+    sent = desk.now
+    desk.wait(hours=6)
+    desk.propose(replace(CONTENT, **NEXT))
+    with desk.ledger.read() as conn:
+        joint = WarningContent.from_dict(read_version(conn, ID, 2).content)
+        named = replaced_messages(conn, joint)
+    assert [(r.identifier, r.sent) for r in named] == [(alert_identifier(SEOUL, 1), iso(sent))]
+    desk.approve(ID, 2, "seoul", "beijing")
+    desk.issue(ID, 2)
+    with desk.ledger.read() as conn:
+        assert replaced_messages(conn, joint) == (), "they have ended"
+
+
+def test_a_stand_in_beside_an_older_joint_version_stays_until_the_next_one(desk):
+    desk.proposed_and_issued(CONTENT)
+    desk.wait(hours=6)
+    desk.propose(replace(CONTENT, level="J3", **NEXT))
+    objected(desk, 2)
+    with desk.ledger.read() as conn:
+        old = WarningContent.from_dict(read_version(conn, ID, 1).content)
+        assert taken_over(conn, old) == [], "an earlier word does not end a later one"
+        assert [r.state for r in read_versions(conn, SEOUL)] == ["issued"]
+
+
+def test_an_all_clear_leaves_alone_what_is_being_continued(desk):
+    desk.propose(CONTENT)
+    objected(desk, 1)
+    desk.wait(hours=6)
+    single = fallback_of(desk)
+    desk.propose(replace(single, kind="alert", level="", onset="2026-01-15T00:00:00Z", **NEXT))
+    with desk.ledger.read() as conn:
+        clear = replace(CONTENT, kind="all_clear", **NEXT)
+        assert taken_over(conn, clear) == []
+        assert [r.warning_id for r in taken_over(conn, replace(CONTENT, **NEXT))] == [SEOUL]
+
+
+def fallback_of(desk):
+    with desk.ledger.read() as conn:
+        return WarningContent.from_dict(read_version(conn, SEOUL, 1).content)
+
+
+def test_what_was_approved_but_is_no_longer_valid_expires_and_holds_up_nothing(desk):
+    desk.propose(CONTENT)
+    desk.approve(ID, 1, "seoul", "beijing")
+    with desk.write() as conn:
+        assert settle_overdue(conn, parse_instant(CONTENT.expires)).ready == ((ID, 1),)
+        late = settle_overdue(conn, parse_instant(CONTENT.expires) + timedelta(seconds=1))
+        assert (late.ready, late.expired) == ((), ((ID, 1),))
 
 
 def test_a_second_stand_in_continues_the_first(desk):
