@@ -67,6 +67,7 @@ map: setup-dev
 docs: setup-dev
 	PYTHONPATH=. $(PY) docs/make_contracts.py
 	PYTHONPATH=. $(PY) docs/make_sources.py
+	PYTHONPATH=. $(PY) docs/make_glossary.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

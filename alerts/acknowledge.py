@@ -1,22 +1,18 @@
 """Acknowledging by signed link: who holds the link is the recipient, for one version and until it expires.
 
-A token is the base64url of ``[warning, version, recipient, expiry]`` and of its HMAC-SHA256 (RFC 2104), with
-a point between. It is no session and no login: all it can do is say that one version has arrived.
+A token (:mod:`alerts.sealed_links`) is no session and no login: all it can do is say that one version has
+arrived.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from sqlalchemy import Connection
 
+from alerts.sealed_links import LinkError, seal, unseal
 from pipeline.errors import ReviewError
 from pipeline.ledger.acknowledgements import (
     AcknowledgementRow,
@@ -24,18 +20,9 @@ from pipeline.ledger.acknowledgements import (
     read_acknowledgements,
 )
 from pipeline.ledger.audit import append_audit
-from pipeline.ledger.deliveries import read_outbox
+from pipeline.ledger.mailbox import message_to
 
-LONGEST_TOKEN: Final = 600
 _PURPOSE: Final = b"sameair acknowledgement 1\0"
-
-
-class LinkError(ReviewError):
-    """A link that does not count: ``is_expired`` if it once did."""
-
-    def __init__(self, message: str, *, is_expired: bool = False) -> None:
-        super().__init__(message)
-        self.is_expired = is_expired
 
 
 @dataclass(frozen=True)
@@ -57,8 +44,7 @@ def make_token(secret: bytes, receipt: Receipt) -> str:
     'seoul-met'
     """
     fields = [receipt.warning_id, receipt.version, receipt.recipient, int(receipt.expires.timestamp())]
-    body = json.dumps(fields, separators=(",", ":")).encode()
-    return f"{_text(body)}.{_text(_seal(secret, body))}"
+    return seal(secret, _PURPOSE, fields)
 
 
 def read_token(secret: bytes, token: str, now: datetime) -> Receipt:
@@ -69,7 +55,8 @@ def read_token(secret: bytes, token: str, now: datetime) -> Receipt:
     LinkError
         it was not made with this secret, was altered, or has expired
     """
-    receipt = _opened(secret, token)
+    warning_id, version, recipient, expires = unseal(secret, _PURPOSE, token)
+    receipt = Receipt(warning_id, version, recipient, datetime.fromtimestamp(expires, UTC))
     if receipt.expires < now:
         raise LinkError("this link has expired; acknowledge by telephone", is_expired=True)
     return receipt
@@ -79,15 +66,14 @@ def acknowledged(
     conn: Connection, warning_id: str, version: int, recipient: str
 ) -> AcknowledgementRow | None:
     """Return the acknowledgement of a version by a recipient, if there is one."""
-    rows = read_acknowledgements(conn, warning_id)
-    return next((r for r in rows if (r.version, r.recipient) == (version, recipient)), None)
+    return next(iter(read_acknowledgements(conn, warning_id, version, recipient)), None)
 
 
 def acknowledge(
     conn: Connection,
     receipt: Receipt,
     at: datetime,
-    way: Literal["link", "person"] = "link",
+    way: Literal["link", "person", "reply"] = "link",
     person: str = "",
 ) -> AcknowledgementRow:
     """Record that a version has arrived, with its audit row; a repetition changes nothing.
@@ -97,8 +83,7 @@ def acknowledge(
     before = acknowledged(conn, receipt.warning_id, receipt.version, receipt.recipient)
     if before is not None:
         return before
-    sent = read_outbox(conn, receipt.warning_id, receipt.version)
-    if receipt.recipient not in {row.recipient for row in sent}:
+    if message_to(conn, receipt.warning_id, receipt.version, receipt.recipient) is None:
         what = f"version {receipt.version} of warning {receipt.warning_id}"
         raise ReviewError(f"{what} does not go to {receipt.recipient}; see `sameair deliveries`")
     row = AcknowledgementRow(receipt.warning_id, receipt.version, receipt.recipient, way, person, at)
@@ -109,36 +94,3 @@ def acknowledge(
         conn, at=at, actor=actor, action="delivery.acknowledge", subject=row.warning_id, payload=payload
     )
     return row
-
-
-def _opened(secret: bytes, token: str) -> Receipt:
-    """Return what a token says, whether or not it is still in time."""
-    wrong = LinkError("this link is not valid; copy it whole from the message")
-    body_text, _, seal_text = token.partition(".")
-    if len(token) > LONGEST_TOKEN:
-        raise wrong
-    try:
-        body, seal = _bytes(body_text), _bytes(seal_text)
-    except (Base64Error, ValueError):
-        raise wrong from None
-    if not hmac.compare_digest(seal, _seal(secret, body)):
-        raise wrong
-    fields: list[Any] = json.loads(body)
-    warning_id, version, recipient, expires = fields
-    return Receipt(warning_id, version, recipient, datetime.fromtimestamp(expires, UTC))
-
-
-def _seal(secret: bytes, body: bytes) -> bytes:
-    return hmac.new(secret, _PURPOSE + body, hashlib.sha256).digest()
-
-
-def _text(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).decode().rstrip("=")
-
-
-def _bytes(text: str) -> bytes:
-    """Return decoded bytes; anything but the one way of writing them is refused."""
-    raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-    if _text(raw) != text:
-        raise ValueError("not base64url")
-    return raw

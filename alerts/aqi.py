@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,6 +15,9 @@ from pipeline.errors import UsageError
 Floats = npt.NDArray[np.float64]
 
 _NOISE_DECIMALS = 6
+
+POLLUTANTS = frozenset({"pm2p5", "pm10", "so2", "no2", "co", "o3"})
+"""What a whole Chinese index is made of."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,19 @@ def level_number(index: npt.ArrayLike, table: Rule) -> npt.NDArray[np.int64]:
     """
     found: npt.NDArray[np.int64] = np.searchsorted(table.parameters["level_above"], index, side="left")
     return found
+
+
+def is_reported(value: int, quantities: Iterable[str], day: date) -> bool:
+    """Tell whether an index of these pollutants is reported; HJ 633-2026 keeps back low ones with gaps.
+
+    >>> is_reported(82, ["pm2p5", "pm10"], date(2026, 2, 28)), is_reported(82, ["pm2p5"], date(2026, 3, 1))
+    (True, False)
+    >>> is_reported(101, ["pm2p5"], date(2026, 3, 1))
+    True
+    """
+    limit = rule("cn.aqi", day).parameters.get("not_reported_to")
+    known = {quantity.partition("_")[0] for quantity in quantities}
+    return limit is None or value > limit or known >= POLLUTANTS
 
 
 def aqi(concentrations: Mapping[str, float], day: date) -> Aqi:

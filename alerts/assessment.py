@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,13 @@ import xarray as xr
 
 from alerts.aqi import settle
 from alerts.content import DayOutlook, RuleFinding
+from alerts.onset_hours import first_hours_above
 from alerts.origin_note import OriginNote
 from alerts.policy import Policy
 from alerts.rule_engine import findings
 from pipeline.cities import City
 from pipeline.names import PM_THRESHOLDS
-from pipeline.paths import day_means
+from pipeline.paths import city_days
 from pipeline.times import FORECAST_DAYS, HOUR, NS_HOUR, local_date, to_ns
 
 
@@ -48,6 +51,7 @@ class CityAssessment:
 
     ``courses`` says on which of ``days`` a member exceeds the lowest threshold, as one "1" or "0" a day, with
     the share of the members that take this course; empty where only days are known, not their joint samples.
+    ``begun`` says of days measured at least in part where the first measured hours above it begin.
     """
 
     city: str
@@ -57,6 +61,7 @@ class CityAssessment:
     missing_days: tuple[str, ...] = ()
     not_assessable: str = ""
     courses: tuple[tuple[str, float], ...] = ()
+    begun: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def coming(self) -> tuple[DayOutlook, ...]:
@@ -96,7 +101,20 @@ class Assessment:
 
     def city(self, city_id: str) -> CityAssessment | None:
         """Return one city's part, or None."""
-        return next((c for c in self.cities if c.city == city_id), None)
+        return self._by_city.get(city_id)
+
+    def rules_of(self, city_id: str) -> tuple[RuleFinding, ...]:
+        """Return what the national rules say of one city."""
+        return self._rules_by_city.get(city_id, ())
+
+    @cached_property
+    def _by_city(self) -> dict[str, CityAssessment]:
+        return {c.city: c for c in self.cities}
+
+    @cached_property
+    def _rules_by_city(self) -> dict[str, tuple[RuleFinding, ...]]:
+        ordered = sorted(self.rules, key=lambda finding: finding.city)
+        return {city: tuple(own) for city, own in groupby(ordered, key=lambda finding: finding.city)}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data."""
@@ -133,24 +151,24 @@ def assess(
 def assess_city(paths: xr.Dataset, city: City, policy: Policy, issue_time: datetime) -> CityAssessment:
     """Return one city's days; without enough recent observations it is not assessable."""
     share = recent_share(paths, city, issue_time, policy.assessment.recent_hours)
-    means = day_means(paths, city)
+    means = city_days(paths, city)
     today = local_date(issue_time, city.timezone)
     days, missing, exceeds = [], [], []
-    for at, stamp in enumerate(means["day"].values):
-        day = date.fromisoformat(str(stamp)[:10])
-        if not bool(means["complete"].values[at]):
+    for at, day in enumerate(means.days):
+        if not means.complete[at]:
             missing.append(day.isoformat())
             continue
-        values = settle(means["day_mean"].values[:, at])
-        days.append(_outlook(day, (day - today).days, values, float(means["observed_share"].values[at])))
+        values = settle(means.means[:, at])
+        days.append(_outlook(day, (day - today).days, values, float(means.observed_share[at])))
         exceeds.append(values > policy.thresholds(city.id)[0])
+    begun = first_hours_above(paths, city, policy.thresholds(city.id)[0])
     reason = ""
     if share < policy.assessment.minimum_share:
         reason = f"{share:.0%} of the last {policy.assessment.recent_hours} h were received"
     elif not any(d.lead_day >= 0 for d in days):
         reason = "no day from today on has 75 % of its intervals"
     return CityAssessment(
-        city.id, city.party, city.timezone, tuple(days), tuple(missing), reason, _courses(exceeds)
+        city.id, city.party, city.timezone, tuple(days), tuple(missing), reason, _courses(exceeds), begun
     )
 
 
@@ -183,10 +201,11 @@ def _courses(exceeds: list[np.ndarray[Any, Any]]) -> tuple[tuple[str, float], ..
     """Return the courses of the members over the days, and the share of each."""
     if not exceeds:
         return ()
-    marks = np.stack(exceeds, axis=1).astype("uint8")
-    found, counts = np.unique(marks, axis=0, return_counts=True)
-    shares = (counts / len(marks)).round(6).tolist()
-    return tuple(("".join(map(str, row)), share) for row, share in zip(found.tolist(), shares, strict=True))
+    number = len(exceeds)
+    marks = sum(day.astype("int64") << (number - 1 - at) for at, day in enumerate(exceeds))
+    found, counts = np.unique(marks, return_counts=True)
+    shares = (counts / len(exceeds[0])).round(6).tolist()
+    return tuple((f"{code:0{number}b}", share) for code, share in zip(found.tolist(), shares, strict=True))
 
 
 def _coming_days(issue_time: datetime, timezone: str) -> list[date]:

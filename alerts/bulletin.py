@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cache
 
@@ -11,21 +10,21 @@ import xarray as xr
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from alerts.areas import city_area
-from alerts.bulletin_data import SHOWN_THRESHOLDS, DayRow, Outlook, RunFacts, outlooks
-from alerts.bulletin_words import Texts, each, named, spans, texts
+from alerts.bulletin_data import SHOWN_THRESHOLDS, DayRow, RunFacts
+from alerts.bulletin_figures import heat, number, percent
+from alerts.bulletin_view import Bulletin, make_bulletin
+from alerts.bulletin_words import each, named, spans, texts
 from alerts.charts import plume_svg
 from alerts.content import RuleFinding, WarningContent
-from alerts.dust_section import dust_section
+from alerts.edition import edition_texts, scale_short
 from alerts.fonts import font_face_css
 from alerts.message_view import NO_BACKGROUND, Background
 from alerts.origin_page import origin_cards, unknown_origins
 from alerts.origin_view import says_origin
 from alerts.path_map import origin_texts
 from alerts.plain_text import one_line
-from alerts.regional_map import map_svg
+from alerts.scales import Scale
 from alerts.vocabulary import LANGUAGES
-from alerts.wording import wording
 from pipeline.cities import City
 
 NARROW = {"width": 390, "height": 230, "history_hours": 24}
@@ -64,29 +63,39 @@ def render_bulletin(
     >>> page.startswith("<!doctype html>"), "SIMULATED" in page
     (True, True)
     """
-    shown = outlooks(forecast, paths, cities, run_facts.issue_time)
-    areas = [city_area(o.city, stations) for o in shown]
+    return page_of(
+        make_bulletin(content, forecast, paths, stations, cities, run_facts=run_facts, background=background)
+    )
+
+
+def page_of(shown: Bulletin) -> str:
+    """Return a bulletin as a single HTML file that asks no server for anything."""
+    facts, content = shown.facts, shown.content
+    origins = None if shown.edition.city else facts.origins
     return (
         _environment()
         .get_template("bulletin.html.j2")
         .render(
             css=Markup(_style()),  # noqa: S704 - our own style sheet and fonts
             content=content,
-            facts=run_facts,
-            outlooks=shown,
-            wide={o.city.id: plume_svg(o) for o in shown},
-            narrow={o.city.id: plume_svg(o, **NARROW) for o in shown},
-            map=map_svg(shown, areas, stations, links=content.links if content else ()),
-            any_hull=any(area.is_hull for area in areas),
-            members=paths.sizes["realization"],
-            origins=origin_cards(run_facts.origins),
-            unknown=unknown_origins(run_facts.origins),
-            is_joint=content is not None and says_origin(content),
-            dust=dust_section(run_facts.dust),
-            station_counts={o.city.id: int((stations["city"] == o.city.id).sum()) for o in shown},
-            said=_said(content, background),
-            zones=sorted({o.city.timezone for o in shown}, reverse=True) or ["UTC"],
-            assessable=all(math.isfinite(row.mean) for o in shown for row in o.forecast_days),
+            edition=shown.edition,
+            links=shown.links,
+            facts=facts,
+            outlooks=shown.outlooks,
+            wide={o.city.id: plume_svg(o) for o in shown.outlooks},
+            narrow={o.city.id: plume_svg(o, **NARROW) for o in shown.outlooks},
+            map=shown.map(),
+            any_hull=any(area.is_hull for area in shown.areas),
+            members=shown.members,
+            origins=origin_cards(origins),
+            unknown=unknown_origins(origins),
+            degraded=shown.degraded,
+            is_joint=shown.edition.says_origin and content is not None and says_origin(content),
+            dust=shown.dust,
+            station_counts=shown.station_counts,
+            said=shown.said,
+            zones=shown.zones,
+            assessable=shown.assessable,
         )
     )
 
@@ -125,6 +134,8 @@ def _environment() -> Environment:
         percent=percent,
         number=number,
         grade=grade,
+        e=lambda key, **values: spans(edition_texts(key, **values)),
+        short=lambda scale: spans(scale_short(scale.rule)),
         valid=_valid,
         basis=_basis,
         plain=one_line,
@@ -132,50 +143,9 @@ def _environment() -> Environment:
     return environment
 
 
-def _said(content: WarningContent | None, background: Background) -> dict[str, Texts]:
-    """Return headline and summary in each language, as the messages of the warning say them."""
-    if content is None:
-        return {"headline": texts("none_headline"), "summary": texts("none_note")}
-    written = {str(language): wording(content, language, background) for language in LANGUAGES}
-    return {
-        "headline": {language: text.headline for language, text in written.items()},
-        "summary": {language: text.summary for language, text in written.items()},
-    }
-
-
-def heat(probability: float) -> str:
-    """Return the class of a probability's shade, 0 to 10; ``none`` where there is no probability.
-
-    >>> heat(0.04), heat(0.55), heat(1.0), heat(float("nan"))
-    ('heat-0', 'heat-5', 'heat-10', 'heat-none')
-    """
-    return f"heat-{math.floor(probability * 10)}" if math.isfinite(probability) else "heat-none"
-
-
-def percent(probability: float) -> str:
-    """Return a probability in per cent without sign, never 0 or 100 where something remains open.
-
-    >>> percent(0.0), percent(0.426), percent(0.999), percent(float("nan"))
-    ('<1', '43', '>99', '–')
-    """
-    if not math.isfinite(probability):
-        return "–"
-    share = round(100 * probability)
-    return "<1" if share < 1 else ">99" if share > 99 else str(share)
-
-
-def number(value: float) -> str:
-    """Return a concentration as a whole number [ug m-3], rounded half up.
-
-    >>> number(35.5), number(float("nan"))
-    ('36', '–')
-    """
-    return str(math.floor(value + 0.5)) if math.isfinite(value) else "–"
-
-
-def grade(outlook: Outlook, row: DayRow) -> Markup:
+def grade(scale: Scale, row: DayRow) -> Markup:
     """Return the national grade of a day's mean, or a dash; with a swatch of the country's colour."""
-    band = outlook.scale.band_of(row.mean)
+    band = scale.band_of(row.mean)
     if band is None:
         return Markup("–")
     swatch = Markup('<i class="swatch tone-{}"></i>').format(band.tone)

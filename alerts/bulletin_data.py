@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from alerts.scales import Scale, national_scale
+from alerts.edition import JOINT, Edition
+from alerts.scales import RULE_SETS, Scale, national_scale
 from pipeline.cities import City
 from pipeline.dust_outlook import DustOutlook
 from pipeline.names import is_simulated
@@ -31,6 +32,7 @@ class RunFacts:
     """What the page says about the run; times are aware; ``exercise`` marks a replay of measured data.
 
     ``origins`` is the run's origin panel, ``dust`` its dust outlook; None of a run that stored none.
+    ``edition`` says for whom the document is.
     """
 
     run_id: str
@@ -47,6 +49,7 @@ class RunFacts:
     exercise: bool = False
     origins: OriginPanel | None = None
     dust: DustOutlook | None = None
+    edition: Edition = JOINT
 
     @property
     def simulated(self) -> bool:
@@ -88,6 +91,13 @@ class Outlook:
     days: tuple[DayRow, ...]
     scale: Scale
     later: tuple[DayRow, ...] = ()
+
+    @property
+    def scales(self) -> tuple[Scale, ...]:
+        """Return the scales of both countries in force on the day of issue, the city's own first."""
+        today = local_date(self.issue_time, self.city.timezone)
+        sets = sorted(RULE_SETS, key=lambda rule_set: rule_set != self.city.rule_set)
+        return tuple(national_scale(rule_set, today) for rule_set in sets)
 
     @property
     def forecast_days(self) -> tuple[DayRow, ...]:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from alerts.bulletin_data import RunFacts
+from alerts.bulletin_view import Bulletin, make_bulletin
+from alerts.content import WarningContent
+from alerts.edition import JOINT, Edition
 from pipeline.cities import City, all_cities
 from pipeline.names import PM_THRESHOLDS, QUANTILE_LEVELS
 from pipeline.paths import day_means
@@ -124,3 +130,19 @@ def example_stations(cities: Sequence[City] = (), *, seed: int = 3) -> pd.DataFr
                 }
             )
     return pd.DataFrame(rows)
+
+
+def example_bulletin(
+    edition: Edition = JOINT, content: WarningContent | None = None, **facts: Any
+) -> Bulletin:
+    """Return a bulletin of the invented episode.
+
+    >>> [o.city.id for o in example_bulletin(Edition("seoul")).outlooks]
+    ['seoul']
+    """
+    paths = example_paths()
+    run = RunFacts("r1", "simulated-7", ISSUE, ISSUE, "m1", "0.1.0", edition=edition)
+    cities = list(all_cities().values())
+    return make_bulletin(
+        content, example_forecast(paths), paths, example_stations(), cities, run_facts=replace(run, **facts)
+    )

@@ -90,34 +90,39 @@ def day_cai(rule: Rule, paths: xr.Dataset, city: City, day: date) -> Judged:
     return Judged(levels, basis, tuple(quantities), "; ".join(dict.fromkeys(n for n in notes if n)))
 
 
-def adjusted_day_value(hours: Floats, floor: float) -> float:
+def adjusted_day_value(hours: Floats, floor: float) -> Floats:
     """Return the 24-h value that AirKorea uses in real time from the last 12 h, oldest first [ug m-3].
 
     Half is the mean of 12 h, half that of the last 4 h, of which an hour at or above ``floor`` counts by
     three quarters unless it is below 0.9 or above 1.7 times the mean of 12 h. Three quarters of either
-    stretch must be there, else NaN.
+    stretch must be there, else NaN. Shape (…, 12) gives (…).
 
-    >>> adjusted_day_value(np.full(12, 20.0), 30), adjusted_day_value(np.full(12, 40.0), 30)
-    (20.0, 35.0)
+    >>> adjusted_day_value(np.array([[20.0] * 12, [40.0] * 12]), 30).tolist()
+    [20.0, 35.0]
     """
-    last = hours[-SHORT:]
-    if np.isfinite(hours).sum() < 0.75 * LONG or np.isfinite(last).sum() < 0.75 * SHORT:
-        return float("nan")
-    mean = float(np.nanmean(hours))
-    ratio = last / mean if mean else np.full(SHORT, np.nan)
-    taken = (last < floor) | (ratio < 0.9) | (ratio > 1.7)
-    return 0.5 * mean + 0.5 * float(np.nanmean(np.where(taken, last, 0.75 * last)))
+    mean, enough = _mean_of(hours)
+    last = hours[..., -SHORT:]
+    whole = mean[..., None]
+    taken = (last < floor) | (last < 0.9 * whole) | (last > 1.7 * whole)
+    recent, enough_recent = _mean_of(np.where(taken, last, 0.75 * last))
+    return np.where(enough & enough_recent, 0.5 * mean + 0.5 * recent, np.nan)
+
+
+def _mean_of(values: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Return means over the last axis, and where three quarters of the values are there."""
+    there = np.isfinite(values)
+    count = there.sum(axis=-1)
+    mean = np.where(there, values, 0.0).sum(axis=-1) / np.maximum(count, 1)
+    return mean, count >= 0.75 * values.shape[-1]
 
 
 def _of_day(series: Series, city: City, day: date, rule: Rule, quantity: str) -> Floats:
     start, end = day_bounds(city, day)
-    ends = np.flatnonzero((series.times > start) & (series.times <= end))
+    inside = (series.times > start) & (series.times <= end)
+    before = np.full((len(series.values), LONG - 1), np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(np.hstack([before, series.values]), LONG, axis=1)
     floor = float(rule.parameters["adjust_from"][quantity])
-    columns = [
-        [adjusted_day_value(path[at - LONG + 1 : at + 1], floor) if at >= LONG - 1 else np.nan for at in ends]
-        for path in series.values
-    ]
-    return np.array(columns, dtype=np.float64)
+    return adjusted_day_value(windows[:, inside], floor)
 
 
 def _total(parts: Floats, table: Rule) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -16,8 +16,10 @@ from alerts.city_view import SHOWN_THRESHOLDS
 from alerts.content import CityOutlook, Reference, WarningContent
 from alerts.identifiers import alert_identifier
 from alerts.message_view import NO_BACKGROUND, Background, check_labels
+from alerts.message_words import contact_line
 from alerts.origin_note import OriginNote
 from alerts.origin_view import says_origin
+from alerts.own_inputs import with_own_inputs
 from alerts.plain_text import one_line
 from alerts.vocabulary import LANGUAGES, Language, vocabulary
 from alerts.wording import Text, wording
@@ -42,18 +44,19 @@ _RESPONSES: Final = {
 class CapHeader:
     """Who sends a CAP message, when, and to whom.
 
-    ``sender`` has neither spaces nor commas (an e-mail address is usual); ``agencies`` names those for whom
-    a message of scope Restricted is meant; ``web`` is an absolute address of the bulletin. ``replaces`` are
-    messages of other warnings that end with this one, such as single-city warnings that it takes over.
+    ``sender`` has neither spaces nor commas (an e-mail address is usual); ``web`` is an absolute address of
+    the bulletin. No recipient is named: the message goes to all of them and stays. ``replaces`` are messages
+    of other warnings that end with this one, such as single-city warnings that it takes over; ``senders``
+    names, by identifier, who sent an earlier message where that was another sender.
     """
 
     sender: str
     sent: datetime
     contact: str
-    agencies: tuple[str, ...] = ()
     web: str | None = None
     scope: Scope = "Restricted"
     replaces: tuple[Reference, ...] = ()
+    senders: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_cap(
@@ -73,7 +76,7 @@ def build_cap(
     Parameters
     ----------
     content : what is said; concentrations [ug m-3]
-    header : sender, time of sending, contact, recipients
+    header : sender, time of sending, contact
     areas : area of each city id of the content, with (latitude, longitude) in degrees
     background : the version that is replaced and the meaning of the joint level
 
@@ -107,10 +110,10 @@ def build_cap(
     _add(alert, "source", one_line(f"sameair run {content.run_id}"))
     _add(alert, "scope", header.scope)
     if header.scope == "Restricted":
-        _add(alert, "restriction", _restriction(content, header))
+        _add(alert, "restriction", _restriction(content))
     _add(alert, "note", _note(content))
     if references:
-        _add(alert, "references", _references(references, header.sender))
+        _add(alert, "references", _references(references, header))
     for language in LANGUAGES:
         _add_info(alert, wording(content, language, background), (content, header, areas))
     etree.indent(alert)
@@ -152,7 +155,7 @@ def _add_info(alert: etree._Element, text: Text, job: _Job) -> None:
     _add(info, "instruction", text.instruction)
     if header.web:
         _add(info, "web", header.web)
-    _add(info, "contact", one_line(header.contact))
+    _add(info, "contact", contact_line(header.contact, text.language))
     for name, value in _parameters(content):
         _add_pair(info, "parameter", name, value)
     for outlook in content.cities:
@@ -184,11 +187,13 @@ def _add_area(info: etree._Element, name: str, areas: Mapping[str, Area], langua
 
 def _parameters(content: WarningContent) -> list[tuple[str, str]]:
     """Return what a machine may want to read: level, probabilities of each peak day, provenance."""
+    content = with_own_inputs(content)
     found = [
         ("sameair:warning", f"{content.warning_id} v{content.version}"),
         ("sameair:product", content.product),
         ("sameair:jointLevel", content.level or "none"),
         ("sameair:jointLevelNote", "not equivalent to any national level"),
+        ("sameair:cities", ",".join(c.city for c in content.cities)),
         ("sameair:world", content.world),
         ("sameair:simulated", "true" if content.simulated else "false"),
         ("sameair:run", content.run_id),
@@ -231,18 +236,18 @@ def _peak_parameters(outlook: CityOutlook) -> list[tuple[str, str]]:
     return found
 
 
-def _references(references: Sequence[Reference], sender: str) -> str:
+def _references(references: Sequence[Reference], header: CapHeader) -> str:
     """Return the triples ``sender,identifier,sent`` of every message still in force that this one follows."""
-    return " ".join(f"{sender},{r.identifier},{cap_time(parse_instant(r.sent))}" for r in references)
+    return " ".join(
+        f"{header.senders.get(r.identifier, header.sender)},{r.identifier},{cap_time(parse_instant(r.sent))}"
+        for r in references
+    )
 
 
-def _restriction(content: WarningContent, header: CapHeader) -> str:
+def _restriction(content: WarningContent) -> str:
     """Return for whom the message is meant."""
     parties = ", ".join(content.parties)
-    named = "; ".join(one_line(agency) for agency in header.agencies)
-    return (
-        f"For the agencies of the parties {parties} only{': ' + named if named else ''}; not for publication"
-    )
+    return f"For the agencies of the parties {parties} only; not for publication"
 
 
 def _note(content: WarningContent) -> str:

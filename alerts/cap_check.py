@@ -69,6 +69,20 @@ def cap_problems(message: bytes) -> list[str]:
     return [problem for check in _CHECKS for problem in check(root)]
 
 
+def sender_of(message: bytes) -> str:
+    """Return who sent a stored message; empty where it cannot be read.
+
+    >>> sender_of(f'<alert xmlns="{CAP_NAMESPACE}"><sender>desk@a.example</sender></alert>'.encode())
+    'desk@a.example'
+    >>> sender_of(b"half")
+    ''
+    """
+    try:
+        return _text(etree.fromstring(message, _parser()), "sender")
+    except etree.XMLSyntaxError:
+        return ""
+
+
 def _parser() -> etree.XMLParser:
     """Return a parser that resolves nothing and fetches nothing."""
     return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkstemp
@@ -74,6 +75,8 @@ class FolderChannel:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._noted: set[str] = set()
+        self._read_to = 0
 
     def send(self, envelope: Envelope) -> Outcome:
         """Put the message into the folder; a message that lies there already counts as sent."""
@@ -115,14 +118,76 @@ class FolderChannel:
             Path(temporary).unlink(missing_ok=True)
 
     def _note(self, envelope: Envelope) -> None:
-        """Append the message to the index, once."""
+        """Append the message to the index, once; the index holds no address."""
         index = self.folder / "index.jsonl"
-        entry = {"file": f"{envelope.name}.eml", "to": envelope.address, "message_id": envelope.message_id}
-        line = json.dumps(entry, ensure_ascii=False, sort_keys=True) + "\n"
-        if index.exists() and line in index.read_text("utf-8"):
+        name = f"{envelope.name}.eml"
+        if name in self._listed(index):
             return
+        entry = {"file": name, "recipient": envelope.recipient, "message_id": envelope.message_id}
+        line = json.dumps(entry, ensure_ascii=False, sort_keys=True) + "\n"
         handle = os.open(index, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             os.write(handle, line.encode())
         finally:
             os.close(handle)
+
+    def _listed(self, index: Path) -> set[str]:
+        """Return the files that the index names; only what was added since is read again."""
+        if index.exists():
+            with index.open("rb") as file:
+                file.seek(self._read_to)
+                *lines, _rest = file.read().split(b"\n")
+            self._noted.update(_named(line) for line in lines)
+            self._read_to += sum(len(line) + 1 for line in lines)
+        return self._noted
+
+
+def _named(line: bytes) -> str:
+    """Return the file that a line of the index names; nothing for a line that was torn.
+
+    >>> _named(b'{"file": "a.eml"}'), _named(b'{"fi')
+    ('a.eml', '')
+    """
+    try:
+        return str(json.loads(line)["file"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+class ChannelPool:
+    """Several channels of one kind, so that as many messages as there are threads can be under way.
+
+    Each thread has a channel to itself for as long as it sends; one that is free is used again.
+    """
+
+    def __init__(self, make: Callable[[], Channel]) -> None:
+        self._make = make
+        self._free = [make()]
+        self.name = self._free[0].name
+
+    def send(self, envelope: Envelope) -> Outcome:
+        """Try once to hand a message over, on a channel that is free."""
+        channel = self._take()
+        try:
+            return channel.send(envelope)
+        finally:
+            self._free.append(channel)
+
+    def has_sent(self, envelope: Envelope) -> bool | None:
+        """Tell whether a message left in an earlier, interrupted attempt; None if that cannot be known."""
+        channel = self._take()
+        try:
+            return channel.has_sent(envelope)
+        finally:
+            self._free.append(channel)
+
+    def close(self) -> None:
+        """Let go of the connections of all channels."""
+        for channel in self._free:
+            channel.close()
+
+    def _take(self) -> Channel:
+        try:
+            return self._free.pop()
+        except IndexError:
+            return self._make()

@@ -8,13 +8,14 @@ could be assessed, never while the city's pollution goes on in another episode.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from alerts.assessment import Assessment, RunFacts
+from alerts.assessment import Assessment, Link, RunFacts
 from alerts.content import Kind, WarningContent
 from alerts.draft import Frame, all_clear, cap_status, draft
-from alerts.episodes import Episode, follow_episodes
+from alerts.episodes import Episode, heirs
+from alerts.follow import follow_episodes
 from alerts.material_change import material_changes
 from alerts.open_warnings import OpenWarning
 from alerts.pairs import Pair, accepted, downwind_at_risk, evidence, joint_pairs
@@ -27,13 +28,15 @@ class Proposal:
     """What a run proposes: episodes as they now stand, contents to draft, drafts that lost their ground.
 
     ``withdrawn`` are warnings never issued whose episode is gone; ``superseded`` are warnings in force that
-    end when a proposed joint warning is issued; ``notes`` say what was decided and why.
+    end when a proposed joint warning is issued; ``continued`` are those that end now, since another one in
+    force speaks of the episode into which theirs merged, as (id, other id); ``notes`` say what was decided.
     """
 
     episodes: tuple[Episode, ...]
     warnings: tuple[WarningContent, ...]
     withdrawn: tuple[str, ...] = ()
     superseded: tuple[str, ...] = ()
+    continued: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -60,61 +63,130 @@ def propose(
     ContractError
         when the times of a content would contradict each other
     """
-    frame, earlier = Frame(assessment, policy, run), list(open_episodes)
+    frame, earlier = Frame(assessment, policy, run), _by_city(open_episodes)
     held = [w for w in open_warnings if w.cap_status == cap_status(run, policy)]
-    episodes = tuple(e for c in assessment.cities for e in follow_episodes(c, earlier, policy, run))
+    episodes = tuple(
+        e for c in assessment.cities for e in follow_episodes(c, earlier.get(c.city, ()), policy, run)
+    )
     live = [e for e in episodes if e.now.status == "open"]
     pairs = joint_pairs([e for e in episodes if e.ledger_state == "open"], held, frame)
-    drafts = _drafts(live, pairs, held, frame)
-    changed = [w for w in (_if_changed(d, held, frame) for d in drafts) if w is not None]
-    unsaid = {d.warning_id for d in drafts}
-    gone = [w for w in held if not w.closed and w.warning_id not in unsaid]
+    known = _known(held, episodes, frame)
+    drafts = _drafts(live, pairs, known, frame)
+    changed = [w for w in (_if_changed(d, known, frame) for d in drafts) if w is not None]
+    said = {d.warning_id for d in drafts}
+    gone = [w for w in known.values() if not w.warning.closed and w.warning.warning_id not in said]
     joint = {e.id for pair in pairs for e in pair.episodes}
-    endings = [(w.warning_id, *_ending(w, episodes, joint, frame)) for w in gone]
+    sayers = _sayers(known, said)
+    continued = {w.warning.warning_id: _successor(w, known, sayers) for w in gone}
+    endings = [
+        (i, *(("superseded", None) if continued[i] else _ending(w, episodes, joint, frame)))
+        for w in (k.warning for k in gone)
+        for i in (w.warning_id,)
+    ]
     warnings = (*changed, *(content for _, _, content in endings if content is not None))
     return Proposal(
         episodes=episodes,
         warnings=warnings,
         withdrawn=tuple(i for i, what, _ in endings if what == "withdrawn"),
         superseded=tuple(i for i, what, _ in endings if what == "superseded"),
+        continued=tuple((i, other) for i, other in continued.items() if other),
         notes=_notes(assessment, episodes, warnings),
     )
 
 
+@dataclass(frozen=True)
+class _Known:
+    """A warning that earlier cycles left: what is in force, and the episodes in which its own live on."""
+
+    warning: OpenWarning
+    out: WarningContent | None
+    living: frozenset[str]
+
+
+def _by_city(episodes: Iterable[Episode]) -> dict[str, list[Episode]]:
+    found: dict[str, list[Episode]] = {}
+    for episode in episodes:
+        found.setdefault(episode.city, []).append(episode)
+    return found
+
+
+def _known(held: Sequence[OpenWarning], episodes: Sequence[Episode], frame: Frame) -> dict[str, _Known]:
+    living, found = heirs(episodes), {}
+    for warning in held:
+        out = None if warning.closed else warning.in_force(frame.run.issue_time)
+        ids = [c.episode_id for c in out.cities] if out is not None else []
+        alive = frozenset(living[i].id for i in ids) if all(i in living for i in ids) else frozenset()
+        found[warning.warning_id] = _Known(warning, out, alive)
+    return found
+
+
 def _drafts(
-    live: Sequence[Episode], pairs: Sequence[Pair], held: Sequence[OpenWarning], frame: Frame
+    live: Sequence[Episode], pairs: Sequence[Pair], known: Mapping[str, _Known], frame: Frame
 ) -> list[WarningContent]:
     """Return what would be said if nothing were out: joint warnings, single-city warnings and notices."""
-    closed = [w.warning_id for w in held if w.closed]
+    closed = frozenset(i for i, w in known.items() if w.warning.closed)
     joint = {e.id for pair in pairs for e in pair.episodes}
-    drafts = [draft("joint_warning", p.episodes, [p.link] if p.link else [], frame, closed) for p in pairs]
+    drafts = [_joint(pair, frame, closed) for pair in pairs]
+    singles: dict[str, list[str]] = {}
+    for i, warning in known.items():
+        if warning.out is not None and warning.out.product == "single_city_warning":
+            for episode_id in warning.living:
+                singles.setdefault(episode_id, []).append(i)
+    links: dict[str, list[Link]] = {}
+    for link in (x for x in frame.assessment.links if accepted(x, frame.policy)):
+        links.setdefault(link.upwind, []).append(link)
     for episode in (e for e in live if e.id not in joint):
-        drafts.append(_single(episode, held, frame, closed))
-        links = [x for x in frame.assessment.links if x.upwind == episode.city]
-        for link in (x for x in links if accepted(x, frame.policy)):
+        drafts.append(_single(episode, singles.get(episode.id, ()), frame, closed))
+        for link in links.get(episode.city, ()):
             notice = draft("notice", [episode], [evidence(link)], frame, closed)
-            is_out = any(w.warning_id == notice.warning_id for w in held)
-            if downwind_at_risk(link, is_out, frame):
+            if downwind_at_risk(link, notice.warning_id in known, frame):
                 drafts.append(notice)
     return drafts
 
 
-def _single(
-    episode: Episode, held: Sequence[OpenWarning], frame: Frame, closed: Sequence[str]
-) -> WarningContent:
-    """Return a city's own warning; a stand-in for a joint warning (``alerts.fallback``) is continued."""
+def _joint(pair: Pair, frame: Frame, closed: Collection[str]) -> WarningContent:
+    """Return what is said of a pair, under the id of the warning that has named it."""
+    content = draft("joint_warning", pair.episodes, [pair.link] if pair.link else [], frame, closed)
+    return replace(content, warning_id=pair.warning_id or content.warning_id)
+
+
+def _single(episode: Episode, out: Sequence[str], frame: Frame, closed: Collection[str]) -> WarningContent:
+    """Return a city's own warning, under the id of one in force about the same episode.
+
+    That may be a stand-in for a joint warning (``alerts.fallback``), or be of an episode that lives on here.
+    """
     content = draft("single_city_warning", [episode], [], frame, closed)
-    for warning in (w for w in held if not w.closed):
-        out = warning.in_force(frame.run.issue_time)
-        same = out is not None and [c.episode_id for c in out.cities] == [episode.id]
-        if same and out is not None and out.product == content.product:
-            return replace(content, warning_id=warning.warning_id)
-    return content
+    return replace(content, warning_id=out[0]) if out and content.warning_id not in out else content
 
 
-def _if_changed(content: WarningContent, held: Sequence[OpenWarning], frame: Frame) -> WarningContent | None:
+def _sayers(known: Mapping[str, _Known], said: Collection[str]) -> dict[str, list[str]]:
+    """Return by episode the warnings in force, said again by this run, that speak of it."""
+    found: dict[str, list[str]] = {}
+    for i in (i for i in known if i in said):
+        for episode_id in known[i].living:
+            found.setdefault(episode_id, []).append(i)
+    return found
+
+
+def _successor(gone: _Known, known: Mapping[str, _Known], sayers: Mapping[str, Sequence[str]]) -> str:
+    """Return the warning in force, said again by this run, in which one in force lives on; or empty."""
+    if gone.out is None or not gone.living:
+        return ""
+    for i in sayers.get(min(gone.living), ()):
+        now = known[i].out
+        if now is None or now.product not in ("joint_warning", gone.out.product):
+            continue
+        if gone.living <= known[i].living:
+            return i
+    return ""
+
+
+def _if_changed(
+    content: WarningContent, warnings: Mapping[str, _Known], frame: Frame
+) -> WarningContent | None:
     """Return the draft, as an update where it changes what is out; None where nothing that matters did."""
-    known = next((w for w in held if w.warning_id == content.warning_id), None)
+    filed = warnings.get(content.warning_id)
+    known = filed.warning if filed else None
     latest = known.latest(frame.run.issue_time) if known else None
     blind = [c.city for c in content.cities if _is_blind(c.city, frame)]
     if blind:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -40,7 +40,7 @@ def cap_status(run: RunFacts, policy: Policy) -> CapStatus:
 
 
 def warning_id(
-    product: Product, episodes: Sequence[Episode], status: CapStatus, closed: Iterable[str] = ()
+    product: Product, episodes: Sequence[Episode], status: CapStatus, closed: Collection[str] = ()
 ) -> str:
     """Return the id of the warning of a product about these episodes; a further one if the first has ended.
 
@@ -50,8 +50,8 @@ def warning_id(
     ids = sorted(e.id for e in episodes)
     opened = parse_instant(max(e.revisions[0].issue_time for e in episodes))
     key = f"{episodes[0].world}|{status}|{product}|{ids}"
-    ended, attempt = set(closed), 0
-    while (found := stable_ulid(opened, f"{key}|{attempt}")) in ended:
+    attempt = 0
+    while (found := stable_ulid(opened, f"{key}|{attempt}")) in closed:
         attempt += 1
     return found
 
@@ -62,7 +62,7 @@ def outlook(episode: Episode, frame: Frame) -> CityOutlook:
     return CityOutlook(
         city=episode.city,
         party=episode.party,
-        onset=episode.now.onset,
+        onset=episode.now.begun or episode.now.onset,
         end=episode.now.end,
         peak_day=episode.now.peak_day,
         peak_mean=episode.now.peak_mean,
@@ -78,7 +78,7 @@ def draft(
     episodes: Sequence[Episode],
     links: Sequence[LinkEvidence],
     frame: Frame,
-    closed: Iterable[str] = (),
+    closed: Collection[str] = (),
 ) -> WarningContent:
     """Return the content of a first or changed statement; number and references are set when it is filed.
 
@@ -202,7 +202,9 @@ def _deadline(frame: Frame, expires: str) -> str:
 
 def _findings(cities: Sequence[CityOutlook], frame: Frame) -> tuple[RuleFinding, ...]:
     here = {c.city: {d.day: d.lead_day for d in c.days} for c in cities}
-    return tuple(f for f in frame.assessment.rules if f.city in here and _matters(f, here[f.city], frame))
+    return tuple(
+        f for city in here for f in frame.assessment.rules_of(city) if _matters(f, here[city], frame)
+    )
 
 
 def _origins(

@@ -1,26 +1,26 @@
-"""A warning as an e-mail: three languages in one body, CAP attached, the same bytes however often written."""
+"""A warning as an e-mail: three languages in one body, a chart, CAP attached; always the same bytes."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import Final
-from urllib.parse import quote, urlsplit
+from typing import Any, Final, TypeVar
 
 from alerts.content import WarningContent
+from alerts.mail_body import Bodies, BodyOf, SenderLine, build_bodies
 from alerts.mail_headers import WHOLE_WORDS
 from alerts.message_view import NO_BACKGROUND, Background
-from alerts.origin_view import origin_words
 from alerts.outbox import Letter
 from alerts.plain_text import header_text, one_line
-from alerts.vocabulary import LANGUAGES, Language, vocabulary
-from alerts.wording import Text, render, wording
+from alerts.vocabulary import LANGUAGES, Language
 from pipeline.cities import city
 from pipeline.times import to_utc
 
+_Made = TypeVar("_Made")
 _PRODUCT_TAGS: Final = {
     "joint_warning": "JOINT-PM25",
     "notice": "NOTICE-PM25",
@@ -33,7 +33,8 @@ class Enclosure:
     """What goes with every letter of a version: sender, contact, CAP message, bulletin, background.
 
     ``sender`` is an address, to which acknowledgements go; ``bulletin`` an http(s) address, shown as a link,
-    or the name of a file, shown as text.
+    or the name of a file, shown as text. ``chart`` draws the picture in a language, None for no picture.
+    Bodies and pictures are kept here, so that a version is rendered once however many read it.
     """
 
     sender: str
@@ -41,6 +42,18 @@ class Enclosure:
     cap_xml: bytes
     bulletin: str = ""
     background: Background = NO_BACKGROUND
+    chart: Callable[[WarningContent, Language], bytes] | None = None
+    kept: dict[object, tuple[WarningContent, Any]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+
+    def once(self, key: object, content: WarningContent, make: Callable[[], _Made]) -> _Made:
+        """Return what was made of this very content under a key, made now if it was not yet."""
+        held = self.kept.get(key)
+        if held is None or held[0] is not content:
+            held = self.kept[key] = (content, make())
+        made: _Made = held[1]
+        return made
 
 
 def build_email(letter: Letter, enclosure: Enclosure) -> EmailMessage:
@@ -65,21 +78,56 @@ def build_email(letter: Letter, enclosure: Enclosure) -> EmailMessage:
     """
     content = letter.content
     order = language_order(letter.recipient.languages)
-    background = replace(enclosure.background, party=letter.recipient.party)
-    texts = [wording(content, language, background) for language in order]
-    values = _values(letter, enclosure, texts)
+    picture = _picture(content, order[0], enclosure)
+    bodies = _bodies(letter, order, enclosure, _content_id(picture) if picture else "")
     message = EmailMessage(policy=WHOLE_WORDS)
-    _set_headers(message, letter, enclosure, f"{subject_tags(content)} {texts[0].subject}")
-    for name, subtype in (("email.txt.j2", "plain"), ("email.html.j2", "html")):
-        body = render(name, order[0], **values) + "\n"
-        if subtype == "plain":
-            message.set_content(body, subtype=subtype, charset="utf-8", cte="base64")
-        else:
-            message.add_alternative(body, subtype=subtype, charset="utf-8", cte="base64")
+    _set_headers(message, letter, enclosure, f"{subject_tags(content)} {bodies.subject}")
+    acknowledgement = f"ACK {content.warning_id} v{content.version} {letter.recipient.id}"
+    plain, html = bodies.filled(letter.acknowledge_url, acknowledgement, enclosure.sender)
+    message.set_content(plain, subtype="plain", charset="utf-8", cte="base64")
+    message.add_alternative(html, subtype="html", charset="utf-8", cte="base64")
+    if picture:
+        _add_picture(message, picture)
     name = f"{_file_name(content.warning_id)}-v{content.version}.cap.xml"
     message.add_attachment(enclosure.cap_xml, maintype="application", subtype="cap+xml", filename=name)
     _fix_boundaries(message, letter.message_id)
     return message
+
+
+def _picture(content: WarningContent, language: Language, enclosure: Enclosure) -> bytes:
+    """Return the picture in a language, empty where none is drawn; a cancellation has none."""
+    draw = enclosure.chart
+    if draw is None or content.kind == "cancel":
+        return b""
+    return enclosure.once(("chart", language), content, lambda: draw(content, language))
+
+
+def _bodies(letter: Letter, order: tuple[Language, ...], enclosure: Enclosure, picture: str) -> Bodies:
+    """Return the bodies for readers like this one."""
+    said = SenderLine(enclosure.sender, enclosure.contact, enclosure.bulletin)
+    of = BodyOf(order, letter.recipient.party, letter.sent_at, bool(letter.acknowledge_url), picture)
+    return enclosure.once(
+        of, letter.content, lambda: build_bodies(letter.content, said, enclosure.background, of)
+    )
+
+
+def _content_id(picture: bytes) -> str:
+    """Return the name by which the HTML body refers to a picture."""
+    return f"{hashlib.sha256(picture).hexdigest()[:24]}@sameair"
+
+
+def _add_picture(message: EmailMessage, picture: bytes) -> None:
+    """Put the picture beside the HTML body, to be shown in it and not as an attachment."""
+    html = message.get_body(("html",))
+    if isinstance(html, EmailMessage):
+        html.add_related(
+            picture,
+            maintype="image",
+            subtype="png",
+            cid=f"<{_content_id(picture)}>",
+            filename="chart.png",
+            disposition="inline",
+        )
 
 
 def language_order(preferred: tuple[str, ...]) -> tuple[Language, ...]:
@@ -138,31 +186,6 @@ def _set_headers(message: EmailMessage, letter: Letter, enclosure: Enclosure, su
     }
     for name, value in facts.items():
         message[f"X-Sameair-{name}"] = header_text(value, limit=200)
-
-
-def _values(letter: Letter, enclosure: Enclosure, texts: list[Text]) -> dict[str, object]:
-    """Return what the two body templates see."""
-    content = letter.content
-    subject = f"ACK {content.warning_id} v{content.version} {letter.recipient.id}"
-    bulletin = one_line(enclosure.bulletin)
-    return {
-        "sections": [
-            {
-                "text": text,
-                "words": vocabulary(text.language).table,
-                "origin": origin_words(text.language),
-                "press": render(f"{text.language}/acknowledge_link.j2", text.language).strip(),
-            }
-            for text in texts
-        ],
-        "acknowledge_address": enclosure.sender,
-        "acknowledge_url": one_line(letter.acknowledge_url, 1000),
-        "acknowledge_subject": one_line(subject),
-        "acknowledge_link": f"mailto:{quote(enclosure.sender, safe='@')}?subject={quote(one_line(subject))}",
-        "bulletin": bulletin,
-        "bulletin_is_link": urlsplit(bulletin).scheme in ("http", "https"),
-        "contact": one_line(enclosure.contact),
-    }
 
 
 def _file_name(warning_id: str) -> str:

@@ -10,7 +10,7 @@ from statistics import mean
 from typing import Any, Final, Literal, get_args
 
 from alerts.policy_play import Alarm, Said
-from pipeline.times import HOUR, iso, local_day_bounds
+from pipeline.times import HOUR, iso, local_date, local_day_bounds
 
 Outcome = Literal["hit", "late", "missed", "false alarm", "not measured"]
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
@@ -22,6 +22,8 @@ class Verdict:
 
     ``lead_hours`` is the measured onset minus the first issue that spoke of any of its hours [h]: below 0
     where it had begun, None without a warning. ``highest`` is the highest measured day mean [ug m-3].
+    ``measures`` tells that emission-cutting measures ran on one of its days, so that what was measured is not
+    what would have been: a false alarm stays one, and is marked.
     """
 
     city: str
@@ -31,6 +33,7 @@ class Verdict:
     first_issue: str
     lead_hours: float | None
     highest: float | None
+    measures: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data."""
@@ -43,7 +46,8 @@ class Score:
 
     ``over_warned`` are hours with a warning in force on days measured at or below the threshold,
     ``under_warned`` hours of days above it without; ``reversals`` counts how often a cycle took back, or
-    gave again, what earlier ones had said of a day that had not begun.
+    gave again, what earlier ones had said of a day that had not begun. ``false_with_measures`` are false
+    alarms on whose days measures ran.
     """
 
     city: str
@@ -59,6 +63,7 @@ class Score:
     over_warned: float
     under_warned: float
     reversals: int
+    false_with_measures: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data."""
@@ -67,13 +72,14 @@ class Score:
 
 @dataclass(frozen=True)
 class Measured:
-    """Day means of one city [ug m-3] by local day, and what counts as an exceedance."""
+    """Day means of one city [ug m-3] by local day, what counts as an exceedance, and days with measures."""
 
     city: str
     timezone: str
     threshold: float
     merge_gap_hours: int
     means: Mapping[date, float]
+    measures: frozenset[date] = frozenset()
 
     def bounds(self, day: date) -> tuple[datetime, datetime]:
         """Return where a local day begins and ends [UTC]."""
@@ -108,19 +114,26 @@ def verdicts(alarms: Sequence[Alarm], measured: Measured) -> tuple[Verdict, ...]
     return tuple(sorted(found, key=lambda v: (v.onset, v.first_issue)))
 
 
-def score(alarms: Sequence[Alarm], measured: Measured) -> Score:
-    """Count the verdicts of one city and its hours in force; see :class:`Score`."""
-    found = verdicts(alarms, measured)
+def score(alarms: Sequence[Alarm], measured: Measured, *, with_measures: bool = True) -> Score:
+    """Count the verdicts of one city and its hours in force; see :class:`Score`.
+
+    Parameters
+    ----------
+    with_measures : whether episodes, alarms and days count on which emission-cutting measures ran
+    """
+    found = [v for v in verdicts(alarms, measured) if with_measures or not v.measures]
+    means = {d: v for d, v in measured.means.items() if with_measures or d not in measured.measures}
     mine = [a for a in alarms if a.city == measured.city]
     count = {word: sum(v.outcome == word for v in found) for word in OUTCOMES}
     leads = [v.lead_hours for v in found if v.lead_hours is not None and v.outcome in ("hit", "late")]
-    hours = {day: _hours_in_force(mine, *measured.bounds(day)) for day in measured.means}
-    above = [day for day, value in measured.means.items() if value > measured.threshold]
+    every = _hours_in_force(mine, measured)
+    hours = {day: every.get(day, 0.0) for day in means}
+    above = [day for day, value in means.items() if value > measured.threshold]
     length = sum((measured.bounds(d)[1] - measured.bounds(d)[0]) / HOUR for d in above)
     well = sum(hours[d] for d in above)
     return Score(
         city=measured.city,
-        alarms=len(mine),
+        alarms=len(mine) if with_measures else len(mine) - _apart(mine, measured),
         episodes=count["hit"] + count["late"] + count["missed"],
         hits=count["hit"],
         late=count["late"],
@@ -131,8 +144,15 @@ def score(alarms: Sequence[Alarm], measured: Measured) -> Score:
         warned=sum(hours.values()),
         over_warned=sum(hours.values()) - well,
         under_warned=length - well,
-        reversals=sum(_reversals(mine, *measured.bounds(day)) for day in measured.means),
+        reversals=sum(_reversals(mine, *measured.bounds(day)) for day in means),
+        false_with_measures=sum(v.outcome == "false alarm" and v.measures for v in found),
     )
+
+
+def _apart(alarms: Sequence[Alarm], measured: Measured) -> int:
+    """Count the alarms that ever spoke of a day on which measures ran."""
+    spans = [measured.bounds(day) for day in measured.measures]
+    return sum(any(_speaks(said, *span) for said in alarm.said for span in spans) for alarm in alarms)
 
 
 def _of_run(run: Sequence[date], alarms: Sequence[Alarm], measured: Measured) -> Verdict:
@@ -147,6 +167,7 @@ def _of_run(run: Sequence[date], alarms: Sequence[Alarm], measured: Measured) ->
         iso(first) if first else "",
         (onset - first) / HOUR if first else None,
         max(measured.means[day] for day in run),
+        not measured.measures.isdisjoint(run),
     )
 
 
@@ -173,7 +194,10 @@ def _in_vain(alarm: Alarm, measured: Measured) -> Verdict:
     values = [v for d, v in measured.means.items() if any(_within(at, *measured.bounds(d)) for at in days)]
     outcome: Outcome = "false alarm" if len(values) == len(days) else "not measured"
     highest = max(values, default=None)
-    return Verdict(measured.city, outcome, iso(days[0] - half), iso(end), iso(first.at), None, highest)
+    marked = any(local_date(at, measured.timezone) in measured.measures for at in days)
+    return Verdict(
+        measured.city, outcome, iso(days[0] - half), iso(end), iso(first.at), None, highest, marked
+    )
 
 
 def _within(at: datetime, start: datetime, end: datetime) -> bool:
@@ -185,12 +209,16 @@ def _speaks(said: Said, start: datetime, end: datetime) -> bool:
     return said.onset < end and start < said.end and said.at < end
 
 
-def _hours_in_force(alarms: Sequence[Alarm], start: datetime, end: datetime) -> float:
-    """Return the hours of a day at which a warning that covers them was out."""
-    hours = 0.0
+def _hours_in_force(alarms: Sequence[Alarm], measured: Measured) -> dict[date, float]:
+    """Return the hours of each local day at which a warning that covers them was out."""
+    hours: dict[date, float] = {}
     for said in (s for a in alarms for s in a.said):
-        begin = max(said.at, said.onset, start)
-        hours += max(0.0, (min(said.until, end) - begin) / HOUR)
+        begin, over = max(said.at, said.onset), min(said.until, said.end)
+        day = local_date(begin, measured.timezone)
+        while begin < over:
+            end = min(over, measured.bounds(day)[1])
+            hours[day] = hours.get(day, 0.0) + (end - begin) / HOUR
+            begin, day = end, day + timedelta(days=1)
     return hours
 
 

@@ -78,10 +78,10 @@ def settle_overdue(conn: Connection, now: datetime, actor: str = "run", world: s
 def fallback_content(conn: Connection, content: WarningContent, party: str) -> WarningContent | None:
     """Return the single-city warning that stands in for a joint one, numbered; None where there is none.
 
-    It keeps the numbers and links but says only what concerns the party's own cities, and not where their air
-    comes from; it bears no joint level,
-    and continues the party's earlier single-city warning of the same joint one if that is in force. An
-    all-clear or cancellation of a joint warning needs both parties and has no stand-in.
+    It keeps the numbers but says only what concerns the party's own cities: no link, no origin, no level,
+    and nothing of what the other party decided, which stays in the audit. It continues the party's earlier
+    single-city warning of the same joint one if that is in force. An all-clear or cancellation of a joint
+    warning needs both parties and has no stand-in.
     """
     if content.product != "joint_warning" or content.kind not in ("alert", "update"):
         return None
@@ -97,10 +97,11 @@ def fallback_content(conn: Connection, content: WarningContent, party: str) -> W
         parties=(party,),
         cities=cities,
         rules=tuple(r for r in content.rules if r.city in own),
+        links=(),
         origins=(),
         onset=min(c.onset for c in cities),
         references=(),
-        reason=f"stands in for joint warning {content.warning_id} version {content.version}",
+        reason="",
     )
     return number_version(single, read_versions(conn, warning_id), issue_times(conn, warning_id))
 
@@ -171,6 +172,10 @@ def _promote(conn: Connection, row: VersionRow, party: str, at: datetime) -> Non
     is_new = not any(v.version == single.version for v in read_versions(conn, single.warning_id))
     write_draft(conn, single, at, "policy", is_new=is_new)
     open_review(conn, single.warning_id, single.version, "policy", at)
+    told = {"version": single.version, "party": party, "joint": row.warning_id, "joint_version": row.version}
+    append_audit(
+        conn, at=at, actor="policy", action="warning.stand_in", subject=single.warning_id, payload=told
+    )
 
 
 def _written_by(

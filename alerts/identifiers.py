@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import UUID, uuid5
 
-_NAMESPACE = UUID("5a8b6f0e-3c1d-5e2a-9f47-7d0c2b9e4a61")
+NAMESPACE = UUID("5a8b6f0e-3c1d-5e2a-9f47-7d0c2b9e4a61")
 """Name space of sameair's version 5 UUIDs (RFC 9562 §5.5); never to be changed."""
 
 MAIL_DOMAIN = "sameair.invalid"
@@ -21,7 +21,7 @@ def alert_identifier(warning_id: str, version: int) -> str:
     >>> alert_identifier("01KEXAMP0E0000000000000001", 1)
     'urn:uuid:a6d03634-a431-5582-b2ba-1f66d38bc0e2'
     """
-    return f"urn:uuid:{uuid5(_NAMESPACE, f'{warning_id}/{version}')}"
+    return f"urn:uuid:{uuid5(NAMESPACE, f'{warning_id}/{version}')}"
 
 
 def delivery_id(warning_id: str, version: int, recipient: str) -> str:
@@ -61,4 +61,4 @@ def message_id_of(outbox_id: str) -> str:
     >>> message_id_of("w.v2.seoul-met") == message_id("w", 2, "seoul-met")
     True
     """
-    return f"<{uuid5(_NAMESPACE, outbox_id)}@{MAIL_DOMAIN}>"
+    return f"<{uuid5(NAMESPACE, outbox_id)}@{MAIL_DOMAIN}>"

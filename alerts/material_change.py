@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from alerts.content import CityOutlook, WarningContent
 from alerts.policy import Policy
 from pipeline.times import parse_instant
+
+ONSET_DAY_HOURS: Final = 24
+"""An onset that is measured within the day that was named is no news: recipients hold it to be over."""
 
 
 def material_changes(old: WarningContent, new: WarningContent, policy: Policy) -> tuple[str, ...]:
@@ -21,7 +26,7 @@ def material_changes(old: WarningContent, new: WarningContent, policy: Policy) -
         changes.append("other cities")
     for city in new.cities:
         if city.city in before:
-            changes += _city_changes(before[city.city], city, policy)
+            changes += _city_changes(before[city.city], city, new.issue_time, policy)
     return tuple(changes)
 
 
@@ -46,12 +51,13 @@ def probability_class(probability: float, policy: Policy, held: int | None = Non
     return max(min(held, fallen), risen)
 
 
-def _city_changes(old: CityOutlook, new: CityOutlook, policy: Policy) -> list[str]:
+def _city_changes(old: CityOutlook, new: CityOutlook, issue_time: str, policy: Policy) -> list[str]:
     changes = []
     for name, limit in (("onset", policy.change.onset_hours), ("end", policy.change.end_hours)):
         shift = parse_instant(getattr(new, name)) - parse_instant(getattr(old, name))
         hours = shift.total_seconds() / 3600
-        if abs(hours) >= limit:
+        measured = name == "onset" and new.onset <= issue_time and 0 <= hours < ONSET_DAY_HOURS
+        if abs(hours) >= limit and not measured:
             changes.append(f"{new.city}: {name} {hours:+.0f} h")
     held = probability_class(lowest_probability(old, policy), policy)
     now = probability_class(lowest_probability(new, policy), policy, held)

@@ -54,10 +54,25 @@ def findings_view(findings: Iterable[RuleFinding], words: Vocabulary) -> tuple[F
             version=one_line(version),
             mark=words.named("evidence", evidence),
             days=_days(rows, words),
-            notes=tuple(dict.fromkeys(n for row in rows for n in words.phrases(row.note))),
+            notes=_notes(rows, words),
         )
         for (city, rule, version, evidence), rows in found.items()
     )
+
+
+def _notes(rows: list[RuleFinding], words: Vocabulary) -> tuple[str, ...]:
+    """Return what is noted, once; why a day is not decided is told with the day where days differ."""
+    said: dict[str, list[RuleFinding]] = {}
+    for row in sorted(rows, key=lambda row: row.day):
+        for note in words.phrases(row.note):
+            said.setdefault(note, []).append(row)
+    colon, open_days = words["punctuation"]["colon"], [row for row in rows if row.probability is None]
+    notes = []
+    for note, held in said.items():
+        differs = all(row.probability is None for row in held) and len(held) < len(open_days)
+        days = words.join([words.date(row.day) for row in held])
+        notes.append(f"{days}{colon}{note}" if differs else note)
+    return tuple(notes)
 
 
 def _days(rows: list[RuleFinding], words: Vocabulary) -> tuple[FindingDay, ...]:

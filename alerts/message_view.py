@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from alerts.city_view import SHOWN_THRESHOLDS as SHOWN_THRESHOLDS
+from alerts.cancel_reasons import cancel_sentence
 from alerts.city_view import CityView, LinkView, city_view, link_view
 from alerts.content import WarningContent
 from alerts.message_changes import changes
 from alerts.message_findings import FindingView, findings_view
+from alerts.message_words import message_words
 from alerts.origin_view import OriginView, origins_view, says_origin
+from alerts.own_inputs import with_own_inputs
 from alerts.plain_text import one_line
 from alerts.vocabulary import Language, Vocabulary, vocabulary
 from pipeline.cities import city
@@ -26,7 +28,8 @@ class Background:
     ``thresholds`` are the day means [ug m-3] by city id at which the policy puts ``content.level``;
     ``party`` is the reader's, which has its own names of some regions and rules of its own; ``telephones``
     are the duty desks' numbers by party, that of an empty party being for all; ``next_update`` is the time
-    of the next cycle, and ``listed_from`` the probability [1] from which findings are listed.
+    of the next cycle, and ``listed_from`` the probability [1] from which findings are listed;
+    ``taken_over`` are the ids of the cities whose single-city warnings a joint one replaces.
     """
 
     previous: WarningContent | None = None
@@ -35,6 +38,7 @@ class Background:
     telephones: Mapping[str, str] = field(default_factory=dict)
     next_update: str = ""
     listed_from: float = 0.0
+    taken_over: tuple[str, ...] = ()
 
     @property
     def telephone(self) -> str:
@@ -58,6 +62,7 @@ class MessageView:
     event: str
     product_name: str
     product_note: str
+    issuer: str
     kind_name: str
     level: str
     level_name: str
@@ -116,12 +121,12 @@ def message_view(
     >>> view.city_names, view.level_name, view.cities[1].above, view.cities[1].chance
     ('Beijing and Seoul', 'joint level J2', '75 µg/m³', 'likely (73 %)')
     """
-    check_labels(content)
+    content = with_own_inputs(check_labels(content))
     words = vocabulary(language)
     mark = mark_of(content)
     zones = list(dict.fromkeys(city(c.city).timezone for c in content.cities))
-    replaced = ", ".join(str(r.version) for r in content.references)
-    missing = words["punctuation"]["comma"].join(words.phrase(name) for name in content.inputs_missing)
+    parties = words.join([words.named("parties", p) for p in content.parties])
+    links = () if content.product == "single_city_warning" else content.links
     return MessageView(
         product=content.product,
         kind=content.kind,
@@ -131,30 +136,51 @@ def message_view(
         banner=words["marks"][f"{mark}_banner"] if mark else "",
         event=words["events"][content.product],
         product_name=words["products"][content.product],
-        product_note=words["product_notes"][content.product],
+        product_note=words["product_notes"][content.product].format(parties=parties),
+        issuer=_issuer(content, parties, language),
         kind_name=words["kinds"][content.kind],
         level=one_line(content.level),
         level_name=words.named("levels", content.level) if content.level else "",
         city_names=words.join([words.city(c.city) for c in content.cities]),
         cities=tuple(city_view(c, words, background.thresholds) for c in content.cities),
         findings=findings_view(content.rules, words),
-        links=tuple(link_view(x, words, says_origin(content)) for x in content.links),
+        links=tuple(link_view(x, words, says_origin(content)) for x in links),
         origins=origins_view(content, words, background.party),
         changes=changes(content, background.previous, words),
         level_meaning=_meaning(background.thresholds, words),
-        reason=words.phrase(content.reason),
+        reason=_reason(content, words),
         degraded=words.phrase(content.degraded),
         calibrated=words.phrase(content.calibrated),
-        missing=missing,
+        missing=_missing(content, words),
         world=one_line(content.world),
         model=one_line(content.model_id),
         warning_id=one_line(content.warning_id),
         version=content.version,
-        replaced=replaced,
+        replaced=", ".join(str(r.version) for r in content.references),
         issued=words.instant(content.issue_time, zones),
         expires=words.instant(content.expires, zones),
         facts=_facts(content, words, zones),
     )
+
+
+def _missing(content: WarningContent, words: Vocabulary) -> str:
+    """Return in words which inputs the forecast had to do without."""
+    comma: str = words["punctuation"]["comma"]
+    return comma.join(words.phrase(name) for name in content.inputs_missing)
+
+
+def _issuer(content: WarningContent, parties: str, language: Language) -> str:
+    """Return who issues what one party says alone; empty for a joint warning."""
+    if content.product == "joint_warning":
+        return ""
+    return str(message_words(language)["issued_by"]).format(parties=parties)
+
+
+def _reason(content: WarningContent, words: Vocabulary) -> str:
+    """Return why a version was written; of a cancellation, what was wrong."""
+    if content.kind == "cancel":
+        return cancel_sentence(content.reason, words)
+    return words.phrase(content.reason)
 
 
 def _meaning(thresholds: Mapping[str, int], words: Vocabulary) -> str:
@@ -171,7 +197,7 @@ def _facts(content: WarningContent, words: Vocabulary, zones: list[str]) -> tupl
         "replaces": ", ".join(str(r.version) for r in content.references),
         "issued": words.instant(content.issue_time, zones),
         "data_until": words.instant(content.as_of, zones),
-        "expires": words.instant(content.expires, zones),
+        "expires": "" if content.kind in ("all_clear", "cancel") else words.instant(content.expires, zones),
         "model": content.model_id,
         "run": content.run_id,
         "policy": content.policy_version,

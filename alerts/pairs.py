@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import permutations
+from itertools import product
 
 from alerts.assessment import Link
 from alerts.content import LinkEvidence
 from alerts.draft import Frame
-from alerts.episodes import Episode
+from alerts.episodes import Episode, heirs
 from alerts.open_warnings import OpenWarning
 from alerts.policy import Policy
 from alerts.policy_parts import CONFIDENCE
@@ -19,11 +19,15 @@ from pipeline.times import parse_instant
 
 @dataclass(frozen=True)
 class Pair:
-    """Two episodes of two parties that belong together, upwind first; ``link`` None: none is claimed."""
+    """Two episodes of two parties that belong together, upwind first; ``link`` None: none is claimed.
+
+    ``warning_id`` is the joint warning that has named them, or the episodes that live on in them, or empty.
+    """
 
     upwind: Episode
     downwind: Episode
     link: LinkEvidence | None
+    warning_id: str = ""
 
     @property
     def episodes(self) -> tuple[Episode, Episode]:
@@ -68,30 +72,36 @@ def joint_pairs(seen: Sequence[Episode], held: Iterable[OpenWarning], frame: Fra
 
     A new pair is one of these, for cities with data: episodes that follow each other, at least one of them
     open, by an accepted link; or, unless the policy asks for a link, two open episodes at the same time. A
-    pair that a joint warning has named stays one while both episodes live, whatever later evidence says or
-    lacks. One city's episode alone is never part of a pair.
+    pair that a joint warning has named stays one while both episodes live, or live on in others, whatever
+    later evidence says or lacks. One city's episode alone is never part of a pair.
     """
     pairs = _named_pairs(seen, held, frame)
+    taken = {e.id for pair in pairs for e in pair.episodes}
+    free = [e for e in seen if not _is_blind(e, frame)]
+    by_city: dict[str, list[Episode]] = {}
+    for episode in free:
+        by_city.setdefault(episode.city, []).append(episode)
     for link in (x for x in frame.assessment.links if accepted(x, frame.policy)):
-        for up, down in _candidates(seen, pairs, frame):
-            both = (up.city, down.city) == (link.upwind, link.downwind)
-            if both and "open" in (up.now.status, down.now.status) and _follows(up, down, frame.policy):
+        for up, down in product(by_city.get(link.upwind, ()), by_city.get(link.downwind, ())):
+            joins = "open" in (up.now.status, down.now.status) and _follows(up, down, frame.policy)
+            if joins and up.party != down.party and not {up.id, down.id} & taken:
                 pairs.append(Pair(up, down, evidence(link)))
+                taken |= {up.id, down.id}
     if not frame.policy.products.joint_needs_link:
-        for one, other in _candidates(seen, pairs, frame):
-            if {one.now.status, other.now.status} == {"open"} and _meet(one, other):
-                pairs.append(Pair(one, other, None))
+        _pair_at_once([e for e in free if e.now.status == "open"], pairs, taken)
     return pairs
 
 
-def _candidates(
-    seen: Sequence[Episode], pairs: Sequence[Pair], frame: Frame
-) -> Iterator[tuple[Episode, Episode]]:
-    """Yield every pair of episodes of two parties of which neither is in a pair by then."""
-    for one, other in permutations((e for e in seen if not _is_blind(e, frame)), 2):
-        taken = {e.id for pair in pairs for e in pair.episodes}
-        if one.party != other.party and not {one.id, other.id} & taken:
-            yield one, other
+def _pair_at_once(live: Sequence[Episode], pairs: list[Pair], taken: set[str]) -> None:
+    """Pair the open episodes of two parties that overlap in time and are in no pair yet."""
+    for one in (e for e in live if e.id not in taken):
+        if one.id in taken:
+            continue
+        others = (o for o in live if o.party != one.party and o.id not in taken and _meet(one, o))
+        other = next(others, None)
+        if other is not None:
+            pairs.append(Pair(one, other, None))
+            taken |= {one.id, other.id}
 
 
 def downwind_at_risk(link: Link, is_out: bool, frame: Frame) -> bool:
@@ -109,15 +119,17 @@ def downwind_at_risk(link: Link, is_out: bool, frame: Frame) -> bool:
 
 
 def _named_pairs(seen: Sequence[Episode], held: Iterable[OpenWarning], frame: Frame) -> list[Pair]:
-    by_id = {e.id: e for e in seen}
-    pairs = []
+    living, pairs = heirs(seen), []
+    taken: set[str] = set()
     for warning in (w for w in held if not w.closed):
         out = warning.latest(frame.run.issue_time)
         if out is None or out.product != "joint_warning":
             continue
-        found = [by_id[c.episode_id] for c in out.cities if c.episode_id in by_id]
-        if len(found) == 2:
-            pairs.append(_named(found[0], found[1], next(iter(out.links), None), frame))
+        found = [living[c.episode_id] for c in out.cities if c.episode_id in living]
+        if len({e.party for e in found}) == 2 and not {e.id for e in found} & taken:
+            pair = _named(found[0], found[1], next(iter(out.links), None), frame)
+            pairs.append(replace(pair, warning_id=warning.warning_id))
+            taken |= {e.id for e in found}
     return pairs
 
 
@@ -135,9 +147,7 @@ def _named(one: Episode, other: Episode, said: LinkEvidence | None, frame: Frame
 
 def _meet(one: Episode, other: Episode) -> bool:
     """Tell whether two episodes overlap in time."""
-    return parse_instant(one.now.onset) < parse_instant(other.now.end) and parse_instant(
-        other.now.onset
-    ) < parse_instant(one.now.end)
+    return one.now.onset < other.now.end and other.now.onset < one.now.end
 
 
 def _follows(up: Episode, down: Episode, policy: Policy) -> bool:

@@ -18,7 +18,7 @@ from alerts.bulletin_words import Texts, each, texts
 from alerts.map import region_features
 from alerts.origin_note import main_regions
 from alerts.origin_view import origin_words
-from alerts.regional_map import View, drawn_feature
+from alerts.regional_map import View, drawn_feature, room_around
 from alerts.svg import drawing, element, group, label, line_path
 from alerts.vocabulary import LANGUAGES, Language
 from pipeline.cities import City, all_cities
@@ -75,7 +75,7 @@ def path_map_svg(
     cities = all_cities()
     here = cities[origin.city]
     view = path_view(origin.paths, here, width)
-    frame = box(view.west, view.south, view.east, view.north)
+    frame = room_around(view)
     land = [f for f in region_features() if f["properties"]["kind"] == "land"]
     parts = [element("rect", width=width, height=view.height, class_="sea")]
     parts += [drawn_feature(view, frame, f) for f in land]

@@ -18,6 +18,7 @@ from alerts.policy_parts import (
     Change,
     Choice,
     Chosen,
+    DeliveryTerms,
     Drill,
     Expense,
     Expiry,
@@ -55,6 +56,7 @@ class Policy:
     products: Products
     expiry: Expiry
     findings: Findings
+    delivery: DeliveryTerms
     drill: Drill
     choice: Choice
     expense: tuple[Expense, ...] = ()
@@ -99,6 +101,16 @@ class Policy:
     def level_id(self, number: int) -> str:
         """Return the id of a level number; 0 is no level and an empty string."""
         return self.level[number - 1].id if number else ""
+
+    def resend_levels(self) -> frozenset[str]:
+        """Return the levels at which a message of unknown fate is sent again.
+
+        >>> sorted(load_policy().resend_levels())
+        ['J2', 'J3']
+        """
+        ids = [level.id for level in self.level]
+        wanted = self.delivery.resend_unknown_from
+        return frozenset(ids[ids.index(wanted) :] if wanted in ids else ())
 
     def task(self, issue_time: datetime) -> Row:
         """Return what the cycle of an issue is for.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts.choice_checks import choice_faults
+from alerts.recipient_checks import LEVELS
 from alerts.timetable import timetable_faults
 from pipeline.cities import all_cities
 from pipeline.names import PM_THRESHOLDS
@@ -65,6 +66,11 @@ def faults(policy: Policy) -> Iterator[tuple[str, str]]:
         "expiry.minimum_hours": (0 < e.minimum_hours <= e.maximum_hours, "must not exceed maximum_hours"),
         "expiry.all_clear_hours": (0 < e.all_clear_hours <= e.maximum_hours, "must not exceed maximum_hours"),
         "findings.minimum_probability": (0 <= policy.findings.minimum_probability <= 1, "must be 0 to 1"),
+        "delivery.resend_unknown_from": (
+            policy.delivery.resend_unknown_from in ("never", *(level.id for level in policy.level)),
+            "must be 'never' or one of the levels",
+        ),
+        "delivery.digest_at": (_is_time(policy.delivery.digest_at), "must be a time of day such as 18:00"),
         "drill.approves_for_all": (policy.drill.approves_for_all, "must be true: a drill has nobody to ask"),
         "drill.cap_status": (
             policy.drill.cap_status == "Exercise",
@@ -83,8 +89,8 @@ def _level_faults(policy: Policy) -> Iterator[tuple[str, str]]:
         yield "level.id", "is missing: at least one joint level is needed"
         return
     cities = set(policy.level[0].threshold)
-    if len({level.id for level in policy.level}) < len(policy.level):
-        yield "level.id", "occurs twice"
+    if tuple(level.id for level in policy.level) != LEVELS[: len(policy.level)]:
+        yield "level.id", f"must be {', '.join(LEVELS)} in this order: recipients and messages know no others"
     for unknown in sorted(cities - set(all_cities())):
         yield "level.threshold", f"names the unknown city '{unknown}'"
     for level in policy.level:
@@ -117,3 +123,11 @@ def _review_faults(review: Review) -> Iterator[tuple[str, str]]:
 
 def _rises(values: tuple[float, ...]) -> bool:
     return all(a < b for a, b in pairwise(values))
+
+
+def _is_time(text: str) -> bool:
+    try:
+        time.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -109,6 +109,17 @@ class Findings:
 
 
 @dataclass(frozen=True)
+class DeliveryTerms:
+    """From which level on a message of unknown fate is sent again, once; ``never``: at none.
+
+    ``digest_at`` is the local time of the daily digest, in the time zone of the review.
+    """
+
+    resend_unknown_from: str
+    digest_at: str
+
+
+@dataclass(frozen=True)
 class Drill:
     """How a drill differs from earnest."""
 

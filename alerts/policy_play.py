@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alerts.assessment import CityAssessment, RunFacts
-from alerts.episodes import Episode, follow_episodes
+from alerts.episodes import Episode
+from alerts.follow import follow_episodes
 from alerts.policy import Policy
 from pipeline.times import FORECAST_DAYS, parse_instant
 
@@ -39,6 +40,12 @@ def play(cycles: Iterable[Cycle], policy: Policy) -> tuple[Alarm, ...]:
     An alarm is an episode from the cycle that opens it; candidates that were withdrawn are none. Every
     version is taken as approved at once: what people would have held back is not known.
     """
+    alarms = (_alarm(episode) for episode in followed(cycles, policy))
+    return tuple(sorted((a for a in alarms if a.said), key=lambda a: (a.said[0].at, a.id)))
+
+
+def followed(cycles: Iterable[Cycle], policy: Policy) -> tuple[Episode, ...]:
+    """Return every episode that a policy follows over successive cycles, with all its revisions."""
     held: dict[str, tuple[Episode, ...]] = {}
     history: dict[str, Episode] = {}
     for run, cities in cycles:
@@ -46,18 +53,26 @@ def play(cycles: Iterable[Cycle], policy: Policy) -> tuple[Alarm, ...]:
             found = follow_episodes(city, held.get(city.city, ()), policy, run)
             history |= {e.id: e for e in found}
             held[city.city] = tuple(e for e in found if e.ledger_state == "open")
-    alarms = (_alarm(episode) for episode in history.values())
-    return tuple(sorted((a for a in alarms if a.said), key=lambda a: (a.said[0].at, a.id)))
+    return tuple(history.values())
 
 
 def undamped(policy: Policy) -> Policy:
     """Return a policy that acts on every cycle at once: no persistence over cycles and no hysteresis."""
+    return without_hysteresis(without_persistence(policy))
+
+
+def without_persistence(policy: Policy) -> Policy:
+    """Return a policy under which one cycle opens and one ends an episode, however far ahead it lies."""
+    terms = replace(policy.persistence, immediate_lead_days=FORECAST_DAYS, cycles_to_open=1, cycles_to_end=1)
+    return replace(policy, persistence=terms)
+
+
+def without_hysteresis(policy: Policy) -> Policy:
+    """Return a policy that keeps no level below the probability that opens it."""
     return replace(
         policy,
         probability=replace(policy.probability, keep=policy.probability.open),
-        persistence=replace(
-            policy.persistence, immediate_lead_days=FORECAST_DAYS, cycles_to_open=1, cycles_to_end=1
-        ),
+        chosen=tuple(replace(row, keep=row.open) for row in policy.chosen),
     )
 
 

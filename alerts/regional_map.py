@@ -25,6 +25,8 @@ from alerts.svg import drawing, element, group, label, line_path
 SHADE_EDGES = (15, 35, 50, 75, 115, 150)
 """Edges of the shades of a city [ug m-3]; one hue, so that no country's colours are suggested."""
 MARGIN_EAST, MARGIN_NORTH = 2.4, 3.2
+LEAST_EAST, LEAST_NORTH = 13.0, 8.0
+"""A map shows at least so much, also of a single city [degree]."""
 TAG_HEIGHT = 16.0
 """How far above its city a tag hangs [px]."""
 
@@ -100,7 +102,7 @@ def map_svg(
     party : whose names of seas the map bears; empty for the common ones
     """
     view = _view(outlooks, width)
-    frame = box(view.west, view.south, view.east, view.north)
+    frame = room_around(view)
     parts = [element("rect", width=width, height=view.height, class_="sea")]
     parts += [drawn_feature(view, frame, f) for f in region_features()]
     parts += [_sea(view, sea) for sea in sea_names(view.west, view.south, view.east, view.north, party)]
@@ -116,13 +118,20 @@ def map_svg(
 def _view(outlooks: Sequence[Outlook], width: int) -> View:
     east = [o.city.longitude for o in outlooks] or [122.0]
     north = [o.city.latitude for o in outlooks] or [38.0]
+    more_east = max(MARGIN_EAST, (LEAST_EAST - (max(east) - min(east))) / 2)
+    more_north = max(MARGIN_NORTH, (LEAST_NORTH - (max(north) - min(north))) / 2)
     return View(
-        max(min(east) - MARGIN_EAST, 98),
-        max(min(north) - MARGIN_NORTH, 20),
-        min(max(east) + MARGIN_EAST, 142),
-        min(max(north) + MARGIN_NORTH, 52),
+        max(min(east) - more_east, 98),
+        max(min(north) - more_north, 20),
+        min(max(east) + more_east, 142),
+        min(max(north) + more_north, 52),
         width,
     )
+
+
+def room_around(view: View) -> Any:
+    """Return the view and some room beyond it, where land is cut so that no line shows along the frame."""
+    return box(view.west - 1, view.south - 1, view.east + 1, view.north + 1)
 
 
 def _sea(view: View, sea: SeaName) -> Markup:

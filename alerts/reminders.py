@@ -7,31 +7,36 @@ flood. Exercises are not reminded of: nobody is bound to acknowledge one.
 
 from __future__ import annotations
 
-import hashlib
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email import message_from_bytes
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection
 
 from alerts.content import WarningContent
-from alerts.outbox import MAIL_POLICY, payload_path, read_payload
+from alerts.outbox import MAIL_POLICY, keep_payload, read_payload
 from alerts.recipients import Way
-from alerts.takeover import CARRIERS, Ways, follow_up
+from alerts.takeover import Ways, follow_up
 from alerts.versions import IN_FORCE
 from pipeline.errors import StorageError
-from pipeline.files import write_atomic
 from pipeline.ledger import Ledger
-from pipeline.ledger.acknowledgements import read_acknowledgements
 from pipeline.ledger.audit import append_audit
-from pipeline.ledger.deliveries import OutboxRow, insert_outbox, is_overtaken, read_outbox
+from pipeline.ledger.deliveries import OutboxRow, insert_outbox, known_ids
+from pipeline.ledger.follow_ups import unacknowledged, versions_out
+from pipeline.ledger.recipients import stow_addresses
 from pipeline.ledger.warnings import read_version
 from pipeline.times import to_utc
 
 log = logging.getLogger(__name__)
+
+ACTOR: Final = "delivery"
+BATCH: Final = 500
+"""Reminders that are written in one transaction, so that memory stays flat."""
 
 
 @dataclass(frozen=True)
@@ -67,24 +72,47 @@ def queue_reminders(
 
     A message whose file is lost is logged and reminds of nothing; it never holds up another.
     """
+    terms = _Terms(payloads, ways, policy, now)
     with ledger.read() as conn:
-        wanted = _wanted(conn, ways, policy, now, world)
-    ready = []
-    for row, original in wanted:
-        try:
-            ready.append(_stored(payloads, row, original, now))
-        except StorageError as error:
-            log.error("no reminder: %s", error)
-    if not ready:
-        return []
+        versions = [v for v in versions_out(conn, now, world) if _binds(conn, v)]
+    made: list[str] = []
+    for version in versions:
+        lost: set[str] = set()
+        while batch := _batch(ledger, version, terms, lost):
+            made += batch
+    return made
+
+
+@dataclass(frozen=True)
+class _Terms:
+    payloads: Path
+    ways: Ways
+    policy: ReminderPolicy
+    now: datetime
+
+
+def _batch(ledger: Ledger, version: tuple[str, int], terms: _Terms, lost: set[str]) -> list[str]:
+    """Enter the next reminders of a version, at most BATCH; ``lost`` gathers those without a file."""
+    ready: list[OutboxRow] = []
+    with ledger.read() as conn:
+        for row, original in _wanted(conn, version, terms):
+            if row.id in lost or any(row.id == other.id for other in ready):
+                continue
+            try:
+                ready.append(_stored(terms.payloads, row, original, terms.now))
+            except StorageError as error:
+                lost.add(row.id)
+                log.error("no reminder: %s", error)
+            if len(ready) == BATCH:
+                break
     with ledger.write() as conn:
-        known = {r.id for r in read_outbox(conn, world=world)}
+        known = known_ids(conn, [row.id for row in ready])
         new = [row for row in ready if row.id not in known]
-        insert_outbox(conn, new)
+        insert_outbox(conn, stow_addresses(conn, new))
         for row in new:
             payload = {"number": row.number, "channel": row.channel}
             action = f"delivery.{row.purpose}"
-            append_audit(conn, at=now, actor="delivery", action=action, subject=row.id, payload=payload)
+            append_audit(conn, at=terms.now, actor=ACTOR, action=action, subject=row.id, payload=payload)
     return [row.id for row in new]
 
 
@@ -107,45 +135,28 @@ def reminder_mail(original: bytes, row: OutboxRow, now: datetime) -> bytes:
 
 
 def _wanted(
-    conn: Connection, ways: Ways, policy: ReminderPolicy, now: datetime, world: str | None
-) -> list[tuple[OutboxRow, OutboxRow]]:
-    """Return the messages to be sent, each with the one that it reminds of."""
-    rows = read_outbox(conn, world=world)
-    known = {row.id for row in rows}
-    said = {(a.warning_id, a.version, a.recipient) for a in read_acknowledgements(conn)}
-    found = []
-    for row in rows:
-        step = _step(row, policy, now)
-        if step is None or (row.warning_id, row.version, row.recipient) in said:
+    conn: Connection, version: tuple[str, int], terms: _Terms
+) -> Iterator[tuple[OutboxRow, OutboxRow]]:
+    """Yield the messages to be sent, each with the one that it reminds of."""
+    policy = terms.policy
+    youngest = min((policy.escalate_after, *policy.remind_after))
+    for row, done in unacknowledged(conn, version, terms.now - youngest):
+        step = step_due(policy, terms.now - row.sent_at) if row.sent_at is not None else None
+        if step is None or step in done:
             continue
-        way = ways.second(row) if step[0] == "escalation" else None
-        new = follow_up(row, way or Way(row.channel, row.address), *step, now)
-        if new.id not in known and not is_overtaken(conn, row) and _binds(conn, row):
-            known.add(new.id)
-            found.append((new, row))
-    return found
+        way = terms.ways.second(row) if step[0] == "escalation" else None
+        yield follow_up(row, way or Way(row.channel, row.address), *step, terms.now), row
 
 
-def _step(row: OutboxRow, policy: ReminderPolicy, now: datetime) -> tuple[str, int] | None:
-    """Return the step that is due for a message that brought a version."""
-    if row.purpose not in CARRIERS or row.state != "sent" or row.sent_at is None or row.expires <= now:
-        return None
-    return step_due(policy, now - row.sent_at)
-
-
-def _binds(conn: Connection, row: OutboxRow) -> bool:
+def _binds(conn: Connection, version: tuple[str, int]) -> bool:
     """Tell whether a version is in force and no exercise."""
-    version = read_version(conn, row.warning_id, row.version)
-    content = WarningContent.from_dict(version.content)
+    row = read_version(conn, *version)
+    content = WarningContent.from_dict(row.content)
     is_live = not content.simulated and content.cap_status in ("Actual", "Test")
-    return is_live and version.state in IN_FORCE
+    return is_live and row.state in IN_FORCE
 
 
 def _stored(payloads: Path, row: OutboxRow, original: OutboxRow, now: datetime) -> OutboxRow:
     """Write the mail of a reminder and return its row with the digest."""
     mail = reminder_mail(read_payload(payloads, original.payload_digest), row, now)
-    digest = hashlib.sha256(mail).hexdigest()
-    path = payload_path(payloads, digest)
-    if not path.exists():
-        write_atomic(path, mail)
-    return replace(row, payload_digest=digest)
+    return replace(row, payload_digest=keep_payload(payloads, mail))

@@ -13,6 +13,7 @@ from datetime import date
 import numpy as np
 import xarray as xr
 
+from alerts.area_rules import decided_alone
 from alerts.content import RuleFinding
 from alerts.dust_rules import LEFT_OUT, without_dust
 from alerts.judged import Undecidable
@@ -87,7 +88,7 @@ def findings(
     everything: bool = False,
     dust: xr.Dataset | None = None,
 ) -> tuple[RuleFinding, ...]:
-    """Return one finding per city, day and rule in force; what decides no warning only if asked for.
+    """Return one finding per city, day and rule in force; what can decide no warning only if asked for.
 
     Parameters
     ----------
@@ -100,6 +101,8 @@ def findings(
         clean, any_left_out = (paths, False) if dust is None else without_dust(paths, dust, city)
         for day in chosen:
             for rule in rules_in_force(day, city.country, city.id):
+                if rule.undecidable and not everything:
+                    continue
                 if rule.kind in DUST and dust is not None:
                     found.append(evaluate(rule, dust, city, day))
                 elif rule.kind == HEAVY_POLLUTION:
@@ -118,7 +121,7 @@ def level_probabilities(rule: Rule, paths: xr.Dataset, city: City, day: date) ->
             raise Undecidable(rule.undecidable)
         if rule.zone != city.timezone:
             raise Undecidable(f"the rule's day is that of {rule.zone}")
-        judged = EVALUATORS[rule.kind](rule, paths, city, day)
+        judged = decided_alone(rule, EVALUATORS[rule.kind](rule, paths, city, day), city)
     except Undecidable as reason:
         return LevelProbabilities(rule.levels, None, "", evidence, f"not decidable: {reason}")
     at_least = tuple(float(np.mean(judged.levels >= k)) for k in range(len(rule.levels)))

@@ -34,7 +34,7 @@ class Measures:
     announce_at: str = ""
     announce_before: float = 0.0
 
-    def hours(self, day: date) -> tuple[datetime, datetime] | None:
+    def hours(self, day: date) -> tuple[datetime, datetime]:
         """Return when the measures of a finding of a local day start and end [UTC].
 
         >>> from datetime import date
@@ -100,20 +100,19 @@ def measures_under(held: Rule, timezone: str) -> Measures | None:
     if row is None:
         return None
     told = held.parameters.get("announcement", {})
-    levels = tuple(f"{held.id}.{name}" for name in row["levels"])
-    announced = tuple(f"{held.id}.{name}" for name in told.get("levels", ()))
-    unknown = {*levels, *announced} - set(held.levels)
+    known = {level.rsplit(".", 1)[1]: level for level in held.levels}
+    unknown = {*row["levels"], *told.get("levels", ())} - set(known)
     if unknown:
         raise PolicyError(
-            f"rule {held.id} {held.version}: measures name {sorted(unknown)}, which is no level"
+            f"rule {held.id} {held.version}: measures name {', '.join(unknown)}, which is no level"
         )
     return Measures(
         timezone=timezone,
         starts=row["starts"],
         ends=row["ends"],
-        levels=levels,
+        levels=tuple(known[name] for name in row["levels"]),
         evidence=row.get("evidence", held.evidence),
-        announced=announced,
+        announced=tuple(known[name] for name in told.get("levels", ())),
         announce_at=told.get("by", ""),
         announce_before=float(told.get("hours_before", 0)),
     )

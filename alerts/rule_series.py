@@ -56,7 +56,7 @@ def running_index(series: Series, table: Rule, held: Rule) -> Floats:
 def day_means_of(
     held: Rule, paths: xr.Dataset, city: City, day: date, quantities: tuple[str, ...]
 ) -> tuple[dict[str, Floats], str]:
-    """Return the day means that are there, and a note on those that are not; Undecidable without the first."""
+    """Return the day means that are there, and a note on the others; Undecidable without the first."""
     found = {q: day_mean_of(held, paths, city, day, q) for q in quantities}
     means = {q: mean for q, mean in found.items() if mean is not None}
     if quantities[0] not in means:
@@ -78,7 +78,7 @@ def too_few(held: Rule, quantity: str) -> str:
 
 
 def day_mean_of(held: Rule, paths: xr.Dataset, city: City, day: date, quantity: str) -> Floats | None:
-    """Return the mean of a local day on every path [ug m-3]; None where a rule has it incomplete, or absent."""
+    """Return the mean of a local day on every path [ug m-3]; None where it is too incomplete for a rule."""
     if quantity not in paths:
         return None
     days = day_means(paths, city, quantity, held.minimum_coverage)
@@ -113,7 +113,7 @@ def _series(paths: xr.Dataset, city: City, name: str, step: int, note: str) -> S
 
 
 def covered(held: Rule, part: Floats, expected: int, what: str) -> Floats:
-    """Return the values if every path has as many as the rule asks for, else raise Undecidable with ``what``."""
+    """Return the values if every path has as many as a rule asks for; else Undecidable, with ``what``."""
     least = int(np.isfinite(part).sum(axis=1).min(initial=expected))
     if least < held.minimum_coverage * expected or not part.size:
         raise Undecidable(f"fewer than {held.minimum_coverage * 100:.0f} % of the {what} have a value")

@@ -11,6 +11,8 @@ from alerts.rules import Rule, rule
 from pipeline.errors import PolicyError
 
 _RULE_OF = {"kr": "kr.grade", "cn": "cn.aqi"}
+RULE_SETS = tuple(_RULE_OF)
+"""The countries that have a scale."""
 _TONES = {
     "kr.grade": ("blue", "green", "yellow", "red"),
     "cn.aqi": ("green", "yellow", "orange", "red", "purple", "maroon"),

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import smtplib
+import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from pydantic import SecretStr
 
 from alerts.channels import Envelope, Outcome
 from alerts.plain_text import one_line
 from pipeline.errors import UsageError
+
+LEAVING: Final = 421
+"""The server closes the connection (RFC 5321, 3.8)."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,11 @@ class SmtpServer:
 class SmtpChannel:
     """Sends over one connection, which it opens when needed and reopens after trouble.
 
-    Raises UsageError at once for settings that would show the password or that name an unreadable
-    certificate authority.
+    A server may close a connection that has stood idle or has carried enough; what it then refused before the
+    message was given is offered once more on a new connection.
+
+    Raises UsageError at once for settings that would show the password, that no mail server takes, or
+    that name an unreadable certificate authority.
 
     >>> SmtpChannel(SmtpServer("mail.example", 25, "a@b.example", user="sameair", starttls=False))
     Traceback (most recent call last):
@@ -49,19 +56,31 @@ class SmtpChannel:
             raise UsageError(
                 "a login without STARTTLS would show the password; set SAMEAIR_SMTP_STARTTLS=true"
             )
+        if not f"{server.user}{server.password.get_secret_value()}{server.sender}".isascii():
+            raise UsageError(
+                "SAMEAIR_SMTP_USER, SAMEAIR_SMTP_PASSWORD and SAMEAIR_MAIL_FROM must be plain ASCII"
+            )
         self._server = server
         self._context = _tls_context(server.ca_file) if server.starttls else None
         self._smtp: smtplib.SMTP | None = None
 
     def send(self, envelope: Envelope) -> Outcome:
         """Give the message to the server and return what it said; trouble closes the connection."""
+        is_used = self._smtp is not None
+        outcome = self._attempt(envelope)
+        if is_used and self._smtp is None and outcome.kind in ("retry", "down"):
+            return self._attempt(envelope)
+        return outcome
+
+    def _attempt(self, envelope: Envelope) -> Outcome:
+        """Give the message to the server once."""
         trouble = self._connect()
         if trouble is not None or self._smtp is None:
             self._drop()
             return trouble or Outcome("down", "no connection")
         smtp, is_given = self._smtp, False
         try:
-            outcome = self._offer(smtp, envelope.address)
+            outcome = self._offer(smtp, envelope)
             if outcome is None:
                 smtp.send(_stuffed(envelope.payload))
                 is_given = True
@@ -71,7 +90,9 @@ class SmtpChannel:
             if is_given:
                 return Outcome("unknown", f"no answer after the message was given: {self._say(error)}")
             return Outcome("retry", f"the connection broke: {self._say(error)}")
-        if outcome.kind != "sent":
+        if outcome.code == LEAVING:
+            self._drop()
+        elif outcome.kind != "sent":
             self._reset()
         return outcome
 
@@ -101,8 +122,7 @@ class SmtpChannel:
         server = self._server
         where = f"{server.host}:{server.port}"
         try:
-            self._smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout)
-            self._smtp.ehlo_or_helo_if_needed()
+            self._smtp = _greeted(server)
             if self._context is not None:
                 self._smtp.starttls(context=self._context)
                 self._smtp.ehlo_or_helo_if_needed()
@@ -119,12 +139,14 @@ class SmtpChannel:
             return Outcome("down", f"{where}: {self._say(error)}")
         return None
 
-    def _offer(self, smtp: smtplib.SMTP, address: str) -> Outcome | None:
+    def _offer(self, smtp: smtplib.SMTP, envelope: Envelope) -> Outcome | None:
         """Name sender and recipient and ask to give the message; None when the server is ready for it."""
-        code, reply = smtp.mail(self._server.sender)
+        code, reply = smtp.mail(self._server.sender, _envelope_id(smtp, envelope))
+        if code == LEAVING:
+            return self._refused(code, reply)
         if code != 250:
             return Outcome("down", f"sender {self._server.sender} refused: {code} {self._say(reply)}", code)
-        for code, reply in _steps(smtp, address):
+        for code, reply in _steps(smtp, envelope.address):
             if code // 100 not in (2, 3):
                 return self._refused(code, reply)
         return None
@@ -141,7 +163,7 @@ class SmtpChannel:
 
     def _refused(self, code: int, reply: bytes) -> Outcome:
         """Return a refusal for now (4xx) or for good (5xx), RFC 5321 §4.2.1; 421 means the server leaves."""
-        if code == 421:
+        if code == LEAVING:
             return Outcome("down", f"{code} {self._say(reply)}", code)
         return Outcome("failed" if code // 100 == 5 else "retry", f"{code} {self._say(reply)}", code)
 
@@ -170,14 +192,32 @@ def _steps(smtp: smtplib.SMTP, address: str) -> Iterator[tuple[int, bytes]]:
     yield smtp.docmd("DATA")
 
 
+def _greeted(server: SmtpServer) -> smtplib.SMTP:
+    """Return a connection that has been greeted; small packets are not kept back."""
+    smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout)
+    if smtp.sock is not None:
+        smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    smtp.ehlo_or_helo_if_needed()
+    return smtp
+
+
+def _envelope_id(smtp: smtplib.SMTP, envelope: Envelope) -> list[str]:
+    """Return the words that make a report of a bounce name the message, where the server knows them.
+
+    RFC 3461, 4.3 and 4.4: the report holds the envelope id and the headers alone.
+    """
+    name = envelope.message_id.strip("<>").partition("@")[0]
+    return ["RET=HDRS", f"ENVID={name}"] if smtp.has_extn("dsn") and name.isascii() else []
+
+
 def _stuffed(payload: bytes) -> bytes:
     r"""Return a message with CRLF line ends and doubled leading dots (RFC 5321 §4.5.2).
 
     >>> _stuffed(b"a\n.b")
     b'a\r\n..b\r\n'
     """
-    lines = re.sub(rb"\r?\n", b"\r\n", payload)
-    stuffed = re.sub(rb"(?m)^\.", b"..", lines)
+    lines = payload.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    stuffed = (b"." if lines.startswith(b".") else b"") + lines.replace(b"\n.", b"\n..")
     return stuffed if stuffed.endswith(b"\r\n") else stuffed + b"\r\n"
 
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
 
 from sqlalchemy import Connection
 
 from alerts.identifiers import follow_up_id, message_id_of
+from alerts.recipient_checks import is_reserved
 from alerts.recipients import Way
-from pipeline.ledger.acknowledgements import read_acknowledgements
+from pipeline.ledger.acknowledgements import has_acknowledged
 from pipeline.ledger.audit import append_audit
-from pipeline.ledger.deliveries import OutboxRow, insert_outbox, is_overtaken, read_outbox
-
-CARRIERS: Final = ("warning", "substitute")
-"""Messages that bring a version for the first time, beside reminders of it."""
+from pipeline.ledger.deliveries import CARRIERS, OutboxRow, arrived_by, insert_outbox, is_overtaken
+from pipeline.ledger.follow_ups import stuck_messages
+from pipeline.ledger.recipients import Contact, read_recipients, stow_addresses
+from pipeline.ledger.warnings import read_version
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,12 @@ def take_over_failed(
     conn: Connection, ways: Ways, now: datetime, world: str | None = None
 ) -> list[OutboxRow]:
     """Enter a substitute on the second channel for every warning that the first does not bring."""
-    rows = [r for r in read_outbox(conn, world=world) if r.purpose in CARRIERS and r.expires > now]
-    known = {(r.warning_id, r.version, r.recipient) for r in rows if r.purpose == "substitute"}
     made = []
-    for row in rows:
+    for row in stuck_messages(conn, now, now - ways.takeover_after, world):
         way = ways.second(row)
-        is_first = row.purpose == "warning" and (row.warning_id, row.version, row.recipient) not in known
-        if way is None or not is_first or not _is_stuck(row, ways, now) or is_overtaken(conn, row):
-            continue
-        made.append(follow_up(row, way, "substitute", 0, now))
-    insert_outbox(conn, made)
+        if way is not None:
+            made.append(follow_up(row, way, "substitute", 0, now))
+    insert_outbox(conn, stow_addresses(conn, made))
     for new in made:
         append_audit(
             conn,
@@ -82,29 +78,32 @@ def follow_up(row: OutboxRow, way: Way, purpose: str, number: int, now: datetime
     )
 
 
+def why_held(conn: Connection, row: OutboxRow) -> str:
+    """Return why a message must wait: its recipient's address was changed and is not verified; or nothing.
+
+    An exercise may go there, as it might have been issued to it.
+    """
+    found = read_recipients(conn, row.recipient)
+    if not found or found[0][0].verified_at is not None or _reaches_nobody(found[0][1]):
+        return ""
+    status = read_version(conn, row.warning_id, row.version).content["cap_status"]
+    return "" if status == "Exercise" else "its present address is not verified"
+
+
+def _reaches_nobody(contact: Contact) -> bool:
+    return not contact.webhook and is_reserved(contact.email)
+
+
 def why_useless(conn: Connection, row: OutboxRow, now: datetime) -> str:
     """Return why a message is not worth sending any more, or nothing."""
     if row.expires <= now:
         return "the warning was over before the message could be sent"
+    if row.purpose == "digest":
+        return ""
     if is_overtaken(conn, row):
         return "a later version is on its way to this recipient"
     if row.purpose in CARRIERS:
-        return _arrived_otherwise(conn, row)
-    said = {(a.version, a.recipient) for a in read_acknowledgements(conn, row.warning_id)}
-    return "acknowledged meanwhile" if (row.version, row.recipient) in said else ""
-
-
-def _is_stuck(row: OutboxRow, ways: Ways, now: datetime) -> bool:
-    """Tell whether a message on the first channel needs help."""
-    if row.state in ("failed", "unknown"):
-        return True
-    return row.state == "pending" and row.created_at + ways.takeover_after <= now
-
-
-def _arrived_otherwise(conn: Connection, row: OutboxRow) -> str:
-    """Return on which other channel a version has arrived, or nothing."""
-    rows = read_outbox(conn, row.warning_id, row.version, state="sent")
-    other = next(
-        (r for r in rows if r.recipient == row.recipient and r.purpose in CARRIERS and r.id != row.id), None
-    )
-    return f"it arrived by {other.channel} meanwhile" if other is not None else ""
+        other = arrived_by(conn, row)
+        return f"it arrived by {other} meanwhile" if other else ""
+    is_said = has_acknowledged(conn, row.warning_id, row.version, row.recipient)
+    return "acknowledged meanwhile" if is_said else ""

@@ -50,7 +50,8 @@ class Duty:
         """
         local = to_utc(when).astimezone(ZoneInfo(timezone))
         late, early = time.fromisoformat(self.night_from), time.fromisoformat(self.night_to)
-        if local.time() >= late or local.time() < early:
+        at = local.time()
+        if (late <= at < early) if late < early else (at >= late or at < early):
             return self.night
         rest = local.weekday() >= 5 or local.date().isoformat() in self.holidays
         return self.holiday if rest else self.day
@@ -68,6 +69,47 @@ class Duty:
         at = time.fromisoformat(self.recheck)
         today = local.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
         return to_utc(today if today > local else today + timedelta(days=1))
+
+    def recheck_on(self, day: date, timezone: str) -> datetime:
+        """Return when the other side's bulletin of a local day is expected."""
+        at = time.fromisoformat(self.recheck)
+        return to_utc(datetime.combine(day, at, ZoneInfo(timezone)))
+
+    def holidays_of(self, year: int) -> tuple[str, ...]:
+        """Return the holidays that the parties have entered for a year.
+
+        >>> duty = Duty("19:00", "a", "b", "c", "22:00", "07:00", ("2026-02-17", "2027-02-07"))
+        >>> [duty.holidays_of(year) for year in (2026, 2028)]
+        [('2026-02-17',), ()]
+        """
+        return tuple(day for day in self.holidays if day.startswith(f"{year}-"))
+
+
+def decision_of(row: Row, issue_time: datetime, timezone: str) -> datetime | None:
+    """Return the decision that a cycle serves, on its own local day [UTC]; None where it serves none.
+
+    >>> from pipeline.times import iso, parse_instant
+    >>> noon = parse_instant("2026-01-14T02:00Z")
+    >>> iso(decision_of(Row(11, "decide", "17:10"), noon, "Asia/Seoul"))
+    '2026-01-14T08:10:00Z'
+    >>> decision_of(Row(23, "watch", ""), noon, "Asia/Seoul")
+    """
+    if not row.before:
+        return None
+    local = to_utc(issue_time).astimezone(ZoneInfo(timezone))
+    return to_utc(datetime.combine(local.date(), time.fromisoformat(row.before), ZoneInfo(timezone)))
+
+
+def time_left(until: datetime, now: datetime) -> str:
+    """Return how long it still is to a decision, or how long it has passed, in minutes.
+
+    >>> from pipeline.times import parse_instant
+    >>> decision = parse_instant("2026-01-14T08:10Z")
+    >>> [time_left(decision, parse_instant(f"2026-01-14T{at}Z")) for at in ("07:47", "08:10", "08:22")]
+    ['23 min left', '0 min left', '12 min ago']
+    """
+    seconds = (until - now).total_seconds()
+    return f"{int(seconds // 60)} min left" if seconds >= 0 else f"{int(-seconds // 60)} min ago"
 
 
 def timetable_faults(rows: tuple[Row, ...], duty: Duty, timezone: str) -> Iterator[tuple[str, str]]:

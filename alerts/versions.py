@@ -9,6 +9,7 @@ from typing import Final
 
 from alerts.content import Reference, WarningContent
 from alerts.identifiers import alert_identifier
+from alerts.recipient_checks import LEVELS
 from pipeline.errors import ReviewError
 from pipeline.ledger.warnings import VersionRow
 from pipeline.times import iso, parse_instant
@@ -66,13 +67,21 @@ def check_content(content: WarningContent) -> None:
         "onset is not before expires": parse_instant(content.onset) >= parse_instant(content.expires),
         "as_of is after review_deadline": parse_instant(content.as_of)
         > parse_instant(content.review_deadline),
+        "issue_time is not before expires": parse_instant(content.issue_time)
+        >= parse_instant(content.expires),
+        "it expires before its review_deadline": parse_instant(content.expires)
+        < parse_instant(content.review_deadline),
         "it names no city": not content.cities,
+        "a city stands there twice": len(named) < len(content.cities),
+        "its parties are not those of its cities": sorted(content.parties) != [*required_parties(content)],
+        "an alert follows nothing": content.kind == "alert" and bool(content.references),
         "a city's onset is not before its end": any(
             parse_instant(c.onset) >= parse_instant(c.end) for c in content.cities
         ),
         "a joint warning needs cities of two parties": content.product == "joint_warning"
         and len({c.party for c in content.cities}) < 2,
         "only a joint warning has a joint level": content.product != "joint_warning" and bool(content.level),
+        f"its level is none of {', '.join(LEVELS)}": content.level not in ("", *LEVELS),
         "only a joint warning says where air comes from": content.product != "joint_warning"
         and bool(content.origins),
         "it says where the air of another city comes from": not {o.city for o in content.origins} <= named,

@@ -187,8 +187,11 @@ class Vocabulary:
 @cache
 def vocabulary(language: Language) -> Vocabulary:
     """Return the words of one language."""
-    text = (TEMPLATE_FOLDER / language / "words.toml").read_text("utf-8")
-    return Vocabulary(language, tomllib.loads(text))
+    folder = TEMPLATE_FOLDER / language
+    table = tomllib.loads((folder / "words.toml").read_text("utf-8"))
+    for name, words in tomllib.loads((folder / "rules.toml").read_text("utf-8")).items():
+        table[name] |= words
+    return Vocabulary(language, table)
 
 
 @cache

@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from sqlalchemy import Connection
 
-from alerts.content import WarningContent
+from alerts.content import CityOutlook, WarningContent
 from alerts.versions import (
     CLOSED,
     IN_FORCE,
@@ -152,9 +152,16 @@ def edit_version(conn: Connection, content: WarningContent, person: str, reason:
         ),
     )
     changed = [name for name in fixed if getattr(given, name) != getattr(before, name)]
+    if [_subject(c) for c in given.cities] != [_subject(c) for c in before.cities]:
+        changed.append("which cities and episodes it is about")
     if changed:
         raise ReviewError(f"an edit may not change {', '.join(changed)}; propose a new version instead")
     return write_draft(conn, given, at, person, is_new=False)
+
+
+def _subject(city: CityOutlook) -> tuple[str, str, str]:
+    """Return what an outlook is about; what a warning ends and follows hangs on it."""
+    return city.city, city.party, city.episode_id
 
 
 def advance(

@@ -9,8 +9,10 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from alerts.content import WarningContent
+from alerts.first_screen import LAST_WORDS, Fact, first_screen, scale_lines
 from alerts.message_view import NO_BACKGROUND, Background, MessageView, message_view
 from alerts.origin_view import origin_words
+from alerts.short_line import short_line
 from alerts.vocabulary import Language, vocabulary
 
 PARTS = ("subject", "headline", "summary", "evidence", "instruction", "acknowledge")
@@ -22,7 +24,8 @@ class Text:
     """One language's text of one version; plain text, paragraphs on lines of their own.
 
     ``subject`` and ``headline`` are one line; ``summary``, ``evidence`` and ``instruction`` one statement a
-    line; ``description`` is the whole message without instruction, as CAP and the text mail carry it.
+    line; ``description`` is the whole message without instruction, as CAP carries it, ``details`` its tables
+    and evidence. ``first`` is the first screen of a mail, ``short`` a line for text messages.
     """
 
     language: Language
@@ -35,6 +38,14 @@ class Text:
     instruction: str
     acknowledge: str
     view: MessageView
+    details: str
+    first: tuple[Fact, ...]
+    short: str
+
+    @property
+    def last_word(self) -> bool:
+        """Tell whether the message ends a warning."""
+        return self.view.kind in LAST_WORDS
 
 
 @cache
@@ -73,8 +84,19 @@ def wording(content: WarningContent, language: Language, background: Background 
     """
     view = message_view(content, language, background)
     parts = {name: render(f"{language}/{name}.j2", language, view=view) for name in PARTS}
-    description = render("description.txt.j2", language, view=view, parts=parts)
-    return Text(language=language, banner=view.banner, description=description, view=view, **parts)
+    words = vocabulary(language)
+    first = first_screen(content, background, words, view.reason)
+    beside = {"scales": scale_lines(content, words), "first": first}
+    parts["details"] = render("details.txt.j2", language, view=view, parts=parts)
+    return Text(
+        language=language,
+        banner=view.banner,
+        description=render("description.txt.j2", language, view=view, parts=parts, **beside),
+        view=view,
+        first=first,
+        short=short_line(content, language, background),
+        **parts,
+    )
 
 
 def render(name: str, language: Language, **context: object) -> str:

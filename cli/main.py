@@ -17,6 +17,7 @@ from cli.commands import (
     bulletins,
     cycle,
     deliveries,
+    drill,
     dust,
     exchange,
     explain,
@@ -31,6 +32,7 @@ from cli.commands import (
     policy,
     quality,
     quarantine,
+    recipients,
     rules,
     sources,
     status,
@@ -77,6 +79,8 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(exchange.app, name="exchange")
 app.add_typer(quality.app, name="quality")
 app.add_typer(rules.app, name="rules")
+app.add_typer(recipients.app, name="recipients")
+app.add_typer(drill.app, name="drill")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(upkeep.store, name="store")
 app.add_typer(upkeep.outbox, name="outbox")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import groupby
 
 import xarray as xr
@@ -15,7 +16,8 @@ from alerts.fallback import settle_overdue
 from alerts.open_warnings import OpenWarning
 from alerts.origin_note import origin_notes
 from alerts.policy import Policy, load_policy
-from alerts.warnings import Proposed, advance, fully_approved, propose_version
+from alerts.versions import IN_FORCE, OPEN
+from alerts.warnings import Proposed, advance, close, fully_approved, propose_version
 from flows.dust import dust_paths_of_run
 from flows.links import links_of_run
 from flows.origins import origins_of_run
@@ -24,9 +26,12 @@ from flows.runview import RunView, read_run
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.ledger.episodes import EpisodeRevision, list_episodes, open_episode, revise_episode
-from pipeline.ledger.warnings import list_versions, read_version
+from pipeline.ledger.warnings import list_since, read_versions
 from pipeline.origin_panel import OriginPanel
 from pipeline.times import iso, parse_instant
+
+EARLY = timedelta(days=1)
+"""How long before the cycle that opened its episode a warning may have been entered, to be safe."""
 
 
 def policy_of(ws: Workspace) -> Policy:
@@ -77,40 +82,52 @@ def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Propose
     links = [Link.from_dict(found.to_dict()) for found in links_of_run(ws, view, policy)]
     assessment = assess_run(view, policy, links, dust_paths_of_run(ws, view.run))
     facts = facts_of(view, origins_of_run(ws, view.run))
-    at = view.plan.as_of
     with ws.ledger.write() as conn:
-        settle_overdue(conn, at, world=view.run.world)
-        known = _episodes(conn, view.run.world)
-        found = propose(
-            assessment,
-            known,
-            _open_warnings(conn, view.run.world),
-            policy,
-            run=facts,
-        )
-        followed = {e.id for e in known if e.now.issue_time > iso(view.plan.cycle)}
-        for episode in (e for e in found.episodes if e.id not in followed):
-            _file_episode(conn, episode, view)
-        filed = [propose_version(conn, content, at) for content in found.warnings]
-        for warning_id in found.withdrawn:
-            _withdraw(conn, warning_id, view)
+        return file_proposal(conn, assessment, policy, facts)
+
+
+def file_proposal(
+    conn: Connection, assessment: Assessment, policy: Policy, facts: RunFacts
+) -> tuple[Proposal, list[Proposed]]:
+    """Judge an assessment beside what the ledger holds, and enter what follows.
+
+    Only what is open, waits, is in force, or was spoken of since is read: what is long over is not.
+    """
+    at = facts.as_of
+    settle_overdue(conn, at, world=facts.world)
+    known = _episodes(conn, facts)
+    found = propose(assessment, known, _open_warnings(conn, facts.world, known), policy, run=facts)
+    before = {e.id: e.now.issue_time for e in known}
+    for episode in found.episodes:
+        if before.get(episode.id, "") <= iso(facts.issue_time):
+            _file_episode(conn, episode, facts, is_new=episode.id not in before)
+    filed = [propose_version(conn, content, at) for content in found.warnings]
+    for warning_id in found.withdrawn:
+        _withdraw(conn, warning_id, facts)
+    for warning_id, other in found.continued:
+        reason = f"its episode is part of that of warning {other}"
+        close(conn, warning_id, "ended", actor="run", reason=reason, at=at)
     return found, filed
 
 
-def _episodes(conn: Connection, world: str) -> list[Episode]:
-    return [Episode.from_dict(row.details) for row in list_episodes(conn, world)]
+def _episodes(conn: Connection, facts: RunFacts) -> list[Episode]:
+    since = min(facts.issue_time, facts.as_of)
+    return [Episode.from_dict(row.details) for row in list_episodes(conn, facts.world, since)]
 
 
-def _open_warnings(conn: Connection, world: str) -> list[OpenWarning]:
-    rows = sorted(list_versions(conn, world), key=lambda r: (r.warning_id, r.version))
+def _open_warnings(conn: Connection, world: str, episodes: Sequence[Episode]) -> list[OpenWarning]:
+    """Return the warnings that wait or are in force, and those that may have spoken of the episodes."""
+    opened = [parse_instant(e.revisions[0].issue_time) for e in episodes]
+    rows = list_since(conn, world, (*OPEN, *IN_FORCE), min(opened) - EARLY if opened else None)
     return [OpenWarning.from_rows(list(group)) for _, group in groupby(rows, key=lambda r: r.warning_id)]
 
 
-def _file_episode(conn: Connection, episode: Episode, view: RunView) -> None:
-    at = view.plan.as_of
-    open_episode(conn, episode.id, world=episode.world, city=episode.city, quantity=episode.quantity, at=at)
+def _file_episode(conn: Connection, episode: Episode, facts: RunFacts, *, is_new: bool) -> None:
+    at, named = facts.as_of, {"city": episode.city, "quantity": episode.quantity}
+    if is_new:
+        open_episode(conn, episode.id, world=episode.world, **named, at=at)
     revision = EpisodeRevision(
-        run_id=view.run.id,
+        run_id=facts.run_id,
         state=episode.ledger_state,
         onset=parse_instant(episode.now.onset),
         until=parse_instant(episode.now.end),
@@ -119,11 +136,9 @@ def _file_episode(conn: Connection, episode: Episode, view: RunView) -> None:
     revise_episode(conn, episode.id, revision, at)
 
 
-def _withdraw(conn: Connection, warning_id: str, view: RunView) -> None:
+def _withdraw(conn: Connection, warning_id: str, facts: RunFacts) -> None:
     """Reject the drafts of a warning that lost its ground; what its parties have signed is theirs to end."""
-    versions = [v for v in list_versions(conn, view.run.world) if v.warning_id == warning_id]
-    for row in versions:
-        now = read_version(conn, warning_id, row.version)
-        if now.state in ("draft", "in_review") and not fully_approved(conn, now):
-            reason = f"run {view.run.id} no longer supports it"
-            advance(conn, now, "rejected", actor="run", reason=reason, at=view.plan.as_of)
+    for row in read_versions(conn, warning_id):
+        if row.state in OPEN and not fully_approved(conn, row):
+            reason = f"run {facts.run_id} no longer supports it"
+            advance(conn, row, "rejected", actor="run", reason=reason, at=facts.as_of)

@@ -13,14 +13,17 @@ from prefect import flow, get_run_logger, task
 
 from flows.assess import propose_warnings
 from flows.bulletin import write_bulletin
+from flows.delivering import deliver
 from flows.forecast import forecast_cycle
 from flows.ingest import ingest, trouble_with
-from flows.issue import deliver, issue_approved
+from flows.issue import issue_approved
 from flows.plan import CyclePlan, plan_measured
+from flows.recheck import keep_timetable
 from flows.run import run_cycle
 from flows.signing import approve_drill, drafts_of_drill
 from flows.workspace import Workspace, open_workspace
 from flows.worlds import deliver_everywhere, issue_everywhere, present_of
+from pipeline.names import MEASURED
 from pipeline.settings import Settings
 from pipeline.times import Clock, iso, system_clock
 
@@ -151,5 +154,6 @@ def scheduled_post(data_dir: str) -> Plain:
     """Draw the consequences of decisions and deadlines, and send what waits; what the schedule calls."""
     with workspace_at(data_dir) as ws:
         issued = issue_everywhere(ws)
+        keep_timetable(ws, MEASURED)
         report = deliver_everywhere(ws)
     return {"issued": len(issued), "sent": len(report.sent), "down": report.down}

@@ -12,8 +12,11 @@ from prefect.types.entrypoint import EntrypointType
 from flows.cycle import scheduled_cycle, scheduled_post
 from flows.hourly import scheduled_ingest
 
-CYCLE_CRON: Final = "20 5,11,17,23 * * *"
-"""Twenty minutes after 05, 11, 17 and 23 KST, when AirKorea (HH:15) and CNEMC (HH:20 CST) have published."""
+CYCLE_CRON: Final = "20 5,11,23 * * *"
+"""Twenty minutes after 05, 11 and 23 KST, when AirKorea (HH:15) and CNEMC (HH:20 CST) have published."""
+
+CONFIRM_CRON: Final = "1 17 * * *"
+"""A minute after 17 KST, from data to 16:00, so that it confirms or updates before the decision of 17:10."""
 
 INGEST_CRON: Final = "27 * * * *"
 """Every hour, when AirKorea (HH:15) and CNEMC (HH:20 CST) have published; CNEMC keeps a day only."""
@@ -22,10 +25,23 @@ POST_CRON: Final = "*/5 * * * *"
 """Every five minutes: a deadline passes, or a mail server that was away is back."""
 
 
+def cycle_times() -> tuple[str, ...]:
+    """Return when cycles run [KST].
+
+    >>> cycle_times()
+    ('05:20', '11:20', '17:01', '23:20')
+    """
+    found = []
+    for minute, hours, *_ in (CYCLE_CRON.split(), CONFIRM_CRON.split()):
+        found += [f"{int(hour):02d}:{int(minute):02d}" for hour in hours.split(",")]
+    return tuple(sorted(found))
+
+
 def deployments(data_dir: str) -> list[RunnerDeployment]:
     """Return the deployments of a data folder: the measured world's cycle and sources, the post of all."""
     return [
         _deployment(scheduled_cycle, "cycle", CYCLE_CRON, data_dir),
+        _deployment(scheduled_cycle, "confirm", CONFIRM_CRON, data_dir),
         _deployment(scheduled_ingest, "ingest", INGEST_CRON, data_dir),
         _deployment(scheduled_post, "post", POST_CRON, data_dir),
     ]

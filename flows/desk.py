@@ -9,19 +9,23 @@ from typing import Any, Literal, get_args
 from alerts.content import WarningContent
 from alerts.outbox import Issued
 from alerts.policy import Policy
+from alerts.rechecked import decision_left, rechecked
 from alerts.signoff import Signer, approve, object_, verify_signatures
 from alerts.versions import IN_FORCE, OPEN, required_parties
 from alerts.vocabulary import Language
 from alerts.warnings import propose_version
 from alerts.wording import wording
 from flows.assess import policy_of
-from flows.issue import deliver, issue_approved, issue_version
+from flows.delivering import deliver
+from flows.issue import issue_approved, issue_version
 from flows.letters import background_of
+from flows.recheck import lineages
 from flows.signing import is_live, parties, signer, trusted, world_time
 from flows.workspace import Workspace
-from flows.worlds import present_of
+from flows.worlds import present_of, rewrite_bulletins
 from pipeline.errors import ReviewError, UsageError
 from pipeline.ledger.deliveries import read_outbox
+from pipeline.ledger.recipients import known_as, name_shown
 from pipeline.ledger.warnings import VersionRow, list_versions, read_signatures, read_versions
 from pipeline.times import HOUR, iso, parse_instant
 
@@ -46,14 +50,16 @@ class Decision:
 def listed(ws: Workspace, world: str | None = None) -> list[Plain]:
     """Return warnings as table rows, newest first, with whose approval is still missing, and who signs.
 
-    What waits says which task its cycle has and from when on it is looked at again.
+    What waits says which task its cycle has, how long it is to the decision that it serves, and from when on
+    it is looked at again; ``other side`` says how the other side's bulletin compared.
     """
-    keys, policy = trusted(ws), policy_of(ws)
+    keys, policy, now = trusted(ws), policy_of(ws), ws.clock()
     with ws.ledger.read() as conn:
         rows = list_versions(conn, world)
         reports = {
             (r.warning_id, r.version): verify_signatures(conn, r.warning_id, r.version, keys) for r in rows
         }
+        beside = {(r.warning_id, r.version): rechecked(conn, r) for r in rows}
     return [
         {
             "warning": r.warning_id,
@@ -67,6 +73,8 @@ def listed(ws: Workspace, world: str | None = None) -> list[Plain]:
             "decide by": iso(r.review_deadline),
             "still to sign": ", ".join(reports[(r.warning_id, r.version)].missing),
             **_timetable(policy, r),
+            "decision": decision_left(policy, r, now),
+            "other side": (beside[(r.warning_id, r.version)] or {"outcome": ""})["outcome"],
         }
         for r in rows
     ]
@@ -87,14 +95,15 @@ def find_version(ws: Workspace, warning_id: str, version: int | None) -> Version
     """Return a version by id, or by the end of its id; the newest unless another is named."""
     with ws.ledger.read() as conn:
         known = sorted({v.warning_id for v in list_versions(conn)})
-        matching = [k for k in known if k.endswith(warning_id)]
+        matching = [k for k in known if warning_id and k.endswith(warning_id)]
         if len(matching) != 1:
             what = "is not unique" if matching else "is unknown"
-            raise UsageError(f"warning {warning_id} {what}; see `sameair warnings list`")
+            raise UsageError(f"warning {warning_id or 'without an id'} {what}; see `sameair warnings list`")
         versions = read_versions(conn, matching[0])
     chosen = [v for v in versions if version in (None, v.version)]
     if not chosen:
-        raise UsageError(f"warning {matching[0]} has no version {version}")
+        newest = versions[-1].version
+        raise UsageError(f"warning {matching[0]} has no version {version}; its newest is {newest}")
     return chosen[-1]
 
 
@@ -108,6 +117,8 @@ def shown(ws: Workspace, warning_id: str, version: int | None, language: str) ->
     with ws.ledger.read() as conn:
         signatures = read_signatures(conn, row.warning_id, row.version)
         messages = read_outbox(conn, row.warning_id, row.version)
+        names = known_as(conn)
+        lineage = lineages(conn, content.world, [c.episode_id for c in content.cities])
     return {
         "warning": row.warning_id,
         "version": row.version,
@@ -115,12 +126,13 @@ def shown(ws: Workspace, warning_id: str, version: int | None, language: str) ->
         "digest": row.content_digest,
         "text": f"{text.subject}\n\n{text.description}\n\n{text.instruction}",
         "content": row.content,
+        "episodes": [f"{i}: {words}" for i, words in lineage.items()],
         "signatures": [
             f"{s.decision} by {s.person} for {s.party} at {iso(s.at)}"
             + ("" if s.content_digest == row.content_digest else " (of an earlier text)")
             for s in signatures
         ],
-        "messages": [f"{m.recipient}: {m.state} {m.last_error}".strip() for m in messages],
+        "messages": [f"{name_shown(names, m)}: {m.state} {m.last_error}".strip() for m in messages],
     }
 
 
@@ -241,12 +253,18 @@ def _said(digest: str, decision: Decision, when: datetime) -> str:
 def _consequences(
     ws: Workspace, content: WarningContent, done: list[Issued], present: datetime, *, deliver: bool
 ) -> Plain:
-    """Issue what a decision made ready, beside what is ``done``, and send it; says in words what happened."""
+    """Issue what a decision made ready, beside what is ``done``, and send it; says in words what happened.
+
+    The messages leave first; then the bulletins that they name are written anew, to say what is signed.
+    """
     done += [one for one in issue_approved(ws, content.world, present) if one.is_new]
     if not done:
         return {}
     found = {"issued": ", ".join(f"{d.warning_id} v{d.version}, {len(d.outbox_ids)} messages" for d in done)}
-    return found | ({"sent": _deliver(ws, content, present)} if deliver else {})
+    if deliver:
+        found["sent"] = _deliver(ws, content, present)
+    rewrite_bulletins(ws, done)
+    return found
 
 
 def _deliver(ws: Workspace, content: WarningContent, present: datetime) -> str:

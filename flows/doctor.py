@@ -8,15 +8,17 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 from alerts.policy import load_policy
-from alerts.recipients import load_recipients
 from flows.history import ADDRESSES as HISTORY_ADDRESSES
+from flows.recipients import recipients_of
 from flows.workspace import Workspace
 from ingest.sources import MODULES
 from pipeline.cities import all_cities
 from pipeline.errors import SameairError
 from pipeline.ledger.audit import verify_audit
+from pipeline.ledger.recipients import are_kept
 
 Verdict = Literal["ok", "note", "warning", "trouble"]
 
@@ -36,8 +38,8 @@ class Check:
 
 def local_checks(ws: Workspace) -> list[Check]:
     """Look at what needs no network; nothing is changed but an empty file written and removed."""
-    checks: list[Callable[[Workspace], Check]] = [_folder, _space, _ledger, _audit, _policy, _recipients]
-    return [_guarded(check, ws) for check in [*checks, _operator, _sources, _keys]]
+    checks: list[Callable[[Workspace], Check]] = [_folder, _space, _ledger, _audit, _policy, _choice, _duty]
+    return [_guarded(check, ws) for check in [*checks, _recipients, _operator, _sources, _keys]]
 
 
 def _guarded(check: Callable[[Workspace], Check], ws: Workspace) -> Check:
@@ -87,10 +89,38 @@ def _policy(ws: Workspace) -> Check:
     return Check("policy", "note", found, "name the agreed one in SAMEAIR_POLICY_FILE")
 
 
+def _choice(ws: Workspace) -> Check:
+    """Look whether the yearly look at the probabilities that issue is overdue: base rates fall."""
+    policy = load_policy(ws.settings.policy_file)
+    due = policy.choice.next_review.isoformat()
+    if not policy.review_overdue(ws.clock().date()):
+        return Check("choice", "ok", f"probabilities of {policy.choice.decided} hold until {due}")
+    remedy = "run `sameair policy choose` on the last years and have the proposal signed"
+    return Check("choice", "warning", f"probabilities were to be looked at again by {due}", remedy)
+
+
+def _duty(ws: Workspace) -> Check:
+    """Look whether the parties have entered the holidays of the year, on which another role signs."""
+    policy = load_policy(ws.settings.policy_file)
+    year = ws.clock().astimezone(ZoneInfo(policy.review.timezone)).year
+    days = policy.duty.holidays_of(year)
+    if days:
+        return Check("duty", "ok", f"{len(days)} holidays of {year} are entered")
+    found = f"no holiday of {year} is entered: on one, the {policy.duty.day} is named to sign"
+    return Check("duty", "warning", found, "enter them under [duty] holidays of the policy")
+
+
 def _recipients(ws: Workspace) -> Check:
-    found = load_recipients(ws.settings.recipients_file)
-    drill = "" if ws.settings.recipients_file else " of the packaged drill list"
-    return Check("recipients", "note" if drill else "ok", f"{len(found)} recipients{drill}")
+    found = recipients_of(ws, ws.clock())
+    with ws.ledger.read() as conn:
+        is_kept = are_kept(conn)
+    place = "" if is_kept else " of a file" if ws.settings.recipients_file else " of the packaged drill list"
+    open_ = sum(not (r.verified or r.reaches_nobody) for r in found)
+    told = f"{len(found)} recipients{place}" + (f", {open_} not verified" if open_ else "")
+    if is_kept and found and not open_:
+        return Check("recipients", "ok", told)
+    remedy = "`sameair recipients verify WHO`" if is_kept else "`sameair recipients import FILE`"
+    return Check("recipients", "warning" if open_ or not found else "note", told, remedy)
 
 
 def _operator(ws: Workspace) -> Check:

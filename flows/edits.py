@@ -20,7 +20,8 @@ def edit_draft(
     """Replace the content of a draft or version in review by that of a JSON file.
 
     The file holds the object that `sameair warnings show --json` prints under ``content``, edited. Number,
-    references, product, world and deadline may not change; decisions about the earlier text no longer count.
+    references, product, cities, episodes, world and deadline may not change; decisions about the earlier
+    text no longer count.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def read_content(file: Path) -> WarningContent:
     try:
         data = json.loads(file.read_text("utf-8"))
         return WarningContent.from_dict(data.get("content", data))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"{file} is not the content of a warning ({type(error).__name__}: {error})"
         ) from None

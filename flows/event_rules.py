@@ -60,12 +60,16 @@ def conditions_of(rule: Rule, quantity: str) -> frozenset[Condition]:
     >>> sorted(conditions_of(rule("kr.emergency_measures", date(2020, 1, 1)), "pm2p5"))
     [('days', 1, 50), ('days', 1, 75), ('days', 2, 50)]
     """
+    if rule.undecidable:
+        return frozenset()
     readers = {
         "day_grade": _of_grades,
         "aqi": _of_index,
         "aqi_days": _of_index_days,
         "hourly_alert": _of_hours,
         "emergency": _of_measures,
+        "preliminary": _of_both_days,
+        "crisis": _of_steps,
     }
     reader = readers.get(rule.kind)
     return frozenset(reader(rule, quantity)) if reader else frozenset()
@@ -102,6 +106,21 @@ def _of_measures(rule: Rule, quantity: str) -> Iterator[Condition]:
         for alternative in rule.parameters["alternatives"]:
             days = 2 if "part_day_gt" in alternative else 1
             yield "days", days, int(alternative["tomorrow_gt"])
+
+
+def _of_both_days(rule: Rule, quantity: str) -> Iterator[Condition]:
+    if quantity == "pm2p5":
+        yield "days", 2, int(rule.parameters["both_days_gt"])
+
+
+def _of_steps(rule: Rule, quantity: str) -> Iterator[Condition]:
+    """Yield today and tomorrow apart where a step asks for hours of today, else as a stretch of days."""
+    if quantity != "pm2p5":
+        return
+    for step in (*rule.parameters["steps"], *rule.parameters["attention_or"]):
+        yield "days", 2 if "today_mean_gt" in step else 1, int(step["tomorrow_gt"])
+        if "hourly_ge" in step:
+            yield "hours", int(step["hours"]), int(step["hourly_ge"])
 
 
 def _overlap(one: Rule, other: Rule) -> bool:

@@ -17,6 +17,7 @@ import pandas as pd
 from flows.event_rules import events_of
 from flows.model_records import record_hindcast
 from flows.models import Models, train_until
+from flows.party_air import without_air_of
 from flows.weather import LABELS, STOOD_IN, WeatherMode, table_for, weather_mode
 from flows.workspace import Workspace, reporter
 from forecasting.hindcast import Tables, end_of_day, hindcast, issues_between
@@ -49,6 +50,7 @@ class HindcastPlan:
     leave_out_years : learn anew for every scored year, without that year
     weather : what is read of the weather, see ``flows.weather``
     frozen : let no error that was known by then shift or stretch a forecast
+    without_air_of : city whose side's PM2.5 and PM10 are neither learned from nor read (``flows.party_air``)
     """
 
     first: date
@@ -60,6 +62,7 @@ class HindcastPlan:
     workers: int = 1
     weather: WeatherMode = "observed"
     frozen: bool = False
+    without_air_of: str | None = None
 
     def caveats(self) -> list[str]:
         """Say in which way the replay knows more than a forecaster could have known."""
@@ -70,6 +73,8 @@ class HindcastPlan:
             found.append(
                 "every scored year is left out of training, later years are not: skill, not a replay"
             )
+        if self.without_air_of:
+            found.append(f"without any PM2.5 or PM10 measured on the side of {self.without_air_of}")
         return found
 
 
@@ -93,6 +98,7 @@ def plan_hindcast(  # noqa: PLR0913 - one argument per option
     workers: int = 1,
     weather: str = "observed",
     frozen: bool = False,
+    without_air_of: str | None = None,
 ) -> HindcastPlan:
     """Check what was asked for on the command line.
 
@@ -117,8 +123,13 @@ def plan_hindcast(  # noqa: PLR0913 - one argument per option
     if not ids:
         raise UsageError(f"--cities names none; there are {', '.join(sorted(all_cities()))}")
     until = None if train_until is None else _day("--train-until", train_until)
+    lacking = None if without_air_of is None else city(without_air_of).id
+    ids = tuple(i for i in ids if i != lacking)
+    if not ids:
+        raise UsageError(f"--cities names only {lacking}, whose air is left out")
     mode = weather_mode(weather)
-    return HindcastPlan(begin, end, ids, until, leave_out_years, world, max(1, workers), mode, frozen)
+    several = max(1, workers)
+    return HindcastPlan(begin, end, ids, until, leave_out_years, world, several, mode, frozen, lacking)
 
 
 def run_hindcast(ws: Workspace, plan: HindcastPlan, out: Path) -> Hindcast:
@@ -132,7 +143,8 @@ def run_hindcast(ws: Workspace, plan: HindcastPlan, out: Path) -> Hindcast:
         a file cannot be written
     """
     panel = whole_panel(ws, plan.world)
-    tables, used = replay_issues(ws, plan, panel)
+    known = panel if plan.without_air_of is None else without_air_of(panel, plan.without_air_of)
+    tables, used = replay_issues(ws, plan, known)
     document = {"hindcast": facts_of(plan, used, tables), **scores_of(panel, tables)}
     files = {}
     for quantity, rows in tables.items():
@@ -140,7 +152,7 @@ def run_hindcast(ws: Workspace, plan: HindcastPlan, out: Path) -> Hindcast:
     operational = {q: rows[rows["model"] == OPERATIONAL] for q, rows in tables.items()}
     files["events.parquet"] = _write_table(events_of(operational), out / "events.parquet")
     truths = {quantity: truth_of(panel, rows, quantity) for quantity, rows in tables.items()}
-    if plan.weather != "perfect-prognosis" and not plan.frozen:
+    if plan.weather != "perfect-prognosis" and not plan.frozen and not plan.without_air_of:
         record_hindcast(ws, plan.world, tables, truths, plan.caveats())
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     files["scores.json"] = write_atomic(out / "scores.json", text.encode())
@@ -194,14 +206,13 @@ def _trained_for(ws: Workspace, plan: HindcastPlan, panel: AsOfPanel) -> list[Jo
     until = as_of_everything(panel)
     if plan.train_until is not None:
         until = min(until, end_of_day(plan.train_until))
+    learn = partial(train_until, ws, panel, until, without_air_of=plan.without_air_of)
     if not plan.leave_out_years:
-        return _jobs(ws, plan, panel, issues, partial(train_until, ws, panel, until))
+        return _jobs(ws, plan, panel, issues, learn)
     return [
         job
         for year, group in groupby(issues, key=lambda issue: issue.year)
-        for job in _jobs(
-            ws, plan, panel, list(group), partial(train_until, ws, panel, until, leave_out_year=year)
-        )
+        for job in _jobs(ws, plan, panel, list(group), partial(learn, leave_out_year=year))
     ]
 
 
@@ -239,6 +250,7 @@ def facts_of(plan: HindcastPlan, used: Sequence[Models], tables: Tables) -> dict
         "leave_out_years": plan.leave_out_years,
         "weather": LABELS[plan.weather],
         "frozen": plan.frozen,
+        "without_air_of": plan.without_air_of,
         "caveats": plan.caveats(),
         "models": [
             {

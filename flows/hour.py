@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from flows.delivering import channel_of
 from flows.drift import drift_conditions, models_now, watch_if_due
 from flows.health import coverage_of, health_of
 from flows.ingest import SourceReport, ingest_live
-from flows.issue import channel_of
 from flows.live import feeds_of
 from flows.metrics import metrics_text, write_metrics
 from flows.operator import conditions_of, doubts_of, report_text, tell_operator
 from flows.quality import review_if_due
+from flows.recheck import keep_timetable
 from flows.workspace import Workspace
 from ingest.sources import MODULES
 from pipeline.errors import UsageError
@@ -38,11 +39,20 @@ def take_hour(ws: Workspace, *, services: bool | None = None, only: Sequence[str
     """
     _check_names(ws, only)
     found = ingest_live(ws, services=services, only=only)
+    _keep_timetable(ws)
     if ws.settings.live_sources if services is None else services:
         look_after(ws)
         review_if_due(ws, MEASURED, ws.clock())
         _watch(ws)
     return found
+
+
+def _keep_timetable(ws: Workspace) -> None:
+    """Look at drafts again as the other side's bulletin comes in; a fault there must not stop the hour."""
+    try:
+        keep_timetable(ws, MEASURED)
+    except Exception:
+        log.exception("warnings could not be compared with bulletins; it is tried again within minutes")
 
 
 def _watch(ws: Workspace) -> None:

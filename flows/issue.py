@@ -3,56 +3,36 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from alerts.areas import Area, city_area
 from alerts.cap import CapHeader, build_cap
-from alerts.channels import Channel, FolderChannel
+from alerts.cap_check import sender_of
 from alerts.content import WarningContent
-from alerts.delivery import DeliveryReport, Sender, deliver_pending
-from alerts.fallback import replaced_messages, settle_overdue
+from alerts.fallback import replaced_messages, settle_overdue, taken_over
+from alerts.feed import cap_name
+from alerts.identifiers import alert_identifier
 from alerts.outbox import Dispatch, Issued, issue
-from alerts.recipients import Way, load_recipients, select_recipients
-from alerts.reminders import ReminderPolicy, queue_reminders
-from alerts.smtp import SmtpChannel, SmtpServer
-from alerts.takeover import Ways
 from alerts.warnings import close, issue_times
-from alerts.webhook import WebhookChannel, WebhookSettings
 from flows.assess import policy_of
+from flows.delivering import messages_dir
+from flows.drill_record import audience
+from flows.feed import refresh_feed
 from flows.letters import background_of, letter_writer
 from flows.links_sent import links_of
+from flows.recipients import recipients_of
 from flows.signing import trusted
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.errors import ContractError, PolicyError, ReviewError
-from pipeline.exchange.keys import load_or_create_secret
 from pipeline.files import write_atomic
 from pipeline.ledger.warnings import list_versions, read_version
-from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
-
-
-def channel_of(settings: Settings) -> Channel:
-    """Return the channel that the settings name: the outbox folder, or a mail server."""
-    if settings.channel == "folder":
-        return FolderChannel(settings.outbox_dir)
-    return SmtpChannel(
-        SmtpServer(
-            settings.smtp_host,
-            settings.smtp_port,
-            settings.mail_from,
-            user=settings.smtp_user,
-            password=settings.smtp_password,
-            starttls=settings.smtp_starttls,
-            ca_file=settings.smtp_ca_file,
-            timeout=settings.smtp_timeout,
-        )
-    )
 
 
 def issue_approved(ws: Workspace, world: str, at: datetime) -> tuple[Issued, ...]:
@@ -66,10 +46,11 @@ def issue_approved(ws: Workspace, world: str, at: datetime) -> tuple[Issued, ...
     for warning_id, version in ready:
         try:
             done.append(issue_version(ws, warning_id, version, at))
-        except (ReviewError, ContractError) as error:
+        except (ReviewError, ContractError, PolicyError) as error:
             log.error("not issued: %s", error)
     with ws.ledger.write() as conn:
         end_superseded(conn, world, at)
+    refresh_feed(ws, world)
     return tuple(done)
 
 
@@ -109,9 +90,11 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
         at = issue_times(conn, warning_id).get(version, at)
         background = background_of(ws, content, policy_of(ws))
         replaces = replaced_messages(conn, content)
-    recipients = load_recipients(ws.settings.recipients_file)
-    agencies = tuple(r.agency["en"] for r in select_recipients(content, recipients))
-    header = CapHeader(ws.settings.mail_from, at, ws.settings.contact, agencies, replaces=replaces)
+        earlier = [(r.warning_id, r.version) for r in taken_over(conn, content)]
+    recipients = audience(ws, content.world, recipients_of(ws, at))
+    earlier += [(warning_id, reference.version) for reference in content.references]
+    senders = senders_of(ws, earlier)
+    header = CapHeader(ws.settings.mail_from, at, ws.settings.contact, replaces=replaces, senders=senders)
     xml = build_cap(content, header, areas_of(ws, content.world), background)
     dispatch = Dispatch(
         recipients=recipients,
@@ -132,56 +115,27 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
         raise
     if done.is_new and not is_first:
         write_atomic(path, xml)
+    refresh_feed(ws, content.world)
     return done
 
 
-def messages_dir(ws: Workspace) -> Path:
-    """Return the folder of rendered e-mails, named by their digest."""
-    return ws.settings.data_dir / "messages"
+def senders_of(ws: Workspace, versions: Sequence[tuple[str, int]]) -> dict[str, str]:
+    """Return by identifier who sent the stored messages of versions: the address may have changed since."""
+    found = {}
+    for warning_id, version in versions:
+        path = cap_path(ws, warning_id, version)
+        sender = sender_of(path.read_bytes()) if path.exists() else ""
+        if sender:
+            found[alert_identifier(warning_id, version)] = sender
+    return found
 
 
 def cap_path(ws: Workspace, warning_id: str, version: int) -> Path:
     """Return where the CAP message of an issued version lies."""
-    return ws.warnings_dir / f"{warning_id}-v{version}.cap.xml"
+    return ws.warnings_dir / cap_name(warning_id, version)
 
 
 def areas_of(ws: Workspace, world: str) -> dict[str, Area]:
     """Return the area of every city: the buffered hull of its stations, so marked."""
     stations = ws.store.stations(world)
     return {c.id: city_area(c, stations) for c in all_cities().values()}
-
-
-def deliver(ws: Workspace, world: str, clock: Callable[[], datetime]) -> DeliveryReport:
-    """Send what stands in the outbox for a world, and remind of what nobody acknowledged."""
-    sender = Sender(
-        ws.ledger,
-        channel_of(ws.settings),
-        messages_dir(ws),
-        clock,
-        world=world,
-        others={"webhook": webhook_of(ws)},
-        ways=Ways(ways_of(ws)),
-    )
-    queue_reminders(ws.ledger, sender.payloads, sender.ways, reminders_of(ws.settings), clock(), world)
-    return deliver_pending(sender)
-
-
-def reminders_of(settings: Settings) -> ReminderPolicy:
-    """Return when reminders are due, as the settings say."""
-    ages = tuple(timedelta(minutes=m) for m in sorted(settings.remind_minutes))
-    return ReminderPolicy(ages, timedelta(minutes=settings.escalate_minutes))
-
-
-def webhook_of(ws: Workspace) -> WebhookChannel:
-    """Return the channel to webhooks; its signatures bear the true time also in an exercise."""
-    secret = load_or_create_secret(ws.settings.keys_dir, "webhooks")
-    return WebhookChannel(WebhookSettings(secret, ws.settings.smtp_timeout), ws.clock)
-
-
-def ways_of(ws: Workspace) -> dict[str, tuple[Way, ...]]:
-    """Return how each recipient is reached; a list that cannot be read holds up no message."""
-    try:
-        return {r.id: r.ways for r in load_recipients(ws.settings.recipients_file)}
-    except PolicyError as error:
-        log.error("no second channel takes over: %s", error)
-        return {}

@@ -72,7 +72,7 @@ def models_for(
     return found
 
 
-def train_until(
+def train_until(  # noqa: PLR0913 - one argument per way in which models differ
     ws: Workspace,
     panel: AsOfPanel,
     data_until: datetime,
@@ -81,6 +81,7 @@ def train_until(
     leave_out_year: int | None = None,
     effort: str | None = None,
     weather: Weather = "observed",
+    without_air_of: str | None = None,
 ) -> Models:
     """Return models that learned from what was received by ``data_until``, trained unless they exist.
 
@@ -92,6 +93,7 @@ def train_until(
     ----------
     effort : see ``forecasting.train``; default "full" for measurements, "quick" for simulated worlds
     weather : "ahead" for models that also read the weather of the days forecast
+    without_air_of : whose side's air the panel lacks; such a model is never used operationally either
     """
     chosen = effort or ("quick" if is_simulated(panel.world) else "full")
     seen = panel if leave_out_year is None else without_year(panel, leave_out_year)
@@ -104,6 +106,8 @@ def train_until(
             "leave_out_year": leave_out_year,
             "weather": weather,
         }
+        if without_air_of is not None:
+            details["without_air_of"] = without_air_of
         name = f"{panel.world}-{quantity}-{data_until:%Y%m%dT%H%M}-{leave_out_year or 'all'}-{weather}"
         with _training_lock(ws, name):
             found[quantity] = _existing(ws, panel.world, quantity, data_until, details)
@@ -169,7 +173,7 @@ def in_use(
 def _existing(
     ws: Workspace, world: str, quantity: str, data_until: datetime, details: dict[str, object]
 ) -> Model | None:
-    if details["leave_out_year"] is not None:
+    if details["leave_out_year"] is not None or "without_air_of" in details:
         return None
     with ws.ledger.read() as conn:
         row = newest_model(
@@ -197,7 +201,8 @@ def _trained(
     read: Read,
 ) -> Model | None:
     year = details["leave_out_year"]
-    purpose: Purpose = "operational" if year is None else "leave_out"
+    apart = year is not None or "without_air_of" in details
+    purpose: Purpose = "leave_out" if apart else "operational"
     try:
         with _progress(quantity) as tell:
             learn = partial(

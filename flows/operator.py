@@ -1,9 +1,11 @@
-"""Telling the operator about sources: once when something breaks, again when it is worse, once when over."""
+"""Telling the operator of sources and warnings: when something breaks, again when worse, when it is over."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -14,14 +16,19 @@ from alerts.plain_text import one_line
 from flows.health import Coverage, FeedHealth, worst_first
 from flows.workspace import Workspace
 from pipeline.ledger.notices import Condition, Notice, mark_sent, note_changes, unsent_notices
+from pipeline.ledger.recipients import known_as
 from pipeline.ledger.verdicts import Verdict
 from pipeline.names import is_simulated
 from pipeline.times import iso
 
+_RECIPIENT = re.compile(r"\br-[0-9a-f]{12}\b")
 TELL_FROM = 2
 """Severity from which an operator is told."""
 
 ADVICE = "`sameair sources` shows them all, `sameair quarantine list` what could not be read."
+ADVICE_WARNINGS = "`sameair deliveries --open` shows who has what, `sameair outbox list` what did not leave."
+WARNINGS = ("delivery ", "mailbox", "decision ", "bulletin ")
+"""How the subjects begin that are about warnings and not about sources."""
 
 
 def conditions_of(health: Sequence[FeedHealth], coverage: Sequence[Coverage]) -> list[Condition]:
@@ -81,9 +88,11 @@ def tell_operator(
     with ws.ledger.write() as conn:
         note_changes(conn, world, conditions, at=at)
         waiting = unsent_notices(conn, world)
+        names = known_as(conn)
     if not waiting:
         return 0
-    message = operator_mail(ws.settings.mail_from, ws.settings.operator_address, world, waiting, report)
+    shown = [_with_names(notice, names) for notice in waiting]
+    message = operator_mail(ws.settings.mail_from, ws.settings.operator_address, world, shown, report)
     name = f"operator.{world}.{waiting[-1].seq}"
     sent = channel.send(Envelope(name, ws.settings.operator_address, message["Message-ID"], bytes(message)))
     if sent.kind not in ("sent", "unknown"):
@@ -91,6 +100,12 @@ def tell_operator(
     with ws.ledger.write() as conn:
         mark_sent(conn, waiting, at)
     return len(waiting)
+
+
+def _with_names(notice: Notice, names: Mapping[str, str]) -> Notice:
+    """Return a notice that calls recipients by their names; the ledger keeps their ids, which say nothing."""
+    text = _RECIPIENT.sub(lambda found: names.get(found[0], found[0]), notice.condition.text)
+    return replace(notice, condition=replace(notice.condition, text=text))
 
 
 def operator_mail(sender: str, to: str, world: str, notices: Sequence[Notice], report: str) -> EmailMessage:
@@ -101,14 +116,17 @@ def operator_mail(sender: str, to: str, world: str, notices: Sequence[Notice], r
     parts = [f"{len(ill)} in trouble"] * bool(ill) + [f"{len(well)} well again"] * bool(well)
     message = EmailMessage(policy=SMTP)
     message["From"], message["To"] = sender, to
-    message["Subject"] = one_line(f"[sameair {label}sources] {', '.join(parts)}")
+    is_warning = any(n.condition.subject.startswith(WARNINGS) for n in notices)
+    about = "warnings" if is_warning else "sources"
+    message["Subject"] = one_line(f"[sameair {label}{about}] {', '.join(parts)}")
     message["Date"] = format_datetime(notices[-1].at)
     domain = sender.rpartition("@")[2]
     message["Message-ID"] = f"<sources.{world}.{notices[-1].seq}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"
     lines = [f"{iso(n.at)}  {one_line(n.condition.text)}" for n in ill]
     lines += [f"{iso(n.at)}  over: {one_line(n.condition.text)}" for n in well]
-    message.set_content("\n".join([*lines, "", ADVICE, "", report, ""]))
+    advice = ADVICE_WARNINGS if is_warning else ADVICE
+    message.set_content("\n".join([*lines, "", advice, "", report, ""]))
     return message
 
 

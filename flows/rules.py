@@ -10,22 +10,26 @@ import numpy as np
 import xarray as xr
 
 from alerts.content import RuleFinding
-from alerts.rule_engine import findings
-from alerts.rules import Rule, all_rules
+from alerts.rule_engine import evaluate, findings
+from alerts.rules import Rule, all_rules, rule
 from flows.dust import dust_paths_of_run, judged_days
 from flows.runview import find_run, read_run
 from flows.workspace import Workspace
 from forecasting.pairing import couple
 from forecasting.transport.dust_ahead import coarse_chance
-from pipeline.cities import City, all_cities
+from pipeline.cities import City
 from pipeline.dust_outlook import check_dust_paths
 from pipeline.errors import UsageError
+from pipeline.names import is_simulated
 from pipeline.paths import observed_paths
 from pipeline.series import load_panel
 from pipeline.times import iso, local_day_bounds
 
-BEFORE, AFTER = 5, 4
-"""Local days around a day that its rules may read: runs of 24-h blocks, the days ahead."""
+BEFORE, AFTER = 10, 4
+"""Local days around a day that its rules may read: what is in force since before, the days ahead."""
+
+OF_YEAR: Final = "standard_year"
+"""Kind of the rules that read the measurements of a whole calendar year."""
 
 RECENT: Final = np.timedelta64(24, "h")
 """PM10 that was not measured for so long before the issue is left out: its forecast starts from nothing."""
@@ -33,9 +37,10 @@ RECENT: Final = np.timedelta64(24, "h")
 
 @dataclass(frozen=True)
 class Checked:
-    """What rules say of one city and day, and the paths they were judged on, in words."""
+    """What rules say of one city and day, and on what: the paths in words, and which stations they are of."""
 
     judged_on: str
+    series: dict[str, str]
     findings: tuple[RuleFinding, ...]
 
 
@@ -70,10 +75,19 @@ def check_rules(
         paths = view.paths if dust is None else with_pm10(view.paths, dust)
         judged_on = f"run {view.run.id} of cycle {iso(cycle)}: {paths.sizes['realization']} joint paths"
     found = findings(paths, [city], [day], everything=True, dust=dust)
-    chosen = tuple(f for f in found if rule_id in (None, f.rule))
+    chosen = [f for f in found if rule_id in (None, f.rule)]
+    if cycle is None:
+        chosen = _with_year(ws, world, city, day, chosen)
     if not chosen:
         raise UsageError(f"no rule {rule_id or ''} holds in {city.id} on {day}; see `sameair rules list`")
-    return Checked(judged_on, chosen)
+    return Checked(judged_on, _series(city, world), tuple(chosen))
+
+
+def _series(city: City, world: str) -> dict[str, str]:
+    """Return of which stations the series are that rules read, as the city's table says."""
+    kind = "simulated" if is_simulated(world) else world
+    read = [s for s in city.series if s.world == kind and s.role in ("reference", "hourly")]
+    return {f"{s.quantity} {s.role}, {s.interval_hours} h": s.note for s in read}
 
 
 def versions_of(rule_id: str) -> tuple[Rule, ...]:
@@ -134,6 +148,35 @@ def _is_told(paths: xr.Dataset, dust: xr.Dataset, city: str) -> bool:
     return bool(dust["is_observed"].sel(city=city).to_numpy()[inside].any())
 
 
+def _with_year(
+    ws: Workspace, world: str, city: City, day: date, found: list[RuleFinding]
+) -> list[RuleFinding]:
+    """Return the findings, those on a calendar year judged on its measurements once it has ended."""
+    first, last = date(day.year, 1, 1), date(day.year, 12, 31)
+    start, end = local_day_bounds(first, city.timezone)[0], local_day_bounds(last, city.timezone)[1]
+    held = {f.rule: rule(f.rule, day) for f in found}
+    if end > ws.clock() or all(h.kind != OF_YEAR for h in held.values()):
+        return found
+    year = _joined(*_both(ws, world, city, start, end))
+    return [evaluate(held[f.rule], year, city, day) if held[f.rule].kind == OF_YEAR else f for f in found]
+
+
+def _both(
+    ws: Workspace, world: str, city: City, start: datetime, end: datetime
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return one path of the PM2.5 and one of the PM10 that is measured by now, over (start, end]."""
+    now = ws.clock()
+    panel = load_panel(ws.store, [city], world, start=start, end=end, as_of=now, around=False)
+    fine, coarse = (
+        observed_paths(panel, [city], start=start, end=end, as_of=now, quantity=q) for q in ("pm2p5", "pm10")
+    )
+    return fine, coarse
+
+
+def _joined(fine: xr.Dataset, coarse: xr.Dataset) -> xr.Dataset:
+    return fine.assign({str(name): coarse[name] for name in coarse.data_vars if name != "is_observed"})
+
+
 def _measured(ws: Workspace, world: str, city: City, day: date) -> tuple[xr.Dataset, xr.Dataset]:
     """Return one path of what is measured around a day, and the dust path of the same hours."""
     now = ws.clock()
@@ -141,11 +184,7 @@ def _measured(ws: Workspace, world: str, city: City, day: date) -> tuple[xr.Data
         raise UsageError(f"nothing is stored of the world {world}; see `sameair status`")
     first, last = day - timedelta(days=BEFORE), day + timedelta(days=AFTER)
     start, end = local_day_bounds(first, city.timezone)[0], local_day_bounds(last, city.timezone)[1]
-    panel = load_panel(ws.store, all_cities().values(), world, start=start, end=end, as_of=now)
-    fine, coarse = (
-        observed_paths(panel, [city], start=start, end=end, as_of=now, quantity=q) for q in ("pm2p5", "pm10")
-    )
-    paths = fine.assign({str(name): coarse[name] for name in coarse.data_vars if name != "is_observed"})
+    fine, coarse = _both(ws, world, city, start, end)
     days = judged_days(ws, world, city, first, last, now)
     dusty = np.array([[[d.verdict in ("dust", "pm10_event") for d in days]]], dtype=np.int8)
     dust = coarse.drop_vars("pm10_hourly").assign(
@@ -154,4 +193,4 @@ def _measured(ws: Workspace, world: str, city: City, day: date) -> tuple[xr.Data
         verdict=(("city", "day"), np.array([[d.verdict for d in days]], dtype=object)),
     )
     stamps = np.array([d.day for d in days], dtype="M8[D]").astype("M8[ns]")
-    return paths, check_dust_paths(dust.assign_coords(day=stamps))
+    return _joined(fine, coarse), check_dust_paths(dust.assign_coords(day=stamps))

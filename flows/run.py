@@ -43,7 +43,8 @@ def run_cycle(ws: Workspace, plan: CyclePlan, *, again: bool = False) -> bool:
 def finish_cycle(ws: Workspace, plan: CyclePlan, run: RunRow) -> None:
     """Complete what a killed run may have left; where nothing is missing, nothing changes."""
     from flows.bulletin import bulletin_path, write_bulletin
-    from flows.issue import deliver, issue_approved
+    from flows.delivering import deliver
+    from flows.issue import issue_approved
     from flows.signing import approve_drill, drafts_of_drill
     from flows.worlds import present_of
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import xarray as xr
 
+from flows.drill_record import is_drill
 from flows.plan import CyclePlan
 from flows.workspace import Workspace
 from pipeline.asof import AsOfPanel
@@ -18,6 +19,9 @@ from pipeline.names import MEASURED, is_simulated
 from pipeline.paths import join_paths
 from pipeline.series import load_panel
 from pipeline.times import iso
+
+MANY = 200
+"""How many runs are looked through for the world that ran last."""
 
 SHOWN = timedelta(days=10)
 """How far back a page shows; paths begin three local days before the issue."""
@@ -39,7 +43,7 @@ def find_run(ws: Workspace, world: str | None, cycle: datetime | None) -> RunRow
 
     Parameters
     ----------
-    world : None for the measured one, if it has a run, else the world that ran last
+    world : None for the measured one, if it has a run, else the world that ran last, drills left aside
     cycle : None for the newest
 
     Raises
@@ -48,7 +52,8 @@ def find_run(ws: Workspace, world: str | None, cycle: datetime | None) -> RunRow
         there is no such run
     """
     with ws.ledger.read() as conn:
-        last = next((run.world for run in list_runs(conn, limit=1)), MEASURED)
+        others = (run.world for run in list_runs(conn, limit=MANY) if not is_drill(run.world))
+        last = next(others, MEASURED)
         chosen = world or (MEASURED if newest_current_run(conn, MEASURED) else last)
         run = newest_current_run(conn, chosen) if cycle is None else current_run(conn, chosen, cycle)
     if run is None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from datetime import UTC
+from datetime import UTC, date
 from typing import Any
 
 import pandas as pd
 
+from alerts.policy import Policy
+from alerts.rechecked import decision_left
+from flows.assess import policy_of
 from flows.drift import models_now
 from flows.model_views import model_rows
 from flows.promotion import decided_at
@@ -26,7 +29,7 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
     with ws.ledger.read() as conn:
         runs = list_runs(conn, world, limit=12)
         versions = list_versions(conn, world, limit=12)
-    worlds = [world] if world else ws.store.worlds()
+    worlds, policy, now = [world] if world else ws.store.worlds(), policy_of(ws), ws.clock()
     return {
         "observations": [
             {"world": name, **{str(k): _written(v) for k, v in row.items()}}
@@ -47,6 +50,7 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
             }
             for r in runs
         ],
+        "policy": [_policy_row(policy, now.date())],
         "warnings": [
             {
                 "warning": v.warning_id,
@@ -56,9 +60,21 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
                 "level": v.content["level"],
                 "world": v.content["world"],
                 "review until": iso(v.review_deadline),
+                "decision": decision_left(policy, v, now),
             }
             for v in versions
         ],
+    }
+
+
+def _policy_row(policy: Policy, today: date) -> dict[str, Any]:
+    """Return the policy in force, and whether the yearly look at its probabilities is overdue."""
+    overdue = policy.review_overdue(today)
+    return {
+        "version": policy.version,
+        "agreed by": ", ".join(policy.agreed_by) or "nobody",
+        "probabilities of": policy.choice.decided.isoformat(),
+        "to be looked at by": policy.choice.next_review.isoformat() + (" (overdue)" if overdue else ""),
     }
 
 

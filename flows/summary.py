@@ -10,9 +10,11 @@ import pandas as pd
 
 from alerts.content import WarningContent
 from alerts.dust_lines import dust_lines
+from alerts.episodes import lineage_of
 from alerts.origin_lines import origin_lines
-from alerts.recipients import load_recipients
-from flows.bulletin import bulletin_path, warnings_of_cycle
+from alerts.rechecked import decision_left
+from flows.assess import policy_of
+from flows.bulletin import bulletin_files, bulletin_path, warnings_of_cycle
 from flows.dust import dust_of_run
 from flows.issue import cap_path
 from flows.origins import origins_of_run
@@ -24,12 +26,13 @@ from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 from pipeline.ledger.audit import verify_audit
 from pipeline.ledger.deliveries import read_outbox
-from pipeline.ledger.episodes import list_episodes
+from pipeline.ledger.episodes import EpisodeRow, run_episodes
+from pipeline.ledger.recipients import known_as, name_shown
 from pipeline.ledger.runs import RunRow, current_run
 from pipeline.ledger.warnings import VersionRow, read_signatures
 from pipeline.names import is_simulated
 from pipeline.surroundings import AROUND
-from pipeline.times import iso
+from pipeline.times import iso, parse_instant
 
 Plain = dict[str, Any]
 
@@ -41,7 +44,7 @@ def summary_of(ws: Workspace, plan: CyclePlan) -> Plain:
         if run is None:
             raise UsageError(f"cycle {iso(plan.cycle)} of {plan.world} has not run; run it first")
         audit = verify_audit(conn)
-        episodes = [e for e in list_episodes(conn, plan.world) if e.run_id == run.id]
+        episodes = run_episodes(conn, plan.world, run.id, run.as_of)
     return {
         "world": plan.world,
         "simulated": is_simulated(plan.world),
@@ -59,14 +62,12 @@ def summary_of(ws: Workspace, plan: CyclePlan) -> Plain:
         "reasons": reasons_of_run(ws, run),
         "origins": _origin_lines(ws, run),
         "dust": _dust_lines(ws, run),
-        "episodes": [
-            {"id": e.id, "city": e.city, "onset": iso(e.onset), "until": iso(e.until), "state": e.state}
-            for e in episodes
-        ],
+        "episodes": [_episode(e) for e in episodes],
         "warnings": [_warning(ws, row) for row in warnings_of_cycle(ws, plan.world, plan.cycle)],
         "audit": {"ok": audit.ok, "rows": audit.rows},
         "products": {
             "bulletin": str(bulletin_path(ws, run)),
+            "bulletins": [str(file.path) for file in bulletin_files(ws, run) if file.path.is_file()],
             "forecast": str(ws.settings.data_dir / run.products["forecast"]),
             "predictions": str(ws.settings.data_dir / run.products["predictions"]),
             "outbox": str(ws.settings.outbox_dir),
@@ -101,6 +102,11 @@ def summary_lines(found: Plain) -> list[str]:
     lines.append(f"audit      {'whole' if audit['ok'] else 'BROKEN'}, {audit['rows']} rows")
     lines += [f"look at    {path}" for path in _places(found)]
     return lines
+
+
+def _episode(row: EpisodeRow) -> Plain:
+    times = {"onset": iso(row.onset), "until": iso(row.until)}
+    return {"id": row.id, "city": row.city, **times, "state": row.state, "lineage": lineage_of(row.details)}
 
 
 def _missing(names: list[str]) -> str:
@@ -154,7 +160,7 @@ def _warning(ws: Workspace, row: VersionRow) -> Plain:
     with ws.ledger.read() as conn:
         signatures = read_signatures(conn, row.warning_id, row.version)
         messages = read_outbox(conn, row.warning_id, row.version)
-    agencies = {r.id: r.agency["en"] for r in load_recipients(ws.settings.recipients_file)}
+        names = known_as(conn)
     path = cap_path(ws, row.warning_id, row.version)
     return {
         "id": row.warning_id,
@@ -167,6 +173,7 @@ def _warning(ws: Workspace, row: VersionRow) -> Plain:
         "onset": content.onset,
         "expires": content.expires,
         "review_deadline": content.review_deadline,
+        "decision": decision_left(policy_of(ws), row, parse_instant(content.as_of)),
         "links": [
             f"{x.upwind} to {x.downwind}, lift {x.lift:.1f}, lag {x.lag_hours:.0f} h"
             + ("" if x.path_share is None else f", passed on the way by {x.path_share:.0%} of the paths")
@@ -177,8 +184,10 @@ def _warning(ws: Workspace, row: VersionRow) -> Plain:
             for s in signatures
             if s.content_digest == row.content_digest
         ],
-        "sent": [agencies.get(m.recipient, m.recipient) for m in messages if m.state == "sent"],
-        "not_sent": [f"{m.recipient} {m.state}: {m.last_error}" for m in messages if m.state != "sent"],
+        "sent": [name_shown(names, m) for m in messages if m.state == "sent"],
+        "not_sent": [
+            f"{name_shown(names, m)} {m.state}: {m.last_error}" for m in messages if m.state != "sent"
+        ],
         "cap": str(path) if path.exists() else "",
     }
 
@@ -187,6 +196,7 @@ def _episode_lines(found: Plain) -> list[str]:
     blind = [name for name in all_cities() if f"{name}.pm2p5.reference" in found["missing"]]
     lines = [
         f"episode    {e['city']} {e['onset']} to {e['until']}, {e['state']} ({e['id']})"
+        + (f"; {e['lineage']}" if e["lineage"] else "")
         for e in found["episodes"]
     ]
     if blind:
@@ -200,6 +210,7 @@ def _warning_lines(warning: Plain) -> list[str]:
     name = f"{warning['product'].replace('_', ' ')} {warning['level']}".strip()
     where, which = " and ".join(warning["cities"]), f"({warning['id']} v{warning['version']})"
     nobody = f"by nobody yet: sameair warnings approve {warning['id']}, until {warning['review_deadline']}"
+    nobody += f" (decision at {warning['decision']})" if warning["decision"] else ""
     lines = [f"warning    {name}, {warning['cap_status']}, {where}: {warning['state']} {which}"]
     lines += [f"link       {link}" for link in warning["links"]]
     lines.append(f"signed     {'; '.join(warning['signed']) or nobody}")

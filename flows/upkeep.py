@@ -15,6 +15,9 @@ from pipeline.times import iso
 
 Rows = list[dict[str, Any]]
 
+STATES = ("pending", "sending", "sent", "failed", "unknown")
+"""What a message of the outbox may be."""
+
 
 def repair_store(ws: Workspace, world: str | None = None) -> Rows:
     """Remove files that killed writers left, and name listed files that are gone, world by world."""
@@ -40,14 +43,16 @@ def compact_store(ws: Workspace, world: str | None = None, older_than: timedelta
 
 
 def listed_messages(ws: Workspace, state: str | None = None) -> Rows:
-    """Return every message of the outbox with its last attempt."""
+    """Return every message of the outbox, or those in one state, with its last attempt."""
+    if state is not None and state not in STATES:
+        raise UsageError(f"--state {state}: choose one of {', '.join(STATES)}")
     with ws.ledger.read() as conn:
         messages = read_outbox(conn, state=state)
         attempts = {m.id: read_attempts(conn, m.id) for m in messages}
     return [
         {
             "message": m.id,
-            "to": m.address,
+            "to": m.recipient,
             "state": m.state,
             "attempts": m.attempts,
             "last attempt": iso(attempts[m.id][-1].at) if attempts[m.id] else "",

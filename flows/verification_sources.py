@@ -19,7 +19,7 @@ from pipeline.ledger.runs import RunRow, list_runs
 PRODUCTS = {"pm2p5": "predictions", "pm10": "predictions_pm10"}
 """Names of the tables of predictions: files of a hindcast, products of a run."""
 
-TOLD = ("from", "to", "train_until", "weather")
+TOLD = ("from", "to", "train_until", "leave_out_years", "weather", "without_air_of")
 """What a reader of scores must know of a hindcast."""
 
 LIVE_WITHIN = timedelta(hours=6)
@@ -97,7 +97,8 @@ def read_runs(ws: Workspace, world: str, first: date | None = None, last: date |
     tables = {q: _of_runs(ws, rows, name) for q, name in PRODUCTS.items()}
     tables = {q: table for q, table in tables.items() if len(table)}
     if not tables:
-        raise UsageError(f"no run of the world '{world}' is stored; `sameair run` makes one")
+        days = f" of {first or 'any day'} to {last or 'any day'}" if first or last else ""
+        raise UsageError(f"no run of the world '{world}' is stored{days}; `sameair run` makes one")
     live = sum(row.begun_at - row.cycle <= LIVE_WITHIN for row in rows)
     caveats = (
         [] if live == len(rows) else [f"{len(rows) - live} of {len(rows)} runs were made after the time"]

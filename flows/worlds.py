@@ -2,32 +2,62 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
 from alerts.content import WarningContent
 from alerts.delivery import DeliveryReport
 from alerts.outbox import Issued
-from flows.issue import deliver, issue_approved
+from flows.bulletin import write_bulletin
+from flows.delivering import deliver
+from flows.delivery_alarm import alarm_of_mailbox, alarm_operator
+from flows.issue import issue_approved
+from flows.mailbox import read_mailbox
 from flows.signing import is_live, world_time
 from flows.workspace import Workspace
+from pipeline.errors import SameairError
 from pipeline.ledger.deliveries import read_outbox
-from pipeline.ledger.warnings import list_versions, read_events
+from pipeline.ledger.warnings import list_versions, read_events, read_version
+
+log = logging.getLogger(__name__)
 
 ALL = 10_000
 
 
 def issue_everywhere(ws: Workspace, world: str | None = None) -> list[Issued]:
-    """Issue what is fully approved in one world or in all, each in its own time."""
+    """Issue what is fully approved in one world or in all, each in its own time.
+
+    The bulletins of the runs that they rest on are written anew: they say what is signed.
+    """
     done: list[Issued] = []
     for name in worlds_with_warnings(ws, world):
         done += issue_approved(ws, name, present_of(ws, name))
-    return [one for one in done if one.is_new]
+    new = [one for one in done if one.is_new]
+    rewrite_bulletins(ws, new)
+    return new
+
+
+def rewrite_bulletins(ws: Workspace, issued: list[Issued]) -> None:
+    """Write the bulletins of the runs behind new versions; one that cannot be written holds up nothing."""
+    with ws.ledger.read() as conn:
+        rows = [read_version(conn, one.warning_id, one.version) for one in issued]
+    for run_id in sorted({str(row.content["run_id"]) for row in rows}):
+        try:
+            write_bulletin(ws, run_id)
+        except (SameairError, OSError) as error:
+            log.error("the bulletins of run %s were not written anew: %s", run_id, error)
 
 
 def deliver_everywhere(ws: Workspace, world: str | None = None) -> DeliveryReport:
-    """Send what stands in the outbox, of one world or of all, each in its own time."""
+    """Send what stands in the outbox, of one world or of all, each in its own time.
+
+    Replies and bounces are read first, so that a second channel takes over at once what came back. The
+    operator is told last, so that no mail to him holds up a warning.
+    """
+    trouble = read_mailbox(ws).trouble
     total = DeliveryReport()
-    for name in worlds_with_warnings(ws, world):
+    names = worlds_with_warnings(ws, world)
+    for name in names:
         present = present_of(ws, name)
         report = deliver(ws, name, lambda present=present: present)  # type: ignore[misc]
         total.sent += report.sent
@@ -35,6 +65,9 @@ def deliver_everywhere(ws: Workspace, world: str | None = None) -> DeliveryRepor
         total.failed += report.failed
         total.unknown += report.unknown
         total.down = total.down or report.down
+    for name in names:
+        alarm_operator(ws, name, present_of(ws, name))
+    alarm_of_mailbox(ws, trouble)
     return total
 
 

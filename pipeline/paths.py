@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 
 from pipeline.asof import AsOfPanel
@@ -133,25 +133,54 @@ def day_means(
     >>> day_means(paths, city("seoul"))["day_mean"].values.tolist()
     [[12.5]]
     """
+    found = city_days(paths, city, quantity, minimum_coverage)
+    bounds = [local_day_bounds(day, city.timezone) for day in found.days]
+    return xr.Dataset(
+        {
+            "day_mean": (("realization", "day"), found.means),
+            "observed_share": ("day", found.observed_share),
+            "complete": ("day", found.complete),
+            "valid_start": ("day", np.array([to_ns(b[0]) for b in bounds], dtype="datetime64[ns]")),
+            "valid_end": ("day", np.array([to_ns(b[1]) for b in bounds], dtype="datetime64[ns]")),
+        },
+        coords={
+            "day": np.array(found.days, dtype="datetime64[D]").astype("datetime64[ns]"),
+            "city": city.id,
+        },
+    )
+
+
+class DayMeans(NamedTuple):
+    """Local days and, by them, means (realization, day) [ug m-3], share observed [1] and completeness."""
+
+    days: list[date]
+    means: Floats
+    observed_share: Floats
+    complete: npt.NDArray[np.bool_]
+
+
+def city_days(
+    paths: xr.Dataset,
+    city: City,
+    quantity: str = "pm2p5",
+    minimum_coverage: float = MINIMUM_DAY_COVERAGE,
+) -> DayMeans:
+    """Return what :func:`day_means` says as plain arrays, for many cities at a time."""
     times = paths["time"].values
     step = _cadence(city, quantity, str(paths.attrs.get("world", "measured")))
     on_cadence = times.astype("int64") % (step * NS_HOUR) == 0
     times = times[on_cadence]
-    values = paths[quantity].sel(city=city.id).transpose("realization", "time").values[:, on_cadence]
-    observed = paths["is_observed"].sel(city=city.id).values[on_cadence]
+    at = list(paths["city"].values).index(city.id)
+    values = paths[quantity].transpose("realization", "city", "time").values[:, at, on_cadence]
+    observed = paths["is_observed"].transpose("city", "time").values[at, on_cadence]
     days = _whole_days(times, city, step)
     part = (values, observed, times)
     columns = [_one_day(part, day, city, step, minimum_coverage) for day in days]
-    bounds = [local_day_bounds(day, city.timezone) for day in days]
-    return xr.Dataset(
-        {
-            "day_mean": (("realization", "day"), _stack([c[0] for c in columns], len(values))),
-            "observed_share": ("day", np.array([c[1] for c in columns], dtype=float)),
-            "complete": ("day", np.array([c[2] for c in columns], dtype=bool)),
-            "valid_start": ("day", np.array([to_ns(b[0]) for b in bounds], dtype="datetime64[ns]")),
-            "valid_end": ("day", np.array([to_ns(b[1]) for b in bounds], dtype="datetime64[ns]")),
-        },
-        coords={"day": np.array(days, dtype="datetime64[D]").astype("datetime64[ns]"), "city": city.id},
+    return DayMeans(
+        days,
+        _stack([c[0] for c in columns], len(values)),
+        np.array([c[1] for c in columns], dtype=float),
+        np.array([c[2] for c in columns], dtype=bool),
     )
 
 
@@ -186,7 +215,7 @@ def _whole_days(times: Times, city: City, step: int) -> list[date]:
         return []
     first = local_date(from_ns(times[0]) - timedelta(hours=step), city.timezone)
     last = local_date(from_ns(times[-1]) - timedelta(seconds=1), city.timezone)
-    days = [d.date() for d in pd.date_range(first, last, freq="D")]
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     begin, end = from_ns(times[0]) - timedelta(hours=step), from_ns(times[-1])
     bounds = [(d, *local_day_bounds(d, city.timezone)) for d in days]
     return [d for d, low, high in bounds if low >= begin and high <= end]

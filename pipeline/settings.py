@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from pydantic import Field, PositiveInt, SecretStr
+from pydantic import Field, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -22,6 +23,9 @@ class Settings(BaseSettings):
     channel: str = Field("folder", pattern="^(folder|smtp)$", description="how e-mails leave: folder or smtp")
     recipients_file: Path | None = Field(
         None, description="TOML list of recipients; default: the packaged drill list"
+    )
+    deliver_for: tuple[str, ...] = Field(
+        (), description="JSON list of the parties to whose recipients this node delivers; empty: to all"
     )
     policy_file: Path | None = Field(None, description="TOML policy; default: the packaged policy")
     live_sources: bool = Field(False, description="ask the live sources, hourly and in live cycles")
@@ -48,7 +52,18 @@ class Settings(BaseSettings):
     smtp_starttls: bool = Field(True, description="refuse to send without STARTTLS")
     smtp_ca_file: Path | None = Field(None, description="extra certificate authority to trust")
     smtp_timeout: float = Field(20.0, description="[s] for every step of a delivery")
+    smtp_connections: PositiveInt = Field(
+        4, le=50, description="connections at once; after a crash as many mails may be of unknown fate"
+    )
     mail_from: str = Field("sameair@localhost", description="sender address")
+    mailbox_url: str = Field(
+        "",
+        description="imaps://user@host[:port][/folder] or maildir:///folder of replies; empty: none is read",
+    )
+    mailbox_password: SecretStr = Field(SecretStr(""), description="password of that mailbox")
+    mailbox_ca_file: Path | None = Field(
+        None, description="extra certificate authority for the mailbox; default: that of mail"
+    )
     acknowledge_url: str = Field(
         "",
         pattern=r"^(https://[^\s/?#]+[^\s?#]*|http://(127\.0\.0\.1|localhost)(:\d+)?)?$",
@@ -61,6 +76,31 @@ class Settings(BaseSettings):
         90, description="minutes after sending from which on it is escalated, hourly"
     )
     contact: str = Field("duty desk of the issuing party", description="contact line of every warning")
+    duty_telephone: str = Field(
+        "",
+        description="duty desk's number for every reader, or a JSON object of numbers by party; empty: none",
+    )
+
+    @property
+    def duty_telephones(self) -> dict[str, str]:
+        """Return the duty desks' numbers by party, that for everybody under an empty name.
+
+        >>> Settings(duty_telephone="+82 2 000 0000").duty_telephones
+        {'': '+82 2 000 0000'}
+        >>> Settings(duty_telephone='{"seoul": "+82 2 000 0000"}').duty_telephones
+        {'seoul': '+82 2 000 0000'}
+        """
+        if not self.duty_telephone.lstrip().startswith("{"):
+            return {"": self.duty_telephone}
+        return {str(party): str(number) for party, number in json.loads(self.duty_telephone).items()}
+
+    @field_validator("duty_telephone")
+    @classmethod
+    def _is_object(cls, value: str) -> str:
+        """Refuse what begins as a JSON object and is none."""
+        if value.lstrip().startswith("{"):
+            json.loads(value)
+        return value
 
     @property
     def ledger(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -117,6 +118,7 @@ def local_date(when: datetime, timezone: str) -> date:
     return to_utc(when).astimezone(ZoneInfo(timezone)).date()
 
 
+@lru_cache(maxsize=4096)
 def local_day_bounds(day: date, timezone: str) -> tuple[datetime, datetime]:
     """Return start and end of a local calendar day [UTC]; its mean is over (start, end].
 
@@ -148,6 +150,6 @@ def hour_range(start: datetime, end: datetime, step_hours: int = 1) -> npt.NDArr
     ['2020-01-10T09', '2020-01-10T12', '2020-01-10T15']
     """
     step = step_hours * NS_HOUR
-    first = (to_ns(start).astype("int64") // step + 1) * step
-    last = to_ns(end).astype("int64")
-    return np.arange(first, last + 1, step, dtype="int64").astype("datetime64[ns]")
+    first, last = (int(to_ns(t).astype("int64")) // step for t in (start, end))
+    # counted in whole steps: of nanoseconds numpy would lose the last interval of a long range to rounding
+    return (np.arange(first + 1, last + 1, dtype="int64") * step).astype("datetime64[ns]")

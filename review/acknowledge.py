@@ -15,8 +15,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from alerts.acknowledge import LinkError, Receipt, acknowledge, acknowledged, read_token
+from alerts.acknowledge import Receipt, acknowledge, acknowledged, read_token
 from alerts.content import WarningContent
+from alerts.sealed_links import LinkError
 from alerts.vocabulary import LANGUAGES
 from alerts.wording import wording
 from pipeline.errors import ReviewError

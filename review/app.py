@@ -23,8 +23,10 @@ from pipeline.settings import Settings
 from pipeline.times import Clock, system_clock
 from review.acknowledge import acknowledge_routes
 from review.api import api_routes
+from review.feed import feed_routes
 from review.pages import page_routes, show_error
 from review.security import LOOPBACK_HOSTS, add_headers
+from review.verify_address import verify_routes
 
 STATIC: Final = Path(__file__).parent / "static"
 STORAGE_STATUS: Final = 503
@@ -53,6 +55,7 @@ def create_app(
     """
     app = _bare_app(settings, clock, allowed_hosts, openapi_url="/api/v1/openapi.json")
     app.include_router(api_routes())
+    app.include_router(feed_routes())
     app.include_router(page_routes())
     app.add_exception_handler(SameairError, _sameair_error)
     app.add_exception_handler(HTTPException, _http_error)
@@ -62,7 +65,7 @@ def create_app(
 def create_public_app(
     settings: Settings, *, clock: Clock = system_clock, allowed_hosts: tuple[str, ...] = ("*",)
 ) -> FastAPI:
-    """Return the application for recipients: acknowledgement links and nothing else.
+    """Return the application for recipients: the links in their mails and nothing else.
 
     Put it behind a web server that speaks TLS for SAMEAIR_ACKNOWLEDGE_URL.
     """
@@ -84,6 +87,7 @@ def _bare_app(
     app.middleware("http")(add_headers)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts))
     app.include_router(acknowledge_routes())
+    app.include_router(verify_routes())
     app.add_api_route("/static/fonts/{name}", _font, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app

@@ -16,6 +16,7 @@ from alerts.origin_page import origin_cards, unknown_origins
 from alerts.origin_view import says_origin
 from alerts.path_map import origin_texts
 from alerts.plain_text import one_line
+from alerts.policy import load_policy
 from alerts.vocabulary import LANGUAGES
 from alerts.wording import Text, wording
 from forecasting.reasons.stored import read_reasons, reason_lines
@@ -43,11 +44,10 @@ def page_routes() -> APIRouter:
 
 def desk(request: Request) -> Response:
     """Show every world, what waits for a decision, and how the last cycle went."""
-    now = request.app.state.clock()
+    now, policy = request.app.state.clock(), load_policy(request.app.state.settings.policy_file)
     with request.app.state.ledger.read() as conn:
-        return _page(
-            request, "desk.html.j2", worlds=world_states(conn, now), waiting=waiting_versions(conn, now)
-        )
+        waiting = waiting_versions(conn, now, policy)
+        return _page(request, "desk.html.j2", worlds=world_states(conn, now), waiting=waiting)
 
 
 def runs(request: Request, world: str | None = None) -> Response:
@@ -83,13 +83,16 @@ def warning(request: Request, warning_id: str) -> Response:
     )
 
 
-def bulletin(request: Request, run_id: str) -> Response:
-    """Return the bulletin page of a run as it was written."""
+def bulletin(request: Request, run_id: str, city: str = "", language: str = "") -> Response:
+    """Return a bulletin of a run as it was written: the page, or with a language the PDF in it."""
     with request.app.state.ledger.read() as conn:
         run = get_run(conn, run_id)
-    path = bulletin_file(run, request.app.state.settings) if run else None
+    known = city in ("", *all_cities()) and language in ("", *LANGUAGES)
+    path = bulletin_file(run, request.app.state.settings, city, language) if run and known else None
     if path is None:
-        raise HTTPException(404, "This run has no bulletin.")
+        raise HTTPException(404, "This run has no such bulletin.")
+    if language:
+        return FileResponse(path, media_type="application/pdf", filename=path.name)
     return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": BULLETIN_POLICY})
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from fastapi import Request, Response
 
+from alerts.edition import bulletin_name
 from pipeline.ledger.runs import RunRow
 from pipeline.settings import Settings
 
@@ -42,15 +43,20 @@ async def add_headers(request: Request, call_next: Callable[[Request], Awaitable
     return response
 
 
-def bulletin_file(run: RunRow, settings: Settings) -> Path | None:
-    """Return the bulletin page of a run if it is a plain file inside the folder of runs, else None.
+def bulletin_file(run: RunRow, settings: Settings, city: str = "", language: str = "") -> Path | None:
+    """Return a bulletin of a run if it is a plain file inside the folder of runs, else None.
 
     It is the product ``bulletin``, or lies beside the forecast under the run's name. The ledger names
     products by path; one that leads outside the folder, also over a link, is not served.
+
+    Parameters
+    ----------
+    city, language : ids that there are; empty for both cities together, and for the page of all languages
     """
-    named = [Path(run.products["bulletin"])] if "bulletin" in run.products else []
+    own = not city and not language and "bulletin" in run.products
+    named = [Path(run.products["bulletin"])] if own else []
     if "forecast" in run.products:
-        named.append(Path(run.products["forecast"]).parent / f"bulletin-{run.id}.html")
+        named.append(Path(run.products["forecast"]).parent / bulletin_name(run.id, city, language))
     return _among_runs(named, settings)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,11 @@ from sqlalchemy import Connection
 
 from alerts.content import WarningContent
 from alerts.plain_text import one_line
+from alerts.policy import Policy
+from alerts.rechecked import decision_left, recheck_text, rechecked
 from alerts.versions import OPEN, required_parties
 from pipeline.ledger.deliveries import OutboxRow, read_outbox
+from pipeline.ledger.recipients import known_as, name_shown
 from pipeline.ledger.runs import RunRow, list_runs, newest_current_run
 from pipeline.ledger.warnings import (
     EventRow,
@@ -37,12 +40,17 @@ LATE_CYCLES = 2
 
 @dataclass(frozen=True)
 class Waiting:
-    """A version that waits for decisions: by when, and of whom."""
+    """A version that waits for decisions: by when, of whom, how long to the decision it serves [min].
+
+    ``beside`` says how the other side's bulletin compared with it.
+    """
 
     row: VersionRow
     content: WarningContent
     unsigned: tuple[str, ...]
     hours_left: float
+    decision: str
+    beside: str
 
     @property
     def is_over(self) -> bool:
@@ -111,13 +119,15 @@ def world_states(conn: Connection, now: datetime) -> list[WorldState]:
     return sorted(states, key=lambda state: (state.simulated, state.world))
 
 
-def waiting_versions(conn: Connection, now: datetime) -> list[Waiting]:
+def waiting_versions(conn: Connection, now: datetime, policy: Policy) -> list[Waiting]:
     """Return what waits for decisions, the nearest deadline first."""
     found = []
     for row in read_in_state(conn, OPEN):
         content = WarningContent.from_dict(row.content)
         hours = (row.review_deadline - now).total_seconds() / 3600
-        found.append(Waiting(row, content, _unsigned(conn, row, content), hours))
+        beside = rechecked(conn, row)
+        clock = (decision_left(policy, row, now), recheck_text(beside, policy) if beside else "")
+        found.append(Waiting(row, content, _unsigned(conn, row, content), hours, *clock))
     return sorted(found, key=lambda waiting: waiting.row.review_deadline)
 
 
@@ -125,7 +135,9 @@ def version_views(conn: Connection, warning_id: str) -> list[VersionView]:
     """Return every version of a warning, newest first; an empty list for an unknown one."""
     rows = read_versions(conn, warning_id)
     events = read_events(conn, warning_id) if rows else []
-    messages = read_outbox(conn, warning_id) if rows else []
+    names = known_as(conn)
+    sent = read_outbox(conn, warning_id) if rows else []
+    messages = [replace(m, recipient=name_shown(names, m)) for m in sent]
     views = []
     for row in rows:
         content = WarningContent.from_dict(row.content)

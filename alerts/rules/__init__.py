@@ -55,8 +55,8 @@ class Rule:
     ``levels`` are ordered from harmless to severe; ``parameters`` holds what the evaluator of ``kind`` reads
     (concentrations [ug m-3] or index values). A mean is over ``mean_hours`` [h] and needs
     ``minimum_coverage`` of its intervals [1]; days begin at midnight of ``zone``. ``undecidable`` says why
-    no data held here decide the rule, if so. ``cities`` limits the rule to some cities (empty: all of the country), ``not_for`` leaves
-    cities out that have a stricter rule of their own.
+    no data held here decide the rule, if so. ``cities`` limits the rule to some cities (empty: all of the
+    country), ``not_for`` leaves cities out that have a stricter rule of their own.
     """
 
     id: str

@@ -240,11 +240,11 @@ def serve(data_dir: DataDir = None) -> None:
 
     settings = make_settings(data_dir)
     begin_server(settings.data_dir, scheduling=True)
+    from flows.deployments import cycle_times
     from flows.deployments import serve as serve_flows
 
     url = await_server()
     print_lines([f"Prefect's server: {url}"])
-    print_lines(
-        ["cycles at 05:20, 11:20, 17:20 and 23:20 KST, sources at HH:27, the post every five minutes; Ctrl-C"]
-    )
+    cycles = ", ".join(cycle_times())
+    print_lines([f"cycles at {cycles} KST, sources at HH:27, the post every five minutes; Ctrl-C"])
     serve_flows(str(settings.data_dir.resolve()))

@@ -1,4 +1,4 @@
-"""``sameair deliveries``, ``acknowledge``, ``webhook-key``: who has what, and who said so."""
+"""``sameair deliveries``, ``acknowledge``, ``mailbox``, ``webhook-key``: who has what, and who said so."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     app.command()(deliveries)
     app.command()(acknowledge)
     app.command("webhook-key")(show_key)
+    app.command()(mailbox)
 
 
 def deliveries(
@@ -71,3 +72,22 @@ def show_key(
         print_json({"agency": agency, "key": key})
     else:
         print_lines([key])
+
+
+def mailbox(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Read replies and bounces from the mailbox of the settings; exit code 3 if it cannot be read."""
+    from flows.mailbox import read_mailbox
+    from flows.workspace import open_workspace
+
+    ws = open_workspace(make_settings(data_dir))
+    report = read_mailbox(ws)
+    counts = dict(sorted(report.counts.items()))
+    if as_json:
+        print_json({"read": counts, "trouble": report.trouble})
+    elif not ws.settings.mailbox_url:
+        print_lines(["no mailbox is named; set SAMEAIR_MAILBOX_URL"])
+    else:
+        told = ", ".join(f"{number} {kind}" for kind, number in counts.items())
+        print_lines([told or "nothing new", *([report.trouble] if report.trouble else [])])
+    if report.trouble:
+        raise typer.Exit(3)

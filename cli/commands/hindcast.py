@@ -57,6 +57,15 @@ def hindcast(  # noqa: PLR0913 - one argument per option
     frozen: Annotated[
         bool, typer.Option("--frozen", help="Let no error known by then shift or widen a forecast.")
     ] = False,
+    without_air_of: Annotated[
+        str | None,
+        typer.Option(
+            "--without-air-of",
+            metavar="CITY",
+            help="Neither learn from nor read air measured on the side of this city.",
+            show_default=False,
+        ),
+    ] = None,
     workers: Workers = 0,
     world: World = None,
     data_dir: DataDir = None,
@@ -79,6 +88,7 @@ def hindcast(  # noqa: PLR0913 - one argument per option
         workers=workers or os.cpu_count() or 1,
         weather=weather,
         frozen=frozen,
+        without_air_of=without_air_of,
     )
     with progress_bars(enabled=not as_json) as report:
         reporter.set(report)

@@ -12,6 +12,7 @@ from cli.output import print_json, print_lines, print_table
 if TYPE_CHECKING:
     from datetime import date
 
+    from alerts.content import RuleFinding
     from alerts.rules import Rule
 
 app = typer.Typer(help="Legal criteria of both countries: list, show, check a day, compute an index.")
@@ -20,6 +21,9 @@ Day = Annotated[
     str | None,
     typer.Option("--date", help="Local day, such as 2026-03-01; default today.", show_default=False),
 ]
+
+YEARS = range(1950, 2101)
+"""Years of which a day may be judged: no mean over days or years leaves the calendar."""
 
 
 @app.command("list")
@@ -35,8 +39,8 @@ def list_rules(
     """List the rules in force on a day, with their dates and how well they are documented."""
     from alerts.rules import all_rules
 
-    when = _day(day, data_dir)
-    held = [r for r in all_rules() if (every or r.in_force(when)) and country in (None, r.country)]
+    when, chosen = _day(day, data_dir), _country(country)
+    held = [r for r in all_rules() if (every or r.in_force(when)) and chosen in (None, r.country)]
     if as_json:
         print_json([_plain(r) for r in held])
         return
@@ -88,29 +92,19 @@ def check(
     from pipeline.names import MEASURED
 
     ws = open_workspace(make_settings(data_dir))
-    chosen, when, name = known_city(city), _day(day, data_dir), world or MEASURED
+    chosen, name = known_city(city), world or MEASURED
+    when = _day(day, data_dir, chosen.timezone)
     instant = cycle_of(cycle) if cycle else None
     checked = check_rules(ws, name, chosen, when, cycle=instant, rule_id=rule)
     if as_json:
-        print_json(
-            {"world": name, "on": checked.judged_on, "findings": [asdict(f) for f in checked.findings]}
-        )
+        told = [{**asdict(f), **_hours(f)} for f in checked.findings]
+        print_json({"world": name, "on": checked.judged_on, "series": checked.series, "findings": told})
         return
-    rows = [
-        [
-            f.rule,
-            f.version,
-            f.level or "not decidable",
-            "" if f.probability is None else f"{f.probability:.0%}",
-            f.basis,
-            f.evidence,
-            f.note,
-        ]
-        for f in checked.findings
-    ]
-    columns = ["rule", "version", "level", "chance", "on", "evidence", "note"]
+    columns = ["rule", "version", "level", "chance", "measures", "announce by", "on", "evidence", "note"]
+    rows = [_row(f) for f in checked.findings]
     print_table(f"{chosen.name['en']}, {when}, {name}", columns, rows)
-    print_lines([f"judged on {checked.judged_on}", "no legal advice: a rule's own text decides"])
+    lines = [f"judged on {checked.judged_on}", *(f"{k}: {v}" for k, v in checked.series.items())]
+    print_lines([*lines, "no legal advice: a rule's own text decides"])
 
 
 @app.command()
@@ -122,20 +116,20 @@ def index(
     as_json: AsJson = False,
 ) -> None:
     """Compute the index of a station's concentrations by the standard in force on a day."""
-    from alerts.aqi import aqi
+    from alerts.aqi import aqi, is_reported
     from alerts.cai import cai
     from pipeline.errors import UsageError
 
-    when = _day(day, data_dir)
-    given = _concentrations(values)
+    code, given = _country(country), _concentrations(values)
+    when = _day(day, data_dir, "Asia/Shanghai" if code == "CN" else "Asia/Seoul")
     try:
-        if country == "CN":
+        if code == "CN":
             found = aqi(given, when)
             told = {"index": found.value, "level": found.level, "primary": list(found.primary)}
-        elif country == "KR":
-            told = {"index": cai(given, when)}
+            if not is_reported(found.value, given, when):
+                told["reported"] = "no: a pollutant is missing"
         else:
-            raise UsageError(f"--country {country}: there are CN and KR")
+            told = {"index": cai(given, when)}
     except KeyError as unknown:
         raise UsageError(f"{unknown} is no pollutant of this index; see `sameair rules show`") from None
     if as_json:
@@ -150,6 +144,43 @@ def index(
         )
 
 
+def _hours(finding: RuleFinding) -> dict[str, object]:
+    """Return the local hours of the measures that a finding brings, and by when it is to be announced."""
+    from datetime import date
+    from zoneinfo import ZoneInfo
+
+    from alerts.rule_measures import announcement_of, measures_of
+
+    found = measures_of(finding)
+    if found is None:
+        return {"measures": None, "announce_by": None}
+    zone, due = ZoneInfo(found.timezone), announcement_of(finding)
+    start, end = found.hours(date.fromisoformat(finding.day))
+    hours = {"starts": start.astimezone(zone).isoformat(), "ends": end.astimezone(zone).isoformat()}
+    return {
+        "measures": {**hours, "brought": finding.level in found.levels, "evidence": found.evidence},
+        "announce_by": due.astimezone(zone).isoformat() if due else None,
+    }
+
+
+def _row(finding: RuleFinding) -> list[object]:
+    told = _hours(finding)
+    measures, due = told["measures"], told["announce_by"]
+    hours = f"{measures['starts'][5:16]} to {measures['ends'][5:16]}" if isinstance(measures, dict) else ""
+    brought = isinstance(measures, dict) and measures["brought"]
+    return [
+        finding.rule,
+        finding.version,
+        finding.level or "not decidable",
+        "" if finding.probability is None else f"{finding.probability:.0%}",
+        hours.replace("T", " ") if brought or not hours else f"would: {hours.replace('T', ' ')}",
+        str(due)[5:16].replace("T", " ") if due else "",
+        finding.basis,
+        finding.evidence,
+        finding.note,
+    ]
+
+
 def _concentrations(values: list[str]) -> dict[str, float]:
     """Read NAME=NUMBER arguments, refusing what is no concentration."""
     from math import isfinite
@@ -159,6 +190,8 @@ def _concentrations(values: list[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for text in values:
         name, _, number = text.partition("=")
+        if name in found:
+            raise UsageError(f"{text}: {name} is given twice; write each pollutant once")
         try:
             found[name] = float(number)
         except ValueError:
@@ -180,16 +213,34 @@ def _plain(rule: Rule) -> dict[str, object]:
     }
 
 
-def _day(text: str | None, data_dir: object) -> date:
-    """Read a local day; today, by the clock of the installation, where none is given."""
+def _country(text: str | None) -> str | None:
+    """Read a country, in capitals or not.
+
+    >>> _country("kr")
+    'KR'
+    """
+    from pipeline.errors import UsageError
+
+    if text is None or text.upper() in {"CN", "KR"}:
+        return text and text.upper()
+    raise UsageError(f"--country {text}: there are CN and KR")
+
+
+def _day(text: str | None, data_dir: object, zone: str = "Asia/Seoul") -> date:
+    """Read a local day; today in a zone, by the clock of the installation, where none is given."""
     from datetime import date
+    from zoneinfo import ZoneInfo
 
     from flows.workspace import open_workspace
     from pipeline.errors import UsageError
 
     if text is None:
-        return open_workspace(make_settings(data_dir)).clock().date()  # type: ignore[arg-type]
+        now = open_workspace(make_settings(data_dir)).clock()  # type: ignore[arg-type]
+        return now.astimezone(ZoneInfo(zone)).date()
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"--date {text}: this is no day; write it like 2026-03-01") from None
+    if day.year not in YEARS:
+        raise UsageError(f"--date {text}: the day must lie between {YEARS[0]} and {YEARS[-1]}")
+    return day

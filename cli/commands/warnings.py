@@ -19,6 +19,15 @@ WarningId = Annotated[str, typer.Argument(help="Id of the warning, or the end of
 Party = Annotated[str, typer.Option("--party", help="The party for which you decide.")]
 Person = Annotated[str, typer.Option("--person", help="Your name; it stands in the record.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the record.")]
+Note = Annotated[str, typer.Option("--reason", help="What was wrong, in your words; shown as written.")]
+Because = Annotated[
+    str,
+    typer.Option(
+        "--because",
+        help="What was wrong, said in every language: wrong_measurements, wrong_forecast, wrong_level, "
+        "wrong_place_or_time, sent_by_mistake, exercise_as_real, duplicate or other.",
+    ),
+]
 Version = Annotated[int | None, typer.Option("--version", help="Version [default: the newest].")]
 Deliver = Annotated[bool, typer.Option("--deliver/--no-deliver", help="Send at once what became complete.")]
 
@@ -59,6 +68,7 @@ def show(
     else:
         print_lines([found["text"], ""])
         print_lines([f"state      {found['state']}; digest {found['digest'][:16]}"])
+        print_lines([f"episode    {line}" for line in found["episodes"]])
         print_lines([f"signed     {line}" for line in found["signatures"]] or ["signed     by nobody"])
         print_lines([f"message    {line}" for line in found["messages"]])
 
@@ -145,20 +155,23 @@ def end(
 
 
 @app.command()
-def cancel(
+def cancel(  # noqa: PLR0913 - one argument per option
     warning_id: WarningId,
     party: Party,
     person: Person,
-    reason: Reason,
+    because: Because = "",
+    reason: Note = "",
     at: Instant = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Draft the cancellation of a warning that was issued in error; it is signed and sent like any other."""
+    from alerts.cancel_reasons import recorded_reason
     from flows.desk import Decision, draft_ending
 
     decision = Decision(party, person, at)
-    report(draft_ending(opened(data_dir), warning_id, "cancel", decision, reason), as_json)
+    why = recorded_reason(because, reason)
+    report(draft_ending(opened(data_dir), warning_id, "cancel", decision, why), as_json)
 
 
 def report(found: dict[str, object], as_json: bool) -> None:

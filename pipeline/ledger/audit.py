@@ -108,6 +108,12 @@ def newest_rows(conn: Connection, limit: int = 30) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in conn.execute(query)]
 
 
+def rows_about(conn: Connection, subject: str, action: str) -> list[dict[str, Any]]:
+    """Return what was written of one action on one subject, oldest first, as plain data."""
+    query = select(audit).where(audit.c.subject == subject, audit.c.action == action)
+    return [dict(row._mapping) for row in conn.execute(query.order_by(audit.c.seq))]
+
+
 def _problem(row: Row[Any], expected: int, previous: str) -> str:
     """Return what is wrong with one row, or nothing."""
     if row.seq != expected:

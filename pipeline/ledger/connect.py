@@ -59,6 +59,21 @@ class Ledger:
         with _storage_errors(self.engine), self.engine.connect() as connection, connection.begin():
             yield connection
 
+    def forget_deleted(self) -> bool:
+        """Let the disk hold nothing of what was deleted; False if somebody reading keeps SQLite from it.
+
+        Deleted rows are overwritten at once (``secure_delete``), but SQLite's log keeps pages as they were
+        until it is emptied. PostgreSQL does the like by VACUUM in its own time.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return True
+        connection = self.engine.raw_connection()
+        try:
+            busy, *_ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            connection.close()
+        return not busy
+
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
@@ -129,6 +144,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA secure_delete = ON")
     cursor.close()
 
 

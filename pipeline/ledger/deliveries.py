@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, exists, insert, select, update
 
 from pipeline.ledger.warning_tables import delivery_attempts, outbox, warnings
+
+CARRIERS: Final = ("warning", "substitute")
+"""Purposes of messages that bring a version for the first time, beside reminders of it."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +74,54 @@ def read_outbox(
     c = outbox.c
     given = ((c.warning_id, warning_id), (c.version, version), (c.state, state))
     where = [column == value for column, value in given if value is not None]
-    if world is not None:
-        where.append(c.warning_id.in_(select(warnings.c.id).where(warnings.c.world == world)))
+    where += of_world(world)
     order = (c.created_at, c.warning_id, c.version, c.recipient, c.purpose.desc(), c.number)
     query = select(outbox).where(*where).order_by(*order)
-    return [_row(row._mapping) for row in conn.execute(query)]
+    return [row_of(row._mapping) for row in conn.execute(query)]
 
 
-def due_messages(conn: Connection, now: datetime, world: str | None = None) -> list[OutboxRow]:
-    """Return the messages of a world, or of all, to be tried now, oldest first."""
-    return [row for row in read_outbox(conn, state="pending", world=world) if row.next_attempt_at <= now]
+def of_world(world: str | None) -> list[ColumnElement[bool]]:
+    """Return the condition that a message belongs to a world; none where all are meant."""
+    if world is None:
+        return []
+    return [outbox.c.warning_id.in_(select(warnings.c.id).where(warnings.c.world == world))]
+
+
+def due_channels(conn: Connection, now: datetime, world: str | None = None) -> list[str]:
+    """Return the channels on which messages are to be tried now, in the order of their names."""
+    c = outbox.c
+    query = select(c.channel).where(c.state == "pending", c.next_attempt_at <= now, *of_world(world))
+    return list(conn.execute(query.distinct().order_by(c.channel)).scalars())
+
+
+def due_messages(
+    conn: Connection, now: datetime, channel: str, world: str | None = None, limit: int = 500
+) -> list[str]:
+    """Return the ids of the messages to be tried now on a channel, those due first, at most ``limit``."""
+    c = outbox.c
+    where = (c.state == "pending", c.channel == channel, c.next_attempt_at <= now, *of_world(world))
+    query = select(c.id).where(*where).order_by(c.next_attempt_at, c.id).limit(limit)
+    return list(conn.execute(query).scalars())
+
+
+def arrived_by(conn: Connection, row: OutboxRow) -> str | None:
+    """Return on which other channel the version of a message has reached its recipient, if on any."""
+    c = outbox.c
+    query = select(c.channel).where(
+        c.warning_id == row.warning_id,
+        c.recipient == row.recipient,
+        c.version == row.version,
+        c.state == "sent",
+        c.purpose.in_(CARRIERS),
+        c.id != row.id,
+    )
+    return conn.execute(query.limit(1)).scalar()
+
+
+def known_ids(conn: Connection, ids: Sequence[str]) -> set[str]:
+    """Return which of some messages stand in the outbox."""
+    c = outbox.c
+    return set(conn.execute(select(c.id).where(c.id.in_(ids))).scalars())
 
 
 def is_overtaken(conn: Connection, row: OutboxRow) -> bool:
@@ -121,7 +162,12 @@ def move_message(conn: Connection, row: OutboxRow, **values: Any) -> bool:
 
 def read_message(conn: Connection, outbox_id: str) -> OutboxRow:
     """Return one message as it stands."""
-    return _row(conn.execute(select(outbox).where(outbox.c.id == outbox_id)).one()._mapping)
+    return row_of(conn.execute(select(outbox).where(outbox.c.id == outbox_id)).one()._mapping)
+
+
+def count_attempts(conn: Connection, outbox_id: str, outcome: str) -> int:
+    """Return how many attempts for a message came to an outcome."""
+    return sum(a.outcome == outcome for a in read_attempts(conn, outbox_id))
 
 
 def insert_attempt(conn: Connection, attempt: AttemptRow) -> None:
@@ -145,12 +191,12 @@ def earlier_messages(conn: Connection, warning_id: str, before: int) -> dict[str
     """
     chain: dict[str, list[str]] = {}
     for row in read_outbox(conn, warning_id):
-        if row.version < before and row.state != "failed":
+        if row.version < before and row.state != "failed" and row.purpose != "digest":
             known = chain.setdefault(row.recipient, [])
             known += [row.message_id] if row.purpose == "warning" else []
     return chain
 
 
-def _row(values: Any) -> OutboxRow:
-    """Return one row of the table."""
+def row_of(values: Any) -> OutboxRow:
+    """Return one row of the table ``outbox``."""
     return OutboxRow(**{name: values[name] for name in OutboxRow.__dataclass_fields__})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, or_, select
 
 from pipeline.errors import ContractError
 from pipeline.ledger.audit import append_audit
@@ -95,32 +95,45 @@ def revise_episode(conn: Connection, episode_id: str, revision: EpisodeRevision,
 
 def open_episodes(conn: Connection, world: str, as_of: datetime, quantity: str = "pm2p5") -> list[EpisodeRow]:
     """Return the episodes that were open at an instant, by city and onset; later revisions do not count."""
-    where = and_(episodes.c.world == world, episodes.c.quantity == quantity, episode_revisions.c.at <= as_of)
-    return [row for row in _newest(conn, where) if row.state == "open"]
+    where = (episodes.c.world == world, episodes.c.quantity == quantity)
+    return [row for row in _newest(conn, *where, until=as_of) if row.state == "open"]
 
 
-def list_episodes(conn: Connection, world: str) -> list[EpisodeRow]:
-    """Return every episode of a world as it stands, by city and onset."""
-    return _newest(conn, episodes.c.world == world)
+def list_episodes(conn: Connection, world: str, since: datetime | None = None) -> list[EpisodeRow]:
+    """Return every episode of a world as it stands, by city and onset.
+
+    With ``since`` only those that are open, or that a run has spoken of from that instant on.
+    """
+    within = episodes.c.world == world
+    if since is None:
+        return _newest(conn, within)
+    return _newest(conn, within, or_(episode_revisions.c.state == "open", episode_revisions.c.at >= since))
 
 
-def _newest(conn: Connection, where: Any) -> list[EpisodeRow]:
-    """Return the newest revision of every episode among the rows that satisfy a condition."""
-    joined = episode_revisions.join(episodes)
-    number = func.max(episode_revisions.c.revision).label("number")
-    newest = (
-        select(episode_revisions.c.episode_id, number)
-        .select_from(joined)
-        .where(where)
-        .group_by(episode_revisions.c.episode_id)
-        .subquery()
-    )
-    same = and_(
-        newest.c.episode_id == episode_revisions.c.episode_id, newest.c.number == episode_revisions.c.revision
-    )
+def read_episodes(conn: Connection, world: str, ids: Collection[str]) -> list[EpisodeRow]:
+    """Return episodes by id as they stand; unknown ones are left out."""
+    return _newest(conn, episodes.c.world == world, episodes.c.id.in_(list(ids)))
+
+
+def run_episodes(conn: Connection, world: str, run_id: str, as_of: datetime) -> list[EpisodeRow]:
+    """Return what stood after a run: episodes open at its instant, and those that it ended.
+
+    What later runs said does not count; what an earlier one said, and this one did not change, does.
+    """
+    held = _newest(conn, episodes.c.world == world, until=as_of)
+    return [row for row in held if row.state == "open" or row.run_id == run_id]
+
+
+def _newest(conn: Connection, *where: Any, until: datetime | None = None) -> list[EpisodeRow]:
+    """Return the newest revision of every episode, or that of an instant, if it satisfies the conditions."""
+    other = episode_revisions.alias().c
+    number = select(func.max(other.revision)).where(other.episode_id == episode_revisions.c.episode_id)
+    if until is not None:
+        number = number.where(other.at <= until)
     query = (
         select(episodes, episode_revisions)
-        .select_from(joined.join(newest, same))
+        .select_from(episode_revisions.join(episodes))
+        .where(episode_revisions.c.revision == number.scalar_subquery(), *where)
         .order_by(episodes.c.city, episode_revisions.c.onset, episodes.c.id)
     )
     return [_row(row) for row in conn.execute(query)]

@@ -57,6 +57,11 @@ def _told(conn: Connection, world: str) -> dict[str, int]:
     return {subject: severity for subject, severity in conn.execute(query)}
 
 
+def in_trouble(conn: Connection, world: str) -> list[str]:
+    """Return the subjects that were told to be ill and not yet to be well again."""
+    return sorted(subject for subject, severity in _told(conn, world).items() if severity)
+
+
 def unsent_notices(conn: Connection, world: str) -> list[Notice]:
     """Return the notices whose mail has not left yet, oldest first."""
     c = operator_notices.c

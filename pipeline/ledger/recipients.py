@@ -7,7 +7,7 @@ is erased is used no more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -54,14 +54,14 @@ def are_kept(conn: Connection) -> bool:
     return conn.execute(select(recipients.c.id).limit(1)).first() is not None
 
 
-def read_recipients(conn: Connection) -> list[tuple[RecipientRow, Contact]]:
-    """Return the recipients that are not erased, by their handles."""
+def read_recipients(conn: Connection, recipient_id: str | None = None) -> list[tuple[RecipientRow, Contact]]:
+    """Return the recipients that are not erased, or one of them, by their handles."""
     c = recipients.c
     mine = recipient_contacts.c
     query = (
         select(recipients, mine.handle, mine.names, mine.email, mine.webhook)
         .join(recipient_contacts, mine.recipient_id == c.id)
-        .where(c.erased_at.is_(None))
+        .where(c.erased_at.is_(None), *([] if recipient_id is None else [c.id == recipient_id]))
         .order_by(mine.handle)
     )
     found = []
@@ -122,9 +122,27 @@ def address_of(conn: Connection, row: OutboxRow) -> str:
     return contact.webhook if row.channel == "webhook" else contact.email
 
 
+def email_of(conn: Connection, row: OutboxRow) -> str:
+    """Return the e-mail address of the recipient of a message, whatever channel the message takes."""
+    return address_of(conn, replace(row, channel="email"))
+
+
 def known_as(conn: Connection) -> dict[str, str]:
     """Return the handles of all recipients by id, for people to read; erased ones have none."""
     return {contact.recipient_id: contact.handle for contact in _contacts(conn)}
+
+
+def name_shown(names: Mapping[str, str], row: OutboxRow) -> str:
+    """Return what to call the recipient of a message: as ``known_as`` does, or that it was erased."""
+    known = names.get(row.recipient)
+    return known or (row.recipient if row.address else f"erased ({row.recipient})")
+
+
+def was_erased(conn: Connection, recipient_id: str) -> bool:
+    """Tell whether a recipient of this id was entered and erased."""
+    c = recipients.c
+    query = select(c.id).where(c.id == recipient_id, c.erased_at.is_not(None))
+    return conn.execute(query).first() is not None
 
 
 def erase(conn: Connection, recipient_id: str, at: datetime) -> list[tuple[str, str]]:

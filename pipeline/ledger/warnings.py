@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select
 
 from pipeline.errors import ReviewError
-from pipeline.exchange.canonical import canonical_json, digest
+from pipeline.exchange.canonical import canonical_json
 from pipeline.ledger.warning_tables import (
     signatures,
     warning_episodes,
@@ -94,12 +95,13 @@ def insert_revision(
     last = conn.execute(
         select(func.max(c.revision)).where(c.warning_id == key["warning_id"], c.version == key["version"])
     ).scalar()
-    content_digest = digest(content)
+    text = canonical_json(content)
+    content_digest = hashlib.sha256(text).hexdigest()
     conn.execute(
         insert(warning_versions).values(
             **key,
             revision=(last or 0) + 1,
-            content=canonical_json(content).decode(),
+            content=text.decode(),
             content_digest=content_digest,
             review_deadline=review_deadline,
             expires=expires,
@@ -152,6 +154,18 @@ def read_events(conn: Connection, warning_id: str) -> list[EventRow]:
     return [EventRow(**{name: row._mapping[name] for name in names}) for row in conn.execute(query)]
 
 
+def issued_versions(conn: Connection, world: str) -> list[tuple[str, int]]:
+    """Return (warning, version) of everything that was ever issued in a world, in that order."""
+    c = warning_events.c
+    query = (
+        select(c.warning_id, c.version)
+        .join(warnings, warnings.c.id == c.warning_id)
+        .where(c.state == "issued", warnings.c.world == world)
+        .order_by(c.at, c.warning_id, c.version)
+    )
+    return [(row.warning_id, row.version) for row in conn.execute(query)]
+
+
 def read_version(conn: Connection, warning_id: str, version: int) -> VersionRow:
     """Return one version; raises ReviewError if there is none."""
     found = _versions(
@@ -183,39 +197,45 @@ def list_versions(conn: Connection, world: str | None = None, limit: int | None 
     return sorted(_versions(conn, *within), key=lambda row: (row.at, row.version), reverse=True)[:limit]
 
 
+def list_since(
+    conn: Connection, world: str, states: Iterable[str], since: datetime | None
+) -> list[VersionRow]:
+    """Return every version of the warnings that have one in the states, or were entered since an instant."""
+    e = warning_events.c
+    waiting = select(e.warning_id).where(e.state.in_(list(states)), e.step == _last_step(e))
+    wanted: ColumnElement[bool] = warnings.c.id.in_(waiting)
+    if since is not None:
+        wanted = or_(wanted, warnings.c.created_at >= since)
+    ids = select(warnings.c.id).where(warnings.c.world == world, wanted)
+    return _versions(conn, warning_versions.c.warning_id.in_(ids))
+
+
 def _versions(conn: Connection, *where: Any) -> list[VersionRow]:
     """Return the newest revision of versions with the state they are in, oldest version first."""
     v, e = warning_versions.c, warning_events.c
-    newest = (
-        select(v.warning_id, v.version, func.max(v.revision).label("revision"))
-        .group_by(v.warning_id, v.version)
-        .subquery()
+    other = warning_versions.alias().c
+    newest = select(func.max(other.revision)).where(
+        other.warning_id == v.warning_id, other.version == v.version
     )
-    last = (
-        select(e.warning_id, e.version, func.max(e.step).label("step"))
-        .group_by(e.warning_id, e.version)
-        .subquery()
-    )
-    joined = (
-        warning_versions.join(warnings)
-        .join(
-            newest,
-            and_(
-                newest.c.warning_id == v.warning_id,
-                newest.c.version == v.version,
-                newest.c.revision == v.revision,
-            ),
-        )
-        .join(last, and_(last.c.warning_id == v.warning_id, last.c.version == v.version))
-        .join(
-            warning_events,
-            and_(e.warning_id == v.warning_id, e.version == v.version, e.step == last.c.step),
-        )
-    )
+    same = and_(e.warning_id == v.warning_id, e.version == v.version)
+    joined = warning_versions.join(warnings).join(warning_events, same)
     query = (
-        select(warning_versions, e.state).select_from(joined).where(*where).order_by(v.warning_id, v.version)
+        select(warning_versions, e.state)
+        .select_from(joined)
+        .where(v.revision == newest.scalar_subquery(), e.step == _last_step(e), *where)
+        .order_by(v.warning_id, v.version)
     )
     return [_version(row) for row in conn.execute(query)]
+
+
+def _last_step(e: Any) -> Any:
+    """Return the number of the last step in the life of the version that a row of events is of.
+
+    It is looked up row by row, so that reading one warning does not go through all of them.
+    """
+    other = warning_events.alias().c
+    same = (other.warning_id == e.warning_id, other.version == e.version)
+    return select(func.max(other.step)).where(*same).scalar_subquery()
 
 
 def _version(row: Row[Any]) -> VersionRow:

@@ -1,5 +1,6 @@
 """Builders for decision tests: cities whose days exceed their thresholds with given probabilities."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 from alerts.assessment import Assessment, CityAssessment, Link, RunFacts
@@ -9,7 +10,8 @@ from pipeline.cities import city
 from pipeline.names import PM_THRESHOLDS
 from pipeline.times import local_date, parse_instant
 
-POLICY = load_policy()
+POLICY = replace(load_policy(), chosen=())
+"""The packaged policy with one probability for all cities, levels and leads, to be read at a glance."""
 FIRST = parse_instant("2026-01-14T02:00Z")
 LINK = Link("beijing", "seoul", 24.0, 1.8, 0.01, 250, 0.5, "lagged exceedance")
 WEAK = Link("beijing", "seoul", 24.0, 1.0, 0.60, 250, 0.5, "lagged exceedance")

@@ -31,6 +31,8 @@ class Desk:
             check_times(content)
             filed = "ended" if content.kind == "all_clear" and state == "issued" else state
             self.warnings.setdefault(content.warning_id, []).append((filed, content))
+        for warning_id, _ in proposal.continued:
+            self.warnings[warning_id] = [("ended", content) for _, content in self.warnings[warning_id]]
         self.cycle += 1
         return proposal
 

@@ -181,3 +181,20 @@ def test_korean_total_is_raised_where_several_pollutants_are_bad(bad, surcharge)
     edges = {"pm2p5": (35, 36), "pm10": (80, 81), "o3": (0.090, 0.091), "no2": (0.060, 0.061)}
     values = {q: pair[int(n < bad)] for n, (q, pair) in enumerate(edges.items())}
     assert cai(values, date(2025, 2, 4)) == (101 if bad else 100) + surcharge
+
+
+@pytest.mark.shared
+def test_the_vectors_of_the_reference_itself_are_reproduced(shared):
+    golden = json.loads((shared / "reference" / "golden_vectors.json").read_text("utf-8"))
+    names = {"pm25": "pm2p5", "pm10": "pm10"}
+    for key, version in (("cn_iaqi_2012", "HJ 633-2012"), ("cn_iaqi_2026", "HJ 633-2026")):
+        table = rule("cn.aqi", DAY_OF[version])
+        for name, expected in golden[key].items():
+            assert {c: int(iaqi(float(c), names[name], table)) for c in expected} == expected
+    for row in golden["cn_published_2022_01_04T16"]:
+        assert aqi({"pm2p5": row["pm25"], "pm10": row["pm10"]}, date(2022, 1, 4)).value == row["aqi"]
+    for name, expected in golden["kr_cai_subindex_unrounded"].items():
+        found = {c: float(subindex(float(c), {**names, "o3_ppm": "o3"}[name], CAI)) for c in expected}
+        assert found == pytest.approx(expected, abs=0.005)
+    for row in golden["kr_published_khai"]:
+        assert abs(cai({"o3": row["o3"]}, date(2025, 2, 4)) - row["khai"]) <= 1

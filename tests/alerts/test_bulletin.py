@@ -14,6 +14,7 @@ from lxml import html
 from alerts.bulletin import render_bulletin
 from alerts.bulletin_data import RunFacts
 from alerts.bulletin_example import ISSUE, example_forecast, example_paths, example_stations
+from alerts.edition import Edition
 from alerts.examples import example_content, example_update
 from alerts.origin_example import example_panel
 from alerts.vocabulary import LANGUAGES, TEMPLATE_FOLDER
@@ -59,10 +60,9 @@ def text_of(document):
     return " ".join(tree.text_content().split())
 
 
-def test_the_three_tables_of_words_have_the_same_keys():
-    tables = [
-        tomllib.loads((TEMPLATE_FOLDER / lang / "bulletin.toml").read_text("utf-8")) for lang in LANGUAGES
-    ]
+@pytest.mark.parametrize("name", ["bulletin.toml", "edition.toml"])
+def test_the_three_tables_of_words_have_the_same_keys(name):
+    tables = [tomllib.loads((TEMPLATE_FOLDER / lang / name).read_text("utf-8")) for lang in LANGUAGES]
 
     def keys(table):
         return {k: sorted(v) if isinstance(v, dict) else None for k, v in table.items()}
@@ -195,8 +195,9 @@ def test_where_the_air_comes_from_is_shown_with_local_air_beside_it():
         assert f"{int(city.local.hours + 0.5)} h" in local.text_content()
     said = text_of(page())
     assert "no share of the pollution" in said
-    assert "only with the signatures of both parties" not in said
+    assert "only with the signatures of both parties" in said
     assert "only with the signatures of both parties" in text_of(page(None))
+    assert "only with the signatures of both parties" not in text_of(page(edition=Edition(signed=True)))
 
 
 @pytest.mark.parametrize(("share", "said"), [(0.0, "0 % of the paths to"), (0.64, "64 % of the paths to")])
@@ -285,6 +286,6 @@ def test_days_beyond_the_forecast_are_shown_as_an_outlook_and_nowhere_else():
     rows = [len(d.xpath("//table[contains(@class, 'outlook-table')]/tbody/tr")) for d in (before, after)]
     # two days of one city, one of the other
     assert rows[1] - rows[0] == 2 + 1
-    added = after.xpath("//table[contains(@class, 'outlook-table')]//tr[contains(td[1]/small, 'outlook')]")
+    added = after.xpath("//table[contains(@class, 'outlook-table')]//tr[contains(td[1]/small, 'later day')]")
     assert [r.xpath("td[contains(@class, 'now')]")[0].text_content() for r in added] == ["61"] * 3
-    assert "outlook" not in text_of(page(paths=drawn))
+    assert "later day" not in text_of(page(paths=drawn))

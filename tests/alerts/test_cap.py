@@ -29,7 +29,6 @@ HEADER = CapHeader(
     "desk@seoul.example",
     SENT,
     "duty desk",
-    ("서울특별시 대기정책과", "北京市生态环境局"),
     "https://a.example/1",
 )
 STATIONS = pd.DataFrame(
@@ -135,10 +134,12 @@ def test_a_warning_that_has_expired_is_not_written():
         cap_of(example_content(expires="2026-01-14T08:00:00Z"))
 
 
-def test_agencies_are_named_and_an_exercise_says_so_in_the_note():
+def test_parties_are_named_and_an_exercise_says_so_in_the_note():
     xml = cap_of(example_content())
     assert values(xml, "scope") == ["Restricted"]
-    assert "서울특별시 대기정책과; 北京市生态环境局" in values(xml, "restriction")[0]
+    assert values(xml, "restriction") == [
+        "For the agencies of the parties beijing, seoul only; not for publication"
+    ]
     assert values(xml, "note")[0].startswith("EXERCISE: simulated data")
     replay = cap_of(example_content(world="measured", simulated=False))
     assert values(replay, "note")[0].startswith("EXERCISE: replay of measured data")
@@ -156,6 +157,17 @@ def test_parameters_carry_level_probabilities_and_provenance():
     expected = content.cities[1].days[2].probability["75"]
     assert pairs["sameair:seoul:2026-01-16:probabilityAbove75"] == f"{expected:.3f}"
     assert pairs["GB/T 2260"] == "110000"
+
+
+def test_parameters_of_one_party_name_no_input_of_another_city():
+    named = ("beijing.pm2p5.reference", "seoul.pm10.reference")
+    single = example_content(
+        product="single_city_warning", parties=("seoul",), inputs_missing=named, degraded="beijing: no answer"
+    )
+    xml = cap_of(replace(single, cities=single.cities[1:], rules=(), links=()))
+    pairs = dict(zip(values(xml, "valueName"), values(xml, "value"), strict=True))
+    assert pairs["sameair:inputsMissing"] == "seoul.pm10.reference"
+    assert pairs["sameair:degraded"] == "an input from outside the city is missing"
 
 
 def test_hull_and_circle_are_marked_in_every_language():
@@ -336,7 +348,7 @@ def test_hostile_text_stays_text(text):
         inputs_missing=(text,),
         policy_version=text,
     )
-    xml = build_cap(content, replace(HEADER, contact=text, agencies=(text,)), AREAS, Background())
+    xml = build_cap(content, replace(HEADER, contact=text), AREAS, Background())
     assert cap_problems(xml) == []
     assert {node.tag.split("}")[1] for node in etree.fromstring(xml).iter()} >= {"alert", "info"}
     assert "script" not in {node.tag.split("}")[1] for node in etree.fromstring(xml).iter()}

@@ -65,7 +65,7 @@ def cases(draw):
 @example((example_content(), BEGIN), "desk <&> 서울")
 def test_a_message_is_valid_and_whole_or_its_times_contradict_each_other(case, contact):
     content, sent = case
-    header = CapHeader("desk@seoul.example", sent, contact, ("a, b; c",))
+    header = CapHeader("desk@seoul.example", sent, contact)
     onset, expires = parse_instant(content.onset), parse_instant(content.expires)
     last = content.kind in ("all_clear", "cancel")
     if not last and (expires <= sent or onset >= expires):

@@ -310,3 +310,12 @@ def test_the_folder_never_overwrites(tmp_path):
     assert (tmp_path / "w.v1.x.eml").read_bytes() == PAYLOAD
     assert len((tmp_path / "index.jsonl").read_text().splitlines()) == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["index.jsonl", "w.v1.x.eml"]
+
+
+@pytest.mark.parametrize("field", ["user", "password", "sender"])
+def test_a_login_that_no_mail_server_takes_is_refused_at_once(field):
+    told = {"user": "sameair", "password": PASSWORD, "sender": "a@b.example"} | {field: "비밀"}
+    server = SmtpServer("127.0.0.1", 25, told["sender"], told["user"], SecretStr(told["password"]))
+    with pytest.raises(UsageError, match="plain ASCII") as caught:
+        SmtpChannel(server)
+    assert "비밀" not in str(caught.value)

@@ -182,6 +182,10 @@ def test_two_episodes_that_merge_are_never_called_over():
     merged = desk.run(NONE, joined)
     assert said(merged) == [("single_city_warning", "update", "")]
     assert {e.now.turn for e in merged.episodes} == {"continued", "merged"}
+    older, younger = sorted(merged.episodes, key=lambda e: e.now.turn)
+    assert (younger.now.merged_into, older.now.merged_from) == (older.id, (younger.id,))
+    ids = {w.cities[0].episode_id: w.warning_id for w in first.warnings}
+    assert merged.continued == ((ids[younger.id], ids[older.id]),)
     assert said(desk.run(NONE, joined)) == []
 
 

@@ -21,6 +21,7 @@ from alerts.message_view import Background
 from alerts.outbox import MAIL_POLICY, Letter
 from alerts.recipients import Recipient
 from alerts.wording import wording
+from pipeline.settings import Settings
 from pipeline.times import parse_instant
 
 SENT = parse_instant("2026-01-14T08:40Z")
@@ -97,7 +98,7 @@ def test_the_subject_begins_with_ascii_tags_and_survives_encoding():
     subject = parsed()["Subject"]
     assert subject == (
         "[EXERCISE][SIMULATED][JOINT-PM25][J2][Beijing+Seoul] [모의훈련] 공동 조기경보 J2 발표: "
-        "베이징 1월 15일(목) 163㎍/㎥, 서울 1월 16일(금) 96㎍/㎥"
+        "베이징 1월 15일(목) 163㎍/㎥ P(>150) 64%, 서울 1월 16일(금) 96㎍/㎥ P(>75) 73%"
     )
     raw = build_email(letter(), ENCLOSURE).as_bytes()
     assert b"Subject: [EXERCISE][SIMULATED][JOINT-PM25][J2][Beijing+Seoul]\r\n =?utf-8?" in raw
@@ -174,6 +175,15 @@ def test_every_product_kind_and_language_builds_balanced_html():
         assert not tags.open
         assert "script" not in tags.opened
         assert "img" not in tags.opened
+        assert tags.opened.count("style") == 1
+
+
+def test_the_preset_contact_is_said_in_each_language():
+    preset = Settings().contact
+    text = plain_text(parsed(enclosure=replace(ENCLOSURE, contact=preset)))
+    assert text.count(preset) == 1
+    assert "문의: 발표 당사자의 당직실" in text
+    assert "联系方式：发布方值班室" in text
 
 
 def test_links_lead_to_the_desk_and_the_bulletin_only():
@@ -244,7 +254,8 @@ def test_hostile_text_opens_no_header_and_no_tag(text):
     assert message.keys() == CLEAN_KEYS
     assert [a.addr_spec for a in message["To"].addresses] == ["air@seoul.example"]
     tags = Tags(message.get_body(("html",)).get_content())
-    assert not {"script", "img", "iframe", "style", "form"} & set(tags.opened)
+    assert not {"script", "img", "iframe", "form"} & set(tags.opened)
+    assert tags.opened.count("style") == 1
     assert all(link.startswith(("mailto:desk@seoul.example?", "http")) for link in tags.links)
 
 

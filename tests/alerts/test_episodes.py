@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.episodes import Episode, follow_episodes, stable_ulid
+from alerts.episodes import Episode, stable_ulid
 from alerts.exceeding_runs import exceeding_runs, level_reached
+from alerts.follow import follow_episodes
 from pipeline.times import iso, parse_instant
 from tests.alerts.decision_cases import FIRST, POLICY, assessed, facts
 

@@ -11,10 +11,13 @@ import pytest
 
 from alerts.channels import Envelope, FolderChannel, Outcome
 from alerts.claims import hold_claim, is_abandoned
-from alerts.delivery import DeliveryPolicy, deliver_pending, resolve_unknown
+from alerts.delivery import deliver_pending, resolve_unknown
+from alerts.email import Enclosure, build_email
 from alerts.examples import example_content
 from alerts.identifiers import message_id
-from alerts.outbox import payload_path
+from alerts.outbox import MAIL_POLICY, Letter, message_bytes, payload_path
+from alerts.recipients import load_recipients
+from alerts.retries import DeliveryPolicy
 from pipeline.errors import ReviewError, StorageError
 from pipeline.ledger.audit import verify_audit
 from pipeline.ledger.deliveries import (
@@ -238,7 +241,7 @@ def test_an_interrupted_mail_is_unknown_until_a_person_decides(desk):
 def test_by_policy_an_unknown_mail_is_sent_again_with_the_same_bytes(desk):
     desk.proposed_and_issued(CONTENT)
     channel = Scripted(Outcome("unknown", "dropped after DATA"))
-    prefer_twice = DeliveryPolicy(resend_unknown=True)
+    prefer_twice = DeliveryPolicy(resend_levels=frozenset({"J2"}))
     assert len(desk.deliver(channel, prefer_twice).deferred) == 1
     desk.wait(minutes=1)
     desk.deliver(channel, prefer_twice)
@@ -350,3 +353,15 @@ def test_a_version_cannot_stand_in_the_outbox_twice(desk):
     desk.proposed_and_issued(CONTENT)
     with pytest.raises(IntegrityError), desk.write() as conn:
         insert_outbox(conn, rows(desk)[:1])
+
+
+def test_messages_are_written_as_the_library_writes_them(desk):
+    chart = bytes(range(256)) * 200
+    enclosure = Enclosure("desk@sameair.example", "desk", b"<alert/>", chart=lambda *_: chart)
+    for recipient in load_recipients():
+        for earlier in ((), tuple(f"<{n}@sameair.invalid>" for n in range(30))):
+            letter = Letter(
+                CONTENT, recipient, desk.now, message_id(ID, 1, recipient.id), earlier, "https://x.example/y"
+            )
+            for mail in (build_email(letter, enclosure), desk.dispatch.render(letter)):
+                assert message_bytes(mail) == mail.as_bytes(policy=MAIL_POLICY)

@@ -1,6 +1,7 @@
 """The packaged policy, its deadlines, and every contradiction that must keep it from loading."""
 
-from dataclasses import FrozenInstanceError, fields, is_dataclass
+from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -94,8 +95,57 @@ def test_broken_toml_and_a_file_elsewhere(tmp_path):
     with pytest.raises(PolicyError, match=r"policy\.toml"):
         parse_policy("version = ")
     path = tmp_path / "ours.toml"
-    path.write_text(TEXT.replace('version = "2026-2"', 'version = "2030-1"'), "utf-8")
+    path.write_text(TEXT.replace('"2026-3"', '"2030-1"'), "utf-8")
     assert load_policy(path).version == "2030-1"
+
+
+CHOSEN = 'city = "beijing"\nlevel = "J2"\nopen = [0.45, 0.45, 0.45, 0.5]\nkeep = [0.32, 0.32, 0.32, 0.35]'
+
+CHOICE_FAULTS = [
+    ("next_review = 2027-10-31", "next_review = 2028-10-31", "choice.next_review"),
+    ("next_review = 2027-10-31", "next_review = 2026-10-31", "choice.next_review"),
+    ("keep_share = 0.7", "keep_share = 1.1", "choice.keep_share"),
+    ("ratio = { seoul = 0.45, beijing = 0.45 }", "ratio = { seoul = 0.45 }", "expense.ratio"),
+    ("ratio = { seoul = 0.45, beijing = 0.45 }", "ratio = { seoul = 0.0, beijing = 0.4 }", "expense.ratio"),
+    ('mark = "proposal"\nreason = "cars', 'mark = ""\nreason = "cars', "expense.reason"),
+    (CHOSEN, CHOSEN.replace("J2", "J4"), "chosen.level"),
+    (CHOSEN, CHOSEN.replace("0.45, 0.45, 0.45, 0.5]", "0.4, 0.45, 0.45, 0.5]"), "chosen.open"),
+    (CHOSEN, CHOSEN.replace("0.45, 0.45, 0.45, 0.5]", "0.45, 0.45, 0.45]"), "chosen.open"),
+    (CHOSEN, CHOSEN.replace("0.45, 0.45, 0.45, 0.5]", "0.45, 0.45, 0.45, 0.8]"), "chosen.open"),
+    (CHOSEN, CHOSEN.replace("0.35]", "0.6]"), "chosen.keep"),
+    ('version = "2026-3"\n\n', 'version = "2026-4"\n\n', "signed.version"),
+    (
+        'version = "2026-3"\nrole = "maintainer of the proposal"',
+        'version = "2026-3"\nrole = ""',
+        "signed.role",
+    ),
+    ("decided = 2026-11-22", 'decided = "yesterday"', "choice.decided"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "field"), CHOICE_FAULTS, ids=range(len(CHOICE_FAULTS)))
+def test_a_choice_that_contradicts_the_policy_is_refused(old, new, field):
+    text = TEXT.replace('version = "2026-3"\n', 'version = "2026-3"\n\n', 1)
+    assert text.count(old) >= 1
+    with pytest.raises(PolicyError, match=field):
+        parse_policy(text.replace(old, new, 1))
+
+
+def test_the_probability_needed_depends_on_city_level_and_lead_and_falls_back_without_rows():
+    policy = load_policy()
+    assert [policy.opening("seoul", 1, lead) for lead in range(4)] == [0.4, 0.35, 0.4, 0.4]
+    assert [policy.keeping("beijing", 3, lead) for lead in range(4)] == [0.35, 0.35, 0.35, 0.39]
+    assert policy.opening("seoul", 1, -1) == policy.opening("seoul", 1, 0)
+    assert policy.opening("seoul", 1, 9) == policy.opening("seoul", 1, 3)
+    bare = replace(policy, chosen=())
+    assert {bare.opening(c, n, d) for c in ("seoul", "beijing") for n in (1, 2, 3) for d in range(4)} == {0.5}
+    assert bare.keeping("seoul", 2, 1) == 0.35
+
+
+def test_the_look_at_the_choice_is_due_every_year():
+    policy = load_policy()
+    assert not policy.review_overdue(policy.choice.next_review)
+    assert policy.review_overdue(policy.choice.next_review + timedelta(days=1))
 
 
 def test_every_number_of_the_policy_is_explained():
@@ -104,3 +154,18 @@ def test_every_number_of_the_policy_is_explained():
     for section in sections:
         before = TEXT.split(f"[{section}]")[0].rstrip("\n").splitlines()[-1]
         assert before.startswith("#"), section
+
+
+@pytest.mark.parametrize(
+    ("night_from", "night_to", "by_night"),
+    [("22:00", "07:00", {0, 6, 22, 23}), ("00:00", "06:00", {0}), ("01:00", "07:00", {6})],
+)
+def test_a_night_may_begin_before_or_after_midnight(night_from, night_to, by_night):
+    """14 January 2026 is a Wednesday; 15 UTC of the day before is its midnight in Seoul."""
+    policy = parse_policy(TEXT.replace('"22:00"', f'"{night_from}"').replace('"07:00"', f'"{night_to}"'))
+    midnight = parse_instant("2026-01-13T15:00Z")
+    signers = {
+        hour: policy.duty.signer(midnight + timedelta(hours=hour), policy.review.timezone)
+        for hour in (0, 6, 7, 12, 21, 22, 23)
+    }
+    assert {hour for hour, who in signers.items() if who == policy.duty.night} == by_night

@@ -1,5 +1,6 @@
 """What a policy would have done: alarms over cycles, and their verdicts by hand-made days."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -99,3 +100,20 @@ def test_joint_alarms_are_pairs_open_at_once_for_overlapping_times():
     assert joint_alarms([one, other]) == 1
     assert joint_alarms([one, alarm(said(-5, 24, 48))]) == 0
     assert joint_alarms([one, alarm(said(1, 12, 36))]) == 0
+
+
+def test_a_false_alarm_on_a_day_with_measures_is_marked_and_stays_false():
+    side = replace(measured(d0=50.0, d1=40.0, d5=60.0), measures=frozenset({DAY}))
+    alarms = [alarm(said(-5))]
+    found = verdicts(alarms, side)
+    assert [(v.outcome, v.measures) for v in found] == [("false alarm", True), ("missed", False)]
+    every, rest = score(alarms, side), score(alarms, side, with_measures=False)
+    assert (every.alarms, every.hits, every.false_alarms, every.false_with_measures) == (1, 0, 1, 1)
+    assert (rest.alarms, rest.hits, rest.false_alarms, rest.missed) == (0, 0, 0, 1)
+    assert (every.over_warned, rest.over_warned) == (24.0, 0.0)
+
+
+def test_an_episode_with_measures_is_a_hit_among_all_days_and_none_without_them():
+    side = replace(measured(d0=60.0), measures=frozenset({DAY}))
+    assert score([alarm(said(-5))], side).hits == 1
+    assert score([alarm(said(-5))], side, with_measures=False).episodes == 0

@@ -1,8 +1,10 @@
 """Reminders and escalation until somebody acknowledges or the warning is over."""
 
+from dataclasses import replace
 from email import message_from_bytes, policy
 
 import pytest
+from sqlalchemy import event
 
 from alerts.acknowledge import Receipt, acknowledge
 from alerts.examples import example_content
@@ -12,7 +14,8 @@ from alerts.reminders import ReminderPolicy, queue_reminders
 from alerts.takeover import Ways
 from alerts.warnings import close
 from pipeline.ledger.audit import verify_audit
-from pipeline.ledger.deliveries import read_outbox
+from pipeline.ledger.deliveries import due_messages, insert_outbox, read_outbox
+from pipeline.ledger.follow_ups import versions_out
 
 LIVE = {"world": "measured", "simulated": False, "cap_status": "Test"}
 CONTENT = example_content(**LIVE)
@@ -115,6 +118,18 @@ def test_an_exercise_is_not_reminded_of(desk):
     assert remind(desk) == []
 
 
+def test_who_has_a_version_by_two_channels_is_reminded_once(desk):
+    """As when a message of unknown fate was counted as sent after its substitute had arrived."""
+    sent(desk)
+    first = next(r for r in rows(desk) if r.recipient == "seoul-air-policy")
+    twin = replace(first, id="twin", message_id="<twin>", purpose="substitute", channel="webhook")
+    with desk.write() as conn:
+        insert_outbox(conn, [twin])
+    desk.wait(minutes=30)
+    assert len(remind(desk)) == 6
+    assert [r.channel for r in rows(desk) if r.number == 1 and r.recipient == first.recipient] == ["email"]
+
+
 def test_what_did_not_arrive_is_not_reminded_of(desk):
     desk.proposed_and_issued(CONTENT)
     desk.wait(minutes=300)
@@ -127,3 +142,39 @@ def test_a_lost_file_holds_up_no_other(desk):
     (desk.dispatch.payloads / first.payload_digest[:2] / f"{first.payload_digest}.eml").unlink()
     desk.wait(minutes=30)
     assert len(remind(desk)) == 5
+
+
+@pytest.mark.parametrize("extra", [0, 400])
+def test_a_round_reads_what_it_needs_and_not_the_whole_outbox(desk, extra):
+    """Rows that are read do not grow with what was sent and is over."""
+    sent(desk)
+    first = rows(desk)[0]
+    gone = [
+        replace(
+            first, id=f"old{n}", message_id=f"<old{n}>", recipient=f"r{n}", expires=desk.now, state="sent"
+        )
+        for n in range(extra)
+    ]
+    with desk.write() as conn:
+        insert_outbox(conn, gone)
+    fetched = []
+    desk.wait(minutes=1)
+
+    def counts(_connection, _cursor, statement, *_):
+        fetched.append(statement)
+
+    event.listen(desk.ledger.engine, "before_cursor_execute", counts)
+    remind(desk)
+    desk.deliver()
+    event.remove(desk.ledger.engine, "before_cursor_execute", counts)
+    whole = [s for s in fetched if s.startswith("SELECT outbox") and "WHERE" not in s]
+    assert whole == []
+    with desk.ledger.read() as conn:
+        assert versions_out(conn, desk.now) == [(CONTENT.warning_id, 1)]
+        assert due_messages(conn, desk.now, "email") == []
+        for query in (
+            "state = 'pending' AND channel = 'email' AND next_attempt_at <= '2026'",
+            "expires > '2026'",
+        ):
+            plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN SELECT id FROM outbox WHERE {query}").all()
+            assert "USING" in str(plan), "an index is used"

@@ -157,13 +157,14 @@ def test_the_downtown_proxy_is_named_in_the_finding():
         (date(2020, 1, 10), 60.0, 50.0, False),
         (date(2020, 1, 10), 10.0, 75.1, True),
         (date(2020, 1, 10), 10.0, 75.0, False),
-        (date(2019, 2, 14), 10.0, 75.1, False),  # the first version knew no third criterion
-        (date(2019, 2, 14), 51.0, 51.0, True),
+        (date(2019, 2, 13), 10.0, 75.1, False),  # the first version knew no third criterion
+        (date(2019, 2, 13), 51.0, 51.0, True),
     ],
 )
 def test_korean_emergency_measures(day, today, tomorrow, met):
     paths = paths_of(SEOUL, day, 2, pm2p5=[today, tomorrow])
-    found = evaluate(rule("kr.emergency_measures", day), paths, SEOUL, day)
+    held = rule("kr.emergency_measures_seoul" if day < date(2019, 2, 15) else "kr.emergency_measures", day)
+    found = evaluate(held, paths, SEOUL, day)
     assert found.level == f"kr.emergency_measures.{'met' if met else 'none'}"
     assert found.probability == 1.0
 

@@ -1,69 +1,13 @@
-"""Rule tables: complete against the reference, dated, never overlapping, and refused when wrong."""
+"""Rule tables: dated, never overlapping, and refused when wrong. What they hold: test_rules_complete.py."""
 
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-import yaml
 
 from alerts.rule_evaluators import EVALUATORS
 from alerts.rules import all_rules, check_versions, parse_rules, rule, rules_in_force
 from pipeline.errors import PolicyError
-
-REFERENCE_NAMES = {
-    "kr_standard_pm25_24h": "kr.standard.pm2p5",
-    "kr_standard_pm10_24h": "kr.standard.pm10",
-    "kr_grade_pm25": "kr.grade",
-    "kr_grade_pm10": "kr.grade",
-    "kr_advisory_pm25": "kr.advisory.pm2p5",
-    "kr_advisory_pm10": "kr.advisory.pm10",
-    "kr_dust_warning": "kr.dust_warning",
-    "kr_dust_crisis": "kr.dust_crisis",
-    "kr_emergency_measures": "kr.emergency_measures",
-    "kr_preliminary_measures": "kr.preliminary_measures",
-    "kr_pm25_crisis": "kr.pm2p5_crisis",
-    "kr_forecast_schedule": "kr.forecast_schedule",
-    "kr_seasonal_management": "kr.seasonal_management",
-    "cn_standard_pm25_24h_class2": "cn.standard.pm2p5",
-    "cn_standard_pm10_24h_class2": "cn.standard.pm10",
-    "cn_iaqi": "cn.aqi",
-    "cn_alert_beijing": "cn.alert.beijing",
-    "cn_alert_national": "cn.alert.national",
-    "cn_alert_lift": "cn.alert_lift",
-    "exchange_bulletin": "exchange.bulletin",
-}
-
-
-def test_every_row_of_the_reference_is_held_with_its_dates_and_its_evidence(shared):
-    table = yaml.safe_load((shared / "reference" / "rules_table.yaml").read_text("utf-8"))
-    table.pop("meta")
-    assert set(table) == set(REFERENCE_NAMES)
-    for name, rows in table.items():
-        quantity = "pm10" if "pm10" in name else "pm2p5"
-        for row in rows:
-            held = rule(REFERENCE_NAMES[name], row["from"])
-            assert (held.valid_from, held.valid_to) == (row["from"], row["to"]), name
-            assert held.evidence_for([quantity]) == row["evidence"], (name, row["from"])
-    ours = [r for r in all_rules() if r.id in ("cn.dust", "kr.cai")]  # no rows of the table
-    rows = sum(len(rows) for rows in table.values()) - len(table["kr_grade_pm10"])
-    assert len(all_rules()) == rows + len(ours)
-
-
-def test_numbers_of_the_reference_are_those_of_the_tables(shared):
-    table = yaml.safe_load((shared / "reference" / "rules_table.yaml").read_text("utf-8"))
-    for name, quantity in (("pm25", "pm2p5"), ("pm10", "pm10")):
-        for row in table[f"kr_grade_{name}"]:
-            assert rule("kr.grade", row["from"]).parameters["edges"][quantity] == row["edges"]
-        for row in table[f"kr_advisory_{name}"]:
-            held = rule(f"kr.advisory.{quantity}", row["from"]).parameters
-            assert (held["advisory_ge"], held["hours"]) == (row["advisory"]["ge"], row["advisory"]["hours"])
-            assert held["warning_ge"] == row["warning"]["ge"]
-            assert held["advisory_lift_lt"] == row["advisory_lift_lt"]
-            assert held["warning_to_advisory_lt"] == row["warning_to_advisory_lt"]
-        for row in table["cn_iaqi"]:
-            assert rule("cn.aqi", row["from"]).parameters["breakpoints"][quantity] == row[name]
-        for row in table[f"cn_standard_{name}_24h_class2"]:
-            assert rule(f"cn.standard.{quantity}", row["from"]).parameters["day_mean"] == row["value"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from alerts.content import Reference
 from alerts.examples import example_content
 from alerts.fallback import settle_overdue
 from alerts.warnings import (
@@ -172,6 +173,11 @@ def test_validity_ends_by_itself(desk):
     [
         ({"onset": "2026-01-17T15:00:00Z"}, "onset is not before expires"),
         ({"review_deadline": "2026-01-14T07:00:00Z"}, "as_of is after"),
+        ({"issue_time": "2026-01-17T15:00:00Z"}, "issue_time is not before expires"),
+        ({"review_deadline": "2026-01-17T15:00:01Z"}, "expires before its review_deadline"),
+        ({"cities": 2 * example_content().cities[:1]}, "a city stands there twice"),
+        ({"parties": ("seoul",)}, "parties are not those of its cities"),
+        ({"references": (Reference(1, "urn:x", "2026-01-14T08:00:00Z"),)}, "an alert follows nothing"),
         ({"cities": ()}, "names no city"),
         ({"cities": example_content().cities[:1]}, "two parties"),
         ({"product": "single_city_warning"}, "only a joint warning"),
@@ -205,6 +211,27 @@ def test_an_edit_needs_a_reason_and_keeps_who_and_when(desk):
             edit_version(conn, example_content(level="J1"), "kim", " ", desk.now)
         with pytest.raises(ReviewError, match="may not change review_deadline"):
             edit_version(conn, example_content(review_deadline="2026-01-15T10:00:00Z"), "kim", "x", desk.now)
+
+
+def test_an_edit_speaks_of_the_same_cities_and_episodes(desk):
+    """By another episode it would end other warnings, or join what the runs never joined."""
+    content = example_content()
+    desk.propose(content)
+    other = tuple(replace(c, episode_id=f"{c.episode_id}-other") for c in content.cities)
+    for cities in (other, content.cities[::-1]):
+        edited = replace(content, cities=cities)
+        with desk.write() as conn, pytest.raises(ReviewError, match="which cities and episodes"):
+            edit_version(conn, edited, "kim", "another one", desk.now)
+    shorter = tuple(replace(c, peak_mean=c.peak_mean - 1) for c in content.cities)
+    with desk.write() as conn:
+        edit_version(conn, replace(content, cities=shorter), "kim", "local knowledge", desk.now)
+
+
+def test_an_edit_to_a_level_that_nobody_knows_is_refused(desk):
+    """Recipients ask from which level on: one that stands in no list would stop every message."""
+    desk.propose(example_content())
+    with desk.write() as conn, pytest.raises(ReviewError, match="its level is none of J1, J2, J3"):
+        edit_version(conn, example_content(level="J9"), "kim", "worse", desk.now)
 
 
 def test_what_was_decided_cannot_be_rewritten_in_the_database(desk):

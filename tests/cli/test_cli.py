@@ -259,7 +259,7 @@ def test_an_unexpected_error_is_one_line_and_shows_its_place_on_request(sameair,
 def test_in_a_process_of_its_own_it_writes_only_below_the_data_folder(apart, folders):
     done = apart("status", "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    shown = {"observations", "profiles", "models", "drift", "runs", "warnings"}
+    shown = {"observations", "profiles", "models", "drift", "runs", "policy", "warnings"}
     assert set(json.loads(done.stdout)) == shown
     assert list((folders / "work").iterdir()) == []
     assert list((folders / "home").iterdir()) == []

@@ -77,7 +77,7 @@ def test_the_summary_is_two_dozen_lines_at_most_that_say_simulated_first(found):
     lines = summary_lines(found)
     assert lines[0].startswith("SIMULATED world simulated-5")
     assert 12 <= len(lines) <= 24
-    assert any(line.startswith("sent to") and "Seoul air policy division (drill)" in line for line in lines)
+    assert any(line.startswith("sent to") and "seoul-air-policy" in line for line in lines)
     for line in lines:
         if line.startswith("look at"):
             assert Path(line.split(maxsplit=2)[2]).exists()

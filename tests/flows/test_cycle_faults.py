@@ -93,7 +93,7 @@ def test_a_run_killed_before_it_proposed_is_completed_by_the_next_call(past, pla
 
 @pytest.mark.slow
 def test_a_run_killed_between_two_mails_sends_the_rest_and_none_twice(past, plan, reference, kill_at):
-    kill_at(past, plan, "alerts.delivery:_conclude", call=2)
+    kill_at(past, plan, "alerts.lanes:conclude", call=2)
     first = {p.name: p.stat().st_ino for p in past.settings.outbox_dir.glob("*.eml")}
     assert len(first) == 2
     complete(past, plan, reference)

@@ -8,10 +8,14 @@ from pydantic import SecretStr
 from flows.doctor import local_checks
 from flows.doctor_live import PATIENCE, live_checks
 from flows.live import feeds_of
+from flows.recipient_changes import import_list
+from flows.recipient_removal import remove_recipient
+from flows.status import status_of
 from flows.workspace import open_workspace
 from ingest.sources import abouts
 from pipeline.http import Patience
 from pipeline.settings import Settings
+from pipeline.times import parse_instant
 from tests.fakes.server import serving_fake
 from tests.ingest.fault_cases import CASES, NOW, Moving, polite
 
@@ -77,3 +81,37 @@ def test_names_of_sources_in_settings_are_looked_at(tmp_path, settings, verdict,
     found = {check.subject: check for check in local_checks(installation(tmp_path, **settings))}
     assert found["sources"].verdict == verdict
     assert text in found["sources"].found
+
+
+@pytest.mark.parametrize(("day", "verdict"), [("2027-10-31", "ok"), ("2027-11-01", "warning")])
+def test_the_yearly_look_at_the_chosen_probabilities_is_asked_for(tmp_path, day, verdict):
+    ws = open_workspace(Settings(data_dir=tmp_path / "var"), clock=lambda: parse_instant(f"{day}T08:00Z"))
+    (found,) = [check for check in local_checks(ws) if check.subject == "choice"]
+    assert found.verdict == verdict
+    row = status_of(ws)["policy"][0]["to be looked at by"]
+    assert row == "2027-10-31" + (" (overdue)" if verdict == "warning" else "")
+
+
+def test_recipients_who_would_receive_nothing_in_earnest_are_told(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "id,party,email,languages,cities,minimum_level,name_ko,name_zh,name_en\n"
+        "a,seoul,desk@air.seoul.kr,ko,seoul,J1,가,中,a\n"
+        "b,seoul,desk@air.example,ko,seoul,J1,가,中,b\n",
+        "utf-8",
+    )
+
+    def told(ws):
+        return next(check for check in local_checks(ws) if check.subject == "recipients")
+
+    assert told(installation(tmp_path)).found == "6 recipients of the packaged drill list"
+    named = told(installation(tmp_path, recipients_file=path))
+    assert (named.verdict, named.found) == ("warning", "2 recipients of a file, 1 not verified")
+    assert "recipients import" in named.remedy
+    ws = installation(tmp_path)
+    import_list(ws, path, "operator")
+    assert (told(ws).verdict, told(ws).found) == ("warning", "2 recipients, 1 not verified")
+    remove_recipient(ws, "a", "operator")
+    assert (told(ws).verdict, told(ws).found) == ("ok", "1 recipients")
+    remove_recipient(ws, "b", "operator")
+    assert told(ws).verdict == "warning"

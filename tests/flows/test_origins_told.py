@@ -11,7 +11,8 @@ from alerts.content import WarningContent
 from alerts.origin_note import origin_notes
 from flows import assess
 from flows.assess import propose_warnings
-from flows.issue import cap_path, deliver, issue_approved
+from flows.delivering import deliver
+from flows.issue import cap_path, issue_approved
 from flows.links import links_of_run
 from flows.origins import origins_of_run
 from flows.signing import approve_drill, drafts_of_drill

@@ -8,7 +8,8 @@ import pytest
 
 import flows.policy_explain
 from cli.commands.policy import _show
-from flows.policy_explain import Asked, explain_policy
+from flows.policy_explain import explain_policy
+from flows.policy_source import Asked
 from flows.workspace import open_workspace
 from forecasting.predictions import COLUMNS
 from pipeline.cities import city
@@ -55,7 +56,7 @@ def issue(start, number):
 def test_a_season_is_played_and_scored(asked, tmp_path, monkeypatch, capsys):
     days = [FIRST + timedelta(days=n) for n in range(10)]
     means = {"seoul": {d: 80.0 if d == HIGH else 20.0 for d in days}, "beijing": dict.fromkeys(days, 20.0)}
-    monkeypatch.setattr(flows.policy_explain, "_measured", lambda *_: means)
+    monkeypatch.setattr(flows.policy_explain, "measured_means", lambda *_: means)
     found = explain_policy(open_workspace(Settings(data_dir=tmp_path)), asked)
     assert found["cycles"] == 24
     by = {(s["city"], s["rule"]): s for s in found["scores"]}
@@ -66,6 +67,9 @@ def test_a_season_is_played_and_scored(asked, tmp_path, monkeypatch, capsys):
     beijing = by["beijing", "policy"]
     assert (beijing["hits"], beijing["false_alarms"], beijing["over_warned"]) == (0, 1, 24.0)
     assert found["joint_alarms"]["policy"] == 1
+    flips = {(f["city"], f["rule"], f["season"]): f for f in found["flip_flop"]}
+    assert flips["seoul", "policy", "all"]["opened"] == 1
+    assert flips["seoul", "undamped", "winter 2025/26"]["taken_back"] == 0
     assert json.loads(json.dumps(found)) == found
     _show(found)
     assert "joint alarms: 1" in capsys.readouterr().out

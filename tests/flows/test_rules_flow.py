@@ -1,8 +1,10 @@
 """PM10 of a run beside its PM2.5, and rules on what is measured."""
 
-from datetime import date
+import re
+from datetime import date, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import given, settings
@@ -10,11 +12,12 @@ from hypothesis import strategies as st
 
 from alerts.rule_engine import evaluate
 from alerts.rules import rule
-from flows.rules import versions_of, with_pm10
+from flows.rules import check_rules, versions_of, with_pm10
 from forecasting.pairing import couple
 from pipeline.cities import city
 from pipeline.errors import UsageError
 from pipeline.times import hour_range, local_day_bounds
+from tests.flows.archive_world import open_imported
 
 DAY = date(2026, 1, 12)
 GRID = hour_range(
@@ -74,3 +77,45 @@ def test_coupling_takes_every_member_once_and_always_the_same(count, seed):
 def test_an_unknown_rule_is_refused_by_name():
     with pytest.raises(UsageError, match=r"no rule kr\.x"):
         versions_of("kr.x")
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    """An invented archive of 18 months, of which 2019 is whole, and its values."""
+    folder = tmp_path_factory.mktemp("rules")
+    ws = open_imported(folder, days=560)
+    return ws, pd.read_parquet(folder / "archive" / "pm25" / "beijing_city.parquet")
+
+
+def test_a_year_is_judged_from_its_measurements_once_it_has_ended(imported):
+    ws, table = imported
+    local = table["best_hourly"].copy()
+    local.index = (
+        local.index + pd.Timedelta("8h") - pd.Timedelta("1h")
+    )  # CST; an hour is stamped with its end
+    days = local["2019"].resample("D").mean()
+    assert len(days) == 365
+    found = check_rules(ws, "measured", city("beijing"), date(2019, 6, 1), rule_id="cn.standard_year.pm2p5")
+    (one,) = found.findings
+    assert one.level == f"cn.standard_year.{'above' if days.mean() > 35 else 'none'}"
+    assert one.basis == "observed"
+    found = check_rules(ws, "measured", city("beijing"), date(2018, 12, 31), rule_id="cn.standard_year.pm2p5")
+    (half,) = found.findings
+    assert (half.level, half.probability) == ("", None)
+    assert re.search(r"measured: 18\d of 365 are", half.note)  # July to December
+
+
+def test_a_check_tells_of_which_stations_its_series_are(imported):
+    ws, _ = imported
+    found = check_rules(ws, "measured", city("seoul"), date(2019, 3, 1), rule_id="kr.grade")
+    assert "25 district stations" in found.series["pm2p5 reference, 3 h"]
+
+
+def test_days_of_both_countries_begin_an_hour_apart(imported):
+    ws, _ = imported
+    day = date(2019, 3, 1)
+    starts = [local_day_bounds(day, city(c).timezone)[0] for c in ("seoul", "beijing")]
+    assert starts[1] - starts[0] == timedelta(hours=1)
+    assert {check_rules(ws, "measured", city(c), day).findings[0].day for c in ("seoul", "beijing")} == {
+        "2019-03-01"
+    }

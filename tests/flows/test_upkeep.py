@@ -7,9 +7,9 @@ import pytest
 
 from alerts.examples import example_content
 from alerts.warnings import propose_version
+from flows.delivering import messages_dir
 from flows.desk import Decision, approve_version, shown
 from flows.edits import edit_draft
-from flows.issue import messages_dir
 from flows.upkeep import compact_store, listed_messages, repair_store, resolve_message
 from flows.workspace import open_workspace
 from pipeline.errors import ReviewError, UsageError
@@ -49,7 +49,9 @@ def test_an_edit_changes_the_text_and_makes_earlier_approvals_void(ws, draft, tm
     assert after["signatures"][0].endswith("(of an earlier text)")
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"content": {"level": "J1"}}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", pytest.param("[" * 100_000, id="deep"), '{"content": {"level": "J1"}}']
+)
 def test_a_file_that_is_no_content_is_refused_in_one_line(ws, draft, tmp_path, text):
     file = tmp_path / "edited.json"
     file.write_text(text, "utf-8")
@@ -73,6 +75,21 @@ def test_a_person_decides_about_a_message_of_unknown_fate(ws, draft, resend, sta
         move_message(conn, message, state="unknown")
     resolve_message(ws, message.id, resend=resend, person="Kim", reason="asked the agency")
     assert {m["message"]: m["state"] for m in listed_messages(ws)}[message.id] == state
+
+
+def test_the_list_of_messages_names_recipients_and_refuses_a_state_that_is_none(ws, draft):
+    approve_both(ws, draft)
+    told = listed_messages(ws, "pending")
+    assert told
+    assert all(m["to"] and f".{m['to']}" in m["message"] and "@" not in m["to"] for m in told)
+    with pytest.raises(UsageError, match="--state lost: choose one of pending"):
+        listed_messages(ws, "lost")
+
+
+@pytest.mark.parametrize("warning", ["", "nothing"])
+def test_no_id_is_no_warning(ws, draft, warning):
+    with pytest.raises(UsageError, match="is unknown; see"):
+        shown(ws, warning, None, "en")
 
 
 def test_a_known_fate_is_not_decided_again_and_a_decision_needs_a_name(ws, draft):

@@ -13,6 +13,7 @@ from pipeline.ledger.episodes import (
     open_episode,
     open_episodes,
     revise_episode,
+    run_episodes,
 )
 
 AT = datetime(2026, 1, 14, 8, tzinfo=UTC)
@@ -47,6 +48,17 @@ def test_runs_revise_one_episode(conn):
     (row,) = list_episodes(conn, "simulated-7")
     assert (row.party, row.city, row.revision, row.state, row.run_id) == ("seoul", "seoul", 3, "ended", "R4")
     assert verify_audit(conn).rows == 2, "opened and ended"
+
+
+def test_a_run_tells_what_stood_after_it_whatever_was_said_before_and_since(conn):
+    """R2 repeats R1, R3 ends it: neither R1 nor R2 has nothing to tell, and R4 does not tell of it."""
+    enter(conn)
+    times = [AT + timedelta(hours=6 * n) for n in range(4)]
+    for n, state in enumerate(("open", "open", "ended"), 1):
+        revise_episode(conn, ID, said(run=f"R{n}", state=state), times[n - 1])
+    told = [run_episodes(conn, "simulated-7", f"R{n}", at) for n, at in enumerate(times, 1)]
+    assert [[e.state for e in rows] for rows in told] == [["open"], ["open"], ["ended"], []]
+    assert run_episodes(conn, "measured", "R1", AT) == []
 
 
 def test_worlds_do_not_mix(conn):

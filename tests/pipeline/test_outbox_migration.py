@@ -1,5 +1,7 @@
 """A ledger of an earlier version keeps its messages and attempts when the outbox gets more columns."""
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -16,6 +18,8 @@ from pipeline.ledger.deliveries import (
     read_attempts,
     read_outbox,
 )
+from pipeline.ledger.mailbox import BounceRow, insert_bounce, insert_mail
+from pipeline.ledger.recipients import address_of, stow_addresses
 from pipeline.ledger.warning_tables import acknowledgements, delivery_attempts
 from pipeline.times import parse_instant
 
@@ -63,6 +67,28 @@ def test_messages_and_attempts_survive_the_way_down_and_up(tmp_path):
         insert_attempt(conn, AttemptRow(old[0].id, 2, NOW, "smtp", "sent", 250, "later"))
         assert [a.detail for a in read_attempts(conn, old[0].id)] == ["taken", "later"]
         assert conn.execute(sa.text("PRAGMA foreign_key_check")).all() == []
+    ledger.close()
+
+
+def test_messages_take_their_addresses_along_to_an_older_ledger(tmp_path):
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+    hook = replace(row("b"), channel="webhook", address="https://hook.example/in", state="pending")
+    with ledger.write() as conn:
+        propose_version(conn, example_content(), NOW)
+        insert_outbox(conn, stow_addresses(conn, [row("a"), hook, row("c", "digest", 20260114)]))
+        insert_outbox(conn, [replace(row("gone"), address="")])
+        insert_acknowledgement(conn, AcknowledgementRow(ID, 1, "a", "reply", "", NOW))
+        insert_bounce(conn, BounceRow(row("a").id, NOW, "soft", "4.4.7"))
+        insert_mail(conn, "k", NOW, "soft", row("a").id)
+    move_to(ledger, "0005")
+    with ledger.read() as conn:
+        found = dict(conn.execute(sa.text("SELECT recipient, address FROM outbox")).all())
+        assert found == {"a": "a@b.example", "b": "https://hook.example/in", "gone": ""}
+        said = conn.execute(sa.text("SELECT way, person FROM acknowledgements")).all()
+        assert said == [("person", "reply")]
+    move_to(ledger, "head")
+    with ledger.read() as conn:
+        assert {r.recipient: address_of(conn, r) for r in read_outbox(conn)} == found
     ledger.close()
 
 

@@ -301,6 +301,11 @@ def test_a_bulletin_is_served_from_the_folder_of_runs_only(desk, tmp_path):
     assert desk.get(f"/runs/{beside}/bulletin").status_code == 404
     (folder / f"bulletin-{beside}.html").write_text("<!doctype html><p>beside", "utf-8")
     assert "beside" in desk.get(f"/runs/{beside}/bulletin").text
+    (folder / f"bulletin-{beside}-seoul-ko.pdf").write_bytes(b"%PDF-1")
+    paper = desk.get(f"/runs/{beside}/bulletin?city=seoul&language=ko")
+    assert (paper.content, paper.headers["Content-Type"]) == (b"%PDF-1", "application/pdf")
+    for query in ("city=tokyo", "language=../x", "city=../r/bulletin", "language=ko"):
+        assert desk.get(f"/runs/{beside}/bulletin?{query}").status_code == 404
     relative = desk.run(current=False, products={"bulletin": "runs/r/bulletin.html"})
     assert desk.get(f"/runs/{relative}/bulletin").status_code == 200
     for path in (

@@ -46,5 +46,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """The older program looks for addresses beside the messages, of which some may wait."""
+    for channel in ("email", "webhook"):
+        op.execute(
+            f"UPDATE outbox SET address = COALESCE((SELECT {channel} FROM recipient_contacts "  # noqa: S608
+            f"WHERE recipient_id = outbox.recipient), '') WHERE channel = '{channel}' AND address = ''"
+        )
     op.drop_table("recipient_contacts")
     op.drop_table("recipients")
