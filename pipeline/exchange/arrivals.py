@@ -14,7 +14,8 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from pipeline.errors import EnvelopeRefused, SameairError
+from pipeline.errors import ContractError, EnvelopeRefused, SameairError
+from pipeline.exchange.bodies import check_body
 from pipeline.exchange.envelope import FIRST_PREVIOUS, Envelope, KeyOf, unseal
 from pipeline.ledger.audit import append_audit
 from pipeline.ledger.envelopes import (
@@ -134,12 +135,22 @@ def _handled(
     if handler is None:
         return "unknown", f"this node does nothing with a {row.kind}"
     try:
+        envelope = unseal(row.packed, receiver.key_of)
+        _check_form(envelope)
         with conn.begin_nested():
-            return "done", handler(conn, unseal(row.packed, receiver.key_of), at)
+            return "done", handler(conn, envelope, at)
     except EnvelopeRefused as refused:
         return refused.reason, refused.what
     except SameairError as error:
         return "failed", str(error)
+
+
+def _check_form(envelope: Envelope) -> None:
+    """Refuse a body that breaks the schema of its kind: no handler sees it."""
+    try:
+        check_body(envelope.kind, envelope.body)
+    except ContractError as error:
+        raise EnvelopeRefused("malformed", str(error)) from None
 
 
 def _check_parties(envelope: Envelope, receiver: Receiver) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection
 
+from pipeline.exchange.bodies import check_body
 from pipeline.exchange.envelope import FIRST_PREVIOUS, Envelope, key_id, seal
 from pipeline.exchange.keys import public_key_text
 from pipeline.ledger.audit import append_audit
@@ -43,11 +44,12 @@ class Message:
 def post(conn: Connection, sender: Sender, message: Message, at: datetime) -> SentRow:
     """Append a message to the chain to its recipient, or return what was said on its occasion before.
 
-    Raises ContractError where the message is too large or holds what has no canonical form.
+    Raises ContractError where the body breaks its schema, is too large or holds what has no canonical form.
     """
     known = sent_for(conn, message.recipient, message.occasion)
     if known is not None:
         return known
+    check_body(message.kind, message.body)
     before = last_sent(conn, message.recipient)
     envelope = Envelope(
         sender=sender.party,

@@ -1,0 +1,74 @@
+"""What the body of each kind of envelope may hold: one JSON schema a kind, asked on sending and on arrival.
+
+The schemas lie beside this file, ``bodies/<kind>-1.schema.json`` (JSON Schema 2020-12). They refer to nothing
+outside themselves, and nothing is ever fetched for them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+
+from pipeline.errors import ContractError
+
+VERSION: Final = "1"
+LONGEST: Final = 300
+"""How much of what is wrong is quoted; a body comes from outside and may be large."""
+_FOLDER = resources.files("pipeline") / "exchange" / "bodies"
+
+
+def check_body(kind: str, body: Mapping[str, Any]) -> None:
+    """Refuse a body that breaks the schema of its kind.
+
+    Raises
+    ------
+    ContractError
+        naming the place in the body and what is wrong there
+
+    Examples
+    --------
+    >>> check_body("correction", {"what": "observations"})
+    Traceback (most recent call last):
+    ...
+    pipeline.errors.ContractError: correction: $: 'mark' is a required property
+    """
+    validator = _validator(kind)
+    if validator is None:
+        return
+    error = next(iter(validator.iter_errors(_plain(body))), None)
+    if error is not None:
+        raise ContractError(f"{kind}: {error.json_path[:LONGEST]}: {error.message[:LONGEST]}")
+
+
+def body_schema(kind: str) -> dict[str, Any] | None:
+    """Return the schema of a kind's body, None where the kind has none.
+
+    >>> body_schema("correction")["title"]
+    'sameair body of a correction, version 1'
+    """
+    file = _FOLDER / f"{kind}-{VERSION}.schema.json"
+    if not file.is_file():
+        return None
+    schema: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return schema
+
+
+@cache
+def _validator(kind: str) -> Draft202012Validator | None:
+    """Return what checks a kind; made once."""
+    schema = body_schema(kind)
+    return None if schema is None else Draft202012Validator(schema)
+
+
+def _plain(value: object) -> object:
+    """Return tuples as lists and mappings as dicts, since a schema knows nothing else."""
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
