@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from pipeline.errors import StorageError, UsageError
 from pipeline.ledger import (
+    agreement_tables,
     exchange_tables,
     model_tables,
     open_ledger,
@@ -27,7 +28,8 @@ from pipeline.ledger.types import UTCDateTime
 
 NOW = datetime(2019, 3, 3, 8, tzinfo=UTC)
 assert (
-    exchange_tables.metadata
+    agreement_tables.metadata
+    is exchange_tables.metadata
     is model_tables.metadata
     is recipient_tables.metadata
     is source_tables.metadata
