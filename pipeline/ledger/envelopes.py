@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -72,6 +73,30 @@ def last_sent(conn: Connection, recipient: str) -> SentRow | None:
     return None if row is None else SentRow(**row._mapping)
 
 
+def newest_sent_of(conn: Connection, recipient: str, kinds: Sequence[str]) -> SentRow | None:
+    """Return the newest envelope of some kinds of our chain to a party."""
+    c = envelopes_sent.c
+    query = select(envelopes_sent).where(c.recipient == recipient, c.kind.in_(kinds))
+    row = conn.execute(query.order_by(c.sequence.desc()).limit(1)).one_or_none()
+    return None if row is None else SentRow(**row._mapping)
+
+
+def sent_at(conn: Connection, recipient: str, sequence: int) -> SentRow | None:
+    """Return what we sent to a party under a number."""
+    c = envelopes_sent.c
+    query = select(envelopes_sent).where(c.recipient == recipient, c.sequence == sequence)
+    row = conn.execute(query).one_or_none()
+    return None if row is None else SentRow(**row._mapping)
+
+
+def list_sent(conn: Connection, recipient: str, after: int = 0) -> list[tuple[int, str, int]]:
+    """Return number, digest and packed size [bytes] of our chain to a party after a number, in order."""
+    c = envelopes_sent.c
+    query = select(c.sequence, c.digest, func.length(c.packed)).where(c.recipient == recipient)
+    rows = conn.execute(query.where(c.sequence > after).order_by(c.sequence))
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
 def sent_for(conn: Connection, recipient: str, occasion: str) -> SentRow | None:
     """Return what was sent to a party on an occasion."""
     c = envelopes_sent.c
@@ -95,6 +120,27 @@ def received_at(conn: Connection, sender: str, sequence: int) -> ReceivedRow | N
     return None if row is None else ReceivedRow(**row._mapping)
 
 
+def newest_received(conn: Connection, sender: str) -> int:
+    """Return the highest number of a party that came; 0 where none did."""
+    c = envelopes_received.c
+    return conn.execute(select(func.max(c.sequence)).where(c.sender == sender)).scalar() or 0
+
+
+def newest_received_of(conn: Connection, sender: str, kinds: Sequence[str]) -> ReceivedRow | None:
+    """Return what a party sent last of some kinds, handled or not."""
+    c = envelopes_received.c
+    query = select(envelopes_received).where(c.sender == sender, c.kind.in_(kinds))
+    row = conn.execute(query.order_by(c.sequence.desc()).limit(1)).one_or_none()
+    return None if row is None else ReceivedRow(**row._mapping)
+
+
+def list_received(conn: Connection, sender: str, after: int = 0) -> list[tuple[int, str]]:
+    """Return number and digest of what a party sent after a number, in order; there may be gaps in it."""
+    c = envelopes_received.c
+    query = select(c.sequence, c.digest).where(c.sender == sender, c.sequence > after)
+    return [(row[0], row[1]) for row in conn.execute(query.order_by(c.sequence))]
+
+
 def insert_received(conn: Connection, row: ReceivedRow) -> None:
     """Keep what a party signed."""
     conn.execute(insert(envelopes_received).values(**asdict(row)))
@@ -115,6 +161,14 @@ def last_handled(conn: Connection, sender: str) -> ReceivedRow | None:
     c = envelopes_handled.c
     newest = conn.execute(select(func.max(c.sequence)).where(c.sender == sender)).scalar()
     return None if newest is None else received_at(conn, sender, newest)
+
+
+def kinds_handled(conn: Connection, sender: str, after: int) -> list[str]:
+    """Return the kinds of what was handled of a party after a number, each once."""
+    c, h = envelopes_received.c, envelopes_handled.c
+    joined = envelopes_received.join(envelopes_handled, and_(h.sender == c.sender, h.sequence == c.sequence))
+    query = select(c.kind).distinct().select_from(joined).where(c.sender == sender, c.sequence > after)
+    return sorted(conn.execute(query).scalars())
 
 
 def insert_handled(

@@ -1,0 +1,46 @@
+"""What takes part in every round of the exchange: who has something to say, who handles what comes.
+
+Each part of the program adds its line here. A poster says what there is to say, as often as it is asked; the
+same occasion is said once. A handler does, in one transaction, what an envelope asks for. A step does between
+the two what needs more than the ledger (files, messages), and does it once however often it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection
+
+from flows.node import Node
+from flows.workspace import Workspace
+from pipeline.exchange.arrivals import Handler
+from pipeline.exchange.envelope import Envelope
+from pipeline.exchange.post import Message
+from pipeline.exchange.statements import spans
+
+Poster = Callable[[Connection, Node, datetime], list[Message]]
+"""Returns what there is to say at an instant."""
+
+Step = Callable[[Workspace, Node, datetime], list[str]]
+"""Does what handled envelopes ask for outside of the ledger; returns in lines what it did."""
+
+
+def note_statement(_conn: Connection, envelope: Envelope, _at: datetime) -> str:
+    """Say what a receipt or heartbeat tells; what it tells is read from the envelope itself."""
+    body = envelope.body
+    told = [f"holds {body['handled']} of ours"]
+    told += [f"misses {spans([(a, b) for a, b in body['missing']])}"] * bool(body["missing"])
+    told += [f"could not take {len(body['refused'])}"] * bool(body["refused"])
+    return ", ".join(told)
+
+
+POSTERS: Final[list[Poster]] = []
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "receipt": note_statement,
+    "heartbeat": note_statement,
+}
+
+STEPS: Final[list[Step]] = []
