@@ -19,8 +19,9 @@ from flows.assess import policy_of
 from flows.delivering import deliver
 from flows.issue import issue_approved, issue_version
 from flows.letters import background_of
+from flows.node import parties
 from flows.recheck import lineages
-from flows.signing import is_live, parties, signer, trusted, world_time
+from flows.signing import is_live, signer, trusted, world_time
 from flows.workspace import Workspace
 from flows.worlds import present_of, rewrite_bulletins
 from pipeline.errors import ReviewError, UsageError

@@ -8,6 +8,8 @@ from pathlib import Path
 from pydantic import Field, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pipeline.errors import UsageError
+
 
 class Settings(BaseSettings):
     """What an installation may choose; secrets show as stars wherever they are printed.
@@ -21,6 +23,16 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("var"), description="folder under which everything lies")
     ledger_url: str = Field("", description="SQLAlchemy URL of the ledger; empty: SQLite in the data folder")
     channel: str = Field("folder", pattern="^(folder|smtp)$", description="how e-mails leave: folder or smtp")
+    party: str = Field(
+        "",
+        pattern="^([a-z][a-z0-9-]{0,31})?$",
+        description="the only party for which this node signs and delivers; empty: one node for all",
+    )
+    key_password: SecretStr = Field(SecretStr(""), description="password of the private signing keys")
+    key_password_file: Path | None = Field(None, description="file that holds that password instead")
+    clock_skew: PositiveInt = Field(
+        300, le=3600, description="[s] by which the clocks of two nodes may differ"
+    )
     recipients_file: Path | None = Field(
         None, description="TOML list of recipients; default: the packaged drill list"
     )
@@ -101,6 +113,25 @@ class Settings(BaseSettings):
         if value.lstrip().startswith("{"):
             json.loads(value)
         return value
+
+    @property
+    def key_secret(self) -> str:
+        """Return the password of the private keys, empty where there is none; UsageError without its file."""
+        if self.key_password_file is None:
+            return self.key_password.get_secret_value()
+        try:
+            return self.key_password_file.read_text("utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise UsageError(f"SAMEAIR_KEY_PASSWORD_FILE: {error}") from error
+
+    @property
+    def delivered_parties(self) -> tuple[str, ...]:
+        """Return the parties to whose recipients this node delivers; none named: all.
+
+        >>> Settings(party="seoul").delivered_parties, Settings().delivered_parties
+        (('seoul',), ())
+        """
+        return (self.party,) if self.party else self.deliver_for
 
     @property
     def ledger(self) -> str:

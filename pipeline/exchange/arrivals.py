@@ -33,13 +33,21 @@ from pipeline.times import parse_instant
 Taken = Literal["taken", "known", "refused"]
 
 
+def _no_further_check(_envelope: Envelope, _at: datetime) -> None:
+    """Take everything."""
+
+
 @dataclass(frozen=True)
 class Receiver:
-    """Who takes: a party, from which parties, and whose keys it trusts."""
+    """Who takes: a party, from which parties, and whose keys it trusts.
+
+    ``check`` says what else must hold when an envelope arrives: it raises EnvelopeRefused.
+    """
 
     party: str
     peers: tuple[str, ...]
     key_of: KeyOf
+    check: Callable[[Envelope, datetime], None] = _no_further_check
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,8 @@ def take(conn: Connection, receiver: Receiver, parcel: Parcel, at: datetime) -> 
         envelope = unseal(parcel.packed, receiver.key_of)
         _check_parties(envelope, receiver)
         known = received_at(conn, envelope.sender, envelope.sequence)
+        if known is None:
+            receiver.check(envelope, at)
         if known is not None and known.digest != envelope.digest:
             raise EnvelopeRefused(
                 "forked", f"{envelope.sender} signed two different envelopes {envelope.sequence}"
