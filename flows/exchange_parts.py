@@ -15,8 +15,10 @@ from sqlalchemy import Connection
 
 from flows.node import Node
 from flows.workspace import Workspace
+from pipeline.exchange.anchors import anchor_fault
 from pipeline.exchange.arrivals import Handler
 from pipeline.exchange.envelope import Envelope
+from pipeline.exchange.key_notices import handle_key
 from pipeline.exchange.post import Message
 from pipeline.exchange.statements import spans
 
@@ -27,13 +29,14 @@ Step = Callable[[Workspace, Node, datetime], list[str]]
 """Does what handled envelopes ask for outside of the ledger; returns in lines what it did."""
 
 
-def note_statement(_conn: Connection, envelope: Envelope, _at: datetime) -> str:
+def note_statement(conn: Connection, envelope: Envelope, _at: datetime) -> str:
     """Say what a receipt or heartbeat tells; what it tells is read from the envelope itself."""
     body = envelope.body
     told = [f"holds {body['handled']} of ours"]
     told += [f"misses {spans([(a, b) for a, b in body['missing']])}"] * bool(body["missing"])
     told += [f"could not take {len(body['refused'])}"] * bool(body["refused"])
-    return ", ".join(told)
+    fault = anchor_fault(conn, envelope.sender, body)
+    return ", ".join([*told, *([fault] if fault else [])])
 
 
 POSTERS: Final[list[Poster]] = []
@@ -41,6 +44,7 @@ POSTERS: Final[list[Poster]] = []
 HANDLERS: Final[dict[str, Handler]] = {
     "receipt": note_statement,
     "heartbeat": note_statement,
+    "key": handle_key,
 }
 
 STEPS: Final[list[Step]] = []

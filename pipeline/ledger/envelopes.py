@@ -204,3 +204,15 @@ def received_of_kind(conn: Connection, sender: str, kind: str) -> list[ReceivedR
     joined = envelopes_received.join(envelopes_handled, and_(h.sender == c.sender, h.sequence == c.sequence))
     query = select(envelopes_received).select_from(joined).where(c.sender == sender, c.kind == kind)
     return [ReceivedRow(**row._mapping) for row in conn.execute(query.order_by(c.sequence))]
+
+
+def packed_of_kinds(conn: Connection, peer: str, kinds: Sequence[str], *, sent: bool) -> list[bytes]:
+    """Return the envelopes of some kinds that were sent to a peer, or that it sent and were handled."""
+    if sent:
+        c = envelopes_sent.c
+        query = select(c.packed).where(c.recipient == peer, c.kind.in_(kinds)).order_by(c.sequence)
+        return list(conn.execute(query).scalars())
+    r, h = envelopes_received.c, envelopes_handled.c
+    joined = envelopes_received.join(envelopes_handled, and_(h.sender == r.sender, h.sequence == r.sequence))
+    found = select(r.packed).select_from(joined).where(r.sender == peer, r.kind.in_(kinds))
+    return list(conn.execute(found.order_by(r.sequence)).scalars())
