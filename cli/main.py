@@ -24,6 +24,7 @@ from cli.commands import (
     gaps,
     hindcast,
     history,
+    keys,
     links,
     models,
     origin,
@@ -77,6 +78,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 app.add_typer(exchange.app, name="exchange")
+app.add_typer(keys.app, name="keys")
 app.add_typer(quality.app, name="quality")
 app.add_typer(rules.app, name="rules")
 app.add_typer(recipients.app, name="recipients")

@@ -7,7 +7,7 @@ their ``.pub`` files, and from the ``key`` envelopes in which they announced or 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -32,6 +32,7 @@ class Node:
     peers: tuple[str, ...]
     sender: Sender
     receiver: Receiver
+    ring: Keyring = field(default=Keyring(()))
 
 
 def parties() -> list[str]:
@@ -59,7 +60,8 @@ def node_of(ws: Workspace) -> Node | None:
     key = own_key(ws, party)
     ring = keyring_of(ws)
     peers = tuple(p for p in parties() if p != party)
-    return Node(party, peers, Sender(party, key), Receiver(party, peers, ring.key_of, ring.check_arrival))
+    receiver = Receiver(party, peers, ring.key_of, ring.check_arrival)
+    return Node(party, peers, Sender(party, key), receiver, ring)
 
 
 def keyring_of(ws: Workspace) -> Keyring:
