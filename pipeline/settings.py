@@ -39,7 +39,15 @@ class Settings(BaseSettings):
     deliver_for: tuple[str, ...] = Field(
         (), description="JSON list of the parties to whose recipients this node delivers; empty: to all"
     )
+    sharing_file: Path | None = Field(
+        None, description="TOML rules of what each party lets leave its node; default: the packaged rules"
+    )
     policy_file: Path | None = Field(None, description="TOML policy; default: the packaged policy")
+    combine: str = Field(
+        "beside",
+        pattern="^(off|beside|used)$",
+        description="forecasts of others: off, beside (shown and scored), used (in warnings, too)",
+    )
     live_sources: bool = Field(False, description="ask the live sources, hourly and in live cycles")
     airkorea_key: SecretStr = Field(SecretStr(""), description="service key of AirKorea (data.go.kr)")
     seoul_key: SecretStr = Field(SecretStr(""), description="key of Seoul Open Data (data.seoul.go.kr)")
@@ -56,6 +64,18 @@ class Settings(BaseSettings):
     exchange_sftp: str = Field("", description="sftp://user@host:port/folder from which they are fetched")
     exchange_sftp_key: Path | None = Field(None, description="private key for that login")
     exchange_sftp_known_hosts: Path | None = Field(None, description="known_hosts file of that server")
+    exchange_links: dict[str, str] = Field(
+        default_factory=dict,
+        description="JSON object: for each other party the folder, sftp:// or https:// address by which"
+        " envelopes travel; several separated by blanks",
+    )
+    exchange_links_key: Path | None = Field(None, description="private key for their SFTP logins")
+    exchange_links_known_hosts: Path | None = Field(
+        None, description="known_hosts file of their SFTP servers"
+    )
+    exchange_links_ca_file: Path | None = Field(
+        None, description="extra certificate authority for their HTTPS servers"
+    )
     operator_address: str = Field("", description="e-mail address that is told about sources; empty: nobody")
     smtp_host: str = Field("127.0.0.1", description="mail server")
     smtp_port: int = Field(587, description="mail server's port")

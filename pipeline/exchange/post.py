@@ -14,8 +14,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection
 
+from pipeline.errors import StorageError
 from pipeline.exchange.bodies import check_body
 from pipeline.exchange.envelope import FIRST_PREVIOUS, Envelope, key_id, seal
+from pipeline.exchange.heard import chain_fault
 from pipeline.exchange.keys import public_key_text
 from pipeline.ledger.audit import append_audit
 from pipeline.ledger.envelopes import SentRow, insert_sent, last_sent, sent_for
@@ -44,12 +46,20 @@ class Message:
 def post(conn: Connection, sender: Sender, message: Message, at: datetime) -> SentRow:
     """Append a message to the chain to its recipient, or return what was said on its occasion before.
 
-    Raises ContractError where the body breaks its schema, is too large or holds what has no canonical form.
+    Raises
+    ------
+    ContractError
+        the body breaks its schema, is too large or holds what has no canonical form
+    StorageError
+        the recipient holds more of our chain, or another, than this ledger
     """
     known = sent_for(conn, message.recipient, message.occasion)
     if known is not None:
         return known
     check_body(message.kind, message.body)
+    fault = chain_fault(conn, message.recipient)
+    if fault:
+        raise StorageError(f"nothing more is said to {message.recipient}: {fault}; restore a newer backup")
     before = last_sent(conn, message.recipient)
     envelope = Envelope(
         sender=sender.party,

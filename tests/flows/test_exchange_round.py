@@ -1,0 +1,314 @@
+"""Two nodes over folders: whatever is lost, cut or done twice, both end with the whole of both chains."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from flows import exchange_parts
+from flows.exchange import exchange_round
+from flows.workspace import open_workspace
+from pipeline.errors import UsageError
+from pipeline.exchange.arrivals import gaps
+from pipeline.exchange.heard import heard
+from pipeline.exchange.post import Message
+from pipeline.ledger.envelopes import (
+    last_handled,
+    last_sent,
+    list_received,
+    list_sent,
+    read_refused,
+    read_sent,
+)
+from pipeline.settings import Settings
+
+BEGIN = datetime(2026, 1, 14, 2, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self):
+        self.now = BEGIN
+
+    def __call__(self):
+        return self.now
+
+
+class Pair:
+    """Two nodes with a folder between them."""
+
+    def __init__(self, tmp_path, links=None):
+        self.clock, self.root = Clock(), tmp_path
+        self.mount = tmp_path / "mount"
+        self.mount.mkdir()
+        self.links = links or {"seoul": str(self.mount), "beijing": str(self.mount)}
+        self.nodes = {}
+        for party in ("seoul", "beijing"):
+            self.open(party)
+        for party, peer in (("seoul", "beijing"), ("beijing", "seoul")):
+            from flows.node import own_key
+
+            own_key(self.nodes[party], party)
+            there = self.nodes[peer].settings.keys_dir
+            there.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.nodes[party].settings.keys_dir / f"{party}.pub", there / f"{party}.pub")
+
+    def open(self, party, **more):
+        peer = {"seoul": "beijing", "beijing": "seoul"}[party]
+        settings = Settings(
+            data_dir=self.root / party, party=party, exchange_links={peer: self.links[peer]}, **more
+        )
+        self.nodes[party] = open_workspace(settings, self.clock)
+        return self.nodes[party]
+
+    def round(self, party):
+        self.clock.now += timedelta(minutes=1)
+        return exchange_round(self.nodes[party], self.clock)
+
+    def rounds(self, number=2):
+        return [self.round(party) for _ in range(number) for party in ("seoul", "beijing")]
+
+    def chain(self, party, peer):
+        with self.nodes[party].ledger.read() as conn:
+            return [(number, digest) for number, digest, _ in list_sent(conn, peer)]
+
+    def held(self, party, peer):
+        with self.nodes[party].ledger.read() as conn:
+            return list_received(conn, peer)
+
+    def handled(self, party, peer):
+        with self.nodes[party].ledger.read() as conn:
+            row = last_handled(conn, peer)
+        return row.sequence if row else 0
+
+    def file(self, sender, number):
+        (peer,) = {"seoul", "beijing"} - {sender}
+        return next((self.mount / f"{sender}-{peer}").glob(f"*-{number:010d}-*.gz"))
+
+
+@pytest.fixture
+def pair(tmp_path):
+    made = Pair(tmp_path)
+    yield made
+    for ws in made.nodes.values():
+        ws.ledger.close()
+
+
+@pytest.fixture
+def to_say(monkeypatch):
+    """What each party has to say: numbers of questions; handled ones are kept in ``asked``."""
+    said, asked = {"seoul": [], "beijing": []}, []
+
+    def poster(_conn, node, _at):
+        return [Message(node.peers[0], "question", "live", f"q{n}", {"n": n}) for n in said[node.party]]
+
+    def handler(_conn, envelope, _at):
+        asked.append((envelope.sender, envelope.body["n"]))
+        return "noted"
+
+    monkeypatch.setattr(exchange_parts, "POSTERS", [poster])
+    monkeypatch.setattr("flows.exchange.POSTERS", [poster])
+    monkeypatch.setattr("flows.exchange.HANDLERS", {**exchange_parts.HANDLERS, "question": handler})
+    from pipeline.exchange.bodies import check_body
+
+    def checked(kind, body):
+        if kind != "question":
+            check_body(kind, body)
+
+    for module in ("post", "arrivals"):
+        monkeypatch.setattr(f"pipeline.exchange.{module}.check_body", checked)
+    return said, asked
+
+
+def test_both_hear_everything_once_and_then_fall_silent(pair, to_say):
+    said, asked = to_say
+    said["seoul"], said["beijing"] = [1, 2, 3], [4]
+    reports = pair.rounds(3)
+    assert all(r.is_well for r in reports)
+    assert sorted(asked) == [("beijing", 4), ("seoul", 1), ("seoul", 2), ("seoul", 3)]
+    for party, peer in (("seoul", "beijing"), ("beijing", "seoul")):
+        assert pair.held(peer, party) == pair.chain(party, peer)
+    before = len(pair.chain("seoul", "beijing"))
+    assert [p.said + p.sent for r in pair.rounds(5) for p in r.peers] == [0] * 10
+    assert len(pair.chain("seoul", "beijing")) == before
+    pair.clock.now += timedelta(hours=1)
+    assert [p.said for r in pair.rounds(1) for p in r.peers] == [1, 1]
+
+
+def test_what_was_handled_is_tidied_but_for_the_last_statement(pair, to_say):
+    said, _ = to_say
+    said["seoul"] = list(range(20))
+    pair.rounds(4)
+    left = sorted(p.name for p in (pair.mount / "seoul-beijing").iterdir())
+    assert len(left) < 5
+    with pair.nodes["seoul"].ledger.read() as conn:
+        assert left[-1] == max(left)
+        assert read_sent(conn, "beijing")[-1].kind in ("receipt", "heartbeat")
+        assert heard(conn, "beijing").handled >= 20
+
+
+def test_a_lost_file_is_asked_for_and_sent_again(pair, to_say):
+    said, asked = to_say
+    said["seoul"] = [1, 2, 3]
+    pair.round("seoul")
+    lost = pair.file("seoul", 2)
+    lost.unlink()
+    report = pair.round("beijing").peers[0]
+    assert (report.handled, report.missing) == (1, ((2, 2),))
+    assert asked == [("seoul", 1)]
+    pair.rounds(1)
+    assert asked == [("seoul", 1), ("seoul", 2), ("seoul", 3)]
+    with pair.nodes["beijing"].ledger.read() as conn:
+        assert gaps(conn, "seoul") == ()
+
+
+@pytest.mark.parametrize("damage", [b"", b"not gzip at all", gzip.compress(b"{}")])
+def test_a_damaged_file_is_refused_once_and_sent_again(pair, to_say, damage):
+    said, asked = to_say
+    said["seoul"] = [1, 2]
+    pair.round("seoul")
+    file = pair.file("seoul", 2)
+    whole = file.read_bytes()
+    file.write_bytes((damage + bytes(len(whole)))[: len(whole)])
+    pair.rounds(3)
+    assert asked == [("seoul", 1), ("seoul", 2)]
+    with pair.nodes["beijing"].ledger.read() as conn:
+        assert len(read_refused(conn)) == 1
+
+
+def test_a_file_cut_short_on_the_way_is_sent_again(pair, to_say):
+    said, asked = to_say
+    said["seoul"] = [1]
+    pair.round("seoul")
+    file = pair.file("seoul", 1)
+    file.write_bytes(file.read_bytes()[:50])
+    pair.rounds(2)
+    assert asked == [("seoul", 1)]
+
+
+def test_parts_links_and_foreign_files_are_left_alone(pair, to_say, tmp_path):
+    said, asked = to_say
+    said["seoul"] = [1]
+    pair.round("seoul")
+    inbox = pair.mount / "seoul-beijing"
+    whole = pair.file("seoul", 1)
+    (inbox / f"{whole.name}.part").write_bytes(b"half")
+    (inbox / "note.txt").write_text("hello")
+    outside = tmp_path / "outside"
+    outside.write_bytes(whole.read_bytes())
+    (inbox / "seoul-beijing-0000000009-abababababababab.json.gz").symlink_to(outside)
+    os.mkfifo(inbox / "seoul-beijing-0000000008-abababababababab.json.gz")
+    report = pair.round("beijing").peers[0]
+    assert (report.taken, report.refused, asked) == (2, 0, [("seoul", 1)])
+
+
+def test_files_brought_twice_or_in_any_order_are_one(pair, to_say):
+    said, asked = to_say
+    said["seoul"] = [1, 2, 3]
+    pair.round("seoul")
+    kept = {p.name: p.read_bytes() for p in (pair.mount / "seoul-beijing").iterdir()}
+    pair.rounds(2)
+    for name, content in kept.items():
+        (pair.mount / "seoul-beijing" / name).write_bytes(content)
+    report = pair.round("beijing").peers[0]
+    assert (report.taken, report.handled, report.refused) == (0, 0, 0)
+    assert len(asked) == 3
+
+
+def test_a_stick_that_is_not_in_is_told_and_nothing_is_made(pair, to_say):
+    said, asked = to_say
+    said["seoul"] = [1]
+    away = pair.mount.rename(pair.root / "away")
+    report = pair.round("seoul").peers[0]
+    assert any("is not there" in t for t in report.trouble)
+    assert report.urgent == []
+    assert not pair.mount.exists()
+    away.rename(pair.mount)
+    assert pair.round("seoul").is_well
+    pair.rounds(1)
+    assert asked == [("seoul", 1)]
+
+
+def test_a_folder_that_may_not_be_written_needs_a_person(pair, to_say, monkeypatch):
+    def denied(*_):
+        raise PermissionError(errno.EACCES, "Permission denied", "mount")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.exchange.transports.folder._Folder.place", denied)
+        report = pair.round("seoul").peers[0]
+    assert report.urgent == ["exchange with beijing by folder: mount: permission denied; check its owner"]
+    assert list(pair.mount.iterdir()) == []
+    assert pair.round("seoul").is_well
+
+
+def test_a_ledger_restored_from_an_old_backup_says_nothing_more(pair, to_say, tmp_path):
+    said, asked = to_say
+    said["seoul"] = [1]
+    pair.rounds(2)
+    pair.nodes["seoul"].ledger.close()
+    backup = tmp_path / "backup"
+    shutil.copytree(tmp_path / "seoul", backup)
+    pair.open("seoul")
+    said["seoul"] = [1, 2, 3, 4, 5]
+    pair.rounds(3)
+    pair.nodes["seoul"].ledger.close()
+    shutil.rmtree(tmp_path / "seoul")
+    shutil.copytree(backup, tmp_path / "seoul")
+    pair.open("seoul", operator_address="operator@example.org")
+    said["seoul"] = [6]
+    chain = pair.chain("seoul", "beijing")
+    report = pair.round("seoul").peers[0]
+    assert "holds" in report.stopped
+    assert pair.chain("seoul", "beijing") == chain
+    assert [q for _, q in asked] == [1, 2, 3, 4, 5]
+    told = [p.read_text("utf-8") for p in (tmp_path / "seoul" / "outbox").glob("*operator*")]
+    assert len(told) == 1
+    assert "nothing more is said" in " ".join(told[0].split())
+    pair.round("seoul")
+    assert len(list((tmp_path / "seoul" / "outbox").glob("*operator*"))) == 1
+
+
+def test_a_ledger_alone_restored_is_noticed_without_hearing_the_peer(pair, to_say, tmp_path):
+    said, _ = to_say
+    said["seoul"] = [1]
+    pair.round("seoul")
+    pair.nodes["seoul"].ledger.close()
+    backup = (tmp_path / "seoul" / "ledger.sqlite").read_bytes()
+    pair.open("seoul")
+    said["seoul"] = [1, 2]
+    pair.round("seoul")
+    pair.nodes["seoul"].ledger.close()
+    (tmp_path / "seoul" / "ledger.sqlite").write_bytes(backup)
+    pair.open("seoul")
+    shutil.rmtree(pair.mount)
+    pair.mount.mkdir()
+    assert "this ledger knows" in pair.round("seoul").peers[0].stopped
+
+
+def test_a_step_or_poster_that_fails_leaves_the_rest(pair, to_say, monkeypatch):
+    said, asked = to_say
+    said["seoul"] = [1]
+
+    def failing(*_):
+        raise UsageError("this cannot be said")
+
+    monkeypatch.setattr("flows.exchange.STEPS", [failing, lambda *_: ["stored 3"]])
+    monkeypatch.setattr("flows.exchange.POSTERS", [failing, *exchange_parts.POSTERS])
+    report = pair.round("seoul")
+    assert report.notes == ("stored 3",)
+    assert report.peers[0].trouble == ["this cannot be said"]
+    pair.round("beijing")
+    assert asked == [("seoul", 1)]
+
+
+def test_a_node_of_all_parties_has_nobody_to_talk_to(tmp_path):
+    ws = open_workspace(Settings(data_dir=tmp_path))
+    with pytest.raises(UsageError, match="SAMEAIR_PARTY"):
+        exchange_round(ws, Clock())
+    with ws.ledger.read() as conn:
+        assert last_sent(conn, "beijing") is None
+    ws.ledger.close()
