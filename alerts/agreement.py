@@ -28,7 +28,8 @@ OBJECTION = ""
 class Offer:
     """A text that a party proposes in a round; ``rank`` orders texts, the greater being the better one.
 
-    The rank is part of what is signed: the issue time of the cycle first, then how often a person edited it.
+    The rank follows from the text alone (issue time of its cycle, then how many versions in force it
+    names), so that nobody can raise it; of equal ranks the greater digest is the better text.
     """
 
     slot: str
@@ -69,14 +70,17 @@ class SlotState:
         return dict(self.votes).get(party)
 
 
-def slot_state(said: Mapping[str, Sequence[Statement]], slot: str, closes: str = "") -> SlotState:
+def slot_state(
+    said: Mapping[str, Sequence[Statement]], slot: str, closes: str | Mapping[str, str] = ""
+) -> SlotState:
     """Derive where a slot stands from what both parties said, each in its own order.
 
     Parameters
     ----------
     said : statements of each of the two parties, oldest first, other slots among them
     slot : which decision
-    closes : ISO instant after which votes no longer count; empty: never
+    closes : ISO instant after which votes no longer count, of all texts or of each by its digest (then an
+        objection is never late); empty: never
 
     Examples
     --------
@@ -121,10 +125,19 @@ def why_not_vote(state: SlotState, party: str, digest: str) -> str:
     return ""
 
 
-def why_not_offer(state: SlotState, said: Mapping[str, Sequence[Statement]], slot: str) -> str:
-    """Return why no text may be offered in the current round, or nothing."""
+def why_not_offer(
+    state: SlotState, said: Mapping[str, Sequence[Statement]], slot: str, digest: str = ""
+) -> str:
+    """Return why no text, or this one, may be offered in the current round, or nothing.
+
+    A text that was offered in an earlier round has had its chance: so the signatures over one text that
+    count together are always of one round.
+    """
     if state.phase == "agreed":
         return "a text is agreed"
+    earlier = (s for log in said.values() for s in log if isinstance(s, Offer) and s.slot == slot)
+    if digest and any(s.digest == digest and s.round < state.round for s in earlier):
+        return "this text was offered in an earlier round"
     if _is_forced(said, slot, state.round):
         return f"round {state.round} decides on the better of the two texts that were voted for"
     return ""
@@ -158,7 +171,11 @@ def _offered(logs: Iterable[Sequence[Statement]], number: int) -> tuple[str, ...
 
 
 def _votes(
-    own: Mapping[str, Sequence[Statement]], number: int, known: set[str], closes: str, faults: list[str]
+    own: Mapping[str, Sequence[Statement]],
+    number: int,
+    known: set[str],
+    closes: str | Mapping[str, str],
+    faults: list[str],
 ) -> dict[str, str]:
     """Return each party's vote of a round: its first that counts."""
     votes: dict[str, str] = {}
@@ -168,10 +185,16 @@ def _votes(
                 continue
             if party in votes:
                 faults.append(f"{party} voted twice in round {number}")
-            elif closes and s.at > closes:
+            elif _is_late(s, closes):
                 faults.append(f"{party} voted in round {number} after the slot had closed")
             elif s.digest != OBJECTION and s.digest not in known:
                 faults.append(f"{party} voted in round {number} for what was not to be voted on")
             else:
                 votes[party] = s.digest
     return votes
+
+
+def _is_late(vote: Vote, closes: str | Mapping[str, str]) -> bool:
+    """Tell whether a vote came after the instant until which it would have counted; by the voter's clock."""
+    until = closes if isinstance(closes, str) else closes.get(vote.digest, "")
+    return bool(until) and vote.at > until

@@ -13,6 +13,10 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from flows.exchange_data import handle_observations, say_observations, store_observations
+from flows.exchange_statements import handle_bulletin, handle_document, handle_measures, say_statements
+from flows.joint import JOINT_HANDLERS, agreement_poster, issue_agreed
+from flows.key_words import key_words
 from flows.node import Node
 from flows.workspace import Workspace
 from pipeline.exchange.anchors import anchor_fault
@@ -39,12 +43,19 @@ def note_statement(conn: Connection, envelope: Envelope, _at: datetime) -> str:
     return ", ".join([*told, *([fault] if fault else [])])
 
 
-POSTERS: Final[list[Poster]] = []
+POSTERS: Final[list[Poster]] = [key_words, agreement_poster]
 
 HANDLERS: Final[dict[str, Handler]] = {
     "receipt": note_statement,
     "heartbeat": note_statement,
     "key": handle_key,
+    **JOINT_HANDLERS,
+    "observations": handle_observations,
+    "correction": handle_observations,
+    "bulletin": handle_bulletin,
+    "measures": handle_measures,
+    "model_card": handle_document,
+    "verification": handle_document,
 }
 
-STEPS: Final[list[Step]] = []
+STEPS: Final[list[Step]] = [issue_agreed, store_observations, say_observations, say_statements]

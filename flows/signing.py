@@ -9,7 +9,8 @@ from alerts.content import WarningContent
 from alerts.signoff import DRILL_PERSON, Signer, approve
 from alerts.versions import required_parties
 from flows.assess import policy_of
-from flows.node import keyring_of, own_key
+from flows.joint import decide_jointly
+from flows.node import keyring_of, node_of, own_key
 from flows.workspace import Workspace
 from pipeline.exchange.keyring import Keyring
 from pipeline.ledger.warnings import VersionRow, list_versions
@@ -46,12 +47,17 @@ def drafts_of_drill(ws: Workspace, world: str, cycle: datetime) -> list[VersionR
 
 
 def approve_drill(ws: Workspace, drafts: Sequence[VersionRow], at: datetime) -> None:
-    """Approve drafts for all their parties, as a drill; refused for anything Actual."""
+    """Approve drafts for all their parties, or that of this node, as a drill; refused for anything Actual."""
+    node = node_of(ws)
     with ws.ledger.write() as conn:
         for row in drafts:
             for party in required_parties(WarningContent.from_dict(row.content)):
+                if node is not None and party != node.party:
+                    continue
                 who = signer(ws, party, DRILL_PERSON, drill=True)
                 approve(conn, row.warning_id, row.version, who, at)
+                if node is not None:
+                    decide_jointly(conn, node, row, "approve", at)
 
 
 def is_live(content: WarningContent) -> bool:

@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, String, cast, func, insert, literal, select
 
 from pipeline.ledger.agreement_tables import agreement_statements, episode_aliases
+from pipeline.ledger.exchange_tables import envelopes_sent
+from pipeline.ledger.warning_tables import warning_events
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,38 @@ def offer_of(conn: Connection, digest: str) -> StatementRow | None:
     c = agreement_statements.c
     found = _read(conn, c.digest == digest, c.kind == "offer")
     return found[0] if found else None
+
+
+def unsent(conn: Connection, recipient: str) -> list[tuple[int, StatementRow]]:
+    """Return what this node said and has not put into its chain to a party, with its number, in order."""
+    c = agreement_statements.c
+    occasions = select(envelopes_sent.c.occasion).where(envelopes_sent.c.recipient == recipient)
+    occasion = literal("agreement-") + cast(c.seq, String)
+    query = select(c.seq, *(c[name] for name in _NAMES)).where(c.own, occasion.not_in(occasions))
+    found = []
+    for row in conn.execute(query.order_by(c.seq)):
+        values = dict(row._mapping)
+        found.append((values.pop("seq"), StatementRow(**values)))
+    return found
+
+
+def recent_slots(conn: Connection, limit: int = 50) -> list[str]:
+    """Return the slots in which something was offered last, newest first."""
+    c = agreement_statements.c
+    query = select(c.slot).where(c.kind == "offer").group_by(c.slot).order_by(func.max(c.seq).desc())
+    return [str(row.slot) for row in conn.execute(query.limit(limit))]
+
+
+def issued_unsaid(conn: Connection) -> list[tuple[str, int, datetime]]:
+    """Return (warning, version, instant) of what was issued here and not told to the other party yet."""
+    e, c = warning_events.c, agreement_statements.c
+    told = select(c.seq).where(
+        c.own, c.kind == "issued", c.warning_id == e.warning_id, c.version == e.version
+    )
+    query = select(e.warning_id, e.version, e.at).where(e.state == "issued", ~told.exists())
+    return [
+        (r.warning_id, r.version, r.at) for r in conn.execute(query.order_by(e.at, e.warning_id, e.version))
+    ]
 
 
 def insert_alias(conn: Connection, foreign_id: str, own_id: str, at: datetime) -> None:
