@@ -13,12 +13,13 @@ from importlib import resources
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
 
 from pipeline.errors import ContractError
 
 VERSION: Final = "1"
 LONGEST: Final = 300
-"""How much of what is wrong is quoted; a body comes from outside and may be large."""
+"""How much is said of what is wrong [characters]."""
 _FOLDER = resources.files("pipeline") / "exchange" / "bodies"
 
 
@@ -42,7 +43,7 @@ def check_body(kind: str, body: Mapping[str, Any]) -> None:
         return
     error = next(iter(validator.iter_errors(_plain(body))), None)
     if error is not None:
-        raise ContractError(f"{kind}: {error.json_path[:LONGEST]}: {error.message[:LONGEST]}")
+        raise ContractError(f"{kind}: {error.json_path[:LONGEST]}: {_complaint(error)}")
 
 
 def body_schema(kind: str) -> dict[str, Any] | None:
@@ -56,6 +57,13 @@ def body_schema(kind: str) -> dict[str, Any] | None:
         return None
     schema: dict[str, Any] = json.loads(file.read_text("utf-8"))
     return schema
+
+
+def _complaint(error: ValidationError) -> str:
+    """Return what a place breaks, in words of the schema: what was sent is not quoted."""
+    if error.validator == "required":
+        return str(error.message)[:LONGEST]
+    return f"breaks {error.validator} {error.validator_value!r:.{LONGEST}}"
 
 
 @cache

@@ -49,16 +49,17 @@ def test_each_schema_is_one_and_refers_to_nothing_outside(kind):
     schema = body_schema(kind)
     Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert schema["type"] == "object"
+    assert schema.get("type") == "object" or "oneOf" in schema
     assert '"$ref": "http' not in str(schema).replace("'", '"')
 
 
 def test_a_body_is_refused_with_its_place():
     check_body("measures", MEASURES)
     wrong = {"measures": [{**MEASURES["measures"][0], "start": "tomorrow"}]}
-    with pytest.raises(ContractError, match=r"measures: \$\.measures\[0\]\.start: 'tomorrow'"):
+    with pytest.raises(ContractError, match=r"measures: \$\.measures\[0\]\.start: breaks pattern") as told:
         check_body("measures", wrong)
-    with pytest.raises(ContractError, match="Additional properties"):
+    assert "tomorrow" not in str(told.value)
+    with pytest.raises(ContractError, match="additionalProperties"):
         check_body("measures", {**MEASURES, "besides": 1})
 
 
