@@ -25,6 +25,7 @@ from pipeline.errors import EnvelopeRefused
 from pipeline.exchange.envelope import Envelope
 from pipeline.exchange.heard import chain_fault
 from pipeline.exchange.post import Message, post
+from pipeline.ledger.envelopes import sent_for
 from pipeline.ledger.model_reports import read_reports
 from pipeline.ledger.models import ModelRow, get_model
 from pipeline.ledger.runs import RunRow, newest_current_run
@@ -52,7 +53,7 @@ def say_statements(ws: Workspace, node: Node, at: datetime) -> list[str]:
                 continue
             for peer in node.peers:
                 with ws.ledger.write() as conn:
-                    if not chain_fault(conn, peer):
+                    if not (chain_fault(conn, peer) or sent_for(conn, peer, occasion)):
                         post(conn, node.sender, Message(peer, kind, world, occasion, body), at)
                         said.append(f"{kind} of {world}: {occasion}")
     return said

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 import logging
 import shutil
+import struct
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +21,7 @@ from flows.exchange_data import say_observations, store_observations
 from flows.exchange_parts import HANDLERS
 from flows.node import node_of
 from flows.workspace import open_workspace
+from pipeline.cities import city
 from pipeline.exchange.arrivals import Parcel, handle_next, take
 from pipeline.exchange.keys import load_or_create_key
 from pipeline.exchange.measurements import body_of
@@ -25,6 +29,7 @@ from pipeline.exchange.post import Message, post
 from pipeline.ledger.envelopes import read_sent
 from pipeline.ledger.exchange_tables import envelopes_handled
 from pipeline.names import MEASURED
+from pipeline.series import load_panel
 from pipeline.settings import Settings
 from pipeline.sharing import sharing_of
 
@@ -73,6 +78,13 @@ licence = "for the record"
 attribution = ""
 redistribution = "none"
 """
+
+
+MAKERS = (
+    *("forecast", "bulletin", "letters", "reasons", "runview", "summary", "feed", "verification", "digests"),
+    *("quality", "rules", "stations", "statements", "assess", "origins", "dust", "policy_explain", "issue"),
+)
+"""What writes forecasts, pages, messages and reports."""
 
 
 class Pair:
@@ -212,6 +224,22 @@ def test_what_came_is_known_from_when_it_was_received_here(pair):
     assert len(store.read(world=MEASURED, as_of=late - timedelta(seconds=1))) == 0
     assert store.read(world=MEASURED, as_of=late + timedelta(seconds=1))["value"].tolist() == [41.0]
     assert pair.held() == [("cnemc:101", 41.0, "party.beijing.open")]
+    series = f"{city('beijing').id}.pm2p5.reference"
+    for known, there in ((late - timedelta(seconds=1), False), (late + timedelta(seconds=1), True)):
+        panel = load_panel(store, [city("beijing")], MEASURED, as_of=known, around=False)
+        assert (series in panel) == there
+
+
+def test_nothing_that_forecasts_or_shows_reads_envelopes():
+    """An embargo is kept by where values stand: outside of the exchange nobody opens what came."""
+    closed = {"pipeline.ledger.envelopes", "pipeline.ledger.settled", "pipeline.exchange.measurements"}
+    makers = {f"flows/{name}.py" for name in MAKERS}
+    root = Path(__file__).parents[2]
+    files = [p for room in ("forecasting", "alerts", "ingest") for p in (root / room).rglob("*.py")]
+    for path in [*files, *(root / name for name in sorted(makers))]:
+        nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+        named = {n.module for n in nodes if isinstance(n, ast.ImportFrom)}
+        assert not named & closed, f"{path.name} reads envelopes"
 
 
 def test_embargoed_and_held_values_stand_nowhere_but_in_their_envelope(pair, caplog):
@@ -224,9 +252,10 @@ def test_embargoed_and_held_values_stand_nowhere_but_in_their_envelope(pair, cap
     assert [outcome for outcome, _ in pair.outcomes()] == ["done", "done"]
     spoken = repr((told, pair.outcomes(), caplog.text))
     files = [p for p in (pair.folder / "seoul").rglob("*") if p.is_file()]
-    for value in ("987.625", "876.625"):
-        assert value not in spoken
-        assert not [p for p in files if value.encode() in p.read_bytes()]
+    for value in (987.625, 876.625):
+        assert str(value) not in spoken
+        for signs in (str(value).encode(), struct.pack("<d", value), struct.pack(">d", value)):
+            assert not [p for p in files if signs in p.read_bytes()]
     assert pair.carry(end + 6 * HOUR - timedelta(seconds=1)) == []
     assert pair.carry(end + 6 * HOUR) == ["1 values of beijing stored in measured"]
     assert pair.held() == [("cnemc:201", 987.625, "party.beijing.late")]
