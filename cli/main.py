@@ -35,6 +35,7 @@ from cli.commands import (
     quarantine,
     recipients,
     rules,
+    sharing,
     sources,
     status,
     trajectory,
@@ -70,6 +71,7 @@ for group in (
     history,
     links,
     pages,
+    sharing,
     trajectory,
 ):
     group.register(app)
@@ -81,6 +83,7 @@ app.add_typer(exchange.app, name="exchange")
 app.add_typer(keys.app, name="keys")
 app.add_typer(quality.app, name="quality")
 app.add_typer(rules.app, name="rules")
+app.add_typer(sharing.app, name="measures")
 app.add_typer(recipients.app, name="recipients")
 app.add_typer(drill.app, name="drill")
 app.add_typer(quarantine.app, name="quarantine")

@@ -55,12 +55,21 @@ def declare(ws: Workspace, world: str, measures: Measures, person: str) -> bool:
     except (ContractError, EnvelopeRefused) as error:
         raise UsageError(f"these measures cannot be declared: {error}") from None
     with ws.ledger.write() as conn:
+        before = read_bulletins(conn, world, as_of=now, kind="measures", source=bulletin.source)
+        if any(_same(known.bulletin, bulletin) for known in before):
+            return False
         written = append_bulletins(conn, [bulletin], world=world, now=now)
         if written:
             append_audit(
                 conn, at=now, actor=person, action="measures.declare", subject=measures.id, payload=said
             )
     return bool(written)
+
+
+def _same(one: Bulletin, other: Bulletin) -> bool:
+    """Tell whether two say the same of the same measures, whenever each was declared."""
+    said = [(m.key, m.valid_from, m.valid_until, dict(m.content)) for m in (one, other)]
+    return said[0] == said[1]
 
 
 def known_measures(ws: Workspace, world: str, as_of: datetime) -> list[StoredBulletin]:
