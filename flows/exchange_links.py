@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
+from flows.node import Node, node_of
+from flows.workspace import Workspace, open_workspace
 from pipeline.errors import UsageError
+from pipeline.exchange.arrivals import Receiver
 from pipeline.exchange.transports.folder import folder_transport
 from pipeline.exchange.transports.transport import Route, Transport
-
-if TYPE_CHECKING:
-    from flows.node import Node
-    from flows.workspace import Workspace
+from pipeline.settings import Settings
 
 SETTING: Final = "SAMEAIR_EXCHANGE_LINKS"
 
@@ -23,6 +24,22 @@ def links_of(ws: Workspace, node: Node, peer: str) -> list[Transport]:
     Raises UsageError where an address cannot be understood.
     """
     return [_link(ws, node, peer, address) for address in ws.settings.exchange_links.get(peer, "").split()]
+
+
+def receiver_of(settings: Settings) -> Callable[[], Receiver] | None:
+    """Return what tells who takes envelopes, with the keys that count at each call; None without a party."""
+    if not settings.party:
+        return None
+    ws = open_workspace(settings)
+
+    def now() -> Receiver:
+        node = node_of(ws)
+        if node is None:
+            raise UsageError("name this node's own party as SAMEAIR_PARTY to exchange envelopes")
+        return node.receiver
+
+    now()
+    return now
 
 
 def _link(ws: Workspace, node: Node, peer: str, address: str) -> Transport:
