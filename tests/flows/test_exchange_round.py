@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import errno
 import gzip
+import json
 import os
 import shutil
 from datetime import timedelta
 
 import pytest
+from typer.testing import CliRunner
 
+import cli.main  # noqa: F401 - registers every command
+from cli.commands.exchange import app
 from flows import exchange_parts
-from flows.exchange import exchange_round
+from flows.exchange import exchange_if_party, exchange_round
 from flows.workspace import open_workspace
 from pipeline.errors import UsageError
 from pipeline.exchange.arrivals import gaps
@@ -221,3 +225,20 @@ def test_a_node_of_all_parties_has_nobody_to_talk_to(tmp_path):
     with ws.ledger.read() as conn:
         assert last_sent(conn, "beijing") is None
     ws.ledger.close()
+
+
+def test_the_command_runs_one_round_and_says_what_failed(pair, monkeypatch):
+    monkeypatch.setenv("SAMEAIR_DATA_DIR", str(pair.root / "seoul"))
+    monkeypatch.setenv("SAMEAIR_PARTY", "seoul")
+    monkeypatch.setenv("SAMEAIR_EXCHANGE_LINKS", json.dumps({"beijing": str(pair.mount)}))
+    monkeypatch.setattr("flows.exchange.POSTERS", [])
+    monkeypatch.setattr("flows.exchange.STEPS", [])
+    done = CliRunner().invoke(app, ["sync", "--once"])
+    assert (done.exit_code, done.output.strip()) == (0, "beijing: took 0, handled 0, said 1, sent 1")
+    monkeypatch.setenv("SAMEAIR_EXCHANGE_LINKS", json.dumps({"beijing": "/nowhere/at/all"}))
+    done = CliRunner().invoke(app, ["sync", "--once", "--json"])
+    assert done.exit_code == 3
+    assert "is not there" in json.loads(done.output)["peers"][0]["trouble"][0]
+    monkeypatch.delenv("SAMEAIR_PARTY")
+    assert isinstance(CliRunner().invoke(app, ["sync", "--once"]).exception, UsageError)
+    assert exchange_if_party(open_workspace(Settings(data_dir=pair.root / "all"))) is None
