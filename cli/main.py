@@ -15,11 +15,13 @@ from cli.commands import (
     archive,
     audit,
     bulletins,
+    consult,
     cycle,
     deliveries,
     drill,
     dust,
     exchange,
+    exchange_node,
     explain,
     gaps,
     hindcast,
@@ -79,8 +81,10 @@ app.add_typer(warnings.app, name="warnings")
 app.add_typer(audit.app, name="audit")
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
+exchange_node.register(exchange.app)
 app.add_typer(exchange.app, name="exchange")
 app.add_typer(keys.app, name="keys")
+app.add_typer(consult.app, name="consult")
 app.add_typer(quality.app, name="quality")
 app.add_typer(rules.app, name="rules")
 app.add_typer(sharing.app, name="measures")

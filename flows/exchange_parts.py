@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from flows.consult_words import CONSULT_HANDLERS, consult_poster
 from flows.exchange_data import handle_observations, say_observations, store_observations
 from flows.exchange_statements import handle_bulletin, handle_document, handle_measures, say_statements
 from flows.joint import JOINT_HANDLERS, agreement_poster, issue_agreed
@@ -43,13 +44,14 @@ def note_statement(conn: Connection, envelope: Envelope, _at: datetime) -> str:
     return ", ".join([*told, *([fault] if fault else [])])
 
 
-POSTERS: Final[list[Poster]] = [key_words, agreement_poster]
+POSTERS: Final[list[Poster]] = [key_words, agreement_poster, consult_poster]
 
 HANDLERS: Final[dict[str, Handler]] = {
     "receipt": note_statement,
     "heartbeat": note_statement,
     "key": handle_key,
     **JOINT_HANDLERS,
+    **CONSULT_HANDLERS,
     "observations": handle_observations,
     "correction": handle_observations,
     "bulletin": handle_bulletin,

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from alerts.agreement import OBJECTION
 from alerts.joint import LAST_WORDS, make_offer, make_vote, offers_due, state_of
-from alerts.joint_adopt import settled_text, take_offer, take_vote
+from alerts.joint_adopt import settled_text
+from alerts.joint_take import take_offer, take_vote
 from flows.node import Node
 from flows.workspace import Workspace
 from pipeline.errors import EnvelopeRefused, ReviewError, SameairError
