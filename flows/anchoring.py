@@ -15,7 +15,7 @@ from flows.node import keyring_of, own_key
 from flows.workspace import Workspace
 from pipeline.exchange.anchors import Head, own_head
 from pipeline.exchange.canonical import canonical_json
-from pipeline.exchange.keyring import Keyring, PartyKey
+from pipeline.exchange.keyring import Keyring, read_keyring
 from pipeline.exchange.keys import load_or_create_key, public_key_text, sign, verify
 from pipeline.ledger.audit import append_audit, rows_about
 from pipeline.times import iso
@@ -37,7 +37,9 @@ def node_ring(ws: Workspace) -> tuple[str, Keyring]:
     """Return by which name this node signs, and the public keys that count for it."""
     if ws.settings.party:
         return ws.settings.party, keyring_of(ws)
-    return NODE, Keyring((PartyKey(NODE, public_key_text(node_key(ws))),))
+    if not (ws.settings.keys_dir / f"{NODE}.pub").is_file():
+        node_key(ws)
+    return NODE, read_keyring(ws.settings.keys_dir, [NODE])
 
 
 def sealed(ws: Workspace, statement: dict[str, Any]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def create_key(ws: Workspace, party: str, person: str, begins: datetime | None =
     _check_ours(ws, party)
     ring, now = read_file(ws.settings.keys_dir / FILE), ws.clock()
     has_file = private_path(ws.settings.keys_dir, party).exists()
-    if any(k.party == party and not k.fault(now) for k in ring) or (
+    if any(k.party == party and not (k.revoked_at or k.fault(now)) for k in ring) or (
         has_file and not any(k.party == party for k in ring)
     ):
         raise UsageError(f"{party} has a valid key; `sameair keys rotate` replaces it")
@@ -161,7 +161,8 @@ def revoke_key(
     _enter(ws, replace(found, revoked_at=at, reason=reason.strip(), last_sequence=last))
     told = _tell(ws, "revoke", found, person, {"since": iso(at), "reason": reason.strip()})
     ring = keyring_of(ws)
-    if _is_ours(ws, party) and not any(private_of(ws, k) for k in ring.valid(party, ws.clock())):
+    left = [k for k in ring.valid(party, ws.clock()) if k.revoked_at is None]
+    if _is_ours(ws, party) and not any(private_of(ws, k) for k in left):
         told["new key"] = create_key(ws, party, person, at)["key"]
         told["to do"] = "tell the other parties its fingerprint by telephone; they run `sameair keys import`"
     return told

@@ -110,7 +110,7 @@ def own_key(ws: Workspace, party: str) -> Ed25519PrivateKey:
     if not ring.of(party):
         return load_or_create_key(settings.keys_dir, party, settings.key_secret)
     for public in ring.valid(party, ws.clock()):
-        key = private_of(ws, public)
+        key = None if public.revoked_at else private_of(ws, public)
         if key is not None:
             return key
     raise UsageError(

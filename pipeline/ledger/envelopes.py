@@ -216,3 +216,12 @@ def packed_of_kinds(conn: Connection, peer: str, kinds: Sequence[str], *, sent: 
     joined = envelopes_received.join(envelopes_handled, and_(h.sender == r.sender, h.sequence == r.sequence))
     found = select(r.packed).select_from(joined).where(r.sender == peer, r.kind.in_(kinds))
     return list(conn.execute(found.order_by(r.sequence)).scalars())
+
+
+def received_instants(conn: Connection, sender: str, limit: int = 200) -> list[tuple[datetime, datetime]]:
+    """Return (created, received) of what a party sent last: the one by its clock, the other by ours."""
+    c = envelopes_received.c
+    query = select(c.created_at, c.received_at).where(c.sender == sender)
+    return [
+        (r.created_at, r.received_at) for r in conn.execute(query.order_by(c.sequence.desc()).limit(limit))
+    ]
