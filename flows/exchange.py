@@ -58,6 +58,7 @@ def exchange_round(ws: Workspace, clock: Clock, links: LinksOf = links_of) -> Ro
         ways = {peer: links(ws, current.node, peer) for peer in current.node.peers}
         for peer, report in current.reports.items():
             current.bring(report, ways[peer])
+        current.check()
         current.step()
         current.say()
         for peer, report in current.reports.items():
@@ -140,9 +141,19 @@ class _Round:
             if row.kind == "key":
                 self.node = _node(self.ws)
 
+    def check(self) -> None:
+        """Find what is missing of each peer's chain, and whether ours may go on."""
+        for peer, report in self.reports.items():
+            with self.ws.ledger.read() as conn:
+                report.stopped = chain_fault(conn, peer) or self._shortened(conn, peer)
+                report.missing = gaps(conn, peer)
+
     def step(self) -> None:
-        """Run every step; one that fails in a foreseen way leaves the others."""
-        for step in STEPS:
+        """Run every step; one that fails in a foreseen way leaves the others.
+
+        None runs where a chain may not go on: a step may say something, and act on a ledger that is old.
+        """
+        for step in () if any(report.stopped for report in self.reports.values()) else STEPS:
             try:
                 self.notes += step(self.ws, self.node, self.clock())
             except SameairError as error:
@@ -150,10 +161,6 @@ class _Round:
 
     def say(self) -> None:
         """Append to our chains what there is to say; the statement comes last, so that it counts all."""
-        for peer, report in self.reports.items():
-            with self.ws.ledger.read() as conn:
-                report.stopped = chain_fault(conn, peer) or self._shortened(conn, peer)
-                report.missing = gaps(conn, peer)
         for poster in (*POSTERS, _statements):
             try:
                 with self.ws.ledger.write() as conn:
