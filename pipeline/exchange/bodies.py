@@ -38,23 +38,20 @@ def check_body(kind: str, body: Mapping[str, Any]) -> None:
     ...
     pipeline.errors.ContractError: correction: $: 'mark' is a required property
     """
-    validator = _validator(kind)
-    if validator is None:
-        return
-    error = next(iter(validator.iter_errors(_plain(body))), None)
+    error = next(iter(_validator(kind).iter_errors(_plain(body))), None)
     if error is not None:
         raise ContractError(f"{kind}: {error.json_path[:LONGEST]}: {_complaint(error)}")
 
 
-def body_schema(kind: str) -> dict[str, Any] | None:
-    """Return the schema of a kind's body, None where the kind has none.
+def body_schema(kind: str) -> dict[str, Any]:
+    """Return the schema of a kind's body; raises ContractError where the kind has none.
 
     >>> body_schema("correction")["title"]
     'sameair body of a correction, version 1'
     """
     file = _FOLDER / f"{kind}-{VERSION}.schema.json"
     if not file.is_file():
-        return None
+        raise ContractError(f"{kind}: there is no schema of such a body")
     schema: dict[str, Any] = json.loads(file.read_text("utf-8"))
     return schema
 
@@ -67,10 +64,9 @@ def _complaint(error: ValidationError) -> str:
 
 
 @cache
-def _validator(kind: str) -> Draft202012Validator | None:
+def _validator(kind: str) -> Draft202012Validator:
     """Return what checks a kind; made once."""
-    schema = body_schema(kind)
-    return None if schema is None else Draft202012Validator(schema)
+    return Draft202012Validator(body_schema(kind))
 
 
 def _plain(value: object) -> object:
