@@ -109,15 +109,10 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
     products: dict[str, Path] = {}
     with _spared("reasons"):
         products |= write_run_reasons(explain_run(ws, plan, panel, model, made, manner), folder)
-    combination: Combination | None = None
-    with _spared("the forecasts of others"):
-        combination = combine_run(ws, plan, panel, made)
-    made = combination.made if combination else made
-    products |= write_products(folder, made, cities) | write_combination(combination, folder)
-    products |= _write_beside(ws, plan, panel, made, folder)
+    made, written = _published(ws, plan, panel, made, folder)
+    products |= written
     samples = made.samples["pm2p5"]
     inputs = _inputs(ws, plan, samples, models)
-    inputs["combined_with"] = str(samples.attrs.get("combined_with", ""))
     inputs["calibrated"] = calibrated_on(model, panel, plan.as_of) if model is not None else ""
     with ws.ledger.write() as conn:
         before = current_run(conn, plan.world, plan.cycle)
@@ -141,6 +136,7 @@ def _inputs(ws: Workspace, plan: CyclePlan, samples: xr.Dataset, models: Models)
         "used": [name for name in str(samples.attrs["inputs_used"]).split(",") if name],
         "missing": [name for name in str(samples.attrs["inputs_missing"]).split(",") if name],
         "models": {q: m.model_id if m else None for q, m in models.items()},
+        "combined_with": str(samples.attrs.get("combined_with", "")),
         "plan": plan.to_dict(),
     }
 
@@ -176,6 +172,20 @@ def write_products(folder: Path, made: IssueForecast, cities: list[City]) -> dic
     for quantity, rows in made.rows.items():
         products[names[quantity]] = write_table(rows, folder / f"{names[quantity]}.parquet")
     return products
+
+
+def _published(
+    ws: Workspace, plan: CyclePlan, panel: AsOfPanel, made: IssueForecast, folder: Path
+) -> tuple[IssueForecast, dict[str, Path]]:
+    """Combine a forecast with those of others and write it; return what is published, and the paths."""
+    combination: Combination | None = None
+    with _spared("the forecasts of others"):
+        combination = combine_run(ws, plan, panel, made)
+    made = combination.made if combination else made
+    products = write_products(folder, made, list(all_cities().values()))
+    with _spared("what others stated"):
+        products |= write_combination(combination, folder)
+    return made, products | _write_beside(ws, plan, panel, made, folder)
 
 
 def _write_beside(
