@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from flows.key_words import key_words
 from flows.node import keyring_of, node_of, own_key, parties, private_of
 from flows.workspace import Workspace
-from pipeline.errors import ReviewError, StorageError, UsageError
+from pipeline.errors import ReviewError, UsageError
 from pipeline.exchange.envelope import key_id
 from pipeline.exchange.key_notices import revocation
 from pipeline.exchange.keyring import FILE, PartyKey, check_public, fingerprint, read_file, write_file
@@ -37,27 +37,6 @@ NOTICE: Final = timedelta(days=1)
 
 OVERLAP: Final = timedelta(days=7)
 """How long the key before it goes on being valid, for what is under way."""
-
-
-def listed_keys(ws: Workspace) -> list[Plain]:
-    """Return every public key that this node knows, and whether it holds the private half."""
-    ring, now = keyring_of(ws), ws.clock()
-    rows = []
-    for party in parties():
-        for key in ring.of(party):
-            fault = ring.fault(key, now)
-            rows.append(
-                {
-                    "party": party,
-                    "key": fingerprint(key.public),
-                    "from": iso(key.valid_from) if key.valid_from else "",
-                    "to": iso(key.valid_to) if key.valid_to else "",
-                    "state": fault or "valid",
-                    "private": _held(ws, key),
-                    "public": key.public,
-                }
-            )
-    return rows
 
 
 def create_key(ws: Workspace, party: str, person: str, begins: datetime | None = None) -> Plain:
@@ -221,16 +200,6 @@ def announce(ws: Workspace) -> None:
     with ws.ledger.write() as conn:
         for message in key_words(conn, node, ws.clock()):
             post(conn, node.sender, message, ws.clock())
-
-
-def _held(ws: Workspace, key: PartyKey) -> str:
-    """Return whether the private half lies here: held, locked without its password, or nothing."""
-    if not _is_ours(ws, key.party):
-        return ""
-    try:
-        return "held" if private_of(ws, key) else ""
-    except StorageError:
-        return "locked"
 
 
 def _send_revocation(ws: Workspace, key: PartyKey, at: datetime, reason: str) -> None:

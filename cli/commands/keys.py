@@ -43,7 +43,7 @@ def tell(found: Mapping[str, Any], *, as_json: bool) -> None:
 @app.command("list")
 def list_(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the public keys of all parties, from when to when they count, and which are held here."""
-    from flows.key_care import listed_keys
+    from flows.key_list import listed_keys
 
     rows = listed_keys(opened(data_dir))
     if as_json:
@@ -137,7 +137,7 @@ def import_(
 @app.command("fingerprint")
 def fingerprint(party: Party, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Print a party's valid public keys, and their fingerprints to be read out over the telephone."""
-    from flows.key_care import listed_keys
+    from flows.key_list import listed_keys
     from pipeline.errors import UsageError
 
     rows = [r for r in listed_keys(opened(data_dir)) if r["party"] == party and r["state"] == "valid"]

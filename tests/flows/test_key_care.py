@@ -9,7 +9,8 @@ from pydantic import SecretStr
 
 from flows.anchoring import issue_head, node_key
 from flows.doctor_exchange import exchange_checks
-from flows.key_care import create_key, import_key, listed_keys, protect_keys, revoke_key, rotate_key
+from flows.key_care import create_key, import_key, protect_keys, revoke_key, rotate_key
+from flows.key_list import listed_keys
 from flows.node import keyring_of, node_of, own_key
 from flows.signed_models import check_signed, sign_model, signature_path
 from flows.signing import signer
