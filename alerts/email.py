@@ -34,6 +34,7 @@ class Enclosure:
 
     ``sender`` is an address, to which acknowledgements go; ``bulletin`` an http(s) address, shown as a link,
     or the name of a file, shown as text. ``chart`` draws the picture in a language, None for no picture.
+    ``audit_head``, the last row of the sender's audit trail, is printed at the end.
     Bodies and pictures are kept here, so that a version is rendered once however many read it.
     """
 
@@ -43,6 +44,7 @@ class Enclosure:
     bulletin: str = ""
     background: Background = NO_BACKGROUND
     chart: Callable[[WarningContent, Language], bytes] | None = None
+    audit_head: str = ""
     kept: dict[object, tuple[WarningContent, Any]] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
@@ -104,7 +106,7 @@ def _picture(content: WarningContent, language: Language, enclosure: Enclosure) 
 
 def _bodies(letter: Letter, order: tuple[Language, ...], enclosure: Enclosure, picture: str) -> Bodies:
     """Return the bodies for readers like this one."""
-    said = SenderLine(enclosure.sender, enclosure.contact, enclosure.bulletin)
+    said = SenderLine(enclosure.sender, enclosure.contact, enclosure.bulletin, enclosure.audit_head)
     of = BodyOf(order, letter.recipient.party, letter.sent_at, bool(letter.acknowledge_url), picture)
     return enclosure.once(
         of, letter.content, lambda: build_bodies(letter.content, said, enclosure.background, of)

@@ -9,6 +9,7 @@ expires or is rejected. So nothing is said in a party's name without a signature
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,6 +17,7 @@ from sqlalchemy import Connection
 
 from alerts.content import Reference, WarningContent
 from alerts.identifiers import alert_identifier
+from alerts.joint import own_party, stand_in_text
 from alerts.versions import IN_FORCE, OPEN, is_closed, number_version, required_parties
 from alerts.warnings import (
     State,
@@ -51,16 +53,19 @@ def settle_overdue(conn: Connection, now: datetime, actor: str = "run", world: s
     Ready is every version in review that all its parties approved. A joint version past its deadline, or
     decided by all but not unanimously, falls apart into the single-city warnings that were signed with it.
     What was written after ``now`` is left alone: a replay of the past, in the same world, does not issue it.
+    Where two nodes decide (``alerts.joint``), a text stays open to its deadline, since another may be
+    offered, and only this node's own party says anything alone.
     """
     rejected = []
     for row in _written_by(conn, OPEN, world, now):
         decided = _decisions(conn, row)
         overdue = row.review_deadline < now
-        divided = set(decided) == set(required_parties(WarningContent.from_dict(row.content)))
+        own = own_party(conn, row)
+        divided = not own and set(decided) == set(required_parties(WarningContent.from_dict(row.content)))
         if fully_approved(conn, row) or not (overdue or divided):
             continue
-        for party in sorted(p for p, decision in decided.items() if decision == "approve"):
-            _promote(conn, row, party, now)
+        for party, content in _approved_alone(conn, row, own, decided):
+            _promote(conn, row, content, party, now)
         if "object" in decided.values():
             to: State = "rejected"
             advance(conn, row, to, actor=actor, reason="a party objected", at=now)
@@ -155,9 +160,20 @@ def _fallback_id(conn: Connection, content: WarningContent, party: str) -> str:
     return f"{first}-{content.version}" if is_closed(read_versions(conn, first)) else first
 
 
-def _promote(conn: Connection, row: VersionRow, party: str, at: datetime) -> None:
+def _approved_alone(
+    conn: Connection, row: VersionRow, own: str, decided: Mapping[str, str]
+) -> list[tuple[str, WarningContent]]:
+    """Return who approved a joint text that is not to be, and which: of two nodes only the own party."""
+    if own:
+        text = stand_in_text(conn, row, own)
+        return [] if text is None else [(own, text)]
+    content = WarningContent.from_dict(row.content)
+    return [(p, content) for p in sorted(decided) if decided[p] == "approve"]
+
+
+def _promote(conn: Connection, row: VersionRow, content: WarningContent, party: str, at: datetime) -> None:
     """Enter the stand-in that a party signed as a version in review; one that it did not sign so is noted."""
-    single = fallback_content(conn, WarningContent.from_dict(row.content), party)
+    single = fallback_content(conn, content, party)
     if single is None:
         return
     signed = digest(single.to_dict())

@@ -30,11 +30,15 @@ _PLACES: Final = {"url": "\ue000u\ue001", "subject": "\ue000s\ue001", "mail_link
 
 @dataclass(frozen=True)
 class SenderLine:
-    """What every letter of a version says of who sends it: address, contact line, name of the bulletin."""
+    """What every letter of a version says of who sends it: address, contact line, name of the bulletin.
+
+    ``audit_head`` is the last row of the sender's audit trail, which the reader so keeps for it.
+    """
 
     address: str
     contact: str
     bulletin: str
+    audit_head: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ def build_bodies(content: WarningContent, sender: SenderLine, background: Backgr
         "acknowledge_url": _PLACES["url"] if of.has_link else "",
         "acknowledge_subject": _PLACES["subject"],
         "acknowledge_link": _PLACES["mail_link"],
+        "audit_head": one_line(sender.audit_head),
         "bulletin": bulletin,
         "bulletin_is_link": urlsplit(bulletin).scheme in ("http", "https"),
         "chart": of.picture,

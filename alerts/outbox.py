@@ -8,7 +8,7 @@ before it leaves some unused files, a crash after it loses nothing: ``alerts.del
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +27,7 @@ from alerts.signoff import verify_signatures
 from alerts.versions import IN_FORCE
 from alerts.warnings import State, advance
 from pipeline.errors import ReviewError, StorageError
+from pipeline.exchange.keyring import Keyring
 from pipeline.files import write_atomic
 from pipeline.ledger import Ledger
 from pipeline.ledger.audit import append_audit
@@ -68,7 +69,7 @@ def no_link(_content: WarningContent, _recipient: str) -> str:
 
 @dataclass(frozen=True)
 class Dispatch:
-    """How versions leave: to whom, rendered how, payload files where, and whose keys are trusted (base64).
+    """How versions leave: to whom, rendered how, payload files where, and whose keys are trusted.
 
     ``link`` makes the acknowledgement link of a version for a recipient's id.
     """
@@ -76,7 +77,7 @@ class Dispatch:
     recipients: Sequence[Recipient]
     render: Render
     payloads: Path
-    trusted: Mapping[str, str]
+    trusted: Keyring
     link: Callable[[WarningContent, str], str] = no_link
 
 

@@ -7,7 +7,6 @@ signatures of all its parties anew; raising a level therefore needs what issuing
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,6 +20,7 @@ from alerts.versions import OPEN, required_parties
 from alerts.warnings import advance, open_review
 from pipeline.errors import ReviewError
 from pipeline.exchange.canonical import canonical_json, digest
+from pipeline.exchange.keyring import Keyring
 from pipeline.exchange.keys import public_key_text, sign, verify
 from pipeline.ledger.audit import append_audit
 from pipeline.ledger.warnings import (
@@ -122,10 +122,8 @@ def object_(
     return row.content_digest
 
 
-def verify_signatures(
-    conn: Connection, warning_id: str, version: int, trusted: Mapping[str, str]
-) -> SignatureReport:
-    """Check content and signatures of a version against the parties' trusted public keys [base64].
+def verify_signatures(conn: Connection, warning_id: str, version: int, trusted: Keyring) -> SignatureReport:
+    """Check content and signatures of a version against the parties' public keys.
 
     A content that no longer has the digest it was stored with, a statement that was altered, a key that is
     not the party's and a drill approval of an ``Actual`` warning are all problems.
@@ -257,12 +255,12 @@ def _content_problems(row: VersionRow) -> list[str]:
     return [] if said == (row.warning_id, row.version) else ["the content belongs to another version"]
 
 
-def _signature_fault(row: SignatureRow, content: WarningContent, trusted: Mapping[str, str]) -> str:
-    """Return what is wrong with a signature, or nothing."""
-    if row.party not in trusted:
-        return "no trusted key of this party"
-    if row.public_key != trusted[row.party]:
-        return "signed with a key that is not the party's"
+def _signature_fault(row: SignatureRow, content: WarningContent, trusted: Keyring) -> str:
+    """Return what is wrong with a signature, or nothing; exercises are signed in the time they play in."""
+    in_earnest = not content.simulated and content.cap_status in ("Actual", "Test")
+    fault = trusted.why_not(row.party, row.public_key, row.at if in_earnest else None)
+    if fault:
+        return fault
     if not verify(row.public_key, statement(row), row.signature):
         return "the signature does not fit the statement; the ledger was altered"
     if row.drill and not _may_drill(content):

@@ -73,10 +73,10 @@ class Proposed:
 def propose_version(conn: Connection, content: WarningContent, at: datetime, actor: str = RUN) -> Proposed:
     """Draft what a run proposes, or leave things as they are; idempotent for its cycle.
 
-    A run rewrites its own untouched draft, but never one under review or written by a person; the same
-    statement makes no new version. What a person proposes, to end or to cancel, replaces any draft and may
-    speak of an earlier cycle than the newest version does. The version number, the references and alert or
-    update are set here, from what is in force.
+    A run rewrites its own untouched draft, or that which another node offered (it is still offered), but
+    never one under review or written by a person; the same statement makes no new version. What a person
+    proposes, to end or to cancel, replaces any draft and may speak of an earlier cycle than the newest
+    version does. The number, the references and alert or update are set here, from what is in force.
 
     Raises
     ------
@@ -187,6 +187,19 @@ def open_review(conn: Connection, warning_id: str, version: int, actor: str, at:
     return advance(conn, row, "in_review", actor=actor, reason="review opened", at=at)
 
 
+def reopen(conn: Connection, row: VersionRow, *, actor: str, reason: str, at: datetime) -> VersionRow:
+    """Take a version that expired or was rejected here back into review; only what both parties agreed on.
+
+    It is the one step back in the life of a version, for a node that learns late of what was signed in time.
+    """
+    if row.state not in ("expired", "rejected"):
+        raise ReviewError(f"{_name(row)} is {row.state}; there is nothing to reopen")
+    insert_event(conn, row.warning_id, row.version, state="in_review", actor=actor, reason=reason, at=at)
+    payload = {"version": row.version, "from": row.state, "digest": row.content_digest, "reason": reason}
+    append_audit(conn, at=at, actor=actor, action="warning.reopened", subject=row.warning_id, payload=payload)
+    return replace(row, state="in_review")
+
+
 def current_state(conn: Connection, warning_id: str) -> str:
     """Return the state of a warning as a whole: its end, else issued if it is in force, else its newest."""
     versions = read_versions(conn, warning_id)
@@ -246,7 +259,9 @@ def _outcome(content: WarningContent, versions: Sequence[VersionRow]) -> Outcome
         return "drafted"
     newest = versions[-1]
     before = WarningContent.from_dict(newest.content)
-    if newest.state == "in_review" or (newest.state == "draft" and newest.written_by != RUN):
+    if newest.state == "in_review" or (
+        newest.state == "draft" and newest.written_by not in (RUN, *content.parties)
+    ):
         return "under_review"
     if parse_instant(content.issue_time) < parse_instant(before.issue_time):
         return "older"

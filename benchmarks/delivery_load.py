@@ -40,7 +40,8 @@ from alerts.signoff import Signer, approve
 from alerts.smtp import SmtpChannel, SmtpServer
 from alerts.warnings import propose_version
 from pipeline.cities import all_cities
-from pipeline.exchange.keys import load_or_create_key, trusted_keys
+from pipeline.exchange.keyring import read_keyring
+from pipeline.exchange.keys import load_or_create_key
 from pipeline.ledger import Ledger, open_ledger
 from pipeline.ledger.audit import verify_audit
 from pipeline.ledger.deliveries import read_outbox
@@ -126,7 +127,7 @@ def prepare(folder: Path, number: int) -> Scene:
         recipients(number),
         lambda letter: build_email(letter, enclosure),
         folder / "messages",
-        trusted_keys(folder / "keys", tuple(keys)),
+        read_keyring(folder / "keys", tuple(keys)),
         link=lambda _content, who: f"https://alerts.example/acknowledge/{who}",
     )
     return Scene(folder, ledger, dispatch, content)

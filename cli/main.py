@@ -15,15 +15,18 @@ from cli.commands import (
     archive,
     audit,
     bulletins,
+    consult,
     cycle,
     deliveries,
     drill,
     dust,
     exchange,
+    exchange_node,
     explain,
     gaps,
     hindcast,
     history,
+    keys,
     links,
     models,
     origin,
@@ -34,6 +37,7 @@ from cli.commands import (
     quarantine,
     recipients,
     rules,
+    sharing,
     sources,
     status,
     trajectory,
@@ -69,6 +73,7 @@ for group in (
     history,
     links,
     pages,
+    sharing,
     trajectory,
 ):
     group.register(app)
@@ -76,9 +81,13 @@ app.add_typer(warnings.app, name="warnings")
 app.add_typer(audit.app, name="audit")
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
+exchange_node.register(exchange.app)
 app.add_typer(exchange.app, name="exchange")
+app.add_typer(keys.app, name="keys")
+app.add_typer(consult.app, name="consult")
 app.add_typer(quality.app, name="quality")
 app.add_typer(rules.app, name="rules")
+app.add_typer(sharing.app, name="measures")
 app.add_typer(recipients.app, name="recipients")
 app.add_typer(drill.app, name="drill")
 app.add_typer(quarantine.app, name="quarantine")

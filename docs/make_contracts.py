@@ -8,7 +8,14 @@ from pathlib import Path
 from forecasting.predictions import COLUMNS
 from forecasting.stretches import JOINT_COLUMNS
 from pipeline.dust_outlook import DUST_CONTRACT
-from pipeline.ledger import model_tables, recipient_tables, source_tables, warning_tables
+from pipeline.ledger import (
+    agreement_tables,
+    exchange_tables,
+    model_tables,
+    recipient_tables,
+    source_tables,
+    warning_tables,
+)
 from pipeline.ledger.metadata import metadata
 from pipeline.ledger.tables import batches
 from pipeline.names import PM_THRESHOLDS, QC_FLAG_MEANINGS, QC_FLAG_VALUES, QUANTILE_LEVELS, QUANTITIES
@@ -111,5 +118,6 @@ def _paragraph(text: str | None) -> str:
 if __name__ == "__main__":
     needed = {batches.name, model_tables.model_roles.name}
     needed |= {recipient_tables.recipients.name, warning_tables.outbox.name, source_tables.quarantined.name}
+    needed |= {agreement_tables.seals.name, exchange_tables.envelopes_sent.name}
     assert needed <= set(metadata.tables)  # noqa: S101
     TARGET.write_text(contracts_text(), "utf-8")

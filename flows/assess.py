@@ -13,6 +13,7 @@ from alerts.assessment import Assessment, Link, RunFacts, assess
 from alerts.decide import Proposal, propose
 from alerts.episodes import Episode
 from alerts.fallback import settle_overdue
+from alerts.joint import own_view
 from alerts.open_warnings import OpenWarning
 from alerts.origin_note import origin_notes
 from alerts.policy import Policy, load_policy
@@ -83,15 +84,16 @@ def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Propose
     assessment = assess_run(view, policy, links, dust_paths_of_run(ws, view.run))
     facts = facts_of(view, origins_of_run(ws, view.run))
     with ws.ledger.write() as conn:
-        return file_proposal(conn, assessment, policy, facts)
+        return file_proposal(conn, assessment, policy, facts, ws.settings.party)
 
 
 def file_proposal(
-    conn: Connection, assessment: Assessment, policy: Policy, facts: RunFacts
+    conn: Connection, assessment: Assessment, policy: Policy, facts: RunFacts, party: str = ""
 ) -> tuple[Proposal, list[Proposed]]:
     """Judge an assessment beside what the ledger holds, and enter what follows.
 
-    Only what is open, waits, is in force, or was spoken of since is read: what is long over is not.
+    Only what is open, waits, is in force, or was spoken of since is read: what is long over is not. The node
+    of a ``party`` drafts nothing that the party does not sign.
     """
     at = facts.as_of
     settle_overdue(conn, at, world=facts.world)
@@ -101,7 +103,8 @@ def file_proposal(
     for episode in found.episodes:
         if before.get(episode.id, "") <= iso(facts.issue_time):
             _file_episode(conn, episode, facts, is_new=episode.id not in before)
-    filed = [propose_version(conn, content, at) for content in found.warnings]
+    to_sign = [content for content in found.warnings if not party or party in content.parties]
+    filed = [propose_version(conn, content, at) for content in to_sign]
     for warning_id in found.withdrawn:
         _withdraw(conn, warning_id, facts)
     for warning_id, other in found.continued:
@@ -118,7 +121,8 @@ def _episodes(conn: Connection, facts: RunFacts) -> list[Episode]:
 def _open_warnings(conn: Connection, world: str, episodes: Sequence[Episode]) -> list[OpenWarning]:
     """Return the warnings that wait or are in force, and those that may have spoken of the episodes."""
     opened = [parse_instant(e.revisions[0].issue_time) for e in episodes]
-    rows = list_since(conn, world, (*OPEN, *IN_FORCE), min(opened) - EARLY if opened else None)
+    since = min(opened) - EARLY if opened else None
+    rows = own_view(conn, list_since(conn, world, (*OPEN, *IN_FORCE), since))
     return [OpenWarning.from_rows(list(group)) for _, group in groupby(rows, key=lambda r: r.warning_id)]
 
 

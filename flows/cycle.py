@@ -14,6 +14,7 @@ from prefect import flow, get_run_logger, task
 from flows.assess import propose_warnings
 from flows.bulletin import write_bulletin
 from flows.delivering import deliver
+from flows.exchange import exchange_if_party
 from flows.forecast import forecast_cycle
 from flows.ingest import ingest, trouble_with
 from flows.issue import issue_approved
@@ -23,6 +24,7 @@ from flows.run import run_cycle
 from flows.signing import approve_drill, drafts_of_drill
 from flows.workspace import Workspace, open_workspace
 from flows.worlds import deliver_everywhere, issue_everywhere, present_of
+from pipeline.errors import SameairError
 from pipeline.names import MEASURED
 from pipeline.settings import Settings
 from pipeline.times import Clock, iso, system_clock
@@ -119,9 +121,24 @@ def deliver_task(plan: Plain, data_dir: str) -> Plain:
     return {"sent": len(report.sent), "deferred": len(report.deferred), "failed": len(report.failed)}
 
 
+@task(name="exchange")
+def exchange_task(data_dir: str) -> list[str]:
+    """Run a round of the exchange with the other nodes; what fails of it never stops a cycle."""
+    try:
+        with workspace_at(data_dir) as ws:
+            report = exchange_if_party(ws)
+    except SameairError as error:
+        get_run_logger().warning("exchange failed: %s", error)
+        return [str(error)]
+    return [peer.line for peer in report.peers] if report else []
+
+
 @flow(name="sameair-cycle", retries=0, log_prints=False)
 def cycle_flow(plan: Plain, data_dir: str) -> Plain:
     """Run one cycle from sources to outbox; a drill is approved here, anything else waits for people."""
+    has_peers = bool(Settings(data_dir=Path(data_dir)).party)
+    if has_peers:
+        exchange_task(data_dir)
     sources = ingest_task(plan, data_dir)
     if plan["mode"] == "live":
         plan = {**plan, "as_of": iso(whole_second(system_clock))}
@@ -130,6 +147,8 @@ def cycle_flow(plan: Plain, data_dir: str) -> Plain:
     if plan["drill"]:
         drill_task(plan, data_dir)
     issued = issue_task(plan, data_dir)
+    if has_peers:
+        exchange_task(data_dir)
     bulletin = bulletin_task(run_id, data_dir)
     delivered = deliver_task(plan, data_dir)
     return {
@@ -147,6 +166,14 @@ def scheduled_cycle(data_dir: str) -> bool:
     """Run the newest cycle of the measured world, once; what the schedule calls."""
     with workspace_at(data_dir) as ws:
         return run_cycle(ws, plan_measured(None, system_clock(), drill=False))
+
+
+@flow(name="sameair-exchange", log_prints=False)
+def scheduled_exchange(data_dir: str) -> list[str]:
+    """Exchange envelopes with the other nodes, if this one speaks for one party; what the schedule calls."""
+    with workspace_at(data_dir) as ws:
+        report = exchange_if_party(ws)
+    return [peer.line for peer in report.peers] if report else []
 
 
 @flow(name="sameair-post", log_prints=False)

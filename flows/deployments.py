@@ -9,7 +9,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
-from flows.cycle import scheduled_cycle, scheduled_post
+from flows.cycle import scheduled_cycle, scheduled_exchange, scheduled_post
 from flows.hourly import scheduled_ingest
 
 CYCLE_CRON: Final = "20 5,11,23 * * *"
@@ -23,6 +23,9 @@ INGEST_CRON: Final = "27 * * * *"
 
 POST_CRON: Final = "*/5 * * * *"
 """Every five minutes: a deadline passes, or a mail server that was away is back."""
+
+EXCHANGE_CRON: Final = "3-53/10 * * * *"
+"""Every ten minutes, if this node speaks for one party; between the hour's sources and the post."""
 
 
 def cycle_times() -> tuple[str, ...]:
@@ -38,12 +41,13 @@ def cycle_times() -> tuple[str, ...]:
 
 
 def deployments(data_dir: str) -> list[RunnerDeployment]:
-    """Return the deployments of a data folder: the measured world's cycle and sources, the post of all."""
+    """Return the deployments of a data folder: the measured world's cycle and sources, post and exchange."""
     return [
         _deployment(scheduled_cycle, "cycle", CYCLE_CRON, data_dir),
         _deployment(scheduled_cycle, "confirm", CONFIRM_CRON, data_dir),
         _deployment(scheduled_ingest, "ingest", INGEST_CRON, data_dir),
         _deployment(scheduled_post, "post", POST_CRON, data_dir),
+        _deployment(scheduled_exchange, "exchange", EXCHANGE_CRON, data_dir),
     ]
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
 from alerts.content import WarningContent
+from alerts.joint_adopt import adopt_text
 from alerts.outbox import Issued
 from alerts.policy import Policy
 from alerts.rechecked import decision_left, rechecked
@@ -18,15 +19,17 @@ from alerts.wording import wording
 from flows.assess import policy_of
 from flows.delivering import deliver
 from flows.issue import issue_approved, issue_version
+from flows.joint import decide_jointly, joint_lines, text_named, text_of
 from flows.letters import background_of
+from flows.node import node_of, parties
 from flows.recheck import lineages
-from flows.signing import is_live, parties, signer, trusted, world_time
+from flows.signing import is_live, signer, trusted, world_time
 from flows.workspace import Workspace
 from flows.worlds import present_of, rewrite_bulletins
 from pipeline.errors import ReviewError, UsageError
 from pipeline.ledger.deliveries import read_outbox
 from pipeline.ledger.recipients import known_as, name_shown
-from pipeline.ledger.warnings import VersionRow, list_versions, read_signatures, read_versions
+from pipeline.ledger.warnings import VersionRow, list_versions, read_signatures, read_version, read_versions
 from pipeline.times import HOUR, iso, parse_instant
 
 Plain = dict[str, Any]
@@ -60,6 +63,7 @@ def listed(ws: Workspace, world: str | None = None) -> list[Plain]:
             (r.warning_id, r.version): verify_signatures(conn, r.warning_id, r.version, keys) for r in rows
         }
         beside = {(r.warning_id, r.version): rechecked(conn, r) for r in rows}
+        texts = {(r.warning_id, r.version): text_of(conn, r) for r in rows}
     return [
         {
             "warning": r.warning_id,
@@ -75,6 +79,7 @@ def listed(ws: Workspace, world: str | None = None) -> list[Plain]:
             **_timetable(policy, r),
             "decision": decision_left(policy, r, now),
             "other side": (beside[(r.warning_id, r.version)] or {"outcome": ""})["outcome"],
+            "text of": texts[(r.warning_id, r.version)],
         }
         for r in rows
     ]
@@ -119,6 +124,7 @@ def shown(ws: Workspace, warning_id: str, version: int | None, language: str) ->
         messages = read_outbox(conn, row.warning_id, row.version)
         names = known_as(conn)
         lineage = lineages(conn, content.world, [c.episode_id for c in content.cities])
+        joint = joint_lines(conn, row)
     return {
         "warning": row.warning_id,
         "version": row.version,
@@ -132,12 +138,17 @@ def shown(ws: Workspace, warning_id: str, version: int | None, language: str) ->
             + ("" if s.content_digest == row.content_digest else " (of an earlier text)")
             for s in signatures
         ],
+        "joint": joint,
         "messages": [f"{name_shown(names, m)}: {m.state} {m.last_error}".strip() for m in messages],
     }
 
 
-def approve_version(ws: Workspace, warning_id: str, version: int | None, decision: Decision) -> Plain:
+def approve_version(
+    ws: Workspace, warning_id: str, version: int | None, decision: Decision, text: str = ""
+) -> Plain:
     """Record a party's approval; what is then complete is issued, and sent unless told otherwise.
+
+    ``text`` is the beginning of the digest of a text that the other node offered instead.
 
     Raises
     ------
@@ -147,9 +158,14 @@ def approve_version(ws: Workspace, warning_id: str, version: int | None, decisio
     row = find_version(ws, warning_id, version)
     content = WarningContent.from_dict(row.content)
     when = decision_time(ws, content, decision.at)
+    keys, who, node = trusted(ws), person_of(ws, decision), node_of(ws)
     with ws.ledger.write() as conn:
-        digest = approve(conn, row.warning_id, row.version, person_of(ws, decision), when)
-        report = verify_signatures(conn, row.warning_id, row.version, trusted(ws))
+        if text:
+            adopt_text(conn, row, text_named(conn, row, text), when)
+        digest = approve(conn, row.warning_id, row.version, who, when)
+        if node is not None:
+            decide_jointly(conn, node, read_version(conn, row.warning_id, row.version), "approve", when)
+        report = verify_signatures(conn, row.warning_id, row.version, keys)
     found: Plain = {
         "warning": row.warning_id,
         "version": row.version,
@@ -169,8 +185,11 @@ def object_to_version(
     row = find_version(ws, warning_id, version)
     content = WarningContent.from_dict(row.content)
     when = decision_time(ws, content, decision.at)
+    who, node = person_of(ws, decision), node_of(ws)
     with ws.ledger.write() as conn:
-        digest = object_(conn, row.warning_id, row.version, person_of(ws, decision), reason, when)
+        digest = object_(conn, row.warning_id, row.version, who, reason, when)
+        if node is not None:
+            decide_jointly(conn, node, read_version(conn, row.warning_id, row.version), "object", when)
     found: Plain = {
         "warning": row.warning_id,
         "version": row.version,

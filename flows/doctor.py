@@ -11,6 +11,7 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from alerts.policy import load_policy
+from flows.doctor_exchange import exchange_checks
 from flows.history import ADDRESSES as HISTORY_ADDRESSES
 from flows.recipients import recipients_of
 from flows.workspace import Workspace
@@ -39,7 +40,9 @@ class Check:
 def local_checks(ws: Workspace) -> list[Check]:
     """Look at what needs no network; nothing is changed but an empty file written and removed."""
     checks: list[Callable[[Workspace], Check]] = [_folder, _space, _ledger, _audit, _policy, _choice, _duty]
-    return [_guarded(check, ws) for check in [*checks, _recipients, _operator, _sources, _keys]]
+    return [_guarded(check, ws) for check in [*checks, _recipients, _operator, _sources, _keys]] + [
+        Check(*found) for found in exchange_checks(ws)
+    ]
 
 
 def _guarded(check: Callable[[Workspace], Check], ws: Workspace) -> Check:

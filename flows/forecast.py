@@ -13,10 +13,12 @@ import pandas as pd
 import xarray as xr
 
 from flows.arriving import keep_arriving
+from flows.combine import Combination, combine_run, write_combination
 from flows.dust import dust_of, write_dust
 from flows.event_rules import events_of
 from flows.models import Models, models_for
 from flows.origins import origins_of, write_origins
+from flows.own_statement import write_statements
 from flows.plan import CyclePlan
 from flows.reasons import explain_run, write_run_reasons
 from flows.shadow import ahead_tables, manner_for, shadow_tables
@@ -26,9 +28,8 @@ from flows.workspace import Workspace, reporter
 from forecasting.exceedance import summarise
 from forecasting.issue import IssueForecast, forecast_issue
 from forecasting.levels import calibrated_on
-from forecasting.model import Model
 from forecasting.samples import RECENT_DAYS
-from forecasting.weather_ahead import AS_USUAL, Manner
+from forecasting.weather_ahead import AS_USUAL
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City, all_cities
 from pipeline.errors import UsageError
@@ -51,7 +52,8 @@ def forecast_cycle(ws: Workspace, plan: CyclePlan, troubles: Sequence[str] = ())
     A run is never overwritten: calling this again makes another run of the cycle, which becomes current.
     Products: ``forecast.nc`` (CF), ``samples.nc``, ``predictions.parquet``, ``predictions_pm10.parquet``, and
     what stands beside the forecast, which the run goes on without where it fails: ``events.parquet``,
-    ``stations.parquet``, tables of shadows, ``origins.json``, ``trajectories.nc`` and ``reasons.json``.
+    ``stations.parquet``, tables of shadows, ``origins.json``, ``trajectories.nc``, ``reasons.json``,
+    ``statement-CITY.json`` (an exchange file), and where others stated something, ``combined.json``.
 
     Parameters
     ----------
@@ -103,9 +105,12 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
         for quantity, rows in ahead_tables(ws, panel, cities, plan.cycle, plan.as_of).items():
             made.rows[quantity] = pd.concat([made.rows[quantity], rows], ignore_index=True)
     folder = ws.run_folder(plan.world, iso(plan.cycle), run_id)
-    products = write_products(folder, made, cities)
     model = models.get("pm2p5")
-    products |= _write_beside(ws, plan, panel, model, made, manner, folder)
+    products: dict[str, Path] = {}
+    with _spared("reasons"):
+        products |= write_run_reasons(explain_run(ws, plan, panel, model, made, manner), folder)
+    made, written = _published(ws, plan, panel, made, folder)
+    products |= written
     samples = made.samples["pm2p5"]
     inputs = _inputs(ws, plan, samples, models)
     inputs["calibrated"] = calibrated_on(model, panel, plan.as_of) if model is not None else ""
@@ -131,6 +136,7 @@ def _inputs(ws: Workspace, plan: CyclePlan, samples: xr.Dataset, models: Models)
         "used": [name for name in str(samples.attrs["inputs_used"]).split(",") if name],
         "missing": [name for name in str(samples.attrs["inputs_missing"]).split(",") if name],
         "models": {q: m.model_id if m else None for q, m in models.items()},
+        "combined_with": str(samples.attrs.get("combined_with", "")),
         "plan": plan.to_dict(),
     }
 
@@ -168,13 +174,25 @@ def write_products(folder: Path, made: IssueForecast, cities: list[City]) -> dic
     return products
 
 
+def _published(
+    ws: Workspace, plan: CyclePlan, panel: AsOfPanel, made: IssueForecast, folder: Path
+) -> tuple[IssueForecast, dict[str, Path]]:
+    """Combine a forecast with those of others and write it; return what is published, and the paths."""
+    combination: Combination | None = None
+    with _spared("the forecasts of others"):
+        combination = combine_run(ws, plan, panel, made)
+    made = combination.made if combination else made
+    products = write_products(folder, made, list(all_cities().values()))
+    with _spared("what others stated"):
+        products |= write_combination(combination, folder)
+    return made, products | _write_beside(ws, plan, panel, made, folder)
+
+
 def _write_beside(
     ws: Workspace,
     plan: CyclePlan,
     panel: AsOfPanel,
-    model: Model | None,
     made: IssueForecast,
-    manner: Manner,
     folder: Path,
 ) -> dict[str, Path]:
     """Write what stands beside a forecast, and return the paths by name; what fails is left out."""
@@ -182,6 +200,8 @@ def _write_beside(
     products: dict[str, Path] = {}
     with _spared("the table of events"):
         products["events"] = write_table(events_of(made.rows), folder / "events.parquet")
+    with _spared("the statement for the exchange"):
+        products |= write_statements(plan, made, folder)
     with _spared("the forecasts of stations"):
         stations = station_table(ws, plan, panel, made, cities)
         products["stations"] = write_table(stations, folder / "stations.parquet")
@@ -192,8 +212,6 @@ def _write_beside(
         products |= write_origins(*origins_of(ws, plan, panel, made.paths["pm2p5"]), folder)
     with _spared("dust"):
         products |= write_dust(*dust_of(ws, plan, panel, made, products.get("trajectories")), folder)
-    with _spared("reasons"):
-        products |= write_run_reasons(explain_run(ws, plan, panel, model, made, manner), folder)
     return products
 
 

@@ -16,8 +16,10 @@ from alerts.content import WarningContent
 from alerts.fallback import replaced_messages, settle_overdue, taken_over
 from alerts.feed import cap_name
 from alerts.identifiers import alert_identifier
+from alerts.joint import instant_of
 from alerts.outbox import Dispatch, Issued, issue
 from alerts.warnings import close, issue_times
+from flows.anchoring import issue_head
 from flows.assess import policy_of
 from flows.delivering import messages_dir
 from flows.drill_record import audience
@@ -87,7 +89,7 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
     with ws.ledger.read() as conn:
         row = read_version(conn, warning_id, version)
         content = WarningContent.from_dict(row.content)
-        at = issue_times(conn, warning_id).get(version, at)
+        at = issue_times(conn, warning_id).get(version, instant_of(conn, row, at))
         background = background_of(ws, content, policy_of(ws))
         replaces = replaced_messages(conn, content)
         earlier = [(r.warning_id, r.version) for r in taken_over(conn, content)]
@@ -98,7 +100,7 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
     xml = build_cap(content, header, areas_of(ws, content.world), background)
     dispatch = Dispatch(
         recipients=recipients,
-        render=letter_writer(ws.settings, xml, background),
+        render=letter_writer(ws.settings, xml, background, lambda: issue_head(ws, warning_id, version, at)),
         payloads=messages_dir(ws),
         trusted=trusted(ws),
         link=links_of(ws),
@@ -113,6 +115,8 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
         if is_first:
             path.unlink()
         raise
+    if done.is_new:
+        issue_head(ws, warning_id, version, at)
     if done.is_new and not is_first:
         write_atomic(path, xml)
     refresh_feed(ws, content.world)

@@ -68,7 +68,7 @@ def lead_gained(ws: Workspace, asked: Compared) -> dict[str, Any]:
         _check_issues(rows[rows["city"] != lacking], others[others["city"] != lacking], folder)
         less = list(cycles_of(others, means, asked.world))
         for city in (c for c in all_cities().values() if c.id != lacking):
-            side = side_of(city, policy, means, cycles)
+            side = side_of(ws, asked.world, city, policy, means, cycles)
             plays = (_only(cycles, city.id), _only(less, city.id))
             found.append({"without_air_of": lacking, **_of_city(plays, policy, side)})
     return {

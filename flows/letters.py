@@ -23,8 +23,13 @@ from pipeline.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def letter_writer(settings: Settings, xml: bytes, background: Background) -> Callable[[Letter], EmailMessage]:
-    """Return what writes the letters of one version; CAP message, bodies and charts are made once for all."""
+def letter_writer(
+    settings: Settings, xml: bytes, background: Background, audit_head: Callable[[], str] = str
+) -> Callable[[Letter], EmailMessage]:
+    """Return what writes the letters of one version; CAP message, bodies and charts are made once for all.
+
+    ``audit_head`` tells, when the first letter is written, the head of the audit trail that they print.
+    """
     enclosures: dict[str, Enclosure] = {}
 
     def write(letter: Letter) -> EmailMessage:
@@ -37,6 +42,7 @@ def letter_writer(settings: Settings, xml: bytes, background: Background) -> Cal
                 bulletin=bulletin_of(letter.content),
                 background=replace(background, telephones=settings.duty_telephones),
                 chart=_picture,
+                audit_head=audit_head(),
             )
         return build_email(letter, enclosures[run_id])
 

@@ -10,6 +10,8 @@ from typing import Final
 import pandas as pd
 from filelock import FileLock
 
+from flows.combine_past import ALONE
+from flows.combine_past import PRODUCT as COMBINED_PRODUCT
 from flows.workspace import Workspace
 from forecasting.day_losses import DAY_KEYS, day_rows
 from forecasting.issue import OPERATIONAL
@@ -116,7 +118,7 @@ def judged_days(
 
 def of_model(days: pd.DataFrame, model_id: str) -> pd.DataFrame:
     """Return the rows that one model made, as the operational one or as a shadow."""
-    return days[days["model"].isin([OPERATIONAL, SHADOW, BESIDE]) & (days["model_id"] == model_id)]
+    return days[days["model"].isin([OPERATIONAL, ALONE, SHADOW, BESIDE]) & (days["model_id"] == model_id)]
 
 
 def of_climate(days: pd.DataFrame) -> pd.DataFrame:
@@ -161,7 +163,8 @@ def _of_runs(
     """Return the day rows of current runs, and of the shadows beside them."""
     with ws.ledger.read() as conn:
         runs = [r for r in list_runs(conn, world, limit=MANY) if r.is_current and r.status == "finished"]
-    names = (PRODUCTS[quantity], f"{SHADOW}_{PRODUCTS[quantity]}")
+    names = [PRODUCTS[quantity], f"{SHADOW}_{PRODUCTS[quantity]}"]
+    names += [COMBINED_PRODUCT] * (quantity == "pm2p5")
     wanted = [r for r in runs if (not since or r.cycle >= since) and (not until or r.cycle < until)]
     return [part for run in wanted for name in names for part in _of_run(ws, run, name)]
 

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from flows.promotion import judged_thresholds
 from flows.registration import register, variant_of
+from flows.signed_models import check_signed
 from flows.workspace import Workspace, reporter
 from forecasting.held_out import held_out_scores
 from forecasting.hindcast import without_year
@@ -186,7 +187,9 @@ def _existing(
 def load_registered(ws: Workspace, row: ModelRow) -> Model | None:
     """Return a registered model; None where it cannot be read, which the log says, and the cycle goes on."""
     try:
-        return load_model(ws.settings.data_dir / row.path, row.digest)
+        path = ws.settings.data_dir / row.path
+        check_signed(ws, path, row.id, row.digest)
+        return load_model(path, row.digest)
     except (NoUsableModel, StorageError) as error:
         log.warning("model %s cannot be used: %s", row.id, error)
         return None

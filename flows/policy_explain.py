@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from alerts.episode_scores import Measured, score, verdicts
 from alerts.flip_flop import damping_report
-from alerts.measure_days import measure_days
 from alerts.policy import Policy
 from alerts.policy_play import Alarm, Cycle, joint_alarms, play, undamped
 from flows.assess import policy_of
+from flows.measures import days_with_measures
 from flows.policy_source import Asked, Means, cycles_of, measured_means, predictions_of
 from flows.verification import caveats_of
 from flows.workspace import Workspace
@@ -38,7 +38,7 @@ def explain_policy(ws: Workspace, asked: Asked) -> dict[str, Any]:
     means = measured_means(ws, asked.world, rows["valid_end"].max())
     cycles = list(cycles_of(rows, means, asked.world))
     plays = {"policy": play(cycles, policy), "undamped": play(cycles, undamped(policy))}
-    sides = {city.id: side_of(city, policy, means, cycles) for city in all_cities().values()}
+    sides = {city.id: side_of(ws, asked.world, city, policy, means, cycles) for city in all_cities().values()}
     return {
         "policy": policy.version,
         "world": asked.world,
@@ -66,14 +66,17 @@ def explain_policy(ws: Workspace, asked: Asked) -> dict[str, Any]:
     }
 
 
-def side_of(city: City, policy: Policy, means: Means, cycles: list[Cycle]) -> Measured:
+def side_of(
+    ws: Workspace, world: str, city: City, policy: Policy, means: Means, cycles: list[Cycle]
+) -> Measured:
     """Return what was measured on the days that the cycles could have warned of."""
     first = local_date(cycles[0][0].issue_time, city.timezone)
     last = local_date(cycles[-1][0].issue_time, city.timezone) + timedelta(days=FORECAST_DAYS)
     mine = {day: value for day, value in means[city.id].items() if first <= day <= last}
     gap = policy.persistence.merge_gap_hours
     threshold = policy.thresholds(city.id)[0]
-    return Measured(city.id, city.timezone, threshold, gap, mine, measure_days(city.id))
+    days = days_with_measures(ws, world, city, ws.clock())
+    return Measured(city.id, city.timezone, threshold, gap, mine, days)
 
 
 def _damping(plays: Mapping[str, tuple[Alarm, ...]], side: Measured) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def recipients_of(ws: Workspace, at: datetime) -> tuple[Recipient, ...]:
     with ws.ledger.read() as conn:
         kept = read_recipients(conn) if are_kept(conn) else None
     found = load_recipients(ws.settings.recipients_file) if kept is None else on_duty(kept, at)
-    return of_parties(found, ws.settings.deliver_for)
+    return of_parties(found, ws.settings.delivered_parties)
 
 
 def of_parties(recipients: tuple[Recipient, ...], parties: tuple[str, ...]) -> tuple[Recipient, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from flows.signed_models import sign_model
 from flows.version import code_version
 from flows.workspace import Workspace
 from forecasting.input_reference import input_reference
@@ -49,6 +50,7 @@ def register(
         the disk cannot be written, or another model has its id
     """
     saved = save_model(model, ws.settings.models_dir)
+    sign_model(ws, saved.path, model.model_id, saved.digest)
     facts = model.facts()
     held_out = facts.pop("scores", []) or list(scores)
     made = {"format": FORMAT, "code_version": code_version(), "data_from": _first(panel, facts["inputs"])}

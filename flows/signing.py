@@ -9,35 +9,24 @@ from alerts.content import WarningContent
 from alerts.signoff import DRILL_PERSON, Signer, approve
 from alerts.versions import required_parties
 from flows.assess import policy_of
+from flows.joint import decide_jointly
+from flows.node import keyring_of, node_of, own_key
 from flows.workspace import Workspace
-from pipeline.cities import all_cities
-from pipeline.exchange.keys import load_or_create_key, trusted_keys
+from pipeline.exchange.keyring import Keyring
 from pipeline.ledger.warnings import VersionRow, list_versions
 from pipeline.times import iso, parse_instant
 
 OPEN = ("draft", "in_review")
 
 
-def parties() -> list[str]:
-    """Return the parties of the exchange: the owners of the cities.
-
-    >>> parties()
-    ['beijing', 'seoul']
-    """
-    return sorted({c.party for c in all_cities().values()})
-
-
 def signer(ws: Workspace, party: str, person: str, *, drill: bool = False) -> Signer:
-    """Return a person of a party with the party's key, which is made at first use (mode 0600)."""
-    return Signer(party, person, load_or_create_key(ws.settings.keys_dir, party), drill)
+    """Return a person of a party with the party's key; ReviewError where it is another node's to sign."""
+    return Signer(party, person, own_key(ws, party), drill)
 
 
-def trusted(ws: Workspace) -> dict[str, str]:
-    """Return the public keys of all parties [base64]; a node that holds all their keys makes missing ones."""
-    for party in parties():
-        if not (ws.settings.keys_dir / f"{party}.pub").exists():
-            load_or_create_key(ws.settings.keys_dir, party)
-    return trusted_keys(ws.settings.keys_dir, parties())
+def trusted(ws: Workspace) -> Keyring:
+    """Return the public keys of all parties; a node of all parties makes missing ones."""
+    return keyring_of(ws)
 
 
 def open_drafts(ws: Workspace, world: str) -> list[VersionRow]:
@@ -58,12 +47,17 @@ def drafts_of_drill(ws: Workspace, world: str, cycle: datetime) -> list[VersionR
 
 
 def approve_drill(ws: Workspace, drafts: Sequence[VersionRow], at: datetime) -> None:
-    """Approve drafts for all their parties, as a drill; refused for anything Actual."""
+    """Approve drafts for all their parties, or that of this node, as a drill; refused for anything Actual."""
+    node = node_of(ws)
     with ws.ledger.write() as conn:
         for row in drafts:
             for party in required_parties(WarningContent.from_dict(row.content)):
+                if node is not None and party != node.party:
+                    continue
                 who = signer(ws, party, DRILL_PERSON, drill=True)
                 approve(conn, row.warning_id, row.version, who, at)
+                if node is not None:
+                    decide_jointly(conn, node, row, "approve", at)
 
 
 def is_live(content: WarningContent) -> bool:

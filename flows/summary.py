@@ -15,6 +15,8 @@ from alerts.origin_lines import origin_lines
 from alerts.rechecked import decision_left
 from flows.assess import policy_of
 from flows.bulletin import bulletin_files, bulletin_path, warnings_of_cycle
+from flows.combine import combination_of_run
+from flows.combine_lines import combination_lines
 from flows.dust import dust_of_run
 from flows.issue import cap_path
 from flows.origins import origins_of_run
@@ -60,6 +62,7 @@ def summary_of(ws: Workspace, plan: CyclePlan) -> Plain:
         "batches": len(run.inputs["batches"]),
         "forecast": _outlook(ws, run),
         "reasons": reasons_of_run(ws, run),
+        "others": _other_lines(ws, run),
         "origins": _origin_lines(ws, run),
         "dust": _dust_lines(ws, run),
         "episodes": [_episode(e) for e in episodes],
@@ -92,6 +95,7 @@ def summary_lines(found: Plain) -> list[str]:
     lines += [f"levels     {found['calibrated']}"] * bool(found["calibrated"])
     lines += [f"forecast   {line}" for line in found["forecast"]]
     lines += [f"because    {line}" for line in (because(found["reasons"]) if found["reasons"] else ())]
+    lines += [f"others     {line}" for line in found["others"]]
     lines += [f"origin     {line}" for line in found["origins"]]
     lines += [f"dust       {line}" for line in found["dust"]]
     lines += _episode_lines(found)
@@ -147,6 +151,12 @@ def _outlook(ws: Workspace, run: RunRow) -> list[str]:
 def _dust_lines(ws: Workspace, run: RunRow) -> list[str]:
     outlook = dust_of_run(ws, run)
     return dust_lines(outlook) if outlook else []
+
+
+def _other_lines(ws: Workspace, run: RunRow) -> list[str]:
+    """Return what others stated of the run's days; nothing where nobody did."""
+    document = combination_of_run(ws, run)
+    return combination_lines(document) if document else []
 
 
 def _origin_lines(ws: Workspace, run: RunRow) -> list[str]:

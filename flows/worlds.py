@@ -83,7 +83,7 @@ def present_of(ws: Workspace, world: str) -> datetime:
     """Return the present of a world: the clock where anything is Actual, else its newest instant.
 
     Exercises play in their own time, which stands still between commands. The newest instant is that of the
-    newest snapshot or decision; a message to be tried again later is due when somebody calls again.
+    newest snapshot, text or decision; a message to be tried again later is due when somebody calls again.
     """
     now = ws.clock()
     with ws.ledger.read() as conn:
@@ -94,4 +94,5 @@ def present_of(ws: Workspace, world: str) -> datetime:
         events = [e.at for i in {v.warning_id for v in versions} for e in read_events(conn, i)]
         waiting = [m for m in read_outbox(conn, state="pending", world=world)]
     due = [m.next_attempt_at for m in waiting if m.next_attempt_at < m.expires]
-    return max([*(world_time(c, now) for c in contents), *events, *due], default=now)
+    written = [v.at for v in versions]
+    return max([*(world_time(c, now) for c in contents), *events, *written, *due], default=now)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
 from pipeline.errors import ContractError
 from pipeline.ledger.batches import next_receipt
@@ -27,6 +27,7 @@ KINDS: Final = {
     "advisory": "PM advisory or warning: pollutant, level (advisory, warning or as written), district, area, "
     "city (id or empty), value, lifted_at, lifted_value",
     "dust": "Asian-dust advisory: district, area, level, value, lifted_at",
+    "measures": "emergency measures of a city: city, level, area, legal_basis, state, note",
 }
 """Each kind, and the fields of its content. ``regions`` maps the region's name, as its agency writes it, to
 ``{"city": id or "", "grade": text or None, "low": …, "high": …, "value": …}`` with what the agency gives;
@@ -144,13 +145,25 @@ def read_bulletins(
         query = query.where(bulletins.c.valid_from <= valid_at)
         query = query.where(bulletins.c.valid_until.is_(None) | (bulletins.c.valid_until > valid_at))
     rows = conn.execute(query.order_by(bulletins.c.issued_at.desc(), bulletins.c.seq.desc()))
-    return [
-        StoredBulletin(
-            Bulletin(r.source, r.kind, r.key, r.issued_at, r.valid_from, r.valid_until, r.content),
-            r.received_at,
-        )
-        for r in rows
-    ]
+    return [_stored(row) for row in rows]
+
+
+def read_versions(
+    conn: Connection, world: str, *, since: datetime, as_of: datetime, kinds: Sequence[str]
+) -> list[StoredBulletin]:
+    """Return every version of the bulletins of some kinds received over (since, as_of], the oldest first."""
+    query = select(bulletins).where(
+        bulletins.c.world == world,
+        bulletins.c.received_at > since,
+        bulletins.c.received_at <= as_of,
+        bulletins.c.kind.in_(list(kinds)),
+    )
+    return [_stored(row) for row in conn.execute(query.order_by(bulletins.c.seq))]
+
+
+def _stored(row: Row[Any]) -> StoredBulletin:
+    said = (row.source, row.kind, row.key, row.issued_at, row.valid_from, row.valid_until, row.content)
+    return StoredBulletin(Bulletin(*said), row.received_at)
 
 
 def _newest_digest(conn: Connection, bulletin: Bulletin, world: str) -> str | None:

@@ -11,6 +11,7 @@ SameairError
 ├── ContractError          a dataset breaks pipeline.schema: stop this step
 ├── NoUsableModel          nothing trained or inputs too few: fall back to a baseline and say so
 ├── PolicyError            a rule, policy or city file is inconsistent: refuse to start
+├── EnvelopeRefused        a message of another node that cannot be trusted or read: keep it, record why
 ├── ReviewError            an illegal step of a warning's life, or a missing right: refuse and record
 ├── StorageError           disk full, database locked or damaged: stop with the cause
 └── UsageError             the command line or settings are wrong: say how to put them right
@@ -95,6 +96,16 @@ class NoUsableModel(SameairError):
 
 class PolicyError(SameairError, ValueError):
     """A rule, policy or city file contradicts itself."""
+
+
+class EnvelopeRefused(SameairError):
+    """A message of another node that is not taken; ``reason`` is one word, for records and receipts."""
+
+    exit_code = 5
+
+    def __init__(self, reason: str, what: str) -> None:
+        self.reason, self.what = reason, _printable(what)
+        super().__init__(f"envelope refused ({reason}): {self.what}")
 
 
 class ReviewError(SameairError):

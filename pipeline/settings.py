@@ -8,6 +8,8 @@ from pathlib import Path
 from pydantic import Field, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pipeline.errors import UsageError
+
 
 class Settings(BaseSettings):
     """What an installation may choose; secrets show as stars wherever they are printed.
@@ -21,13 +23,31 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("var"), description="folder under which everything lies")
     ledger_url: str = Field("", description="SQLAlchemy URL of the ledger; empty: SQLite in the data folder")
     channel: str = Field("folder", pattern="^(folder|smtp)$", description="how e-mails leave: folder or smtp")
+    party: str = Field(
+        "",
+        pattern="^([a-z][a-z0-9-]{0,31})?$",
+        description="the only party for which this node signs and delivers; empty: one node for all",
+    )
+    key_password: SecretStr = Field(SecretStr(""), description="password of the private signing keys")
+    key_password_file: Path | None = Field(None, description="file that holds that password instead")
+    clock_skew: PositiveInt = Field(
+        300, le=3600, description="[s] by which the clocks of two nodes may differ"
+    )
     recipients_file: Path | None = Field(
         None, description="TOML list of recipients; default: the packaged drill list"
     )
     deliver_for: tuple[str, ...] = Field(
         (), description="JSON list of the parties to whose recipients this node delivers; empty: to all"
     )
+    sharing_file: Path | None = Field(
+        None, description="TOML rules of what each party lets leave its node; default: the packaged rules"
+    )
     policy_file: Path | None = Field(None, description="TOML policy; default: the packaged policy")
+    combine: str = Field(
+        "beside",
+        pattern="^(off|beside|used)$",
+        description="forecasts of others: off, beside (shown and scored), used (in warnings, too)",
+    )
     live_sources: bool = Field(False, description="ask the live sources, hourly and in live cycles")
     airkorea_key: SecretStr = Field(SecretStr(""), description="service key of AirKorea (data.go.kr)")
     seoul_key: SecretStr = Field(SecretStr(""), description="key of Seoul Open Data (data.seoul.go.kr)")
@@ -44,6 +64,18 @@ class Settings(BaseSettings):
     exchange_sftp: str = Field("", description="sftp://user@host:port/folder from which they are fetched")
     exchange_sftp_key: Path | None = Field(None, description="private key for that login")
     exchange_sftp_known_hosts: Path | None = Field(None, description="known_hosts file of that server")
+    exchange_links: dict[str, str] = Field(
+        default_factory=dict,
+        description="JSON object: for each other party the folder, sftp:// or https:// address by which"
+        " envelopes travel; several separated by blanks",
+    )
+    exchange_links_key: Path | None = Field(None, description="private key for their SFTP logins")
+    exchange_links_known_hosts: Path | None = Field(
+        None, description="known_hosts file of their SFTP servers"
+    )
+    exchange_links_ca_file: Path | None = Field(
+        None, description="extra certificate authority for their HTTPS servers"
+    )
     operator_address: str = Field("", description="e-mail address that is told about sources; empty: nobody")
     smtp_host: str = Field("127.0.0.1", description="mail server")
     smtp_port: int = Field(587, description="mail server's port")
@@ -101,6 +133,25 @@ class Settings(BaseSettings):
         if value.lstrip().startswith("{"):
             json.loads(value)
         return value
+
+    @property
+    def key_secret(self) -> str:
+        """Return the password of the private keys, empty where there is none; UsageError without its file."""
+        if self.key_password_file is None:
+            return self.key_password.get_secret_value()
+        try:
+            return self.key_password_file.read_text("utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise UsageError(f"SAMEAIR_KEY_PASSWORD_FILE: {error}") from error
+
+    @property
+    def delivered_parties(self) -> tuple[str, ...]:
+        """Return the parties to whose recipients this node delivers; none named: all.
+
+        >>> Settings(party="seoul").delivered_parties, Settings().delivered_parties
+        (('seoul',), ())
+        """
+        return (self.party,) if self.party else self.deliver_for
 
     @property
     def ledger(self) -> str:

@@ -7,6 +7,7 @@ exact command. The one thing that writes is the acknowledgement link, which alon
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ from pipeline.settings import Settings
 from pipeline.times import Clock, system_clock
 from review.acknowledge import acknowledge_routes
 from review.api import api_routes
+from review.exchange_api import ReceiverOf, exchange_routes
 from review.feed import feed_routes
 from review.pages import page_routes, show_error
 from review.security import LOOPBACK_HOSTS, add_headers
@@ -63,13 +65,23 @@ def create_app(
 
 
 def create_public_app(
-    settings: Settings, *, clock: Clock = system_clock, allowed_hosts: tuple[str, ...] = ("*",)
+    settings: Settings,
+    *,
+    clock: Clock = system_clock,
+    allowed_hosts: tuple[str, ...] = ("*",),
+    receiver_of: ReceiverOf | None = None,
 ) -> FastAPI:
-    """Return the application for recipients: the links in their mails and nothing else.
+    """Return the application for recipients: the links in their mails, and the exchange of a party's node.
 
     Put it behind a web server that speaks TLS for SAMEAIR_ACKNOWLEDGE_URL.
+
+    Parameters
+    ----------
+    receiver_of : who takes envelopes of the other nodes; None: this node exchanges none
     """
     app = _bare_app(settings, clock, allowed_hosts, openapi_url=None)
+    if receiver_of is not None:
+        app.include_router(exchange_routes(receiver_of, timedelta(seconds=settings.clock_skew)))
     app.add_exception_handler(SameairError, _plain_error)
     app.add_exception_handler(HTTPException, _plain_error)
     return app
@@ -93,13 +105,39 @@ def _bare_app(
     return app
 
 
-def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8060, public: bool = False) -> None:
-    """Serve the pages, or only what is public, until interrupted; on loopback unless told otherwise."""
+def serve(
+    settings: Settings,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8060,
+    public: bool = False,
+    receiver_of: ReceiverOf | None = None,
+    tls: tuple[Path, Path] | None = None,
+) -> None:
+    """Serve the pages, or only what is public, until interrupted; on loopback unless told otherwise.
+
+    Parameters
+    ----------
+    tls : files of a certificate chain and its private key; None: plain HTTP, for a web server in front
+    """
     import uvicorn
 
     hosts = LOOPBACK_HOSTS if host in LOOPBACK_HOSTS else ("*",)
-    app = create_public_app(settings) if public else create_app(settings, allowed_hosts=hosts)
-    uvicorn.run(app, host=host, port=port, server_header=False, log_level="warning")
+    app = (
+        create_public_app(settings, receiver_of=receiver_of)
+        if public
+        else create_app(settings, allowed_hosts=hosts)
+    )
+    certificate, key = tls or (None, None)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        server_header=False,
+        log_level="warning",
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+    )
 
 
 def _font(name: str) -> Response:

@@ -24,6 +24,8 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Tell which readings moved a cycle's forecast, what followed alike situations, what would change it."""
+    from flows.combine import combination_of_run
+    from flows.combine_lines import combination_lines
     from flows.reasons import explained_run
     from flows.workspace import open_workspace
     from forecasting.reasons.stored import reason_lines
@@ -38,10 +40,13 @@ def explain(
         known_city(city)
     ws = open_workspace(make_settings(data_dir))
     run, document = explained_run(ws, world, cycle_of(cycle) if cycle else None)
+    others = combination_of_run(ws, run)
     told = [one for one in document["cities"] if city in (None, one["city"])]
     if as_json:
-        print_json({"run": run.id, **document, "cities": told})
+        print_json({"run": run.id, **document, "cities": told, "others": others})
         return
     print_lines([f"{run.world}, cycle {iso(run.cycle)}, run {run.id}, model {document['model_id']}"])
     for one in told:
         print_lines(["", *reason_lines(one, language)])
+    if others is not None:
+        print_lines(["", "forecasts of others:", *combination_lines(others, city)])

@@ -19,13 +19,18 @@ def review(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port to listen on.")] = 8765,
     public: Annotated[
-        bool, typer.Option("--public", help="Serve only the recipients' acknowledgement links.")
+        bool,
+        typer.Option(
+            "--public", help="Serve only the recipients' links, and the exchange of a party's node."
+        ),
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Serve the review pages and the read API until stopped; decisions are made with `sameair warnings`."""
+    from flows.exchange_links import receiver_of
     from review.app import serve
 
+    settings = make_settings(data_dir)
     what = "acknowledgement links" if public else "review pages"
     print_lines([f"{what} at http://{host}:{port}/ ; stop with Ctrl-C"])
-    serve(make_settings(data_dir), host=host, port=port, public=public)
+    serve(settings, host=host, port=port, public=public, receiver_of=receiver_of(settings))

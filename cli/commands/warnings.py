@@ -29,6 +29,9 @@ Because = Annotated[
     ),
 ]
 Version = Annotated[int | None, typer.Option("--version", help="Version [default: the newest].")]
+Text = Annotated[
+    str, typer.Option("--text", help="Beginning of the digest of the offered text that you approve.")
+]
 Deliver = Annotated[bool, typer.Option("--deliver/--no-deliver", help="Send at once what became complete.")]
 
 
@@ -70,6 +73,7 @@ def show(
         print_lines([f"state      {found['state']}; digest {found['digest'][:16]}"])
         print_lines([f"episode    {line}" for line in found["episodes"]])
         print_lines([f"signed     {line}" for line in found["signatures"]] or ["signed     by nobody"])
+        print_lines([f"joint      {line}" for line in found["joint"]])
         print_lines([f"message    {line}" for line in found["messages"]])
 
 
@@ -81,6 +85,7 @@ def approve(  # noqa: PLR0913 - one argument per option
     version: Version = None,
     at: Instant = None,
     deliver: Deliver = True,
+    text: Text = "",
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -92,7 +97,7 @@ def approve(  # noqa: PLR0913 - one argument per option
     from flows.desk import Decision, approve_version
 
     decision = Decision(party, person, at, deliver)
-    report(approve_version(opened(data_dir), warning_id, version, decision), as_json)
+    report(approve_version(opened(data_dir), warning_id, version, decision, text), as_json)
 
 
 @app.command("object")

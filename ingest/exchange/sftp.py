@@ -4,68 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import stat
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 import paramiko
-from paramiko.pkey import UnknownKeyType
 
 from ingest.exchange.inbox import LARGEST, MOST_FILES, UNFINISHED, Inbox
 from ingest.exchange.text import SOURCE
-from pipeline.errors import BadPayload, Refused, SourceUnavailable, StorageError
+from pipeline.errors import BadPayload, SourceUnavailable, StorageError
 from pipeline.files import write_atomic
+from pipeline.sftp_session import LONGEST_S, Address, Login, sftp_session
 
 NAME = re.compile(r"[^./\\~\x00-\x1f][^/\\\x00-\x1f]{0,199}")
-TIMEOUT_S: Final = 30.0
-LONGEST_S: Final = 240.0
-"""A session is cut off after this long [s], so that a server that drips cannot hold up a round."""
-LATER: Final = "it is asked again at the next round"
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where the files lie."""
-
-    host: str
-    port: int
-    user: str
-    folder: str
-
-
-def parse_address(url: str) -> Address:
-    """Return the parts of ``sftp://user@host:port/folder``.
-
-    Raises
-    ------
-    Refused
-        it is no such address, or holds a password
-
-    Examples
-    --------
-    >>> parse_address("sftp://sameair@exchange.example:2222/out/daily")
-    Address(host='exchange.example', port=2222, user='sameair', folder='/out/daily')
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port or 22
-    except ValueError:
-        parts, port = urlsplit(""), 0
-    if parts.scheme != "sftp" or not parts.hostname or not parts.username:
-        raise Refused(
-            SOURCE, "SAMEAIR_EXCHANGE_SFTP is no address", remedy="write sftp://user@host:port/folder"
-        )
-    if parts.password is not None:
-        raise Refused(
-            SOURCE, "a password stands in SAMEAIR_EXCHANGE_SFTP", remedy="log in by SAMEAIR_EXCHANGE_SFTP_KEY"
-        )
-    return Address(parts.hostname, port, unquote(parts.username), unquote(parts.path) or ".")
+SETTING: Final = "SAMEAIR_EXCHANGE_SFTP"
 
 
 @dataclass(frozen=True)
@@ -98,21 +51,11 @@ class Mailbox:
         BadPayload
             files are too large; the others were copied
         """
-        address = parse_address(self.url)
+        login = Login(SOURCE, self.url, SETTING, self.key_file, self.known_hosts, self.longest_s)
         try:
-            with self._session(address) as sftp:
+            with sftp_session(login) as (sftp, address):
                 new, large = self._listed(sftp, address.folder)
                 copied = [name for name in new if self._copy(sftp, address, name)]
-        except paramiko.BadHostKeyException as error:
-            raise Refused(
-                SOURCE, "the server has another host key than is known", remedy="ask its owner why"
-            ) from error
-        except paramiko.AuthenticationException as error:
-            raise Refused(
-                SOURCE, "the server does not accept our login", remedy="check user and key"
-            ) from error
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise SourceUnavailable(SOURCE, f"SFTP failed ({_cause(error)})", remedy=LATER) from error
         except StorageError as error:
             remedy = f"check who may write in {self.inbox.folder}"
             raise SourceUnavailable(SOURCE, "the inbox cannot be written", remedy=remedy) from error
@@ -120,35 +63,6 @@ class Mailbox:
             what = f"larger than {LARGEST // 2**20} MiB on the server: {', '.join(large)[:200]}"
             raise BadPayload(SOURCE, what, remedy="ask the sender to split it into several files")
         return copied
-
-    @contextmanager
-    def _session(self, address: Address) -> Iterator[paramiko.SFTPClient]:
-        with paramiko.SSHClient() as client, _cut_off(client, self.longest_s):
-            client.set_missing_host_key_policy(_OnlyKnown())
-            try:
-                client.load_system_host_keys(None if self.known_hosts is None else str(self.known_hosts))
-                key = None if self.key_file is None else paramiko.PKey.from_path(self.key_file)
-            except (OSError, ValueError, TypeError, paramiko.SSHException, UnknownKeyType) as error:
-                raise Refused(
-                    SOURCE, f"a file of the login cannot be read ({_cause(error)})", remedy="check settings"
-                ) from error
-            client.connect(
-                address.host,
-                address.port,
-                address.user,
-                pkey=key,
-                allow_agent=key is None,
-                look_for_keys=key is None,
-                timeout=TIMEOUT_S,
-                banner_timeout=TIMEOUT_S,
-                auth_timeout=TIMEOUT_S,
-                channel_timeout=TIMEOUT_S,
-            )
-            with client.open_sftp() as sftp:
-                channel = sftp.get_channel()
-                if channel is not None:
-                    channel.settimeout(TIMEOUT_S)
-                yield sftp
 
     def _listed(self, sftp: paramiko.SFTPClient, folder: str) -> tuple[list[str], list[str]]:
         """Return the names of the plain files that are new to us, oldest first, and of those too large."""
@@ -186,31 +100,3 @@ def is_wanted(name: str) -> bool:
     [True, False, False, False, False]
     """
     return bool(NAME.fullmatch(name)) and not name.lower().endswith(UNFINISHED)
-
-
-class _OnlyKnown(paramiko.MissingHostKeyPolicy):
-    """Refuses every server whose key is not known."""
-
-    def missing_host_key(self, _client: paramiko.SSHClient, hostname: str, _key: paramiko.PKey) -> None:
-        raise Refused(
-            SOURCE,
-            f"the host key of {hostname} is not known",
-            remedy="ask its owner for it and add it to SAMEAIR_EXCHANGE_SFTP_KNOWN_HOSTS",
-        )
-
-
-@contextmanager
-def _cut_off(client: paramiko.SSHClient, after_s: float) -> Iterator[None]:
-    """Close a connection that lasts longer than ``after_s``: time-outs begin again with every byte."""
-    timer = threading.Timer(after_s, client.close)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _cause(error: Exception) -> str:
-    """Return what kind of failure it was, without addresses or keys."""
-    return "timed out" if isinstance(error, TimeoutError | socket.timeout) else type(error).__name__

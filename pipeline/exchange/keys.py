@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
 from pathlib import Path
 from secrets import token_hex
 from tempfile import mkstemp
@@ -13,7 +12,9 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
     Encoding,
+    KeySerializationEncryption,
     NoEncryption,
     PrivateFormat,
     load_pem_private_key,
@@ -22,10 +23,12 @@ from cryptography.hazmat.primitives.serialization import (
 from pipeline.errors import StorageError, UsageError
 
 SECRET_BYTES: Final = 32
+ENCRYPTED: Final = b"ENCRYPTED PRIVATE KEY"
+"""What the first line of an encrypted key file says."""
 
 
-def load_or_create_key(folder: Path, name: str) -> Ed25519PrivateKey:
-    """Return the private key ``folder/name.key``, made once with mode 0600.
+def load_or_create_key(folder: Path, name: str, password: str = "") -> Ed25519PrivateKey:
+    """Return the private key ``folder/name.key``, made once with mode 0600, encrypted under a password.
 
     Of several processes that create it at the same instant one wins and all get its key. The public half
     is written beside it as ``name.pub``. Raises StorageError if the file cannot be used.
@@ -37,16 +40,12 @@ def load_or_create_key(folder: Path, name: str) -> Ed25519PrivateKey:
     >>> public_key_text(key) == public_key_text(same)
     True
     """
-    if not name.replace("-", "").replace("_", "").isalnum():
-        raise UsageError(f"'{name}' cannot name a key; use letters, digits, - and _")
-    path = folder / f"{name}.key"
+    path = private_path(folder, name)
     try:
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            fresh = Ed25519PrivateKey.generate()
-            pem = fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            _place(path, pem, replace=False)
-        key = load_private_key(path)
+            _place(path, _pem(Ed25519PrivateKey.generate(), password), replace=False)
+        key = load_private_key(path, password)
         public = folder / f"{name}.pub"
         if not public.exists():
             _place(public, f"{public_key_text(key)}\n".encode(), replace=True)
@@ -83,28 +82,52 @@ def load_or_create_secret(folder: Path, name: str) -> bytes:
     return secret
 
 
-def load_private_key(path: Path) -> Ed25519PrivateKey:
-    """Read a private key file; refuses one that others may read."""
+def load_private_key(path: Path, password: str = "") -> Ed25519PrivateKey:
+    """Read a private key file; refuses one that others may read.
+
+    A password is only used where the file is encrypted.
+    """
     if path.stat().st_mode & 0o077:
         raise StorageError(f"the key {path} is readable by others; run chmod 600 on it, or replace it")
+    pem = path.read_bytes()
+    is_encrypted = ENCRYPTED in pem
+    if is_encrypted and not password:
+        raise StorageError(f"the key {path} is encrypted; set SAMEAIR_KEY_PASSWORD or its file")
     try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
+        key = load_pem_private_key(pem, password=password.encode() if is_encrypted else None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise StorageError(f"the key {path} is damaged; restore it from its backup") from error
+        cause = "cannot be opened with this password, or " if is_encrypted else ""
+        raise StorageError(f"the key {path} {cause}is damaged; restore it from its backup") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise StorageError(f"the key {path} is not an Ed25519 key")
     return key
 
 
-def trusted_keys(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """Return the public keys ``folder/name.pub`` that stand for the parties; one missing is an error."""
-    found = {}
-    for name in names:
-        path = folder / f"{name}.pub"
-        if not path.is_file():
-            raise UsageError(f"no public key of {name}; put it at {path}")
-        found[name] = path.read_text("ascii").strip()
-    return found
+def save_private_key(path: Path, key: Ed25519PrivateKey, password: str, *, replace: bool = False) -> None:
+    """Write a private key file of mode 0600, encrypted under a password; one that is there stays.
+
+    Raises StorageError if it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _place(path, _pem(key, password), replace=replace)
+    except OSError as error:
+        raise StorageError(f"the key {path} cannot be written: {error.strerror or error}") from error
+
+
+def private_path(folder: Path, name: str) -> Path:
+    """Return where a private key lies; UsageError where a name could lead elsewhere."""
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise UsageError(f"'{name}' cannot name a key; use letters, digits, - and _")
+    return folder / f"{name}.key"
+
+
+def _pem(key: Ed25519PrivateKey, password: str) -> bytes:
+    """Return a private key as text, encrypted under a password if there is one."""
+    how: KeySerializationEncryption = NoEncryption()
+    if password:
+        how = BestAvailableEncryption(password.encode())
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, how)
 
 
 def public_key_text(key: Ed25519PrivateKey) -> str:

@@ -108,6 +108,18 @@ def newest_rows(conn: Connection, limit: int = 30) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in conn.execute(query)]
 
 
+def audit_end(conn: Connection) -> tuple[int, str] | None:
+    """Return number and digest of the last row, None before the first."""
+    found = conn.execute(select(audit_head.c.seq, audit_head.c.digest)).one_or_none()
+    return None if found is None else (found.seq, found.digest)
+
+
+def audit_digest(conn: Connection, seq: int) -> str | None:
+    """Return the digest of a row, None where there is none."""
+    found: str | None = conn.execute(select(audit.c.digest).where(audit.c.seq == seq)).scalar()
+    return found
+
+
 def rows_about(conn: Connection, subject: str, action: str) -> list[dict[str, Any]]:
     """Return what was written of one action on one subject, oldest first, as plain data."""
     query = select(audit).where(audit.c.subject == subject, audit.c.action == action)

@@ -126,6 +126,11 @@ def next_receipt(conn: Connection, world: str, now: datetime) -> datetime:
     return instant
 
 
+def hold_receipts(conn: Connection, world: str) -> None:
+    """Let nobody else list anything in a world before the end of this transaction."""
+    conn.execute(select(receipts.c.last_received).where(receipts.c.world == world).with_for_update())
+
+
 def last_receipt(conn: Connection, world: str) -> datetime | None:
     """Return the newest instant given by :func:`next_receipt`, or None."""
     return conn.execute(select(receipts.c.last_received).where(receipts.c.world == world)).scalar()

@@ -18,7 +18,8 @@ from alerts.outbox import Dispatch, Letter, issue
 from alerts.recipients import load_recipients
 from alerts.signoff import Signer, approve
 from alerts.warnings import propose_version
-from pipeline.exchange.keys import load_or_create_key, trusted_keys
+from pipeline.exchange.keyring import read_keyring
+from pipeline.exchange.keys import load_or_create_key
 from pipeline.ledger import Ledger, open_ledger
 
 START = datetime(2026, 1, 14, 8, 20, tzinfo=UTC)
@@ -53,7 +54,7 @@ class Desk:
     def __post_init__(self):
         for party, person in zip(PARTIES, ("wang", "kim"), strict=True):
             self.signers[party] = Signer(party, person, load_or_create_key(self.folder / "keys", party))
-        self.trusted = trusted_keys(self.folder / "keys", PARTIES)
+        self.trusted = read_keyring(self.folder / "keys", PARTIES)
         self.dispatch = Dispatch(load_recipients(), plain_render, self.folder / "payloads", self.trusted)
         self.channel = FolderChannel(self.folder / "outbox")
 

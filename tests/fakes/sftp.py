@@ -1,4 +1,4 @@
-"""A real SFTP server on loopback that shows one folder, and counts what it is asked."""
+"""A real SFTP server on loopback that shows one folder, and counts what it is asked; writable if told so."""
 
 import os
 import socket
@@ -18,6 +18,7 @@ class Served:
     host_key: paramiko.PKey
     opened: list[str] = field(default_factory=list)
     on_open: object = None
+    on_write: object = None
 
     def known_hosts(self, path, key=None):
         """Write a known_hosts file that holds this server's key, or another."""
@@ -34,8 +35,8 @@ def client_key(path):
 
 
 @contextmanager
-def serving_sftp(folder, user, accepted):
-    """Run a server for one user with one key."""
+def serving_sftp(folder, user, accepted, *, writable=False):
+    """Run a server for one user with one key; ``on_write`` may raise OSError for a file."""
     listener = socket.create_server(("127.0.0.1", 0))
     served = Served(listener.getsockname()[1], paramiko.ECDSAKey.generate())
     transports = []
@@ -56,10 +57,13 @@ def serving_sftp(folder, user, accepted):
             return Path(folder) / self.canonicalize(path).lstrip("/")
 
         def list_folder(self, path):
-            return [
-                paramiko.SFTPAttributes.from_stat(entry.stat(follow_symlinks=False), entry.name)
-                for entry in os.scandir(self._real(path))
-            ]
+            try:
+                return [
+                    paramiko.SFTPAttributes.from_stat(entry.stat(follow_symlinks=False), entry.name)
+                    for entry in os.scandir(self._real(path))
+                ]
+            except OSError as error:
+                return paramiko.SFTPServer.convert_errno(error.errno)
 
         def stat(self, path):
             try:
@@ -71,13 +75,43 @@ def serving_sftp(folder, user, accepted):
 
         def open(self, path, flags, attr):
             if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-                return paramiko.SFTP_PERMISSION_DENIED
+                return self._written(path, flags)
             served.opened.append(path)
             handle = paramiko.SFTPHandle(flags)
             handle.readfile = self._real(path).open("rb")
             if served.on_open is not None:
                 served.on_open(self._real(path))
             return handle
+
+        def _written(self, path, flags):
+            if not writable:
+                return paramiko.SFTP_PERMISSION_DENIED
+            try:
+                if served.on_write is not None:
+                    served.on_write(self._real(path))
+                handle = paramiko.SFTPHandle(flags)
+                handle.writefile = self._real(path).open("wb")
+            except OSError as error:
+                return paramiko.SFTPServer.convert_errno(error.errno)
+            return handle
+
+        def _done(self, change):
+            if not writable:
+                return paramiko.SFTP_PERMISSION_DENIED
+            try:
+                change()
+            except OSError as error:
+                return paramiko.SFTPServer.convert_errno(error.errno)
+            return paramiko.SFTP_OK
+
+        def mkdir(self, path, attr):
+            return self._done(self._real(path).mkdir)
+
+        def remove(self, path):
+            return self._done(self._real(path).unlink)
+
+        def posix_rename(self, old, new):
+            return self._done(lambda: self._real(old).replace(self._real(new)))
 
     def serve():
         while True:

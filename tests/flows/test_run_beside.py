@@ -19,6 +19,8 @@ BESIDE = (
     "origins_of",
     "dust_of",
     "explain_run",
+    "combine_run",
+    "write_statements",
 )
 FORECAST = {"forecast", "samples", "predictions", "predictions_pm10"}
 
@@ -84,4 +86,7 @@ def test_a_disk_that_fills_up_after_the_forecast_stops_no_run(ws, monkeypatch):
         return write(rows, path)
 
     monkeypatch.setattr(forecast, "write_table", full)
-    assert products_of(ws) == FORECAST | {"reasons", "origins", "dust", "dust_paths"}
+    assert products_of(ws) == FORECAST | {
+        *("reasons", "origins", "dust", "dust_paths"),
+        *("statement_seoul", "statement_beijing"),
+    }

@@ -12,10 +12,11 @@ from ingest.collect import collect_all
 from ingest.exchange import sftp as sftp_module
 from ingest.exchange.feed import feeds
 from ingest.exchange.inbox import Inbox
-from ingest.exchange.sftp import Mailbox, parse_address
+from ingest.exchange.sftp import SETTING, Mailbox
 from ingest.feeds import SourceConfig
 from pipeline.bulletins import read_bulletins
 from pipeline.errors import BadPayload, Refused, SourceUnavailable
+from pipeline.sftp_session import Login, parse_address
 from tests.fakes.exchange import as_csv
 from tests.fakes.sftp import client_key, serving_sftp
 from tests.ingest.toy_source import Clock, NoHttp, open_intake
@@ -173,5 +174,5 @@ def test_no_server_and_no_folder_are_outages(server, tmp_path):
 )
 def test_an_address_that_is_none_is_refused_without_its_secrets(url):
     with pytest.raises(Refused) as error:
-        parse_address(url)
+        parse_address(Login("exchange", url, SETTING))
     assert "secret" not in str(error.value)

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from pipeline.errors import StorageError, UsageError
-from pipeline.exchange.keys import load_or_create_key, public_key_text, sign, trusted_keys, verify
+from pipeline.exchange.keyring import Keyring, PartyKey, read_keyring
+from pipeline.exchange.keys import load_or_create_key, public_key_text, sign, verify
 
 CREATE = """
 import sys; from pathlib import Path
@@ -38,7 +39,7 @@ def test_processes_that_create_at_once_get_one_key(tmp_path):
         process.stdin.flush()
     answers = {process.communicate(timeout=60)[0].strip() for process in processes}
     assert answers == {public_key_text(load_or_create_key(tmp_path, "seoul"))}
-    assert trusted_keys(tmp_path, ["seoul"]) == {"seoul": answers.pop()}
+    assert read_keyring(tmp_path, ["seoul"]) == Keyring((PartyKey("seoul", answers.pop()),))
 
 
 def test_a_key_that_others_may_read_is_refused(tmp_path):
@@ -63,7 +64,7 @@ def test_a_name_cannot_leave_the_folder(tmp_path, name):
 
 def test_a_missing_public_key_says_where_to_put_it(tmp_path):
     with pytest.raises(UsageError, match=r"beijing\.pub"):
-        trusted_keys(tmp_path, ["beijing"])
+        read_keyring(tmp_path, ["beijing"])
 
 
 @pytest.mark.parametrize("nonsense", ["", "AAAA", "not base64!", "é"])

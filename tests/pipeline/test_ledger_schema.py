@@ -13,6 +13,8 @@ from sqlalchemy import text
 
 from pipeline.errors import StorageError, UsageError
 from pipeline.ledger import (
+    agreement_tables,
+    exchange_tables,
     model_tables,
     open_ledger,
     recipient_tables,
@@ -26,7 +28,9 @@ from pipeline.ledger.types import UTCDateTime
 
 NOW = datetime(2019, 3, 3, 8, tzinfo=UTC)
 assert (
-    model_tables.metadata
+    agreement_tables.metadata
+    is exchange_tables.metadata
+    is model_tables.metadata
     is recipient_tables.metadata
     is source_tables.metadata
     is warning_tables.metadata

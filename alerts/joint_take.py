@@ -1,0 +1,139 @@
+"""What a node does with the other's words about joint texts: checks them and keeps them as statements."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from alerts.agreement import OBJECTION
+from alerts.content import WarningContent
+from alerts.joint import evidence_digest, rank_of, signature_from
+from alerts.signoff import statement
+from alerts.versions import check_content, required_parties
+from alerts.warnings import write_draft
+from pipeline.errors import ContractError, EnvelopeRefused, ReviewError
+from pipeline.exchange.canonical import canonical_json, digest
+from pipeline.exchange.envelope import key_id
+from pipeline.exchange.keys import verify
+from pipeline.ledger.agreement import StatementRow, insert_statement, offer_of, statements_of
+from pipeline.ledger.warnings import SignatureRow, read_versions
+from pipeline.times import parse_instant
+
+
+def take_offer(conn: Connection, sender: str, party: str, world: str, body: Mapping[str, Any]) -> str:
+    """Keep the other party's offer and show it among the warnings; returns what became of it.
+
+    Raises EnvelopeRefused where the text is not what its digest says, contradicts itself, or is not to be
+    decided by the two parties.
+    """
+    content = _checked_text(sender, party, world, body)
+    row = StatementRow(
+        party=sender,
+        own=False,
+        slot=str(body["slot"]),
+        world=world,
+        round=int(body["round"]),
+        kind="offer",
+        digest=str(body["digest"]),
+        warning_id=content.warning_id,
+        version=content.version,
+        at=parse_instant(content.as_of),
+        body=canonical_json(body).decode(),
+    )
+    if not insert_statement(conn, row):
+        return "offered before"
+    versions = read_versions(conn, content.warning_id)
+    if any(v.version >= content.version for v in versions):
+        return f"kept beside version {content.version} of warning {content.warning_id}"
+    write_draft(conn, content, row.at, sender, is_new=True)
+    return f"waits as version {content.version} of warning {content.warning_id}"
+
+
+def take_vote(conn: Connection, sender: str, key: str, body: Mapping[str, Any]) -> str:
+    """Keep the other party's vote; raises EnvelopeRefused where its signature does not stand for it.
+
+    ``key`` is the id of the key that signed the envelope: a decision is signed with the same, or was sent
+    with an earlier vote.
+    """
+    signature = _signature(sender, body)
+    rows = statements_of(conn, str(body["slot"]))
+    earlier = {str(_signature(sender, statement_body(r)).signature) for r in rows if _is_vote_of(r, sender)}
+    if key_id(signature.public_key) != key and signature.signature not in earlier:
+        raise EnvelopeRefused("forged", "the decision is not signed with the key of its envelope")
+    is_objection = body["digest"] == OBJECTION
+    if not is_objection and offer_of(conn, str(body["digest"])) is None:
+        raise EnvelopeRefused("unknown", f"a vote for text {str(body['digest'])[:16]}, which nobody offered")
+    row = StatementRow(
+        party=sender,
+        own=False,
+        slot=str(body["slot"]),
+        world=rows[0].world if rows else "",
+        round=int(body["round"]),
+        kind="vote",
+        digest=str(body["digest"]),
+        warning_id=signature.warning_id,
+        version=signature.version,
+        at=parse_instant(str(body["at"])),
+        body=canonical_json(body).decode(),
+    )
+    what = f"objection: {signature.reason}" if is_objection else "approval"
+    return f"{what} by {signature.person}" if insert_statement(conn, row) else "said before"
+
+
+def _checked_text(sender: str, party: str, world: str, body: Mapping[str, Any]) -> WarningContent:
+    """Return the text that a body offers; raises EnvelopeRefused."""
+    data = body["content"]
+    try:
+        content = WarningContent.from_dict(dict(data))
+        check_content(content)
+        stated = digest(content.to_dict())
+    except (ReviewError, ContractError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise EnvelopeRefused("unfit", f"no content of a warning: {type(error).__name__}: {error}") from None
+    cities = "+".join(sorted(c.city for c in content.cities))
+    faults = {
+        "its digest is another": stated != body["digest"] or digest(data) != body["digest"],
+        "its rank is another": list(body["rank"]) != list(rank_of(data)),
+        "its evidence is another": body["evidence"] != evidence_digest(data),
+        "it is of another world": content.world != world,
+        "it belongs to another slot": not str(body["slot"]).startswith(
+            f"{world}|{cities}|{content.issue_time}|"
+        ),
+        "it is no joint warning of both parties": content.product != "joint_warning"
+        or set(required_parties(content)) != {sender, party},
+    }
+    found = [fault for fault, is_so in faults.items() if is_so]
+    if found:
+        raise EnvelopeRefused("unfit", "; ".join(found))
+    return content
+
+
+def _signature(sender: str, body: Mapping[str, Any]) -> SignatureRow:
+    """Return the signed decision of a vote; raises EnvelopeRefused where it does not stand for it."""
+    try:
+        row = signature_from(body["signature"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise EnvelopeRefused("unfit", f"no decision: {type(error).__name__}: {error}") from None
+    approves = body["digest"] != OBJECTION
+    faults = {
+        "it is another party's": row.party != sender,
+        "it decides otherwise": row.decision != ("approve" if approves else "object"),
+        "it is about another text": approves and row.content_digest != body["digest"],
+        "its signature does not fit": not verify(row.public_key, statement(row), row.signature),
+    }
+    found = [fault for fault, is_so in faults.items() if is_so]
+    if found:
+        raise EnvelopeRefused("forged", f"the decision: {'; '.join(found)}")
+    return row
+
+
+def _is_vote_of(row: StatementRow, party: str) -> bool:
+    return row.kind == "vote" and row.party == party
+
+
+def statement_body(row: StatementRow) -> dict[str, Any]:
+    """Return what a row says."""
+    found: dict[str, Any] = json.loads(row.body)
+    return found

@@ -1,0 +1,80 @@
+"""Looking the exchange over: keys that lie open or end soon, clocks that differ, trails that do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final, Literal
+
+from flows.node import clock_lead, node_of
+from flows.workspace import Workspace
+from pipeline.errors import SameairError
+from pipeline.exchange.anchors import anchor_faults
+from pipeline.exchange.keys import ENCRYPTED
+from pipeline.ledger.envelopes import received_instants
+
+Found = tuple[str, Literal["ok", "note", "warning", "trouble"], str, str]
+
+ENDS_SOON: Final = timedelta(days=14)
+"""So long before our key ends the operator is told."""
+
+
+def exchange_checks(ws: Workspace) -> list[Found]:
+    """Return subject, verdict, finding and remedy of what concerns the exchange; none on a shared node."""
+    if not ws.settings.party:
+        return []
+    checks: list[Callable[[Workspace], Found]] = [_encrypted, _own_key, _clocks, _trails]
+    return [_guarded(check, ws) for check in checks]
+
+
+def _guarded(check: Callable[[Workspace], Found], ws: Workspace) -> Found:
+    """Turn an error of a check into what it found."""
+    try:
+        return check(ws)
+    except (SameairError, OSError) as error:
+        return (check.__name__.strip("_"), "trouble", str(error), "see docs/security-of-exchange.md")
+
+
+def _encrypted(ws: Workspace) -> Found:
+    open_ones = [p.name for p in ws.settings.keys_dir.glob("*.key") if ENCRYPTED not in p.read_bytes()]
+    if not open_ones:
+        return ("encrypted", "ok", "private keys are encrypted", "")
+    remedy = "set SAMEAIR_KEY_PASSWORD_FILE and run `sameair keys protect`"
+    return ("encrypted", "warning", f"{', '.join(sorted(open_ones))} lie unencrypted", remedy)
+
+
+def _own_key(ws: Workspace) -> Found:
+    node = node_of(ws)
+    own = () if node is None else node.ring.of(node.party)
+    ends = [k.valid_to for k in own if k.valid_to is not None and not k.revoked_at]
+    lasting = [k for k in own if k.valid_to is None and not k.revoked_at]
+    if lasting or not ends or max(ends) > ws.clock() + ENDS_SOON:
+        return ("own key", "ok", f"{ws.settings.party} can sign", "")
+    remedy = f"run `sameair keys rotate {ws.settings.party}`"
+    return ("own key", "warning", f"the last key of {ws.settings.party} ends on {max(ends):%Y-%m-%d}", remedy)
+
+
+def _clocks(ws: Workspace) -> Found:
+    node = node_of(ws)
+    leads = {}
+    for peer in () if node is None else node.peers:
+        with ws.ledger.read() as conn:
+            leads[peer] = clock_lead(received_instants(conn, peer))
+    ahead = [
+        f"that of {p} is {lead.total_seconds():.0f} s ahead"
+        for p, lead in leads.items()
+        if lead >= timedelta(seconds=1)
+    ]
+    if not ahead:
+        return ("clocks", "ok", "no clock is known to be ahead of ours", "")
+    found = f"{'; '.join(ahead)}; at most {ws.settings.clock_skew} s are tolerated"
+    return ("clocks", "warning", found, "have both sides look at their time service (NTP)")
+
+
+def _trails(ws: Workspace) -> Found:
+    node = node_of(ws)
+    with ws.ledger.read() as conn:
+        faults = [f for peer in (node.peers if node else ()) for f in anchor_faults(conn, peer)]
+    if not faults:
+        return ("trails", "ok", "audit trails fit what was told of them", "")
+    return ("trails", "trouble", "; ".join(faults[:3]), "see `sameair audit verify --against-peer`")

@@ -1,0 +1,78 @@
+"""What the body of each kind of envelope may hold: one JSON schema a kind, asked on sending and on arrival.
+
+The schemas lie beside this file, ``bodies/<kind>-1.schema.json`` (JSON Schema 2020-12). They refer to nothing
+outside themselves, and nothing is ever fetched for them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from pipeline.errors import ContractError
+
+VERSION: Final = "1"
+LONGEST: Final = 300
+"""How much is said of what is wrong [characters]."""
+_FOLDER = resources.files("pipeline") / "exchange" / "bodies"
+
+
+def check_body(kind: str, body: Mapping[str, Any]) -> None:
+    """Refuse a body that breaks the schema of its kind.
+
+    Raises
+    ------
+    ContractError
+        naming the place in the body and what is wrong there
+
+    Examples
+    --------
+    >>> check_body("correction", {"what": "observations"})
+    Traceback (most recent call last):
+    ...
+    pipeline.errors.ContractError: correction: $: 'mark' is a required property
+    """
+    error = next(iter(_validator(kind).iter_errors(_plain(body))), None)
+    if error is not None:
+        raise ContractError(f"{kind}: {error.json_path[:LONGEST]}: {_complaint(error)}")
+
+
+def body_schema(kind: str) -> dict[str, Any]:
+    """Return the schema of a kind's body; raises ContractError where the kind has none.
+
+    >>> body_schema("correction")["title"]
+    'sameair body of a correction, version 1'
+    """
+    file = _FOLDER / f"{kind}-{VERSION}.schema.json"
+    if not file.is_file():
+        raise ContractError(f"{kind}: there is no schema of such a body")
+    schema: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return schema
+
+
+def _complaint(error: ValidationError) -> str:
+    """Return what a place breaks, in words of the schema: what was sent is not quoted."""
+    if error.validator == "required":
+        return str(error.message)[:LONGEST]
+    return f"breaks {error.validator} {error.validator_value!r:.{LONGEST}}"
+
+
+@cache
+def _validator(kind: str) -> Draft202012Validator:
+    """Return what checks a kind; made once."""
+    return Draft202012Validator(body_schema(kind))
+
+
+def _plain(value: object) -> object:
+    """Return tuples as lists and mappings as dicts, since a schema knows nothing else."""
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
