@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -115,7 +115,7 @@ def _series(series: Mapping[str, Any]) -> pd.DataFrame:
     )
 
 
-def _station(row: Mapping[str, Any]) -> dict[str, Any]:
+def _station(row: Mapping[Hashable, Any]) -> dict[str, Any]:
     """Return a row of STATION_COLUMNS as plain data; what is not known is null."""
     plain = {name: row[name] for name in STATION_COLUMNS}
     for name in ("latitude", "longitude", "altitude"):
