@@ -24,6 +24,7 @@ from flows.links import links_of_run
 from flows.origins import origins_of_run
 from flows.rules import with_pm10
 from flows.runview import RunView, read_run
+from flows.told_readings import told_to_others
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.ledger.episodes import EpisodeRevision, list_episodes, open_episode, revise_episode
@@ -82,7 +83,7 @@ def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Propose
     policy = policy_of(ws)
     links = [Link.from_dict(found.to_dict()) for found in links_of_run(ws, view, policy)]
     assessment = assess_run(view, policy, links, dust_paths_of_run(ws, view.run))
-    facts = facts_of(view, origins_of_run(ws, view.run))
+    facts = facts_of(view, told_to_others(ws, origins_of_run(ws, view.run)))
     with ws.ledger.write() as conn:
         return file_proposal(conn, assessment, policy, facts, ws.settings.party)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from importlib import resources
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pipeline.errors import PolicyError
@@ -66,12 +67,16 @@ class Rule:
 
 @dataclass(frozen=True)
 class Sharing:
-    """What one party shares: stations it speaks for, rules, and which statements leave of which worlds."""
+    """What one party shares: stations it speaks for, rules, and which statements leave of which worlds.
+
+    ``quotes`` names by world the stations of nobody's rule whose readings its joint texts may repeat.
+    """
 
     party: str
     networks: tuple[str, ...]
     rules: tuple[Rule, ...]
     statements: Mapping[str, tuple[str, ...]]
+    quotes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def speaks_for(self, station: str) -> bool:
         """Tell whether a station is of the party's own networks."""
@@ -101,6 +106,44 @@ class Sharing:
         earliest = rows["time"].to_numpy("datetime64[ns]") + delay
         leaves_at = np.maximum(earliest, rows["received_at"].to_numpy("datetime64[ns]"))
         return rows.assign(leaves_at=leaves_at)
+
+    def may_be_told(self, versions: pd.DataFrame, world: str, at: datetime) -> npt.NDArray[np.bool_]:
+        """Tell of each value whether a text for the other parties may repeat it by an instant.
+
+        An own one needs a rule that lets it leave and be used by then; what another party sent is used under
+        its mark, or not stored at all; of other stations ``quotes`` must name it.
+
+        Parameters
+        ----------
+        versions : VERSION_COLUMNS of the world
+        """
+        stations = versions["station"].astype(str)
+        received = versions["source"].astype(str).str.startswith(RECEIVED).to_numpy(bool)
+        own = stations.map(self.speaks_for).to_numpy(bool)
+        quoted = self.quotes.get(_kind(world), ())
+        named = stations.map(lambda s: any(fnmatchcase(s, p) for p in quoted)).to_numpy(bool)
+        told: npt.NDArray[np.bool_] = ~own & (received | named)
+        for rule in (r for r in self.rules if r.is_of(world)):
+            held = np.timedelta64(round(max(rule.delay_hours, rule.mark.embargo_hours) * 3600), "s")
+            is_over = versions["time"].to_numpy("datetime64[ns]") + held <= to_ns(at)
+            shared = stations.map(lambda s, r=rule: self._is_shared(r, s)).to_numpy(bool)
+            fits = shared & versions["quantity"].isin(rule.quantities).to_numpy(bool)
+            told |= own & fits & is_over & (rule.mark.redistribution != "none")
+        return told
+
+    def why(self, station: str, quantity: str, world: str) -> list[str]:
+        """Return in words what becomes of a station's values of a quantity, a line for each rule about them.
+
+        >>> sharing_of("seoul").why("airkorea:1", "pm2p5", "measured")
+        ['stays: no rule for measured air names it']
+        """
+        if not self.speaks_for(station):
+            networks = ", ".join(self.networks) or "none"
+            return [f"stays: {self.party} does not speak for it (its networks: {networks})"]
+        rules = [r for r in self.rules if r.is_of(world) and self._is_shared(r, station)]
+        found = [f"leaves {_words(r)}" for r in rules if quantity in r.quantities]
+        lacking = f"the rules that name it do not name {quantity}" if rules else f"no rule for {_kind(world)}"
+        return found or [f"stays: {lacking}" if rules else f"stays: {lacking} air names it"]
 
     def _is_shared(self, rule: Rule, station: str) -> bool:
         return self.speaks_for(station) and any(fnmatchcase(station, p) for p in rule.stations)
@@ -147,17 +190,19 @@ def parse_sharing(party: str, table: Mapping[str, Any], name: str = "sharing.tom
     ...
     pipeline.errors.PolicyError: sharing.toml: seoul, rule 1: lacks attribution, delay_hours, ...
     """
-    _check(not set(table) - {"networks", "statements", "rule"}, f"{name}: {party}: unknown tables")
+    _check(not set(table) - {"networks", "statements", "rule", "quotes"}, f"{name}: {party}: unknown tables")
     statements = {kind: tuple(worlds) for kind, worlds in table.get("statements", {}).items()}
     for kind, worlds in statements.items():
         known = kind in STATEMENTS and set(worlds) <= set(WORLDS)
         _check(known, f"{name}: {party}: statements of {kind} in {', '.join(worlds)} are unknown")
+    quotes = {world: tuple(patterns) for world, patterns in table.get("quotes", {}).items()}
+    _check(set(quotes) <= set(WORLDS), f"{name}: {party}: quotes are for {' and '.join(WORLDS)}")
     rules = [
         _rule(row, f"{name}: {party}, rule {number}") for number, row in enumerate(table.get("rule", ()), 1)
     ]
     twice = len({rule.name for rule in rules}) < len(rules)
     _check(not twice, f"{name}: {party}: two rules of one name")
-    return Sharing(party, tuple(table.get("networks", ())), tuple(rules), statements)
+    return Sharing(party, tuple(table.get("networks", ())), tuple(rules), statements, quotes)
 
 
 _FIELDS: Final = frozenset(
@@ -195,6 +240,27 @@ def _rule(row: Mapping[str, Any], where: str) -> Rule:
         look_back_hours=row["look_back_hours"],
         mark=mark,
     )
+
+
+_USE: Final = {
+    "none": "kept there and not used",
+    "parties": "for agencies of the parties",
+    "public": "for anybody",
+}
+
+
+def _words(rule: Rule) -> str:
+    """Return when a rule lets values leave, and under which mark."""
+    mark = rule.mark
+    use = {
+        "none": "kept there and not used",
+        "parties": "for agencies of the parties",
+        "public": "for anybody",
+    }
+    said = f"{rule.delay_hours:g} h after its interval by rule {rule.name}: {use[mark.redistribution]}"
+    if mark.embargo_hours and mark.redistribution != "none":
+        said += f", used there {mark.embargo_hours:g} h after its interval"
+    return f"{said}; {mark.licence}"
 
 
 def _kind(world: str) -> str:
