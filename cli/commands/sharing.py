@@ -80,6 +80,7 @@ def declare(  # noqa: PLR0913 - one argument per option
     note: Annotated[str, typer.Option("--note", help="What else a reader must know.")] = "",
     world: World = None,
     data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Keep emergency measures of an own city; the exchange tells the other parties."""
     from flows.measures import Measures, declare
@@ -90,7 +91,10 @@ def declare(  # noqa: PLR0913 - one argument per option
     said = Measures(name, city, level, area, begins, ends, because, state, note)
     ws = open_workspace(make_settings(data_dir))
     new = declare(ws, world or MEASURED, said, person)
-    print_lines([f"{name}: {'kept' if new else 'known already'}"])
+    if as_json:
+        print_json({"id": name, "new": new})
+    else:
+        print_lines([f"{name}: {'kept' if new else 'known already'}"])
 
 
 @app.command("list")

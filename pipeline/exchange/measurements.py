@@ -87,7 +87,7 @@ def source_of(sender: str, mark: Mark) -> str:
     """Return the source under which a party's values are stored: a mark has a source of its own.
 
     >>> source_of("beijing", Mark("air", "as agreed", "", "parties", 0))
-    'party.beijing.air.50dd3aab'
+    'party.beijing.air.dd95f871'
     """
     digest = hashlib.sha256(canonical_json(asdict(mark))).hexdigest()[:8]
     return f"{RECEIVED}{sender}.{mark.rule}.{digest}"

@@ -36,7 +36,7 @@ def commands(command, path=()):
 
 
 COMMANDS = commands(typer.main.get_command(app))
-SERVERS = {"serve", "review"}
+SERVERS = {"serve", "review", "exchange serve"}
 """Commands that run until they are stopped and print no result."""
 
 
