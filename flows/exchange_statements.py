@@ -40,6 +40,8 @@ FRESH: Final = timedelta(days=1)
 """How old a run may be of which is still told."""
 MODEL: Final = "sameair"
 FIGURES: Final = ("rmse", "bias", "crps", "skill_persistence", "bss")
+NO_SKILL: Final = ("skill_persistence", "bss")
+"""Figures that are 0 for a forecast as good as its reference."""
 Body = dict[str, Any]
 
 
@@ -77,10 +79,16 @@ def _statements(ws: Workspace, node: Node, world: str, at: datetime) -> Iterator
 def bulletin_body(ws: Workspace, run: RunRow, party: str) -> Body:
     """Return a run's forecast of a party's own cities: a bulletin for each day and index or concentration."""
     path = ws.settings.data_dir / run.products["predictions"]
-    rows = pd.read_parquet(path) if path.is_file() else pd.DataFrame()
+    rows = _in_utc(pd.read_parquet(path)) if path.is_file() else pd.DataFrame()
     own = [c for c in all_cities().values() if c.party == party]
     found = [one for city in own for one in _days(rows, city, run)] if len(rows) else []
     return {"bulletins": found}
+
+
+def _in_utc(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return predictions with their days as datetime64 in UTC, as everything inside has them."""
+    days = {n: pd.to_datetime(rows[n], utc=True).dt.tz_localize(None) for n in ("valid_start", "valid_end")}
+    return rows.assign(**days)
 
 
 def _days(rows: pd.DataFrame, city: City, run: RunRow) -> Iterator[Body]:
@@ -186,7 +194,7 @@ def _of_model(ws: Workspace, model: ModelRow) -> Iterator[tuple[str, str, Body]]
                 "lead_day": e["lead_day"],
                 "name": name,
                 "value": float(e[name]),
-                "reference": None,
+                "reference": _reference(name, e),
                 "cases": int(e["n"]),
             }
             for e in entries
@@ -199,6 +207,14 @@ def _of_model(ws: Workspace, model: ModelRow) -> Iterator[tuple[str, str, Body]]
             body = {"from": since, "until": until, "model": model.id, "scores": scores, "report": title}
             digest = hashlib.sha256(repr(body).encode()).hexdigest()[:16]
             yield "verification", f"verification|{model.id}|{digest}", body
+
+
+def _reference(name: str, entry: Mapping[str, Any]) -> float | None:
+    """Return beside a figure what persistence scored on the same days; of a skill, where no skill is."""
+    if name in NO_SKILL:
+        return 0.0
+    beside = entry.get(f"{name}_persistence")
+    return None if beside is None else float(beside)
 
 
 def _card(path: Path, model: ModelRow) -> tuple[str, str, Body]:

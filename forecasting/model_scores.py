@@ -34,8 +34,9 @@ def day_scores(
     Returns
     -------
     one entry per city and lead day (``all``: D+1 to D+3): n, days, rmse, crps, bias [ug m-3],
-    crps_relative (to the mean measured), coverage_80, coverage_90, skill_persistence (1 − MSE/MSE) and
-    bss (against climatology), each with ``_low`` and ``_high``; None where undefined
+    crps_relative (to the mean measured), coverage_80, coverage_90, rmse_persistence (None unless it forecast
+    all of them), skill_persistence (1 − MSE/MSE) and bss (against climatology), each with ``_low`` and
+    ``_high``; None where undefined
     """
     rng = np.random.default_rng(seed)
     ours = days[days["model_id"] == model_id].drop_duplicates(list(DAY_KEYS), keep="last")
@@ -85,7 +86,8 @@ def _columns(rows: pd.DataFrame, beside: Mapping[str, pd.DataFrame], levels: Seq
     paired = np.isfinite(theirs)
     return [
         np.ones(len(rows)), error**2, error, crps_of(rows), seen, *inside,
-        np.where(paired, error**2, 0.0), np.where(paired, theirs, 0.0), brier, reference,
+        np.where(paired, error**2, 0.0), np.where(paired, theirs, 0.0), paired.astype(float),
+        brier, reference,
     ]  # fmt: skip
 
 
@@ -98,7 +100,7 @@ def _beside(rows: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 def _figures(sums: Floats) -> dict[str, Floats]:
     """Return the scores that follow from sums over days, one per row of ``sums``."""
-    n, squared, error, crps, seen, in80, in90, ours, theirs, brier, reference = sums.T
+    n, squared, error, crps, seen, in80, in90, ours, theirs, pairs, brier, reference = sums.T
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             "rmse": np.sqrt(squared / n),
@@ -107,6 +109,7 @@ def _figures(sums: Floats) -> dict[str, Floats]:
             "crps_relative": crps / seen,
             "coverage_80": in80 / n,
             "coverage_90": in90 / n,
+            "rmse_persistence": np.where(pairs == n, np.sqrt(theirs / n), np.nan),
             "skill_persistence": 1 - ours / theirs,
             "bss": 1 - brier / reference,
         }

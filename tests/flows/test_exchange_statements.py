@@ -71,8 +71,8 @@ def make_run(ws):
                     "city": name,
                     "model": "sameair",
                     "target": target,
-                    "valid_start": pd.Timestamp(start.replace(tzinfo=None)),
-                    "valid_end": pd.Timestamp(end.replace(tzinfo=None)),
+                    "valid_start": pd.Timestamp(start),
+                    "valid_end": pd.Timestamp(end),
                     **dict(
                         zip(("q10", "q25", "q50", "q75", "q90"), (60.0, 76, 90, 100, 130.25), strict=True)
                     ),
@@ -96,6 +96,7 @@ def make_run(ws):
             details={},
         )
         entry = {"city": "beijing", "lead_day": 1, "n": 90, "rmse": 21.5, "bss": None}
+        entry |= {"skill_persistence": 0.31, "rmse_persistence": 25.9}
         append_report(conn, "m1", "validation", {"scores": [entry]}, at=CYCLE)
         run = begin_run(conn, world=MEASURED, cycle=CYCLE, as_of=CYCLE, code_version="1", at=CYCLE)
         finish_run(
@@ -131,8 +132,8 @@ def test_a_run_states_its_own_citys_days_the_card_and_the_scores_once(pair):
         "primary": "PM2.5",
     }
     assert bodies["model_card"]["card"] == "# m1\n"
-    (score,) = bodies["verification"]["scores"]
-    assert (score["name"], score["value"], score["cases"]) == ("rmse", 21.5, 90)
+    scores = [(s["name"], s["value"], s["reference"], s["cases"]) for s in bodies["verification"]["scores"]]
+    assert scores == [("rmse", 21.5, 25.9, 90), ("skill_persistence", 0.31, 0.0, 90)]
 
 
 def test_a_forecast_that_came_is_known_from_its_receipt(pair):
