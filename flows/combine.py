@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from flows.combine_claims import Claims, claims_of, day_number
-from flows.combine_past import ALONE, COMBINED, HISTORY, PRODUCT, cases_of, past_days
+from flows.combine_past import ALONE, COMBINED, HISTORY, NO_DAYS, PRODUCT, cases_of, past_days
 from flows.plan import CyclePlan
 from flows.reasons import told_thresholds
 from flows.workspace import Workspace
@@ -74,11 +74,17 @@ def combine_run(ws: Workspace, plan: CyclePlan, panel: AsOfPanel, made: IssueFor
     claims = claims_of(ws, plan.world, since, plan.as_of, plan.cycle.hour)
     cities = list(all_cities().values())
     said = _stated(claims, cities, plan)
-    if not said:
+    unread = claims.unread(plan.as_of)
+    if not said and not unread:
         return None
-    past = past_days(ws, plan, panel, cities)
+    past = past_days(ws, plan, panel, cities) if said else NO_DAYS
     found = single_threaded(_members, past, claims, cities, said)
-    return _combine(ws, plan, panel, made, found)
+    combined = _combine(ws, plan, panel, made, found)
+    combined.document["left_out"] = [
+        {"source": one.source, "key": one.key, "why": one.why, "received_at": iso(one.received)}
+        for one in unread
+    ]
+    return combined
 
 
 def _stated(claims: Claims, cities: Sequence[City], plan: CyclePlan) -> dict[Day, list[Claim]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import bisect
+import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -13,13 +15,16 @@ import numpy as np
 from alerts.index_ranges import HALF, Range, pm2p5_of_grade, pm2p5_of_index
 from flows.live import forecasts_of
 from flows.workspace import Workspace
-from forecasting.combine import Claim
+from forecasting.combine import MOST, Claim
 from pipeline.bulletins import StoredBulletin, read_versions
 from pipeline.cities import City, all_cities
+from pipeline.errors import ContractError
 from pipeline.forecast_store import FORECAST, StoredForecast
 from pipeline.paths import MINIMUM_DAY_COVERAGE
 from pipeline.times import local_date, local_day_bounds, to_ns
 from pipeline.weather_schema import valid_times
+
+log = logging.getLogger(__name__)
 
 CAMS: Final = "open_meteo.cams"
 FRESH: Final = timedelta(hours=36)
@@ -29,17 +34,34 @@ OVER50: Final = "over50"
 PARTS: Final = ("pm2p5", OVER50, "aqi")
 """What is stated of PM2.5, the most direct first."""
 LAST_LEAD: Final = 3
+MOST_INDEX: Final = 1000.0
+"""No index is above; the Chinese one ends at 500, others are written on."""
 Key = tuple[str, str, int]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A bulletin that says what cannot be, and why it is not used."""
+
+    source: str
+    key: str
+    why: str
+    received: datetime
 
 
 class Claims:
     """Statements by source, city and day, as they were known at any instant."""
 
-    def __init__(self, claims: Iterable[Claim]) -> None:
+    def __init__(self, claims: Iterable[Claim], left_out: Sequence[LeftOut] = ()) -> None:
         """Sort them by receipt."""
+        self.left_out = tuple(left_out)
         self._by: dict[Key, list[Claim]] = {}
         for claim in sorted(claims, key=lambda c: c.received):
             self._by.setdefault((claim.source, claim.city, claim.day), []).append(claim)
+
+    def unread(self, as_of: datetime) -> list[LeftOut]:
+        """Return what was lately received and cannot be used."""
+        return [one for one in self.left_out if as_of - FRESH < one.received <= as_of]
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -68,16 +90,23 @@ def claims_of(ws: Workspace, world: str, since: datetime, as_of: datetime, hour:
     """
     with ws.ledger.read() as conn:
         stored = read_versions(conn, world, since=since, as_of=as_of, kinds=("forecast", OVER50))
-    return Claims([*met(stored), *_cams(ws, world, since, as_of, hour)])
+    good, bad = readable(stored)
+    return Claims([*met(good), *_cams(ws, world, since, as_of, hour)], bad)
 
 
 def claims_in(stored: StoredBulletin) -> Iterator[Claim]:
-    """Yield what a bulletin says of PM2.5 in our cities; regions that are no city of ours are passed over."""
+    """Yield what a bulletin says of PM2.5 in our cities; regions that are no city of ours are passed over.
+
+    Raises
+    ------
+    ContractError
+        it speaks of no day, or states what no concentration or index can be
+    """
     bulletin, content = stored.bulletin, stored.bulletin.content
     part = _part(stored)
     if part not in PARTS or "target_date" not in content:
         return
-    day = date.fromisoformat(str(content["target_date"]))
+    day = _day(str(content["target_date"]))
     sender = str(content.get("sender") or "")
     source = f"{bulletin.source}:{sender}" if sender else bulletin.source
     cities = all_cities()
@@ -88,16 +117,23 @@ def claims_in(stored: StoredBulletin) -> Iterator[Claim]:
             yield Claim(source, city.id, day_number(day), *found, stored.received_at)
 
 
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ContractError(f"{text!r} is no day") from None
+
+
 def _range(region: Mapping[str, Any], pollutant: str, city: City, day: date) -> Range | None:
-    """Return what a region's row leaves possible; bounds of PM2.5 before its grade, which is coarser."""
-    low, high, value = (region.get(name) for name in ("low", "high", "value"))
-    if low is None and high is None and value is not None:
+    """Return what a region's row leaves possible: a value before its range, and numbers before a grade."""
+    low, value, high = _numbers(region, pollutant)
+    if value is not None and "above" not in region:
         low = high = value
     primary = str(region.get("primary") or "")
     if low is None and high is None:
         whole = primary if pollutant == "aqi" else None
         return pm2p5_of_grade(str(region.get("grade") or ""), city.rule_set, day, whole)
-    least, most = float(low or 0.0), math.inf if high is None else float(high)
+    least, most = low or 0.0, math.inf if high is None else high
     if pollutant == "aqi":
         return pm2p5_of_index(least, most, day, primary)
     if "above" in region:
@@ -105,7 +141,37 @@ def _range(region: Mapping[str, Any], pollutant: str, city: City, day: date) -> 
     return max(least - HALF, 0.0), most + HALF
 
 
-def met(stored: Iterable[StoredBulletin]) -> list[Claim]:
+def _numbers(region: Mapping[str, Any], pollutant: str) -> tuple[float | None, ...]:
+    """Return what is stated as low, value and high; raises ContractError where that can be nothing."""
+    most = MOST_INDEX if pollutant == "aqi" else MOST
+    found = []
+    for name in ("low", "value", "high"):
+        said = region.get(name)
+        if said is not None and not (isinstance(said, int | float) and 0 <= said <= most):
+            raise ContractError(f"{name} {said!r} is not between 0 and {most:g}")
+        found.append(None if said is None else float(said))
+    given = [number for number in found if number is not None]
+    if given != sorted(given):
+        raise ContractError(f"low, value and high are not in order: {given}")
+    return tuple(found)
+
+
+def readable(
+    stored: Iterable[StoredBulletin],
+) -> tuple[list[tuple[StoredBulletin, list[Claim]]], list[LeftOut]]:
+    """Return bulletins with what each says, and those that say what cannot be, each with the reason."""
+    good, bad = [], []
+    for one in sorted(stored, key=lambda s: s.received_at):
+        try:
+            good.append((one, list(claims_in(one))))
+        except ContractError as error:
+            said = one.bulletin
+            log.warning("what %s stated (%s) is left out: %s", said.source, said.key, error)
+            bad.append(LeftOut(said.source, said.key, str(error), one.received_at))
+    return good, bad
+
+
+def met(said: Iterable[tuple[StoredBulletin, Sequence[Claim]]]) -> list[Claim]:
     """Return what bulletins say, those of one issue about the same day met together.
 
     An agency that says both "bad" and "above 50" says 51 to 75. Of two that exclude each other that on PM2.5
@@ -113,12 +179,12 @@ def met(stored: Iterable[StoredBulletin]) -> list[Claim]:
     """
     issues: dict[tuple[Key, datetime], dict[str, Claim]] = {}
     found = []
-    for one in sorted(stored, key=lambda s: s.received_at):
-        for claim in claims_in(one):
+    for one, claims in said:
+        for claim in claims:
             key = (claim.source, claim.city, claim.day)
-            said = issues.setdefault((key, one.bulletin.issued_at), {})
-            said[_part(one)] = claim
-            found.append(_met(said, claim.received))
+            parts = issues.setdefault((key, one.bulletin.issued_at), {})
+            parts[_part(one)] = claim
+            found.append(_met(parts, claim.received))
     return found
 
 

@@ -36,6 +36,7 @@ HISTORY: Final = timedelta(days=180)
 
 MANY: Final = 1_000_000
 COLUMNS: Final = ["city", "model", "target", "lead_day", "valid_start", "valid_end", *QUANTILE_COLUMNS]
+NO_DAYS: Final = pd.DataFrame(columns=[*COLUMNS, "as_of", "observed"])
 
 
 def past_days(ws: Workspace, plan: CyclePlan, panel: AsOfPanel, cities: Sequence[City]) -> pd.DataFrame:
@@ -49,7 +50,7 @@ def past_days(ws: Workspace, plan: CyclePlan, panel: AsOfPanel, cities: Sequence
     asked = [run for run in runs if run.is_current and run.status == "finished" and _serves(run, plan, first)]
     parts = [part for run in asked if (part := _rows_of(ws, run)) is not None]
     if not parts:
-        return pd.DataFrame(columns=[*COLUMNS, "as_of", "observed"])
+        return NO_DAYS
     rows = pd.concat(parts, ignore_index=True)
     rows = rows[rows["valid_end"] <= pd.Timestamp(plan.as_of)]
     if rows.empty:

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
+from scipy.special import stdtrit
 
 from forecasting.combine import Member, log_likelihood, shares_of, weighted_crps
 from forecasting.targets import Floats, to_level, to_log
@@ -25,8 +26,8 @@ FOLDS: Final = 5
 BLOCK: Final = 5
 """Days running that count as one when the noise of a gain is judged."""
 
-BEYOND_NOISE: Final = 1.64
-"""A member is heard only when its gain is so many standard errors above zero."""
+BEYOND_NOISE: Final = 0.95
+"""A member is heard only when its gain is above zero with this confidence (one-sided, Student's t)."""
 
 RECENT: Final = 20
 """A member is heard only when it saved something on so many of its last days, too: it may have changed."""
@@ -139,11 +140,15 @@ def _best(
     saved = (before - cost)[cases.spoke(source)]
     gain, noise = float(saved.mean()), _noise(saved)
     lasting = saved[-RECENT:].mean() > 0
-    heard = lasting and gain > BEYOND_NOISE * noise
+    heard = lasting and gain > noise
     return (gain, weight, source, cost) if heard else (0.0, 0.0, source, before)
 
 
 def _noise(saved: Floats) -> float:
-    """Return the standard error of a mean over days, BLOCK days running taken as one."""
+    """Return what a mean over days must pass to be beyond noise, BLOCK days running taken as one.
+
+    The fewer blocks there are the less their scatter is known, so it is more standard errors then.
+    """
     blocks = [part.mean() for part in np.array_split(saved, max(len(saved) // BLOCK, 2))]
-    return float(np.std(blocks, ddof=1) / np.sqrt(len(blocks)))
+    error = float(np.std(blocks, ddof=1) / np.sqrt(len(blocks)))
+    return float(stdtrit(len(blocks) - 1, BEYOND_NOISE)) * error

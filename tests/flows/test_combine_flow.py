@@ -12,7 +12,7 @@ from sqlalchemy import insert
 
 from flows import forecast
 from flows.combine import combination_of_run, combine_run
-from flows.combine_claims import CAMS, Claims, claims_in, claims_of, met
+from flows.combine_claims import CAMS, Claims, claims_in, claims_of, met, readable
 from flows.combine_lines import combination_lines
 from flows.combine_past import ALONE, COMBINED, past_days
 from flows.forecast import forecast_cycle, recent_panel
@@ -62,6 +62,12 @@ TARGET = date(2019, 3, 5)
         ("beijing", {"pollutant": "aqi", "low": 101, "high": 150, "primary": "PM2.5"}, (75.5, 115.5)),
         ("beijing", {"pollutant": "aqi", "low": 101, "high": 150, "primary": "O3"}, (0.0, 115.5)),
         ("beijing", {"low": 70, "high": 95, "grade": "良"}, (69.5, 95.5)),
+        ("beijing", {"low": 70, "value": 80.0, "high": 95}, (79.5, 80.5)),
+        ("seoul", {"grade": "보통~나쁨"}, (15.5, 75.5)),
+        ("beijing", {"pollutant": "aqi", "grade": "良-轻度污染", "primary": "PM2.5"}, (35.5, 115.5)),
+        ("beijing", {"pollutant": "aqi", "grade": "优"}, (0.0, 35.5)),
+        ("beijing", {"pollutant": "aqi", "low": 40, "high": 70, "primary": "PM2.5"}, (0.0, 51.5)),
+        ("beijing", {"pollutant": "aqi", "low": 90, "high": 120, "primary": "PM2.5,O3"}, (0.0, 91.5)),
     ],
 )
 def test_what_is_stated_bounds_the_mean(city, said, expected):
@@ -78,14 +84,42 @@ def test_what_says_nothing_of_pm2p5_is_no_claim():
     )
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"low": 95, "high": 70},
+        {"value": -3.0},
+        {"value": 9999.0},
+        {"low": 70, "value": 40, "high": 95},
+        {"pollutant": "aqi", "low": 5000, "high": 6000},
+        {"value": "much"},
+    ],
+)
+def test_what_cannot_be_is_left_out_with_the_reason_and_spoils_nothing_else(said):
+    absurd, sound = stated("seoul", TARGET, WHEN, **said), stated("seoul", TARGET, WHEN, grade="나쁨")
+    good, bad = readable([absurd, sound])
+    assert [(c.low, c.high) for c in met(good)] == [(35.5, 75.5)]
+    assert [one.source for one in bad] == ["airkorea"]
+    claims = Claims(met(good), bad)
+    assert claims.unread(WHEN) == bad
+    assert claims.unread(WHEN + 2 * DAY) == []
+
+
+def test_a_day_that_is_none_is_left_out():
+    one = stated("seoul", TARGET, WHEN, grade="나쁨")
+    content = {**one.bulletin.content, "target_date": "2019-02-30"}
+    broken = StoredBulletin(replace(one.bulletin, content=content), WHEN)
+    assert readable([broken])[1][0].why == "'2019-02-30' is no day"
+
+
 def test_parts_of_one_issue_are_met_and_a_correction_replaces_what_it_corrects():
     grade = stated("seoul", TARGET, WHEN, grade="나쁨")
     over = stated("seoul", TARGET, WHEN, kind="over50", low=50, above=True)
     later = StoredBulletin(stated("seoul", TARGET, WHEN, grade="매우나쁨").bulletin, WHEN + DAY / 4)
-    found = met([grade, over, later])
+    found = met(readable([grade, over, later])[0])
     assert [(c.low, c.high) for c in found] == [(35.5, 75.5), (50.5, 75.5), (75.5, math.inf)]
     clean = stated("seoul", TARGET, WHEN, grade="좋음")
-    assert [(c.low, c.high) for c in met([clean, over])][-1] == (0.0, 15.5)
+    assert [(c.low, c.high) for c in met(readable([clean, over])[0])][-1] == (0.0, 15.5)
 
 
 def test_a_claim_counts_from_its_receipt_on_and_not_for_ever():
@@ -235,11 +269,13 @@ def test_our_own_days_are_stated_as_others_state_theirs(world, beside):
         parsed = parse_exchange(path.read_bytes())
         assert not parsed.left_out
         assert len(parsed.bulletins) == 6
-        found = [c for b in parsed.bulletins for c in claims_in(StoredBulletin(b, CYCLE))]
-        for claim in [c for c in found if c.city]:
+        found = [(b, c) for b in parsed.bulletins for c in claims_in(StoredBulletin(b, CYCLE))]
+        assert len(found) == 6
+        for bulletin, claim in found:
             ours = rows[(rows["city"] == claim.city) & (rows["day"] == claim.day)].iloc[0]
-            assert claim.low - 1.6 <= ours["q25"]
-            assert ours["q75"] <= claim.high + 1.6
+            meant = ("q50", "q50") if bulletin.content["pollutant"] == "pm2p5" else ("q25", "q75")
+            assert claim.low - 1.6 <= ours[meant[0]]
+            assert ours[meant[1]] <= claim.high + 1.6
     first = next(b for b in parsed.bulletins if b.content["pollutant"] == "aqi")
     index = first.content["regions"]["Beijing"]
     assert 0 < index["low"] <= index["high"] <= 500

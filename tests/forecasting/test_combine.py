@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from benchmarks.combining import lived_through, simulated
+from benchmarks.combining import BULLETINS, LIMIT, lived_through, simulated, worlds_of
 from forecasting.combine import (
     ASTRAY,
     USUAL_MEAN,
@@ -84,7 +84,7 @@ def test_with_too_few_days_nobody_is_heard():
 
 @pytest.mark.parametrize("name", ["sharp: errs by 0.15", "good, but 0.40 too high"])
 def test_a_bulletin_of_quality_is_heard_and_lowers_the_score(name):
-    both, alone, _ = lived_through(simulated(np.random.default_rng(3), name))
+    both, alone = lived_through(simulated(np.random.default_rng(3), name)).crps
     assert both.mean() < 0.93 * alone.mean()
 
 
@@ -92,11 +92,52 @@ def test_a_bulletin_of_quality_is_heard_and_lowers_the_score(name):
     "name", ["noise: other days' values", "a copy of our median", "good for half a year, then noise"]
 )
 def test_a_bulletin_without_worth_costs_nothing_beyond_noise(name):
-    both, alone, _ = lived_through(simulated(np.random.default_rng(5), name))
+    both, alone = lived_through(simulated(np.random.default_rng(5), name)).crps
     lost = both - alone
     blocks = np.array([part.mean() for part in np.array_split(lost, len(lost) // 5)])
     assert lost.mean() <= 2 * blocks.std(ddof=1) / np.sqrt(len(blocks))
     assert both.mean() < 1.02 * alone.mean()
+
+
+WORLDS = 3
+LEAST_GAIN = {
+    "exact": 0.30,
+    "sharp: errs by 0.15": 0.25,
+    "good: errs by 0.30": 0.15,
+    "good, but 0.40 too high": 0.12,
+    "good, upper ends alone": 0.01,
+    "good, one day in three": 0.02,
+    "good, silent on the worst tenth": 0.08,
+    "good, speaks of bad days alone": 0.05,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BULLETINS)
+def test_no_bulletin_costs_more_than_the_limit_and_good_ones_save(name):
+    found = worlds_of(name, WORLDS)
+    assert found.crps.mean() <= 1 + LIMIT - LEAST_GAIN.get(name, 0.0) * (1 + LIMIT)
+    assert (found.brier <= 1 + 2 * LIMIT).all()
+    assert 0.75 <= found.covered <= 0.88
+
+
+@pytest.mark.slow
+def test_of_worthless_bulletins_few_are_heard_however_few_the_days():
+    name = "noise: other days' values"
+    for days in (LEAST_CASES, 45, 90):
+        cases = [simulated(np.random.default_rng([9, seed]), name, days) for seed in range(30)]
+        assert sum(fit_members(one)[0].weight > 0 for one in cases) <= 3
+
+
+@pytest.mark.slow
+def test_bias_and_weight_stay_steady_with_few_days():
+    found = [
+        fit_members(simulated(np.random.default_rng([7, seed]), "good, but 0.40 too high", 40))[0]
+        for seed in range(20)
+    ]
+    assert np.mean([m.bias for m in found]) == pytest.approx(0.4, abs=0.08)
+    assert np.std([m.bias for m in found]) < 0.12
+    assert max(m.weight for m in found) <= 40 / (40 + 60)
 
 
 def test_of_two_that_say_the_same_the_second_is_not_heard_as_much_again():
