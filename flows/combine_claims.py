@@ -37,6 +37,7 @@ LAST_LEAD: Final = 3
 MOST_INDEX: Final = 1000.0
 """No index is above; the Chinese one ends at 500, others are written on."""
 Key = tuple[str, str, int]
+Said = tuple[StoredBulletin, list[Claim]]
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,16 @@ def claims_of(ws: Workspace, world: str, since: datetime, as_of: datetime, hour:
     """
     with ws.ledger.read() as conn:
         stored = read_versions(conn, world, since=since, as_of=as_of, kinds=("forecast", OVER50))
-    good, bad = readable(stored)
-    return Claims([*met(good), *_cams(ws, world, since, as_of, hour)], bad)
+    good, bad = readable(stored, meant=True)
+    return Claims([*meeting(good), *_cams(ws, world, since, as_of, hour)], bad)
 
 
-def claims_in(stored: StoredBulletin) -> Iterator[Claim]:
+def claims_in(stored: StoredBulletin, *, meant: bool = False) -> Iterator[Claim]:
     """Yield what a bulletin says of PM2.5 in our cities; regions that are no city of ours are passed over.
+
+    Parameters
+    ----------
+    meant : of a value with a range take the value, which is what it has in mind; else the range as stated
 
     Raises
     ------
@@ -112,7 +117,7 @@ def claims_in(stored: StoredBulletin) -> Iterator[Claim]:
     cities = all_cities()
     for region in dict(content.get("regions", {})).values():
         city = cities.get(region.get("city") or "")
-        found = _range(region, part, city, day) if city else None
+        found = _range(region, part, city, day, meant=meant) if city else None
         if city and found and found != (0.0, math.inf):
             yield Claim(source, city.id, day_number(day), *found, stored.received_at)
 
@@ -124,11 +129,11 @@ def _day(text: str) -> date:
         raise ContractError(f"{text!r} is no day") from None
 
 
-def _range(region: Mapping[str, Any], pollutant: str, city: City, day: date) -> Range | None:
-    """Return what a region's row leaves possible: a value before its range, and numbers before a grade."""
+def _range(region: Mapping[str, Any], pollutant: str, city: City, day: date, *, meant: bool) -> Range | None:
+    """Return what a region's row leaves possible; its numbers count before a grade, which is coarser."""
     low, value, high = _numbers(region, pollutant)
-    if value is not None and "above" not in region:
-        low = high = value
+    if "above" not in region and (meant or (low is None and high is None)):
+        low, high = (low, high) if value is None else (value, value)
     primary = str(region.get("primary") or "")
     if low is None and high is None:
         whole = primary if pollutant == "aqi" else None
@@ -156,14 +161,13 @@ def _numbers(region: Mapping[str, Any], pollutant: str) -> tuple[float | None, .
     return tuple(found)
 
 
-def readable(
-    stored: Iterable[StoredBulletin],
-) -> tuple[list[tuple[StoredBulletin, list[Claim]]], list[LeftOut]]:
+def readable(stored: Iterable[StoredBulletin], *, meant: bool = False) -> tuple[list[Said], list[LeftOut]]:
     """Return bulletins with what each says, and those that say what cannot be, each with the reason."""
-    good, bad = [], []
+    good: list[Said] = []
+    bad = []
     for one in sorted(stored, key=lambda s: s.received_at):
         try:
-            good.append((one, list(claims_in(one))))
+            good.append((one, list(claims_in(one, meant=meant))))
         except ContractError as error:
             said = one.bulletin
             log.warning("what %s stated (%s) is left out: %s", said.source, said.key, error)
@@ -171,7 +175,12 @@ def readable(
     return good, bad
 
 
-def met(said: Iterable[tuple[StoredBulletin, Sequence[Claim]]]) -> list[Claim]:
+def met(stored: Iterable[StoredBulletin]) -> list[Claim]:
+    """Return what bulletins say, those of one issue about the same day met together; see ``meeting``."""
+    return meeting(readable(stored)[0])
+
+
+def meeting(said: Iterable[Said]) -> list[Claim]:
     """Return what bulletins say, those of one issue about the same day met together.
 
     An agency that says both "bad" and "above 50" says 51 to 75. Of two that exclude each other that on PM2.5

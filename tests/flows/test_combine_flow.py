@@ -12,7 +12,7 @@ from sqlalchemy import insert
 
 from flows import forecast
 from flows.combine import combination_of_run, combine_run
-from flows.combine_claims import CAMS, Claims, claims_in, claims_of, met, readable
+from flows.combine_claims import CAMS, Claims, claims_in, claims_of, meeting, met, readable
 from flows.combine_lines import combination_lines
 from flows.combine_past import ALONE, COMBINED, past_days
 from flows.forecast import forecast_cycle, recent_panel
@@ -71,9 +71,14 @@ TARGET = date(2019, 3, 5)
     ],
 )
 def test_what_is_stated_bounds_the_mean(city, said, expected):
-    (claim,) = claims_in(stated(city, TARGET, WHEN, **said))
+    (claim,) = claims_in(stated(city, TARGET, WHEN, **said), meant=True)
     assert (claim.low, claim.high) == expected
     assert (claim.city, claim.day, claim.received) == (city, 17960, WHEN)
+
+
+def test_beside_a_value_the_range_stands_as_stated_where_ranges_are_judged():
+    (claim,) = claims_in(stated("beijing", TARGET, WHEN, low=70, value=80.0, high=95))
+    assert (claim.low, claim.high) == (69.5, 95.5)
 
 
 def test_what_says_nothing_of_pm2p5_is_no_claim():
@@ -97,10 +102,10 @@ def test_what_says_nothing_of_pm2p5_is_no_claim():
 )
 def test_what_cannot_be_is_left_out_with_the_reason_and_spoils_nothing_else(said):
     absurd, sound = stated("seoul", TARGET, WHEN, **said), stated("seoul", TARGET, WHEN, grade="나쁨")
-    good, bad = readable([absurd, sound])
-    assert [(c.low, c.high) for c in met(good)] == [(35.5, 75.5)]
+    good, bad = readable([absurd, sound], meant=True)
+    assert [(c.low, c.high) for c in meeting(good)] == [(35.5, 75.5)]
     assert [one.source for one in bad] == ["airkorea"]
-    claims = Claims(met(good), bad)
+    claims = Claims(meeting(good), bad)
     assert claims.unread(WHEN) == bad
     assert claims.unread(WHEN + 2 * DAY) == []
 
@@ -116,10 +121,10 @@ def test_parts_of_one_issue_are_met_and_a_correction_replaces_what_it_corrects()
     grade = stated("seoul", TARGET, WHEN, grade="나쁨")
     over = stated("seoul", TARGET, WHEN, kind="over50", low=50, above=True)
     later = StoredBulletin(stated("seoul", TARGET, WHEN, grade="매우나쁨").bulletin, WHEN + DAY / 4)
-    found = met(readable([grade, over, later])[0])
+    found = met([grade, over, later])
     assert [(c.low, c.high) for c in found] == [(35.5, 75.5), (50.5, 75.5), (75.5, math.inf)]
     clean = stated("seoul", TARGET, WHEN, grade="좋음")
-    assert [(c.low, c.high) for c in met(readable([clean, over])[0])][-1] == (0.0, 15.5)
+    assert [(c.low, c.high) for c in met([clean, over])][-1] == (0.0, 15.5)
 
 
 def test_a_claim_counts_from_its_receipt_on_and_not_for_ever():
@@ -269,7 +274,7 @@ def test_our_own_days_are_stated_as_others_state_theirs(world, beside):
         parsed = parse_exchange(path.read_bytes())
         assert not parsed.left_out
         assert len(parsed.bulletins) == 6
-        found = [(b, c) for b in parsed.bulletins for c in claims_in(StoredBulletin(b, CYCLE))]
+        found = [(b, c) for b in parsed.bulletins for c in claims_in(StoredBulletin(b, CYCLE), meant=True)]
         assert len(found) == 6
         for bulletin, claim in found:
             ours = rows[(rows["city"] == claim.city) & (rows["day"] == claim.day)].iloc[0]
