@@ -68,6 +68,7 @@ docs: setup-dev
 	PYTHONPATH=. $(PY) docs/make_contracts.py
 	PYTHONPATH=. $(PY) docs/make_sources.py
 	PYTHONPATH=. $(PY) docs/make_glossary.py
+	PYTHONPATH=. $(PY) docs/make_envelopes.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

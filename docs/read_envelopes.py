@@ -1,6 +1,6 @@
-"""Read a folder of envelopes, trusting nothing: signatures, digests, numbers, each sender's chain.
+"""Read a folder of envelopes (envelopes.md), trusting nothing: form, signatures, numbers, chains, receipts.
 
-An independent reader of envelopes.md: no code of sameair, only Python and the package `cryptography`.
+It shares no code with sameair and needs only Python and the package `cryptography`.
 Call: python read_envelopes.py FOLDER seoul=BASE64_PUBLIC_KEY beijing=BASE64_PUBLIC_KEY
 """
 
@@ -15,16 +15,15 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-SCHEMA = "sameair-envelope/1"
+SCHEMA, PREFIX, STATEMENTS = "sameair-envelope/1", b"sameair-envelope/1\n", ("receipt", "heartbeat")
 PACKED, TEXT = 4 * 2**20, 32 * 2**20
+FAULTS = (ValueError, OverflowError, TypeError, RecursionError, zlib.error, InvalidSignature)
 MEMBERS = "body created_at key kind previous recipient schema sender sequence signature world"
 
 
 def number(value: float) -> str:
     """Write a number as ECMAScript does (RFC 8785, 3.2.2.3); ValueError for what is none."""
-    if isinstance(value, int):
-        return str(value)
-    sign, parts, exponent = Decimal(repr(value or 0.0)).normalize().as_tuple()
+    sign, parts, exponent = Decimal(repr(float(value) or 0.0)).normalize().as_tuple()
     text, point = "".join(map(str, parts)), len(parts) + int(exponent)
     if len(text) <= point <= 21:
         text += "0" * (point - len(text))
@@ -40,13 +39,11 @@ def number(value: float) -> str:
 def canonical(value: object) -> str:
     """Write JSON in the one form that is digested and signed (RFC 8785)."""
     if isinstance(value, dict):
-        names = sorted(value, key=lambda name: name.encode("utf-16-be"))
-        return "{" + ",".join(f"{canonical(n)}:{canonical(value[n])}" for n in names) + "}"
+        members = sorted(value.items(), key=lambda member: member[0].encode("utf-16-be"))
+        return "{" + ",".join(f"{canonical(n)}:{canonical(v)}" for n, v in members) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(canonical, value)) + "]"
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return number(value)
-    return json.dumps(value, ensure_ascii=False)
+    return number(value) if type(value) in (int, float) else json.dumps(value, ensure_ascii=False)
 
 
 def read(packed: bytes, keys: dict) -> dict:
@@ -60,20 +57,22 @@ def read(packed: bytes, keys: dict) -> dict:
         raise ValueError("not canonical, or of other members")
     signature = base64.b64decode(envelope.pop("signature"), validate=True)
     signed, public = canonical(envelope).encode(), keys.get((envelope["sender"], envelope["key"]))
-    if public is None or envelope["schema"] != SCHEMA:
+    if public is None or envelope["schema"] != SCHEMA or not isinstance(envelope["body"], dict):
         raise ValueError("of another schema, or signed with a key that was not given")
-    verifier = Ed25519PublicKey.from_public_bytes(base64.b64decode(public))
-    verifier.verify(signature, f"{SCHEMA}\n".encode() + signed)
+    Ed25519PublicKey.from_public_bytes(base64.b64decode(public)).verify(signature, PREFIX + signed)
     return envelope | {"digest": hashlib.sha256(signed).hexdigest()}
 
 
-def check(chain: dict[int, dict]) -> list[str]:
-    """Return what is missing or does not follow in one chain."""
-    found = []
-    for n in range(1, max(chain) + 1):
-        before = chain.get(n - 1, {}).get("digest") if n > 1 else "0" * 64
-        if n not in chain or before not in (None, chain[n]["previous"]):
-            found.append(f"{n} does not follow" if n in chain else f"{n} is missing")
+def check(chain: dict[int, dict], other: dict[int, dict]) -> list[str]:
+    """Return what is missing or does not follow in one chain, and what it confirms otherwise of the other."""
+    found = [f"{n} is missing" for n in range(min(chain), max(chain)) if n not in chain]
+    held = {str(n): e["digest"] for n, e in other.items()}
+    for n, e in sorted(chain.items()):
+        if e["previous"] != (chain.get(n - 1, {"digest": e["previous"]})["digest"] if n > 1 else "0" * 64):
+            found.append(f"{n} does not follow")
+        said = str(e["body"].get("handled"))
+        if e["kind"] in STATEMENTS and held.get(said, "") not in ("", e["body"].get("handled_digest")):
+            found.append(f"{n} confirms another {said} than that here")
     return found
 
 
@@ -84,15 +83,17 @@ def main(folder: str, *given: str) -> int:
     for path in sorted(Path(folder).rglob("*.json.gz")):
         try:
             e = read(path.read_bytes(), keys)
-        except (ValueError, KeyError, TypeError, RecursionError, zlib.error, InvalidSignature) as error:
+        except FAULTS as error:
             faults.append(f"{path.name}: refused: {str(error) or 'the signature does not fit'}")
             continue
-        first = chains.setdefault(f"{e['sender']} to {e['recipient']}", {}).setdefault(e["sequence"], e)
+        first = chains.setdefault((e["sender"], e["recipient"]), {}).setdefault(e["sequence"], e)
         faults += [f"{path.name}: another {e['sequence']} is signed, too"] * (first["digest"] != e["digest"])
         sys.stdout.write(f"{path.name}: {e['kind']} of {e['created_at']}\n")
-    faults += [f"{name}: {fault}" for name, chain in chains.items() for fault in check(chain)]
+    for (a, b), chain in chains.items():
+        sys.stdout.write(f"{a} to {b}: {min(chain)} to {max(chain)}\n")
+        faults += [f"{a} to {b}: {fault}" for fault in check(chain, chains.get((b, a), {}))]
     sys.stdout.write("".join(f"{line}\n" for line in [*faults, f"{len(faults)} faults"]))
-    return 1 if faults else 0
+    return int(bool(faults))
 
 
 if __name__ == "__main__":
