@@ -21,6 +21,7 @@ from cli.commands import (
     drill,
     dust,
     exchange,
+    exchange_bundle,
     exchange_node,
     explain,
     gaps,
@@ -82,6 +83,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 exchange_node.register(exchange.app)
+exchange_bundle.register(exchange.app)
 app.add_typer(exchange.app, name="exchange")
 app.add_typer(keys.app, name="keys")
 app.add_typer(consult.app, name="consult")

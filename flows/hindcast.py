@@ -208,15 +208,15 @@ def _trained_for(ws: Workspace, plan: HindcastPlan, panel: AsOfPanel) -> list[Jo
         until = min(until, end_of_day(plan.train_until))
     learn = partial(train_until, ws, panel, until, without_air_of=plan.without_air_of)
     if not plan.leave_out_years:
-        return _jobs(ws, plan, panel, issues, learn)
+        return jobs_of(ws, plan, panel, issues, learn)
     return [
         job
         for year, group in groupby(issues, key=lambda issue: issue.year)
-        for job in _jobs(ws, plan, panel, list(group), partial(learn, leave_out_year=year))
+        for job in jobs_of(ws, plan, panel, list(group), partial(learn, leave_out_year=year))
     ]
 
 
-def _jobs(
+def jobs_of(
     ws: Workspace, plan: HindcastPlan, panel: AsOfPanel, issues: list[datetime], learn: Callable[..., Models]
 ) -> list[Job]:
     """Return what to replay of issues: with weather ahead where it is told, else without."""

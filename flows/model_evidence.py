@@ -116,6 +116,20 @@ def judged_days(
     return day_rows(rows, truth)
 
 
+def replayed_days(ws: Workspace, row: ModelRow) -> pd.DataFrame:
+    """Return the day rows of hindcasts filed under a model, and the baselines of the same issues.
+
+    Only issues from which it was to forecast something that it had not learned, see :func:`stored_days`.
+    """
+    parts = _filed(_days_file(ws, row.world, row.id))
+    if not parts:
+        return pd.DataFrame(columns=list(COLUMNS))
+    found: pd.DataFrame = _newest(parts)
+    fair = (found["issue_time"] >= row.data_until) | found["issue_time"].dt.year.isin(_left_out(row))
+    kept: pd.DataFrame = found[fair].reset_index(drop=True)
+    return kept
+
+
 def of_model(days: pd.DataFrame, model_id: str) -> pd.DataFrame:
     """Return the rows that one model made, as the operational one or as a shadow."""
     return days[days["model"].isin([OPERATIONAL, ALONE, SHADOW, BESIDE]) & (days["model_id"] == model_id)]

@@ -12,6 +12,7 @@ SameairError
 ├── NoUsableModel          nothing trained or inputs too few: fall back to a baseline and say so
 ├── PolicyError            a rule, policy or city file is inconsistent: refuse to start
 ├── EnvelopeRefused        a message of another node that cannot be trusted or read: keep it, record why
+├── BundleRefused          a bundle of another party that cannot be trusted or read: use nothing of it
 ├── ReviewError            an illegal step of a warning's life, or a missing right: refuse and record
 ├── StorageError           disk full, database locked or damaged: stop with the cause
 └── UsageError             the command line or settings are wrong: say how to put them right
@@ -106,6 +107,16 @@ class EnvelopeRefused(SameairError):
     def __init__(self, reason: str, what: str) -> None:
         self.reason, self.what = reason, _printable(what)
         super().__init__(f"envelope refused ({reason}): {self.what}")
+
+
+class BundleRefused(SameairError):
+    """A bundle of another party of which nothing is used; ``reason`` is one word."""
+
+    exit_code = 5
+
+    def __init__(self, reason: str, what: str) -> None:
+        self.reason, self.what = reason, _printable(what)
+        super().__init__(f"bundle refused ({reason}): {self.what}")
 
 
 class ReviewError(SameairError):

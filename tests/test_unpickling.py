@@ -13,7 +13,10 @@ UNPICKLERS = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloud
 OWN_FILES = {"forecasting/registry.py", "forecasting/hindcast.py"}
 """Where the program reads back what it wrote: models with a signed digest, and a child's own errand."""
 
-RECEIVING = ("pipeline.exchange.arrivals", "pipeline.exchange.bodies", "pipeline.exchange.statements")
+RECEIVING = (
+    *("pipeline.exchange.arrivals", "pipeline.exchange.bodies", "pipeline.exchange.statements"),
+    *("pipeline.exchange.bundle", "flows.bundle_check"),
+)
 
 
 def tree(path: Path) -> ast.Module:
