@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -146,7 +147,7 @@ def _open_due(conn: Connection, node: Node, at: datetime) -> None:
     seals, opened = read_seals(conn), {(o.subject, o.party) for o in read_openings(conn)}
     both = {s.subject for s in seals if s.party != node.party}
     for seal in (s for s in seals if s.party == node.party and (s.subject, s.party) not in opened):
-        if seal.subject in both or seal.opens <= at:
+        if seal.secret and (seal.subject in both or seal.opens <= at):
             secret = json.loads(seal.secret)
             row = OpeningRow(node.party, seal.subject, secret["probability"], secret["nonce"], True, at)
             insert_opening(conn, row)
@@ -192,4 +193,5 @@ def _messages(conn: Connection, party: str, peer: str) -> list[Message]:
 def _message(peer: str, kind: str, about: str, body: Plain) -> Message:
     """Return a message; its world is that of what it is about, where that names one."""
     world = about.split("|")[0] if "|" in about else "consultation"
-    return Message(peer, kind, world[:64], f"{kind}-{about}"[:200], body)
+    named = world if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", world) else "consultation"
+    return Message(peer, kind, named, f"{kind}-{about}"[:200], body)

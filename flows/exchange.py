@@ -6,27 +6,31 @@ that the others hold more of its chain than it does itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from pathlib import Path
-from typing import Final
 
-from filelock import FileLock, Timeout
 from sqlalchemy import Connection
 
 from flows.exchange_links import links_of
+from flows.exchange_notes import note_sent, noted_sent, one_at_a_time
 from flows.exchange_parts import HANDLERS, POSTERS, STEPS
 from flows.exchange_report import PeerReport, RoundReport, tell_of_round
 from flows.node import Node, node_of
 from flows.workspace import Workspace
-from pipeline.errors import EnvelopeRefused, SameairError, SourceError, StorageError, UsageError
-from pipeline.exchange.arrivals import Parcel, gaps, handle_next, take
+from pipeline.errors import (
+    ContractError,
+    EnvelopeRefused,
+    SameairError,
+    SourceError,
+    StorageError,
+    UsageError,
+)
+from pipeline.exchange.arrivals import UNFORESEEN, Parcel, gaps, handle_next, take
 from pipeline.exchange.heard import KINDS, chain_fault, heard, parcel_name
 from pipeline.exchange.post import Message, post
 from pipeline.exchange.statements import due_statement
 from pipeline.exchange.transports.transport import Outgoing, Transport, Wanted
-from pipeline.files import write_atomic
 from pipeline.ledger.envelopes import (
     last_handled,
     last_sent,
@@ -37,8 +41,7 @@ from pipeline.ledger.envelopes import (
 )
 from pipeline.times import Clock
 
-LONGEST_ROUND: Final = 300
-"""How long to wait for another process that is at a round [s]."""
+log = logging.getLogger(__name__)
 
 LinksOf = Callable[[Workspace, Node, str], list[Transport]]
 
@@ -53,7 +56,7 @@ def exchange_round(ws: Workspace, clock: Clock, links: LinksOf = links_of) -> Ro
     StorageError
         another process has been at a round for LONGEST_ROUND
     """
-    with _alone(ws):
+    with one_at_a_time(ws):
         current = _Round(ws, clock, _node(ws))
         ways = {peer: links(ws, current.node, peer) for peer in current.node.peers}
         for peer, report in current.reports.items():
@@ -72,18 +75,6 @@ def exchange_round(ws: Workspace, clock: Clock, links: LinksOf = links_of) -> Ro
 def exchange_if_party(ws: Workspace) -> RoundReport | None:
     """Run a round where this node speaks for one party; None where it serves all."""
     return exchange_round(ws, ws.clock) if ws.settings.party else None
-
-
-@contextmanager
-def _alone(ws: Workspace) -> Iterator[None]:
-    """Let one process at a time be at a round."""
-    folder = ws.settings.data_dir / "exchange"
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock", timeout=LONGEST_ROUND):
-            yield
-    except Timeout:
-        raise StorageError("another process has long been exchanging; wait for it or end it") from None
 
 
 def _node(ws: Workspace) -> Node:
@@ -158,6 +149,9 @@ class _Round:
                 self.notes += step(self.ws, self.node, self.clock())
             except SameairError as error:
                 self._tell_all(error)
+            except UNFORESEEN as error:
+                log.exception("a step of the exchange failed")
+                self._tell_all(ContractError(f"a step failed on what was received ({type(error).__name__})"))
 
     def say(self) -> None:
         """Append to our chains what there is to say; the statement comes last, so that it counts all."""
@@ -174,8 +168,7 @@ class _Round:
 
     def _shortened(self, conn: Connection, peer: str) -> str:
         """Return why our chain is shorter than the note beside the ledger says, or nothing."""
-        own, said = last_sent(conn, peer), self._note_of(peer)
-        number = int(said.read_text("ascii")) if said.exists() else 0
+        own, number = last_sent(conn, peer), noted_sent(self.ws, peer)
         if (own.sequence if own else 0) >= number:
             return ""
         return f"{number} envelopes to {peer} were written, this ledger knows {own.sequence if own else 0}"
@@ -185,10 +178,7 @@ class _Round:
         with self.ws.ledger.read() as conn:
             own = last_sent(conn, peer)
         if own is not None and not self.reports[peer].stopped:
-            write_atomic(self._note_of(peer), f"{own.sequence}\n".encode())
-
-    def _note_of(self, peer: str) -> Path:
-        return self.ws.settings.data_dir / "exchange" / f"{peer}.sent"
+            note_sent(self.ws, peer, own.sequence)
 
     def _post(self, conn: Connection, message: Message) -> None:
         report = self.reports[message.recipient]

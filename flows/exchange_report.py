@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from flows.delivering import channel_of
+from flows.exchange_watch import watched
 from flows.operator import TELL_FROM, tell_operator
 from flows.workspace import Workspace
 from pipeline.errors import EnvelopeRefused, Refused, SameairError, UsageError
@@ -81,6 +82,8 @@ class RoundReport:
 def tell_of_round(ws: Workspace, report: RoundReport) -> int:
     """Tell the operator, once each, where the exchange waits for a person, and when that is over."""
     conditions = [condition for peer in report.peers for condition in _conditions(peer)]
+    with ws.ledger.read() as conn:
+        conditions += watched(conn, [peer.peer for peer in report.peers], report.at)
     channel = channel_of(ws.settings)
     try:
         return tell_operator(ws, MEASURED, conditions, channel, "", report.at)
@@ -91,7 +94,7 @@ def tell_of_round(ws: Workspace, report: RoundReport) -> int:
 def _conditions(peer: PeerReport) -> list[Condition]:
     """Return how the chain to a peer and the ways to it stand."""
     chain = f"{KIND}{peer.peer} chain"
-    text = f"{chain}: {peer.stopped}; nothing more is said until a newer backup is restored"
+    text = f"{chain}: {peer.stopped}; nothing more is said; run `sameair exchange recover {peer.peer}`"
     found = [
         Condition(chain, "stopped", TELL_FROM + 1, text)
         if peer.stopped

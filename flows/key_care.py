@@ -10,6 +10,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection
 
+from flows.key_limits import revocation_limits
 from flows.key_words import key_words
 from flows.node import keyring_of, node_of, own_key, parties, private_of
 from flows.workspace import Workspace
@@ -112,7 +113,7 @@ def revoke_key(
     person: str,
     reason: str,
     since: datetime | None = None,
-    last: int = 0,
+    after: int | None = None,
 ) -> Plain:
     """Revoke a key: what it signs after an instant does not count.
 
@@ -121,24 +122,26 @@ def revoke_key(
 
     Parameters
     ----------
-    since : the instant; default: now
-    last : of another party's key: number of the last envelope that it says it sent under the key
+    since : the instant; default: that of envelope ``after``, else now
+    after : number of the last envelope that is trusted; of another party's key the default is the last one
+        held here that was signed with it before ``since``
 
     Raises
     ------
     UsageError
-        the party has no such key, or no reason was given
+        the party has no such key or envelope, or no reason was given
     """
     if not reason.strip():
         raise UsageError("a revocation needs a reason; say it with --reason")
-    key, at = key.replace(" ", ""), (since or ws.clock()).replace(microsecond=0)
+    key = key.replace(" ", "")
     found = next((k for k in keyring_of(ws).of(party) if k.id == key), None)
     if found is None:
         raise UsageError(f"{party} has no key {key}; see `sameair keys list`")
+    at, last, details = revocation_limits(ws, found, since, after)
     if _is_ours(ws, party):
         _send_revocation(ws, found, at, reason)
     _enter(ws, replace(found, revoked_at=at, reason=reason.strip(), last_sequence=last))
-    told = _tell(ws, "revoke", found, person, {"since": iso(at), "reason": reason.strip()})
+    told = _tell(ws, "revoke", found, person, {"since": iso(at), "reason": reason.strip(), **details})
     ring = keyring_of(ws)
     left = [k for k in ring.valid(party, ws.clock()) if k.revoked_at is None]
     if _is_ours(ws, party) and not any(private_of(ws, k) for k in left):

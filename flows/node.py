@@ -60,7 +60,7 @@ def node_of(ws: Workspace) -> Node | None:
     key = own_key(ws, party)
     ring = keyring_of(ws)
     peers = tuple(p for p in parties() if p != party)
-    receiver = Receiver(party, peers, ring.key_of, ring.check_arrival)
+    receiver = Receiver(party, peers, ring.key_of, ring.check_arrival, ring.arrival_key_of)
     return Node(party, peers, Sender(party, key), receiver, ring)
 
 

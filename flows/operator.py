@@ -27,6 +27,9 @@ TELL_FROM = 2
 
 ADVICE = "`sameair sources` shows them all, `sameair quarantine list` what could not be read."
 ADVICE_WARNINGS = "`sameair deliveries --open` shows who has what, `sameair outbox list` what did not leave."
+ADVICE_EXCHANGE = "`sameair exchange status` shows how it stands, `sameair doctor` keys and records."
+EXCHANGE = "exchange "
+"""How the subjects begin that are about other parties' nodes."""
 WARNINGS = ("delivery ", "mailbox", "decision ", "bulletin ")
 """How the subjects begin that are about warnings and not about sources."""
 
@@ -117,7 +120,8 @@ def operator_mail(sender: str, to: str, world: str, notices: Sequence[Notice], r
     message = EmailMessage(policy=SMTP)
     message["From"], message["To"] = sender, to
     is_warning = any(n.condition.subject.startswith(WARNINGS) for n in notices)
-    about = "warnings" if is_warning else "sources"
+    is_exchange = all(n.condition.subject.startswith(EXCHANGE) for n in notices)
+    about = "warnings" if is_warning else "exchange" if is_exchange else "sources"
     message["Subject"] = one_line(f"[sameair {label}{about}] {', '.join(parts)}")
     message["Date"] = format_datetime(notices[-1].at)
     domain = sender.rpartition("@")[2]
@@ -125,7 +129,7 @@ def operator_mail(sender: str, to: str, world: str, notices: Sequence[Notice], r
     message["Auto-Submitted"] = "auto-generated"
     lines = [f"{iso(n.at)}  {one_line(n.condition.text)}" for n in ill]
     lines += [f"{iso(n.at)}  over: {one_line(n.condition.text)}" for n in well]
-    advice = ADVICE_WARNINGS if is_warning else ADVICE
+    advice = ADVICE_WARNINGS if is_warning else ADVICE_EXCHANGE if is_exchange else ADVICE
     message.set_content("\n".join([*lines, "", advice, "", report, ""]))
     return message
 

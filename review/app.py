@@ -33,6 +33,8 @@ from review.verify_address import verify_routes
 STATIC: Final = Path(__file__).parent / "static"
 STORAGE_STATUS: Final = 503
 NOT_FOUND: Final = 404
+MOST_CONNECTIONS: Final = 200
+"""Connections at once; further ones are answered 503."""
 
 
 def create_app(
@@ -135,6 +137,7 @@ def serve(
         port=port,
         server_header=False,
         log_level="warning",
+        limit_concurrency=MOST_CONNECTIONS,
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )

@@ -5,6 +5,7 @@ Envelopes are taken here and handled by the next round of the exchange. Who prov
 
 from __future__ import annotations
 
+import asyncio
 import time
 from base64 import b64encode
 from collections import deque
@@ -21,7 +22,15 @@ from pipeline.exchange.arrivals import Parcel, Receiver, gaps, take
 from pipeline.exchange.envelope import MAXIMUM_PACKED
 from pipeline.exchange.heard import parcel_name
 from pipeline.exchange.requests import Asked, Nonces, check_request
-from pipeline.ledger.envelopes import list_sent, newest_received, sent_at
+from pipeline.ledger.envelopes import (
+    ReceivedRow,
+    SentRow,
+    list_received,
+    list_sent,
+    newest_received,
+    received_at,
+    sent_at,
+)
 
 ReceiverOf = Callable[[], Receiver]
 """Returns who takes, with the keys that count now."""
@@ -32,6 +41,8 @@ PER_MINUTE: Final = 600
 STRANGERS_PER_MINUTE: Final = 60
 """Requests that are looked at: of a party, and of an address that proves none."""
 MOST_STRANGERS: Final = 1000
+BODY_S: Final = 60.0
+"""How long the body of a request may take [s]."""
 
 TRANSPORT: Final = "https"
 
@@ -78,6 +89,14 @@ class Door:
         """Return the body of a request, never more than an envelope may have."""
         if not self.stranger(request).has_room(time.monotonic()):
             raise HTTPException(429, "too many requests")
+        try:
+            async with asyncio.timeout(BODY_S):
+                return await self._read(request)
+        except TimeoutError:
+            self.stranger(request).note(time.monotonic())
+            raise HTTPException(408, "too slow") from None
+
+    async def _read(self, request: Request) -> bytes:
         parts, size = [], 0
         async for part in request.stream():
             parts.append(part)
@@ -124,6 +143,12 @@ def exchange_routes(receiver_of: ReceiverOf, skew: timedelta) -> APIRouter:
         receiver = door.receiver_of()
         return _page(request, receiver.party, door.party(request, receiver, b""), after)
 
+    @router.get("/exchange/v1/held")
+    def hand_back(request: Request, after: int = Query(0, ge=0, lt=10**10)) -> dict[str, Any]:
+        """Hand back what came from the asking party after a number, for when it has lost its own copy."""
+        receiver = door.receiver_of()
+        return _held(request, receiver.party, door.party(request, receiver, b""), after)
+
     @router.get("/exchange/v1/state")
     def state(request: Request) -> dict[str, Any]:
         """Tell the asking party what came from it."""
@@ -146,14 +171,29 @@ def _taken(door: Door, request: Request, body: bytes) -> dict[str, str]:
 
 def _page(request: Request, own: str, party: str, after: int) -> dict[str, Any]:
     """Return envelopes for a party after a number, at least one if there is any."""
-    found, size = [], 0
     with request.app.state.ledger.read() as conn:
-        rows = list_sent(conn, party, after)
-        for number, digest, _ in rows:
-            row = sent_at(conn, party, number)
-            if row is None or size >= PAGE_BYTES:
-                break
-            size += len(row.packed)
-            name = parcel_name(own, party, number, digest)
-            found.append({"name": name, "packed": b64encode(row.packed).decode()})
+        rows = [(number, digest) for number, digest, _ in list_sent(conn, party, after)]
+        return _written((own, party), rows, lambda number: sent_at(conn, party, number))
+
+
+def _held(request: Request, own: str, party: str, after: int) -> dict[str, Any]:
+    """Return envelopes of a party after a number, as they were received."""
+    with request.app.state.ledger.read() as conn:
+        rows = list_received(conn, party, after)
+        return _written((party, own), rows, lambda number: received_at(conn, party, number))
+
+
+def _written(
+    chain: tuple[str, str], rows: list[tuple[int, str]], load: Callable[[int], SentRow | ReceivedRow | None]
+) -> dict[str, Any]:
+    """Return a page of a chain, and whether there is more."""
+    found: list[dict[str, str]] = []
+    size = 0
+    for number, digest in rows:
+        row = load(number)
+        if row is None or size >= PAGE_BYTES:
+            break
+        size += len(row.packed)
+        name = parcel_name(*chain, number, digest)
+        found.append({"name": name, "packed": b64encode(row.packed).decode()})
     return {"envelopes": found, "more": len(found) < len(rows)}

@@ -99,12 +99,10 @@ def revoke(  # noqa: PLR0913 - one argument per option
         str | None,
         typer.Option("--since", help="From when on it does not count, ISO 8601; now.", show_default=False),
     ] = None,
-    last: Annotated[
-        int,
-        typer.Option(
-            "--last", min=0, help="Another party's key: number of the last envelope it says it sent."
-        ),
-    ] = 0,
+    after: Annotated[
+        int | None,
+        typer.Option("--after", min=0, help="Number of the last trusted envelope.", show_default=False),
+    ] = None,
     person: Person = OPERATOR,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -113,7 +111,7 @@ def revoke(  # noqa: PLR0913 - one argument per option
     from flows.key_care import revoke_key
 
     at = instant_of(since) if since else None
-    tell(revoke_key(opened(data_dir), party, key, person, reason, at, last), as_json=as_json)
+    tell(revoke_key(opened(data_dir), party, key, person, reason, at, after), as_json=as_json)
 
 
 @app.command("import")

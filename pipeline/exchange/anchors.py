@@ -10,8 +10,9 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -69,16 +70,20 @@ def anchor_fault(conn: Connection, peer: str, body: Mapping[str, Any]) -> str:
     return "" if held is None else _own_fault(conn, held, f"as {peer} holds it")
 
 
-def anchor_faults(conn: Connection, peer: str) -> list[str]:
-    """Return every way in which two trails differ from what was told of them: ours, and the peer's own."""
+def anchor_faults(conn: Connection, peer: str, since: datetime | None = None) -> list[str]:
+    """Return every way in which two trails differ from what was told of them: ours, and the peer's own.
+
+    ``since`` None: of all times.
+    """
     found: dict[str, None] = {}
-    for packed in packed_of_kinds(conn, peer, KINDS, sent=False):
-        found[anchor_fault(conn, peer, _body(packed))] = None
-    for packed in packed_of_kinds(conn, peer, KINDS, sent=True):
+    theirs = [_body(packed) for packed in packed_of_kinds(conn, peer, KINDS, sent=False, since=since)]
+    for body in theirs:
+        found[anchor_fault(conn, peer, body)] = None
+    for packed in packed_of_kinds(conn, peer, KINDS, sent=True, since=since):
         told = _head(_body(packed), "audit")
         if told is not None:
             found[_own_fault(conn, told, f"as {peer} was told")] = None
-    for fault in _their_faults(conn, peer):
+    for fault in _their_faults(peer, theirs):
         found[fault] = None
     return [fault for fault in found if fault]
 
@@ -101,11 +106,11 @@ def _own_fault(conn: Connection, told: Head, how: str) -> str:
     return ""
 
 
-def _their_faults(conn: Connection, peer: str) -> Iterator[str]:
+def _their_faults(peer: str, bodies: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield where a peer's heads contradict each other: its trail only ever grows."""
     before: Head | None = None
-    for packed in packed_of_kinds(conn, peer, KINDS, sent=False):
-        told = _head(_body(packed), "audit")
+    for body in bodies:
+        told = _head(body, "audit")
         if told is None:
             continue
         if before is not None and told.sequence < before.sequence:

@@ -7,12 +7,14 @@ is handled only when the one before it was, so that a lost or late one is notice
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, IntegrityError
 
 from pipeline.errors import ContractError, EnvelopeRefused, SameairError
 from pipeline.exchange.bodies import check_body
@@ -30,6 +32,19 @@ from pipeline.ledger.envelopes import (
 )
 from pipeline.times import parse_instant
 
+log = logging.getLogger(__name__)
+
+UNFORESEEN: Final = (
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    DataError,
+    IntegrityError,
+)
+"""Errors that what was received can cause and nobody foresaw: one envelope must not stop a node."""
+
 Taken = Literal["taken", "known", "refused"]
 
 
@@ -41,13 +56,16 @@ def _no_further_check(_envelope: Envelope, _at: datetime) -> None:
 class Receiver:
     """Who takes: a party, from which parties, and whose keys it trusts.
 
-    ``check`` says what else must hold when an envelope arrives: it raises EnvelopeRefused.
+    ``check`` says what else must hold when an envelope arrives: it raises EnvelopeRefused. ``arrival_key_of``
+    is asked for the key then, ``key_of`` as it is handled: what was signed after a revocation may be needed
+    for the chain to be whole, and is passed over.
     """
 
     party: str
     peers: tuple[str, ...]
     key_of: KeyOf
     check: Callable[[Envelope, datetime], None] = _no_further_check
+    arrival_key_of: KeyOf | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +84,7 @@ Handler = Callable[[Connection, Envelope, datetime], str]
 def take(conn: Connection, receiver: Receiver, parcel: Parcel, at: datetime) -> Taken:
     """Keep an envelope that passes every check; what does not is refused and recorded, once each."""
     try:
-        envelope = unseal(parcel.packed, receiver.key_of)
+        envelope = unseal(parcel.packed, receiver.arrival_key_of or receiver.key_of)
         _check_parties(envelope, receiver)
         known = received_at(conn, envelope.sender, envelope.sequence)
         if known is None:
@@ -153,6 +171,9 @@ def _handled(
         return refused.reason, refused.what
     except SameairError as error:
         return "failed", str(error)
+    except UNFORESEEN as error:
+        log.exception("envelope %s of %s cannot be handled", row.sequence, row.sender)
+        return "failed", f"what it holds cannot be handled ({type(error).__name__})"
 
 
 def _check_form(envelope: Envelope) -> None:

@@ -7,6 +7,7 @@ outside themselves, and nothing is ever fetched for them.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -20,6 +21,9 @@ from pipeline.errors import ContractError
 VERSION: Final = "1"
 LONGEST: Final = 300
 """How much is said of what is wrong [characters]."""
+YEARS: Final = (1970, 2199)
+"""Years in which an instant of the exchange may lie."""
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T")
 _FOLDER = resources.files("pipeline") / "exchange" / "bodies"
 
 
@@ -41,6 +45,9 @@ def check_body(kind: str, body: Mapping[str, Any]) -> None:
     error = next(iter(_validator(kind).iter_errors(_plain(body))), None)
     if error is not None:
         raise ContractError(f"{kind}: {error.json_path[:LONGEST]}: {_complaint(error)}")
+    fault = _unusable(body)
+    if fault:
+        raise ContractError(f"{kind}: {fault}")
 
 
 def body_schema(kind: str) -> dict[str, Any]:
@@ -54,6 +61,29 @@ def body_schema(kind: str) -> dict[str, Any]:
         raise ContractError(f"{kind}: there is no schema of such a body")
     schema: dict[str, Any] = json.loads(file.read_text("utf-8"))
     return schema
+
+
+def _unusable(body: object) -> str:
+    """Return which value of a body no program can use whatever the schema says, or nothing.
+
+    >>> _unusable({"at": ["0001-01-01T00:00:00Z"]}), _unusable({"n": 2**60}), _unusable({"at": "2026-01-14"})
+    ('a year outside 1970-2199', 'a whole number beyond 2^53', '')
+    """
+    waiting = [body]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list | tuple):
+            waiting += value
+        elif isinstance(value, str):
+            if "\0" in value:
+                return "a text with a NUL sign"
+            if _INSTANT.match(value) and not YEARS[0] <= int(value[:4]) <= YEARS[1]:
+                return f"a year outside {YEARS[0]}-{YEARS[1]}"
+        elif isinstance(value, int) and abs(value) > 2**53:
+            return "a whole number beyond 2^53"
+    return ""
 
 
 def _complaint(error: ValidationError) -> str:

@@ -22,6 +22,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipeline.errors import ContractError, EnvelopeRefused
+from pipeline.exchange.bodies import YEARS
 from pipeline.exchange.canonical import canonical_json
 from pipeline.exchange.keys import public_key_text, sign, verify
 from pipeline.times import parse_instant
@@ -56,7 +57,12 @@ _MEMBERS: Final = {
     "body": dict,
     "signature": str,
 }
+MOST_MEMBERS: Final = 1_000_000
+"""How many commas and brackets a text may hold: more of them would fill a receiver's memory."""
+DEEPEST: Final = 64
+"""How deep objects and lists may stand in each other."""
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_WORLD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 KeyOf = Callable[[str, str, datetime], str]
@@ -164,8 +170,11 @@ def _unpack(packed: bytes) -> bytes:
 
 def _parse(text: bytes) -> dict[str, Any]:
     """Return the members of a text that is canonical and has the form of an envelope."""
+    if sum(text.count(sign) for sign in (b",", b"[", b"{")) > MOST_MEMBERS:
+        raise EnvelopeRefused("huge", f"more than {MOST_MEMBERS} members and values")
     try:
         members: dict[str, Any] = json.loads(text)
+        _check_depth(members)
         is_canonical = isinstance(members, dict) and canonical_json(members) == text
     except (ValueError, ContractError, RecursionError) as error:
         raise EnvelopeRefused("damaged", f"not JSON in canonical form: {error}") from None
@@ -183,6 +192,17 @@ def _parse(text: bytes) -> dict[str, Any]:
     return members
 
 
+def _check_depth(value: object) -> None:
+    """Raise RecursionError where objects and lists stand in each other deeper than DEEPEST."""
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > DEEPEST:
+            raise RecursionError(f"deeper than {DEEPEST}")
+        inner = [v.values() if isinstance(v, dict) else v for v in level if isinstance(v, dict | list)]
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
+
+
 def _check_form(members: dict[str, Any]) -> None:
     """Refuse values that no envelope bears."""
     checks = {
@@ -191,7 +211,7 @@ def _check_form(members: dict[str, Any]) -> None:
         "sequence": 1 <= members["sequence"] < 10**10,
         "previous": _DIGEST.fullmatch(members["previous"]),
         "kind": members["kind"] in KINDS,
-        "world": 0 < len(members["world"]) <= 64,
+        "world": _WORLD.fullmatch(members["world"]),
         "key": re.fullmatch(r"[0-9a-f]{16}", members["key"]),
     }
     for name, holds in checks.items():
@@ -207,6 +227,9 @@ def _instant(text: str) -> datetime:
     try:
         if not text.endswith("Z"):
             raise ValueError("it does not end in Z")
-        return parse_instant(text)
-    except ValueError as error:
+        at = parse_instant(text)
+        if not YEARS[0] <= at.year <= YEARS[1]:
+            raise ValueError("no year of the exchange")
+        return at
+    except (ValueError, OverflowError) as error:
         raise EnvelopeRefused("damaged", f"created_at {text!r:.40}: {error}") from None

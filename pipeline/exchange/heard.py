@@ -17,10 +17,13 @@ from sqlalchemy import Connection
 from pipeline.errors import ContractError
 from pipeline.exchange.bodies import check_body
 from pipeline.exchange.envelope import FIRST_PREVIOUS
+from pipeline.ledger.audit import append_audit, rows_about
 from pipeline.ledger.envelopes import last_sent, newest_received_of, sent_at
 
 KINDS: Final = ("receipt", "heartbeat")
 """Kinds that carry a statement of how far the other's chain is whole."""
+
+UNPROVEN: Final = "exchange.unproven"
 
 
 def parcel_name(sender: str, recipient: str, sequence: int, envelope_digest: str) -> str:
@@ -85,13 +88,25 @@ def chain_fault(conn: Connection, peer: str) -> str:
     """
     said = heard(conn, peer)
     before = last_sent(conn, peer)
-    own = before.sequence if before else 0
-    if own < max(said.handled, said.newest):
-        return f"{peer} holds {max(said.handled, said.newest)} envelopes of ours, this ledger only {own}"
+    own, claimed = before.sequence if before else 0, max(said.handled, said.newest)
+    if own < claimed and claimed > _unproven(conn, peer):
+        return f"{peer} says it holds {claimed} envelopes of ours, this ledger only {own}"
     row = sent_at(conn, peer, said.handled) if said.handled else None
-    if row is not None and row.digest != said.handled_digest:
+    if row is not None and row.digest != said.handled_digest and said.handled > _unproven(conn, peer):
         return f"{peer} holds another envelope {said.handled} of ours than this ledger"
     return ""
+
+
+def note_unproven(conn: Connection, peer: str, person: str, at: datetime) -> None:
+    """Write down that a peer claims more of our chain than anybody can show, so that it stops us no more."""
+    said = heard(conn, peer)
+    payload = {"claimed": max(said.handled, said.newest)}
+    append_audit(conn, at=at, actor=person, action=UNPROVEN, subject=peer, payload=payload)
+
+
+def _unproven(conn: Connection, peer: str) -> int:
+    """Return up to which number a person found that a peer cannot show what it claims."""
+    return max((int(row["payload"]["claimed"]) for row in rows_about(conn, peer, UNPROVEN)), default=0)
 
 
 def body_of(packed: bytes) -> dict[str, Any]:

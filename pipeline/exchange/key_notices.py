@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from pipeline.errors import EnvelopeRefused, UsageError
+from pipeline.errors import ContractError, EnvelopeRefused, UsageError
+from pipeline.exchange.bodies import check_body
 from pipeline.exchange.envelope import Envelope
 from pipeline.exchange.keyring import Keyring, PartyKey, check_public, fingerprint
 from pipeline.times import iso, parse_instant
@@ -56,15 +57,16 @@ def told(ring: Keyring, envelope: Envelope) -> Keyring:
     Raises
     ------
     EnvelopeRefused
-        it names no key, or none of the sender's
+        it breaks its schema, names no key, or none of the sender's
     """
     body = envelope.body
     try:
+        check_body("key", body)
         if body["action"] == REVOKE:
             at, last = parse_instant(body["revoked_at"]), int(body["last_sequence"])
             return ring.revoked(envelope.sender, body["key"], at, body["reason"], last)
         return _announced(ring, envelope, body)
-    except (UsageError, ValueError, KeyError, TypeError) as error:
+    except (ContractError, UsageError, ValueError, KeyError, TypeError) as error:
         raise EnvelopeRefused("malformed", f"{envelope.name}: {error}") from None
 
 

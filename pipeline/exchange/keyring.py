@@ -140,6 +140,17 @@ class Keyring:
             raise EnvelopeRefused("revoked" if "revoked" in fault else "expired", f"key {key} {fault}")
         return found.public
 
+    def arrival_key_of(self, party: str, key: str, at: datetime) -> str:
+        """Return the public key as ``key_of`` does, a revoked one too: ``check_arrival`` bounds its numbers.
+
+        What a party signed between the instant from which its key does not count and the revocation stays a
+        part of its chain; without it nothing after it could be handled.
+        """
+        found = next((k for k in self.of(party) if k.id == key and k.revoked_at is not None), None)
+        if found is None or self.fault(replace(found, revoked_at=None), at):
+            return self.key_of(party, key, at)
+        return found.public
+
     def with_key(self, key: PartyKey) -> Keyring:
         """Return the ring with a key in it, in the place of the same one."""
         rest = tuple(k for k in self.keys if (k.party, k.public) != (key.party, key.public))

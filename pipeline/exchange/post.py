@@ -59,7 +59,9 @@ def post(conn: Connection, sender: Sender, message: Message, at: datetime) -> Se
     check_body(message.kind, message.body)
     fault = chain_fault(conn, message.recipient)
     if fault:
-        raise StorageError(f"nothing more is said to {message.recipient}: {fault}; restore a newer backup")
+        raise StorageError(
+            f"nothing more is said to {message.recipient}: {fault}; run `sameair exchange recover`"
+        )
     before = last_sent(conn, message.recipient)
     envelope = Envelope(
         sender=sender.party,

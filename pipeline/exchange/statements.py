@@ -65,8 +65,13 @@ def due_statement(conn: Connection, own: str, peer: str, at: datetime) -> Messag
 
 
 def _is_news(conn: Connection, peer: str, body: dict[str, Any], said: dict[str, Any]) -> bool:
-    """Tell whether something but statements was handled, or other envelopes are missing or refused."""
+    """Tell whether something but statements was handled, or other envelopes are missing or refused.
+
+    Having handled less than was said is news, too: this ledger was restored from a backup.
+    """
     if (body["missing"], body["refused"]) != (said["missing"], said["refused"]):
+        return True
+    if body["handled"] < said["handled"]:
         return True
     return bool(set(kinds_handled(conn, peer, said["handled"])) - set(KINDS))
 

@@ -134,6 +134,13 @@ def newest_received_of(conn: Connection, sender: str, kinds: Sequence[str]) -> R
     return None if row is None else ReceivedRow(**row._mapping)
 
 
+def read_received(conn: Connection, sender: str, limit: int) -> list[ReceivedRow]:
+    """Return what a party sent last, newest first, at most ``limit`` of it."""
+    query = select(envelopes_received).where(envelopes_received.c.sender == sender)
+    rows = conn.execute(query.order_by(envelopes_received.c.sequence.desc()).limit(limit))
+    return [ReceivedRow(**row._mapping) for row in rows]
+
+
 def list_received(conn: Connection, sender: str, after: int = 0) -> list[tuple[int, str]]:
     """Return number and digest of what a party sent after a number, in order; there may be gaps in it."""
     c = envelopes_received.c
@@ -198,6 +205,12 @@ def read_refused(conn: Connection, limit: int = 50) -> list[RefusedRow]:
     return [RefusedRow(**row._mapping) for row in conn.execute(query)]
 
 
+def refused_since(conn: Connection, since: datetime) -> list[str]:
+    """Return the reason of everything that was refused since an instant."""
+    c = envelopes_refused.c
+    return list(conn.execute(select(c.reason).where(c.at >= since)).scalars())
+
+
 def received_of_kind(conn: Connection, sender: str, kind: str) -> list[ReceivedRow]:
     """Return what a party sent of a kind and was handled, in its order."""
     c, h = envelopes_received.c, envelopes_handled.c
@@ -206,15 +219,22 @@ def received_of_kind(conn: Connection, sender: str, kind: str) -> list[ReceivedR
     return [ReceivedRow(**row._mapping) for row in conn.execute(query.order_by(c.sequence))]
 
 
-def packed_of_kinds(conn: Connection, peer: str, kinds: Sequence[str], *, sent: bool) -> list[bytes]:
-    """Return the envelopes of some kinds that were sent to a peer, or that it sent and were handled."""
+def packed_of_kinds(
+    conn: Connection, peer: str, kinds: Sequence[str], *, sent: bool, since: datetime | None = None
+) -> list[bytes]:
+    """Return the envelopes of some kinds that were sent to a peer, or that it sent and were handled.
+
+    ``since`` None: of all times.
+    """
     if sent:
         c = envelopes_sent.c
         query = select(c.packed).where(c.recipient == peer, c.kind.in_(kinds)).order_by(c.sequence)
-        return list(conn.execute(query).scalars())
+        return list(conn.execute(query if since is None else query.where(c.at >= since)).scalars())
     r, h = envelopes_received.c, envelopes_handled.c
     joined = envelopes_received.join(envelopes_handled, and_(h.sender == r.sender, h.sequence == r.sequence))
     found = select(r.packed).select_from(joined).where(r.sender == peer, r.kind.in_(kinds))
+    if since is not None:
+        found = found.where(r.received_at >= since)
     return list(conn.execute(found.order_by(r.sequence)).scalars())
 
 

@@ -1,0 +1,50 @@
+"""What lies beside the ledger about our chains: how far each goes, and the lock of who is at a round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from flows.workspace import Workspace
+from pipeline.errors import StorageError
+from pipeline.files import write_atomic
+
+LONGEST_ROUND: Final = 300
+"""How long to wait for another process that is at a round [s]."""
+
+
+@contextmanager
+def one_at_a_time(ws: Workspace) -> Iterator[None]:
+    """Let one process at a time be at a round; StorageError after LONGEST_ROUND."""
+    folder = _folder(ws)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=LONGEST_ROUND):
+            yield
+    except Timeout:
+        raise StorageError("another process has long been exchanging; wait for it or end it") from None
+
+
+def noted_sent(ws: Workspace, peer: str) -> int:
+    """Return how far our chain to a peer went by the note beside the ledger; 0 without one."""
+    note = _folder(ws) / f"{peer}.sent"
+    try:
+        return int(note.read_text("ascii")) if note.exists() else 0
+    except ValueError:
+        raise StorageError(
+            f"the note {note} is damaged; write the last number that was sent into it"
+        ) from None
+
+
+def note_sent(ws: Workspace, peer: str, number: int) -> None:
+    """Note how far our chain goes, for when the ledger is restored from a backup."""
+    _folder(ws).mkdir(parents=True, exist_ok=True)
+    write_atomic(_folder(ws) / f"{peer}.sent", f"{number}\n".encode())
+
+
+def _folder(ws: Workspace) -> Path:
+    return ws.settings.data_dir / "exchange"
