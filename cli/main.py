@@ -23,6 +23,7 @@ from cli.commands import (
     exchange,
     exchange_bundle,
     exchange_node,
+    exchange_recover,
     explain,
     gaps,
     hindcast,
@@ -83,6 +84,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 exchange_node.register(exchange.app)
+exchange_recover.register(exchange.app)
 exchange_bundle.register(exchange.app)
 app.add_typer(exchange.app, name="exchange")
 app.add_typer(keys.app, name="keys")

@@ -15,6 +15,7 @@ import requests
 import uvicorn
 
 from flows.exchange_links import links_of, receiver_of
+from flows.exchange_recover import recover_chain
 from flows.node import node_of, own_key
 from pipeline.errors import UsageError
 from pipeline.exchange.envelope import MAXIMUM_PACKED
@@ -206,6 +207,28 @@ def test_an_envelope_lost_behind_the_server_is_posted_again(https, to_say):
     assert pair.round("seoul").peers[0].sent == 1
     pair.round("beijing")
     assert asked == ALL[:2]
+
+
+def test_a_lost_chain_is_handed_back_by_https(https, to_say, monkeypatch):
+    pair, _, _, _ = https
+    monkeypatch.setattr("pipeline.exchange.recovery.check_body", lambda *_: None)
+    monkeypatch.setattr("flows.exchange_restore.RESTORERS", {})
+    monkeypatch.setattr("review.exchange_api.PAGE_BYTES", 1000)
+    said, _ = to_say
+    ledger = pair.nodes["seoul"].settings.data_dir / "ledger.sqlite"
+    pair.nodes["seoul"].ledger.close()
+    backup = ledger.read_bytes()
+    pair.open("seoul", exchange_links_ca_file=pair.nodes["seoul"].settings.exchange_links_ca_file)
+    said["seoul"] = [1, 2, 3, 4, 5]
+    pair.rounds(2)
+    chain = pair.chain("seoul", "beijing")
+    pair.nodes["seoul"].ledger.close()
+    ledger.write_bytes(backup)
+    seoul = pair.open("seoul", exchange_links_ca_file=pair.nodes["seoul"].settings.exchange_links_ca_file)
+    assert pair.round("seoul").peers[0].stopped
+    assert recover_chain(seoul, "beijing", "kim")["recovered"] == len(chain) > 5
+    assert pair.chain("seoul", "beijing") == chain
+    assert not pair.round("seoul").peers[0].stopped
 
 
 def test_a_server_whose_certificate_is_not_trusted_gets_nothing(https, to_say):

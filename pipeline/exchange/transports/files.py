@@ -58,6 +58,16 @@ class FileTransport:
         found = parse_name(name, self.route.peer, self.route.own)
         return found is not None and found[0] > wanted.after and not wanted.holds(name)
 
+    def own_chain(self, after: int) -> Iterator[Parcel]:
+        """Bring back what we left for the peer after a number and nobody has removed yet."""
+        folder = f"{self.route.own}-{self.route.peer}"
+        with self.opened() as files:
+            for name in sorted(files.sizes(folder)):
+                found = parse_name(name, self.route.own, self.route.peer)
+                packed = files.read(folder, name, MAXIMUM_PACKED + 1) if found and found[0] > after else None
+                if packed is not None:
+                    yield Parcel(self.name, name, packed)
+
     def push(self, outgoing: Sequence[Outgoing], again: Iterable[str]) -> int:
         """Write what is not there, is there in part, or is named as lost or damaged."""
         folder, repeated = f"{self.route.own}-{self.route.peer}", set(again)

@@ -27,6 +27,7 @@ from pipeline.times import Clock
 
 ENVELOPES: Final = "/exchange/v1/envelopes"
 STATE: Final = "/exchange/v1/state"
+HELD: Final = "/exchange/v1/held"
 LARGEST_ANSWER: Final = 24 * 2**20
 """Most bytes of an answer that are read."""
 LATER: Final = "it is tried again at the next round"
@@ -94,13 +95,21 @@ class HttpsTransport:
 
     def pull(self, wanted: Wanted) -> Iterator[Parcel]:
         """Bring the peer's envelopes that are wanted, page by page."""
-        after = wanted.after
+        for name, packed in self._pages(ENVELOPES, wanted.after, (self.route.peer, self.route.own)):
+            if not wanted.holds(name):
+                yield Parcel(self.name, name, self._unpacked(packed))
+
+    def own_chain(self, after: int) -> Iterator[Parcel]:
+        """Bring back what the peer holds of ours after a number."""
+        for name, packed in self._pages(HELD, after, (self.route.own, self.route.peer)):
+            yield Parcel(self.name, name, self._unpacked(packed))
+
+    def _pages(self, path: str, after: int, chain: tuple[str, str]) -> Iterator[tuple[str, str]]:
+        """Yield names and texts of a chain after a number, page by page."""
         for _ in range(MOST_PAGES):
-            page = self._asked("GET", f"{ENVELOPES}?after={after}", b"", _PAGE)
-            for one in page["envelopes"]:
-                if not wanted.holds(one["name"]):
-                    yield Parcel(self.name, one["name"], self._unpacked(one["packed"]))
-            numbers = [parse_name(one["name"], self.route.peer, self.route.own) for one in page["envelopes"]]
+            page = self._asked("GET", f"{path}?after={after}", b"", _PAGE)
+            yield from ((one["name"], one["packed"]) for one in page["envelopes"])
+            numbers = [parse_name(one["name"], *chain) for one in page["envelopes"]]
             newest = max((found[0] for found in numbers if found), default=after)
             if not page["more"] or newest <= after:
                 return

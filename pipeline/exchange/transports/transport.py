@@ -54,3 +54,6 @@ class Transport(Protocol):
 
     def tidy(self, handled: int) -> None:
         """Remove what we left for the peer and it has handled, up to a number."""
+
+    def own_chain(self, after: int) -> Iterator[Parcel]:
+        """Bring back what we sent the peer after a number, as far as this way or the peer still holds it."""
