@@ -7,6 +7,7 @@ received envelope alone, where nothing that forecasts, shows or reports can read
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -68,7 +69,7 @@ def say_observations(ws: Workspace, node: Node, at: datetime) -> list[str]:
 def _say(ws: Workspace, node: Node, peer: str, what: tuple[Sharing, Rule, str], at: datetime) -> int:
     """Say what one rule lets out of one world; returns how many values."""
     sharing, rule, world = what
-    prefix = f"data|{world}|{rule.name}|"
+    prefix = f"data|{world}|{rule.name}.{_terms(rule)}|"
     first = at - timedelta(hours=rule.look_back_hours)
     with ws.ledger.write() as conn:
         if chain_fault(conn, peer):
@@ -89,10 +90,16 @@ def _say(ws: Workspace, node: Node, peer: str, what: tuple[Sharing, Rule, str], 
     return len(fresh) + len(revised)
 
 
+def _terms(rule: Rule) -> str:
+    """Return what tells the terms of a rule from others: what leaves under new ones is said anew."""
+    return hashlib.sha256(repr(rule).encode()).hexdigest()[:8]
+
+
 def due(rows: pd.DataFrame, after: datetime, until: datetime) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return what may leave after one instant, up to another: of keys not yet said, and of those said before.
 
-    Of several versions of a key the newest counts; a withdrawal of what was never said is nothing.
+    Of several versions of a key the newest counts. The other side holds what was newest at the first instant;
+    a value where it holds none is said anew, a withdrawal of what it does not hold is nothing.
 
     Parameters
     ----------
@@ -101,7 +108,8 @@ def due(rows: pd.DataFrame, after: datetime, until: datetime) -> tuple[pd.DataFr
     leaves_at = rows["leaves_at"].to_numpy()
     before, now = leaves_at <= to_ns(after), (leaves_at > to_ns(after)) & (leaves_at <= to_ns(until))
     newest = rows[now].drop_duplicates(KEY, keep="last")
-    said = rows[before & rows["value"].notna().to_numpy()][KEY].drop_duplicates()
+    held = rows[before].drop_duplicates(KEY, keep="last")
+    said = held[held["value"].notna()][KEY]
     known = newest[KEY].merge(said, on=KEY, how="left", indicator=True)["_merge"].to_numpy() == "both"
     columns = list(OBSERVATION_COLUMNS)
     return newest.loc[~known & newest["value"].notna().to_numpy(), columns], newest.loc[known, columns]

@@ -312,3 +312,12 @@ def test_a_crash_between_storing_and_writing_down_repeats_nothing(pair, monkeypa
     assert len(pair.held()) == 1
     assert pair.carry(AT + HOUR) == []
     assert len(pair.held()) == 1
+
+
+def test_under_new_terms_of_a_rule_values_are_said_anew(pair, tmp_path):
+    pair.measure({"cnemc:201": 41.0})
+    assert pair.say() == []
+    rules = pair.folder / "sharing.toml"
+    rules.write_text(RULES.replace("delay_hours = 3", "delay_hours = 0"), "utf-8")
+    assert pair.say() == ["late: 1 values of measured said"]
+    assert pair.say() == []
