@@ -13,6 +13,7 @@ import pandas as pd
 
 from alerts.policy import load_policy
 from flows.verification_beside import ceiling_rows, grades_of, statements_of, warning_rows
+from flows.verification_others import others_tables
 from flows.verification_sources import Source, read_file, read_hindcast, read_runs
 from flows.workspace import Workspace, reporter
 from forecasting.verification.pairs import day_means_by_number, day_number
@@ -85,9 +86,9 @@ def run_verification(ws: Workspace, request: Request, out: Path) -> Verification
         )
     tell("reading measurements", 1, 1)
     tables: dict[str, Tables] = {}
-    for done, (quantity, rows) in enumerate(source.tables.items()):
+    for done, quantity in enumerate(source.tables):
         tell("scoring", done, len(source.tables))
-        tables[quantity] = _scored(ws, request, panel, rows, quantity)
+        tables[quantity] = _scored(ws, request, panel, source, quantity)
     tell("scoring", len(source.tables), len(source.tables))
     if not any("continuous" in found for found in tables.values()):
         raise UsageError("no forecast of these predictions was measured yet, so there is nothing to score")
@@ -145,11 +146,11 @@ def _within(source: Source, request: Request) -> Source:
     tables = {q: rows for q, rows in tables.items() if len(rows)}
     if not tables:
         raise UsageError("no issue of these predictions lies between --from and --to")
-    return Source(tables, source.facts, source.caveats)
+    return replace(source, tables=tables)
 
 
-def _scored(ws: Workspace, request: Request, panel: AsOfPanel, rows: pd.DataFrame, quantity: str) -> Tables:
-    as_of = ws.clock()
+def _scored(ws: Workspace, request: Request, panel: AsOfPanel, source: Source, quantity: str) -> Tables:
+    as_of, rows = ws.clock(), source.tables[quantity]
     truth = whole_truth(panel, quantity, rows["valid_end"].max())
     graded = quantity == "pm2p5"
     grades = grades_of(rows["valid_start"].max().date()) if graded else {}
@@ -161,6 +162,7 @@ def _scored(ws: Workspace, request: Request, panel: AsOfPanel, rows: pd.DataFram
             "ceiling": ceiling_rows(ws, request.world, as_of),
         }
         tables |= {name: pd.DataFrame(found) for name, found in beside.items() if found}
+        tables |= others_tables(rows, source.both, truth, request.options)
     return tables
 
 
@@ -198,7 +200,7 @@ def _facts(
         "seed": request.options.seed,
         "draws": request.options.draws,
         "caveats": caveats_of(request.world, source.caveats),
-        "absent": _absent(tables),
+        "absent": _absent(tables, runs="runs" in source.facts),
         "rows": {q: {name: len(table) for name, table in found.items()} for q, found in tables.items()},
     }
 
@@ -216,9 +218,10 @@ def _order(models: Sequence[str], subject: str) -> list[str]:
     return sorted(models, key=lambda name: (name != subject, name))
 
 
-def _absent(tables: Mapping[str, Tables]) -> list[str]:
+def _absent(tables: Mapping[str, Tables], *, runs: bool) -> list[str]:
     """Say what there was nothing of to compare with."""
-    sentences = {
+    sentences = {"combined": "In no stored run had others stated anything of these days."} if runs else {}
+    sentences |= {
         "warnings": "No issued warning lies in the ledger, so reviewed warnings are not compared.",
         "statements": "No bulletin of another agency speaks of these days, so none is compared.",
         "joint": "The predictions hold no joint probabilities of several days.",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from flows.verification_others import both_forecasts
 from flows.workspace import Workspace
 from forecasting.predictions import COLUMNS
 from forecasting.weather_ahead import NOT_ATTAINABLE
@@ -28,11 +29,15 @@ LIVE_WITHIN = timedelta(hours=6)
 
 @dataclass(frozen=True)
 class Source:
-    """Predictions by quantity, where they come from, and what a reader of their scores must know."""
+    """Predictions by quantity, where they come from, and what a reader of their scores must know.
+
+    ``both`` are the forecasts combined with those of others and those of our model alone, of stored runs.
+    """
 
     tables: dict[str, pd.DataFrame]
     facts: dict[str, Any]
     caveats: list[str]
+    both: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def read_file(path: Path) -> Source:
@@ -105,7 +110,7 @@ def read_runs(ws: Workspace, world: str, first: date | None = None, last: date |
     )
     degraded = sum(bool(row.degraded) for row in rows)
     facts = {"runs": len(rows), "live": live, "degraded": degraded, "world": world}
-    return Source(tables, facts, caveats)
+    return Source(tables, facts, caveats, both_forecasts(ws, rows))
 
 
 def _of_runs(ws: Workspace, rows: list[RunRow], product: str) -> pd.DataFrame:

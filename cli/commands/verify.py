@@ -94,6 +94,19 @@ def _show(quantity: str, tables: dict[str, pd.DataFrame]) -> None:
         ]
         title = f"{city} > {threshold} µg/m³, {QUANTITY_NAMES[quantity]} day means"
         print_table(title, ("lead", "model", "events/n", *measures), shown)
+    _show_others(tables)
+
+
+def _show_others(tables: dict[str, pd.DataFrame]) -> None:
+    """Print how the forecast combined with those of others compares, where there are any."""
+    from forecasting.verification.sections import with_interval
+
+    if "combined" not in tables:
+        return
+    rows = tables["combined"].to_dict("records")
+    names = ("city", "lead", "n", "moved", "combined", "alone", "difference")
+    shown = [[with_interval(row, name) for name in names] for row in rows if row["measure"] == "crps"]
+    print_table("together with the forecasts of others: CRPS of day means [µg/m³]", names, shown)
 
 
 def _day(option: str, text: str | None) -> date | None:

@@ -52,6 +52,8 @@ def sections_of(
         Shown("Hours beside simple forecasts", [HOURS], tables=_hours(tables, thresholds)),
         Shown("Better than the others by", tables=_differences(tables, thresholds)),
         Shown("Reviewed warnings and other agencies", list(absent), tables=_beside(tables)),
+        Shown("Together with the forecasts of others", [TOGETHER], tables=_together(tables, thresholds)),
+        Shown("Range of the Chinese index", [INDEX], tables=_plain(tables, "index_range", _INDEX, part=True)),
         Shown("One measured truth against another", [CEILING], tables=_plain(tables, "ceiling", _CEILING)),
     ]
     return [s for s in found if s.tables or (s.figures and tables) or (s.lines and s.lines == list(absent))]
@@ -73,6 +75,14 @@ HOURS = (
     "Share of the leads at which neither error nor Brier score is worse than that of the best of "
     "persistence, the same hour of the day before and autoregression."
 )
+TOGETHER = (
+    "Day means of stored runs for which others had stated something: our forecast combined with theirs, and "
+    "alone, on the same days. A negative difference of CRPS, RMSE or Brier score favours the combined one."
+)
+INDEX = (
+    "Central half of the day mean of PM2.5 as a range of the index of the day (HJ 633): share of days in it "
+    "(half, if the probabilities are true), and with a level of the at most two that the range touches."
+)
 CEILING = (
     "Where a city has two measured series, each could be the truth. How well one would forecast the other is "
     "the ceiling of every score against either."
@@ -91,11 +101,27 @@ _JOINT = {
     "event": "event", "n": "n", "events": "events", "score": "score", "score_independent": "independent days",
     "difference": "difference", "low": "from", "high": "to",
 }  # fmt: skip
+_TOGETHER = {
+    "city": "city", "lead": "lead", "measure": "measure", "threshold": "above", "n": "n", "moved": "moved",
+    "combined": "combined", "alone": "alone", "difference": "difference",
+}  # fmt: skip
+_INDEX = {
+    "n": "n", "inside": "inside", "level_right": "level right", "below": "below", "above": "above",
+    "width": "width",
+}  # fmt: skip
 _CEILING = {
     "city": "city", "truth": "truth", "other": "other", "threshold": "above", "n": "days", "events": "events",
     "rmse": "RMSE", "bias": "bias", "correlation": "r", "brier_score": "Brier", "pod": "POD", "far": "FAR",
     "csi": "CSI",
 }  # fmt: skip
+
+
+def _together(tables: Tables, thresholds: Mapping[str, int]) -> list[Table]:
+    if "combined" not in tables:
+        return []
+    rows = tables["combined"]
+    shown = rows["threshold"].isna() | (rows["threshold"] == rows["city"].map(dict(thresholds)))
+    return [_listed("combined and alone", rows[shown], _TOGETHER)]
 
 
 def _hours(tables: Tables, thresholds: Mapping[str, int]) -> list[Table]:

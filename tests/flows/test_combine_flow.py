@@ -19,8 +19,10 @@ from flows.forecast import forecast_cycle, recent_panel
 from flows.live import forecasts_of
 from flows.plan import plan_measured
 from flows.summary import summary_lines, summary_of
+from flows.verification import Request, run_verification
 from forecasting.combine import Claim
 from forecasting.issue import IssueForecast
+from forecasting.verification.score_tables import Options
 from forecasting.verify import observed_truth
 from ingest.exchange.parse import parse_exchange
 from pipeline.asof import AsOfPanel
@@ -265,6 +267,17 @@ def test_where_it_is_used_the_forecast_is_the_combined_one_and_ours_stands_besid
         assert stored.attrs["combined_with"] == "airkorea"
         median = stored["pm2p5_day_mean"].sel(city="seoul", lead_day=1, quantile=0.5).item()
     assert median == pytest.approx(daily_of(rows, "sameair").loc[1, "q50"], rel=1e-3)
+
+
+def test_verify_scores_the_combined_forecast_beside_our_model_alone(world, beside, tmp_path):
+    day = CYCLE.date()
+    made = run_verification(world, Request(first=day, last=day, options=Options(draws=20)), tmp_path)
+    rows = made.tables["pm2p5"]["combined"]
+    seoul = rows[(rows["city"] == "seoul") & (rows["measure"] == "crps")].set_index("lead")
+    assert seoul["n"].to_list() == [1, 1, 1]
+    assert seoul["moved"].to_list() == [1, 0, 0]
+    assert seoul["difference"].to_numpy()[1:] == pytest.approx([0, 0])
+    assert "Together with the forecasts of others" in made.files["report.html"].read_text("utf-8")
 
 
 def test_our_own_days_are_stated_as_others_state_theirs(world, beside):

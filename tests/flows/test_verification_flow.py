@@ -156,7 +156,11 @@ def test_stored_runs_are_scored_beside_bulletins_and_warnings(predictions, truth
     assert made.facts["caveats"] == [
         f"{made.facts['runs']} of {made.facts['runs']} runs were made after the time"
     ]
-    assert made.facts["absent"] == ["The predictions hold no joint probabilities of several days."]
+    assert made.facts["absent"] == [
+        "In no stored run had others stated anything of these days.",
+        "The predictions hold no joint probabilities of several days.",
+    ]
+    assert len(made.tables["pm2p5"]["index_range"]) == 12
     said = made.tables["pm2p5"]["statements"].iloc[0]
     assert (said["source"], said["n"], said["accuracy_theirs"]) == ("airkorea", 1, 1.0)
     (warned,) = made.tables["pm2p5"]["warnings"].to_dict("records")
