@@ -71,6 +71,6 @@ def _context(ca_file: Path) -> ssl.SSLContext:
         context.load_verify_locations(ca_file)
     except (OSError, ssl.SSLError) as error:
         raise UsageError(
-            f"SAMEAIR_SOURCE_CA_FILE {ca_file} cannot be used ({error}); give a file of PEM certificates"
+            f"the authority {ca_file} cannot be used ({error}); give a file of PEM certificates"
         ) from error
     return context

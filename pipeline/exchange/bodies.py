@@ -17,13 +17,14 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from pipeline.errors import ContractError
+from pipeline.times import parse_instant
 
 VERSION: Final = "1"
 LONGEST: Final = 300
 """How much is said of what is wrong [characters]."""
 YEARS: Final = (1970, 2199)
 """Years in which an instant of the exchange may lie."""
-_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T")
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z\Z")
 _FOLDER = resources.files("pipeline") / "exchange" / "bodies"
 
 
@@ -79,10 +80,28 @@ def _unusable(body: object) -> str:
         elif isinstance(value, str):
             if "\0" in value:
                 return "a text with a NUL sign"
-            if _INSTANT.match(value) and not YEARS[0] <= int(value[:4]) <= YEARS[1]:
-                return f"a year outside {YEARS[0]}-{YEARS[1]}"
+            fault = _no_instant(value)
+            if fault:
+                return fault
         elif isinstance(value, int) and abs(value) > 2**53:
             return "a whole number beyond 2^53"
+    return ""
+
+
+def _no_instant(text: str) -> str:
+    """Return why a text that is written as an instant is none, or nothing.
+
+    >>> _no_instant("2026-02-30T00:00:00Z"), _no_instant("2026-02-28T00:00:00Z"), _no_instant("a text")
+    ('an instant that is none', '', '')
+    """
+    if not _INSTANT.match(text):
+        return ""
+    if not YEARS[0] <= int(text[:4]) <= YEARS[1]:
+        return f"a year outside {YEARS[0]}-{YEARS[1]}"
+    try:
+        parse_instant(text)
+    except ValueError:
+        return "an instant that is none"
     return ""
 
 

@@ -119,6 +119,32 @@ def test_parts_links_and_foreign_files_are_left_alone(pair, to_say, tmp_path):
     assert (report.taken, report.refused, asked) == (2, 0, [("seoul", 1)])
 
 
+def test_a_link_planted_beside_a_file_is_never_written_through(pair, to_say, tmp_path):
+    """Whoever may write in the folder learns a name, removes the file and waits for it to be written again."""
+    said, asked = to_say
+    said["seoul"] = [1]
+    pair.round("seoul")
+    file = pair.file("seoul", 1)
+    file.unlink()
+    victim = tmp_path / "precious"
+    victim.write_bytes(b"precious")
+    file.with_name(f"{file.name}.part").symlink_to(victim)
+    file.symlink_to(victim)
+    pair.round("seoul")
+    assert victim.read_bytes() == b"precious"
+    pair.round("beijing")
+    assert asked == [("seoul", 1)]
+
+
+def test_a_folder_that_is_a_link_is_refused(pair, to_say, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (pair.mount / "seoul-beijing").symlink_to(elsewhere)
+    report = pair.round("seoul").peers[0]
+    assert "permission denied" in report.urgent[0]
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_files_brought_twice_or_in_any_order_are_one(pair, to_say):
     said, asked = to_say
     said["seoul"] = [1, 2, 3]

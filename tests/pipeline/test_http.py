@@ -414,7 +414,7 @@ def test_a_redirect_from_https_to_http_is_refused(ledger, clock, authority):
 def test_an_authority_that_is_none_is_a_usage_error(tmp_path):
     (tmp_path / "ca.pem").write_text("no certificate")
     for file in (tmp_path / "ca.pem", tmp_path / "absent.pem"):
-        with pytest.raises(UsageError, match="SOURCE_CA_FILE"):
+        with pytest.raises(UsageError, match="the authority"):
             new_session(file)
 
 

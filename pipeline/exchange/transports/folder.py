@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ class _Folder:
     def sizes(self, folder: str) -> dict[str, int]:
         """Return the plain files of a folder; links are none."""
         try:
-            with os.scandir(self.root / folder) as entries:
+            with os.scandir(self._inside(folder)) as entries:
                 return {e.name: e.stat().st_size for e in entries if e.is_file(follow_symlinks=False)}
         except FileNotFoundError:
             return {}
@@ -53,18 +54,20 @@ class _Folder:
     def read(self, folder: str, name: str, most: int) -> bytes | None:
         """Return at most so many bytes of a plain file; None where it has gone."""
         try:
-            handle = os.open(self.root / folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            handle = os.open(self._inside(folder) / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError:
             return None
         with os.fdopen(handle, "rb") as file:
             return file.read(most) if stat.S_ISREG(os.fstat(handle).st_mode) else None
 
     def place(self, folder: str, name: str, content: bytes) -> None:
-        """Write beside, sync, rename."""
-        path = self.root / folder / name
+        """Write beside, sync, rename; whatever lies under the name beside is removed, never followed."""
+        path = self._inside(folder) / name
         path.parent.mkdir(exist_ok=True)
         beside = path.with_name(f"{name}.part")
-        with beside.open("wb") as file:
+        beside.unlink(missing_ok=True)
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+        with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -72,4 +75,11 @@ class _Folder:
 
     def remove(self, folder: str, name: str) -> None:
         """Remove a file, if it is there."""
-        (self.root / folder / name).unlink(missing_ok=True)
+        (self._inside(folder) / name).unlink(missing_ok=True)
+
+    def _inside(self, folder: str) -> Path:
+        """Return one of the two folders; a link in its place leads elsewhere and is refused."""
+        path = self.root / folder
+        if path.is_symlink():
+            raise PermissionError(errno.EPERM, "a link", str(path))
+        return path
