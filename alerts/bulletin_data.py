@@ -12,6 +12,7 @@ import xarray as xr
 
 from alerts.edition import JOINT, Edition
 from alerts.scales import RULE_SETS, Scale, national_scale
+from alerts.stated import NOTHING_STATED, Stated
 from pipeline.cities import City
 from pipeline.dust_outlook import DustOutlook
 from pipeline.names import is_simulated
@@ -32,7 +33,8 @@ class RunFacts:
     """What the page says about the run; times are aware; ``exercise`` marks a replay of measured data.
 
     ``origins`` is the run's origin panel, ``dust`` its dust outlook; None of a run that stored none.
-    ``edition`` says for whom the document is.
+    ``stated`` is our range of the Chinese index, and what others had stated of the same days.
+    ``edition`` says for whom the document is, ``credits`` of whom data came, each with its redistribution.
     """
 
     run_id: str
@@ -49,7 +51,9 @@ class RunFacts:
     exercise: bool = False
     origins: OriginPanel | None = None
     dust: DustOutlook | None = None
+    stated: Stated = NOTHING_STATED
     edition: Edition = JOINT
+    credits: tuple[tuple[str, str], ...] = ()
 
     @property
     def simulated(self) -> bool:

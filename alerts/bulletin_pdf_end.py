@@ -20,9 +20,9 @@ MAP_WIDTH = 84.0
 
 
 def write_end(sheet: Sheet, shown: Bulletin) -> None:
-    """Write what a reader looks up: origin, dust, criteria, inputs and licences."""
+    """Write what a reader looks up: origin, statements, dust, criteria, inputs and licences."""
     _origin(sheet, shown)
-    _dust(sheet, shown)
+    _told(sheet, shown)
     if shown.content is not None:
         _criteria(sheet, shown, shown.content)
     _quality(sheet, shown)
@@ -84,14 +84,14 @@ def _hours(sheet: Sheet, marks: tuple[int, ...]) -> None:
     sheet.set_y(y + 1.6)
 
 
-def _dust(sheet: Sheet, shown: Bulletin) -> None:
-    dust = shown.dust
-    if dust is None:
-        return
-    sheet.heading(dust.title[sheet.language])
-    for line in dust.lines:
-        sheet.paragraph(line[sheet.language], BODY, after=0.6)
-    sheet.paragraph(dust.note[sheet.language], SMALL)
+def _told(sheet: Sheet, shown: Bulletin) -> None:
+    """Write our range of the index, what others had stated, and what is said of dust."""
+    for section in (*shown.stated, shown.dust):
+        if section is not None:
+            sheet.heading(section.title[sheet.language])
+            for line in section.lines:
+                sheet.paragraph(line[sheet.language], BODY, after=0.6)
+            sheet.paragraph(section.note[sheet.language], SMALL)
 
 
 def _criteria(sheet: Sheet, shown: Bulletin, content: WarningContent) -> None:
@@ -157,6 +157,10 @@ def _quality(sheet: Sheet, shown: Bulletin) -> None:
         for city, count in shown.station_counts.items()
     )
     missing = ", ".join(each(lambda v, n=name: v.phrase(n))[said] for name in run.inputs_missing)  # type: ignore[misc]
+    received = "; ".join(
+        one_line(who) + ("" if use == "public" else f" – {texts('received_use')[said]}")
+        for who, use in run.credits
+    )
     world = texts("world_simulated" if run.simulated else "world_measured")[said]
     facts(
         sheet,
@@ -164,6 +168,7 @@ def _quality(sheet: Sheet, shown: Bulletin) -> None:
             (texts("world")[said], f"{world} ({one_line(run.world)})"),
             (texts("stations")[said], counts),
             (texts("missing")[said], missing),
+            (texts("received")[said], received),
             (texts("known")[said], each(lambda v: v.instant(run.as_of, shown.zones))[said]),
             (texts("model")[said], one_line(run.model_id)),
             (texts("run")[said], one_line(run.run_id)),

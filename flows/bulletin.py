@@ -17,9 +17,11 @@ from alerts.edition import Edition, bulletin_name
 from alerts.message_view import NO_BACKGROUND
 from alerts.vocabulary import LANGUAGES
 from flows.assess import policy_of
+from flows.credits import credits_of
 from flows.dust import dust_of_run
 from flows.letters import background_of
 from flows.origins import origins_of_run
+from flows.own_statement import stated_of_run
 from flows.runview import RunView, read_run
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
@@ -113,6 +115,8 @@ def _facts(ws: Workspace, view: RunView) -> RunFacts:
         exercise=plan.mode == "replay" or plan.drill,
         origins=origins_of_run(ws, view.run),
         dust=dust_of_run(ws, view.run),
+        stated=stated_of_run(ws, view.run),
+        credits=credits_of(ws, view.run),
     )
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.options import AsJson, DataDir, World, make_settings
 from cli.output import print_json, print_lines, print_table
+
+if TYPE_CHECKING:
+    from flows.workspace import Workspace
+    from pipeline.sharing import Sharing
 
 app = typer.Typer(help="Emergency measures: declare those of an own city, list all that are known.")
 
@@ -21,10 +26,18 @@ def sharing(
     party: Annotated[
         str | None, typer.Option("--party", help="One party only; else all.", show_default=False)
     ] = None,
+    station: Annotated[
+        str | None,
+        typer.Option("--station", help="Explain why values of a station leave or stay.", show_default=False),
+    ] = None,
+    world: World = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what the rules let leave, and under which marks data of other parties came."""
+    """Show what the rules let leave, and under which marks data of other parties came.
+
+    With --station: why values of that station leave or stay, and when the newest does.
+    """
     from dataclasses import asdict
 
     from flows.exchange_data import received_marks
@@ -36,11 +49,21 @@ def sharing(
     if party is not None and party not in parties():
         raise UsageError(f"--party {party}: there are {', '.join(parties())}")
     ws = open_workspace(make_settings(data_dir))
+    if station is not None:
+        _explain(ws, station, world, as_json=as_json)
+        return
     held = [sharing_of(p, ws.settings.sharing_file) for p in ([party] if party else parties())]
     marks = received_marks(ws)
     if as_json:
         print_json({"sharing": [asdict(one) for one in held], "received": marks})
         return
+    _print_rules(held)
+    names = ["source", "licence", "attribution", "redistribution", "embargo_hours"]
+    print_table("marks of what came", names, [[row[name] for name in names] for row in marks])
+
+
+def _print_rules(held: Sequence[Sharing]) -> None:
+    """Print what parties share, and what of it stays."""
     columns = ["party", "rule", "world", "stations", "quantities", "delay h", "embargo h", "redistribution"]
     rows = [
         [
@@ -60,8 +83,23 @@ def sharing(
     print_lines(
         [f"{one.party}: {kind} of {' and '.join(w)}" for one in held for kind, w in one.statements.items()]
     )
-    names = ["source", "licence", "attribution", "redistribution", "embargo_hours"]
-    print_table("marks of what came", names, [[row[name] for name in names] for row in marks])
+    for one in held:
+        quotes = [f"{w}: {' '.join(p)}" for w, p in one.quotes.items() if p]
+        print_lines([f"{one.party}: joint texts repeat readings of others at {'; '.join(quotes) or 'none'}"])
+    print_lines(["what stands here under no rule stays on its node"])
+
+
+def _explain(ws: Workspace, station: str, world: str | None, *, as_json: bool) -> None:
+    """Print why values of a station leave or stay."""
+    from flows.sharing_explained import decisions
+    from pipeline.names import MEASURED
+
+    rows = decisions(ws, station, world or MEASURED)
+    if as_json:
+        print_json({"station": station, "decisions": rows})
+    else:
+        names = ["party", "quantity", "newest", "source", "decision", "leaves"]
+        print_table(f"values of {station}", names, [[row[name] for name in names] for row in rows])
 
 
 @app.command()

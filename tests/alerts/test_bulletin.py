@@ -120,6 +120,16 @@ def test_degraded_inputs_are_named():
     assert "All inputs were there" not in said
 
 
+def test_whose_data_came_is_told_with_what_may_be_done_with_them():
+    given = (("Beijing <b>monitoring</b> (as agreed)", "parties"), ("Anybody (KOGL)", "public"))
+    said = text_of(page(credits=given))
+    assert "Data of other parties" in said
+    assert "Beijing <b>monitoring</b> (as agreed)" in said
+    assert "Anybody (KOGL)" in said
+    assert said.count("for agencies of the parties only") == 1
+    assert "Data of other parties" not in text_of(page())
+
+
 def test_a_day_without_enough_values_is_not_called_clean():
     paths = example_paths()
     paths["pm2p5"].values[:, 1, -40:] = float("nan")

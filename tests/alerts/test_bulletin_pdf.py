@@ -213,6 +213,11 @@ def test_degraded_and_foreign_text_stay_text():
     assert b"/Launch" not in re.sub(rb"stream.*?endstream", b"", data, flags=re.S)
 
 
+def test_whose_data_came_is_told():
+    data = bulletin_pdf(bulletin(credits=(("Beijing (as agreed)", "parties"),)), "en")
+    assert "Beijing (as agreed) – for agencies of the parties only" in text_of(data)
+
+
 def test_dust_is_told():
     day = DustDay("seoul", "2017-05-06", -1, "pm10_event", 1.0, 18, 24, 219.3, 359.0, 0.09, True)
     shown = bulletin(dust=DustOutlook("simulated-7", "", "", "", (day,)))

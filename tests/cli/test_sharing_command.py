@@ -41,3 +41,15 @@ def test_rules_are_shown_and_measures_kept(tmp_path):
 def test_what_is_no_instant_or_party_is_told(tmp_path):
     wrong = run(tmp_path, "sharing", "--party", "atlantis")
     assert "beijing, seoul" in str(wrong.exception)
+
+
+def test_of_a_station_it_says_why_values_stay_or_leave(tmp_path, monkeypatch):
+    monkeypatch.setenv("SAMEAIR_PARTY", "seoul")
+    rows = json.loads(run(tmp_path, "sharing", "--station", "airkorea:1", "--json").stdout)["decisions"]
+    assert {r["decision"] for r in rows} == {"stays: no rule for measured air names it"}
+    (row, _) = json.loads(
+        run(tmp_path, "sharing", "--station", "airkorea:1", "--world", "simulated-5", "--json").stdout
+    )["decisions"]
+    assert row["decision"].startswith("leaves 0 h after its interval by rule exercise-air: for agencies of")
+    said = run(tmp_path, "sharing", "--station", "cnemc:1").stdout
+    assert "seoul does not speak for it" in said

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import select
 
+from flows.credits import credits_of
 from flows.exchange_data import say_observations, store_observations
 from flows.exchange_parts import HANDLERS
 from flows.node import node_of
@@ -28,6 +29,7 @@ from pipeline.exchange.measurements import body_of
 from pipeline.exchange.post import Message, post
 from pipeline.ledger.envelopes import read_sent
 from pipeline.ledger.exchange_tables import envelopes_handled
+from pipeline.ledger.runs import begin_run, get_run
 from pipeline.names import MEASURED
 from pipeline.series import load_panel
 from pipeline.settings import Settings
@@ -312,6 +314,21 @@ def test_a_crash_between_storing_and_writing_down_repeats_nothing(pair, monkeypa
     assert len(pair.held()) == 1
     assert pair.carry(AT + HOUR) == []
     assert len(pair.held()) == 1
+
+
+def test_marks_are_credited_from_when_values_under_them_are_known(pair):
+    pair.measure({"cnemc:101": 41.0, "cnemc:301": 43.0})
+    pair.say()
+    pair.carry(AT + HOUR)
+    ws = pair.ws["seoul"]
+    with ws.ledger.write() as conn:
+        made = [
+            begin_run(conn, world=MEASURED, cycle=AT, as_of=as_of, code_version="1", at=as_of)
+            for as_of in (AT, AT + 2 * HOUR)
+        ]
+        before, after = (get_run(conn, run) for run in made)
+    assert credits_of(ws, before) == ()
+    assert credits_of(ws, after) == (("Beijing (as agreed in 2026)", "parties"),)
 
 
 def test_under_new_terms_of_a_rule_values_are_said_anew(pair, tmp_path):
