@@ -24,6 +24,7 @@ from cli.commands import (
     exchange_bundle,
     exchange_node,
     exchange_recover,
+    exchange_status,
     explain,
     gaps,
     hindcast,
@@ -85,6 +86,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 exchange_node.register(exchange.app)
 exchange_recover.register(exchange.app)
+exchange_status.register(exchange.app)
 exchange_bundle.register(exchange.app)
 app.add_typer(exchange.app, name="exchange")
 app.add_typer(keys.app, name="keys")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final, Literal
 
+from flows.exchange_late import late_now, standing_rows
 from flows.node import clock_lead, node_of
 from flows.workspace import Workspace
 from pipeline.errors import SameairError
@@ -23,7 +24,7 @@ def exchange_checks(ws: Workspace) -> list[Found]:
     """Return subject, verdict, finding and remedy of what concerns the exchange; none on a shared node."""
     if not ws.settings.party:
         return []
-    checks: list[Callable[[Workspace], Found]] = [_encrypted, _own_key, _clocks, _trails]
+    checks: list[Callable[[Workspace], Found]] = [_encrypted, _own_key, _clocks, _trails, _exchange]
     return [_guarded(check, ws) for check in checks]
 
 
@@ -78,3 +79,11 @@ def _trails(ws: Workspace) -> Found:
     if not faults:
         return ("trails", "ok", "audit trails fit what was told of them", "")
     return ("trails", "trouble", "; ".join(faults[:3]), "see `sameair audit verify --against-peer`")
+
+
+def _exchange(ws: Workspace) -> Found:
+    """Look whether anything of the daily life of the exchange is late."""
+    late = [c.text for c in late_now(ws) if c.severity]
+    if not late:
+        return ("exchange", "ok", "; ".join(row["stands"] for row in standing_rows(ws)), "")
+    return ("exchange", "warning", "; ".join(late), "see `sameair exchange status`")

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from flows.consult_words import CONSULT_HANDLERS, consult_poster
 from flows.exchange_data import handle_observations, say_observations, store_observations
+from flows.exchange_late import tell_of_lateness
 from flows.exchange_statements import handle_bulletin, handle_document, handle_measures, say_statements
 from flows.joint import JOINT_HANDLERS, agreement_poster, issue_agreed
 from flows.key_words import key_words
@@ -60,4 +61,10 @@ HANDLERS: Final[dict[str, Handler]] = {
     "verification": handle_document,
 }
 
-STEPS: Final[list[Step]] = [issue_agreed, store_observations, say_observations, say_statements]
+STEPS: Final[list[Step]] = [
+    issue_agreed,
+    store_observations,
+    say_observations,
+    say_statements,
+    tell_of_lateness,
+]

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from alerts.policy import load_policy
-from flows.combine_claims import PARTS, claims_in, day_number, met
+from flows.combine_claims import PARTS, day_number, met, readable
 from flows.exchange_statements import SOURCE
 from flows.workspace import Workspace
 from forecasting.issue import OPERATIONAL
@@ -60,7 +60,7 @@ class PairedSkill:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data."""
-        return asdict(self)
+        return asdict(self) | {"rows": list(self.rows)}
 
 
 @dataclass(frozen=True)
@@ -142,13 +142,12 @@ def _of_issue(issue: Sequence[StoredBulletin]) -> Iterator[_Stated]:
 def _values(issue: Sequence[StoredBulletin]) -> dict[tuple[str, int], float]:
     """Return the means of PM2.5 that an issue states as numbers."""
     found: dict[tuple[str, int], float] = {}
-    for one in (s for s in issue if s.bulletin.content.get("pollutant") == PARTS[0]):
+    numbers = (s for s in issue if s.bulletin.content.get("pollutant") == PARTS[0])
+    for one, claims in readable(numbers)[0]:
         regions: Mapping[str, Any] = one.bulletin.content["regions"]
         said = {r.get("city"): r.get("value") for r in regions.values()}
-        for claim in claims_in(one):
-            value = said.get(claim.city)
-            if value is not None:
-                found[claim.city, claim.day] = float(value)
+        told = {(c.city, c.day): said.get(c.city) for c in claims}
+        found |= {key: float(value) for key, value in told.items() if value is not None}
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from flows.delivering import channel_of
 from flows.drift import drift_conditions, models_now, watch_if_due
+from flows.exchange_late import watch_exchange
 from flows.health import coverage_of, health_of
 from flows.ingest import SourceReport, ingest_live
 from flows.live import feeds_of
@@ -40,6 +41,7 @@ def take_hour(ws: Workspace, *, services: bool | None = None, only: Sequence[str
     _check_names(ws, only)
     found = ingest_live(ws, services=services, only=only)
     _keep_timetable(ws)
+    _watch_exchange(ws)
     if ws.settings.live_sources if services is None else services:
         look_after(ws)
         review_if_due(ws, MEASURED, ws.clock())
@@ -53,6 +55,14 @@ def _keep_timetable(ws: Workspace) -> None:
         keep_timetable(ws, MEASURED)
     except Exception:
         log.exception("warnings could not be compared with bulletins; it is tried again within minutes")
+
+
+def _watch_exchange(ws: Workspace) -> None:
+    """Tell what of the exchange is late, also when no round runs any more; a fault must not stop the hour."""
+    try:
+        watch_exchange(ws)
+    except Exception:
+        log.exception("the exchange could not be looked over; it is tried again within the hour")
 
 
 def _watch(ws: Workspace) -> None:

@@ -13,6 +13,7 @@ from alerts.policy import Policy
 from alerts.rechecked import decision_left
 from flows.assess import policy_of
 from flows.drift import models_now
+from flows.exchange_late import standing_rows
 from flows.model_views import model_rows
 from flows.promotion import decided_at
 from flows.workspace import Workspace
@@ -51,6 +52,7 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
             for r in runs
         ],
         "policy": [_policy_row(policy, now.date())],
+        **({"exchange": standing_rows(ws)} if ws.settings.party else {}),
         "warnings": [
             {
                 "warning": v.warning_id,

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     sharing_file: Path | None = Field(
         None, description="TOML rules of what each party lets leave its node; default: the packaged rules"
     )
+    programme_file: Path | None = Field(
+        None, description="TOML hours and limits of the exchange's daily life; default: the packaged ones"
+    )
     policy_file: Path | None = Field(None, description="TOML policy; default: the packaged policy")
     combine: str = Field(
         "beside",

@@ -26,7 +26,14 @@ from pipeline.names import is_simulated
 from pipeline.origin_panel import read_panel
 from pipeline.settings import Settings
 from review.security import BULLETIN_POLICY, bulletin_file, origins_file, reasons_file
-from review.views import approve_command, version_views, waiting_versions, warning_rows, world_states
+from review.views import (
+    approve_command,
+    exchange_lines,
+    version_views,
+    waiting_versions,
+    warning_rows,
+    world_states,
+)
 
 ROWS = 60
 
@@ -47,7 +54,9 @@ def desk(request: Request) -> Response:
     now, policy = request.app.state.clock(), load_policy(request.app.state.settings.policy_file)
     with request.app.state.ledger.read() as conn:
         waiting = waiting_versions(conn, now, policy)
-        return _page(request, "desk.html.j2", worlds=world_states(conn, now), waiting=waiting)
+        exchange = exchange_lines(conn, request.app.state.settings.party, now)
+        states = world_states(conn, now)
+        return _page(request, "desk.html.j2", worlds=states, waiting=waiting, exchange=exchange)
 
 
 def runs(request: Request, world: str | None = None) -> Response:

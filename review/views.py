@@ -15,6 +15,8 @@ from alerts.plain_text import one_line
 from alerts.policy import Policy
 from alerts.rechecked import decision_left, recheck_text, rechecked
 from alerts.versions import OPEN, required_parties
+from pipeline.cities import all_cities
+from pipeline.exchange.standing import standing_of
 from pipeline.ledger.deliveries import OutboxRow, read_outbox
 from pipeline.ledger.recipients import known_as, name_shown
 from pipeline.ledger.runs import RunRow, list_runs, newest_current_run
@@ -117,6 +119,12 @@ def world_states(conn: Connection, now: datetime) -> list[WorldState]:
         behind = int((latest_cycle(now) - done).total_seconds() // (6 * 3600))
         states.append(WorldState(world, is_simulated(world), current, last, max(behind, 0)))
     return sorted(states, key=lambda state: (state.simulated, state.world))
+
+
+def exchange_lines(conn: Connection, party: str, now: datetime) -> list[str]:
+    """Return how the exchange with every other party's node stands; none on a node of all parties."""
+    others = {city.party for city in all_cities().values()} - {party} if party else set()
+    return [standing_of(conn, peer, now).line(now) for peer in sorted(others)]
 
 
 def waiting_versions(conn: Connection, now: datetime, policy: Policy) -> list[Waiting]:
