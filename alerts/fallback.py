@@ -30,6 +30,7 @@ from alerts.warnings import (
     write_draft,
 )
 from pipeline.exchange.canonical import digest
+from pipeline.ledger.agreement import read_aliases
 from pipeline.ledger.audit import append_audit
 from pipeline.ledger.warnings import VersionRow, read_in_state, read_signatures, read_versions
 from pipeline.times import iso
@@ -119,7 +120,9 @@ def taken_over(conn: Connection, content: WarningContent) -> list[VersionRow]:
     """
     if content.product != "joint_warning":
         return []
-    episodes = {c.episode_id for c in content.cities}
+    aliases = read_aliases(conn)
+    named = {c.episode_id for c in content.cities}
+    episodes = named | {aliases[i] for i in named if i in aliases}
     stand_ins = {_fallback_id(conn, content, party) for party in required_parties(content)}
     pending = {r.warning_id for r in read_in_state(conn, OPEN, content.world)}
     is_last = content.kind in ("all_clear", "cancel")

@@ -6,11 +6,9 @@ which the statement is also put into the chain of envelopes, so a crash leaves b
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -25,6 +23,8 @@ from alerts.agreement import (
     why_not_vote,
 )
 from alerts.content import WarningContent
+from alerts.joint_slots import slot_for, why_other_slot
+from alerts.joint_texts import offered_text, speaks_of_same_days
 from alerts.versions import OPEN, required_parties
 from pipeline.errors import ReviewError
 from pipeline.exchange.canonical import canonical_json, digest
@@ -32,38 +32,14 @@ from pipeline.ledger.agreement import (
     StatementRow,
     insert_statement,
     offer_of,
-    read_aliases,
-    slots_like,
+    statements_about,
     statements_of,
+    votes_like,
 )
 from pipeline.ledger.warnings import SignatureRow, VersionRow, read_events, read_in_state, read_signatures
 from pipeline.times import iso, parse_instant
 
-LAST_WORDS: Final = ("all_clear", "cancel")
-"""Kinds of versions that are decisions of their own, apart from the cycle's."""
-
 _EVIDENCE = ("run_id", "as_of", "model_id", "degraded", "inputs_missing", "links", "rules", "origins")
-
-
-def slot_for(conn: Connection, content: WarningContent) -> str:
-    """Return the decision that a joint text belongs to: world, cities, cycle and a number.
-
-    The number tells apart several joint warnings of one cycle: that under which either node has offered a
-    text of this warning, else the first under which this node has offered none.
-    """
-    cities = "+".join(sorted(c.city for c in content.cities))
-    beginning = f"{content.world}|{cities}|{content.issue_time}|"
-    if content.kind in LAST_WORDS:
-        return f"{beginning}{content.kind}-{content.version}"
-    offers = [o for o in slots_like(conn, beginning) if o.slot.removeprefix(beginning).isdigit()]
-    same = [o.slot for o in offers if o.warning_id == content.warning_id]
-    if same:
-        return same[0]
-    taken = {o.slot for o in offers if o.own}
-    number = 0
-    while f"{beginning}{number}" in taken:
-        number += 1
-    return f"{beginning}{number}"
 
 
 def rank_of(content: Mapping[str, Any]) -> tuple[str, int]:
@@ -79,12 +55,6 @@ def rank_of(content: Mapping[str, Any]) -> tuple[str, int]:
 def evidence_digest(content: Mapping[str, Any]) -> str:
     """Return the digest of what a text rests on: run, inputs, rules, links and origins."""
     return digest({name: content.get(name, []) for name in _EVIDENCE})
-
-
-def offered_text(offer: StatementRow) -> dict[str, Any]:
-    """Return the content that a row offers."""
-    content: dict[str, Any] = json.loads(offer.body)["content"]
-    return content
 
 
 def said(rows: Iterable[StatementRow], parties: Sequence[str]) -> dict[str, list[Statement]]:
@@ -139,32 +109,35 @@ def make_offer(conn: Connection, party: str, row: VersionRow) -> StatementRow | 
         "evidence": evidence_digest(row.content),
         "content": row.content,
     }
-    found = _row(party, content, body, kind="offer", at=row.at)
+    found = _row(party, content.world, body, content, kind="offer", at=row.at)
     return found if insert_statement(conn, found) else None
 
 
 def make_vote(
-    conn: Connection, row: VersionRow, signature: SignatureRow, at: datetime | None = None
+    conn: Connection, digest_: str, signature: SignatureRow, at: datetime | None = None
 ) -> StatementRow | None:
-    """Give a party's vote in the round that the slot of a version is in; None if it has been given.
+    """Give a party's vote for or against an offered text in the round that its slot is in.
 
-    ``at`` None: when the signature was made. A signed text is voted for again in a round that leaves only it.
+    None if it has been given. ``at`` None: when the signature was made. A signed text is voted for again in a
+    round that leaves only it.
 
     Raises
     ------
     ReviewError
         the party has voted otherwise in this round, or the text is not to be voted on
     """
-    offer = offer_of(conn, row.content_digest)
+    offer, name = offer_of(conn, digest_), f"version {signature.version} of warning {signature.warning_id}"
     if offer is None:
-        raise ReviewError(f"version {row.version} of warning {row.warning_id} was not offered; try again")
+        raise ReviewError(f"{name} was not offered; try again")
     state = state_of(conn, offer.slot)
-    chosen = row.content_digest if signature.decision == "approve" else OBJECTION
+    chosen = digest_ if signature.decision == "approve" else OBJECTION
     if state.vote_of(signature.party) == chosen or (state.agreed is not None and state.agreed == chosen):
         return None
     why = why_not_vote(state, signature.party, chosen)
+    if not why and chosen and at is None:
+        why = why_other_slot(conn, offer, signature.party, lambda slot: state_of(conn, slot))
     if why:
-        raise ReviewError(f"{why}; see `sameair warnings show {row.warning_id}`")
+        raise ReviewError(f"{why}; see `sameair warnings show {signature.warning_id}`")
     when = signature.at if at is None else at
     body = {
         "slot": offer.slot,
@@ -173,8 +146,7 @@ def make_vote(
         "at": iso(when),
         "signature": signature_body(signature),
     }
-    content = WarningContent.from_dict(row.content)
-    found = _row(signature.party, content, body, kind="vote", at=when)
+    found = _row(signature.party, offer.world, body, signature, kind="vote", at=when)
     insert_statement(conn, found)
     return found
 
@@ -214,58 +186,55 @@ def instant_of(conn: Connection, row: VersionRow, at: datetime) -> datetime:
 
 
 def own_party(conn: Connection, row: VersionRow) -> str:
-    """Return the party of the node where two nodes decide about a version, else nothing."""
+    """Return the party of the node where two nodes decide about a version, else nothing.
+
+    Whatever text stands there now: one that a person wrote after the last offer was not offered yet.
+    """
     if row.content["product"] != "joint_warning":
         return ""
-    offer = offer_of(conn, row.content_digest)
-    if offer is None:
+    offers = [r for r in statements_about(conn, row.warning_id, row.version) if r.kind == "offer"]
+    if not offers:
         return ""
-    if offer.own:
-        return offer.party
-    return next((p for p in row.content["parties"] if p != offer.party), "")
+    mine = next((r.party for r in offers if r.own), "")
+    return mine or next((p for p in row.content["parties"] if p != offers[0].party), "")
 
 
 def stand_in_text(conn: Connection, row: VersionRow, party: str) -> WarningContent | None:
-    """Return the newest joint text of a version that a party signed, whatever text stands there now."""
+    """Return the newest joint text of a version that a party signed, whatever text stands there now.
+
+    None where the party later signed another warning about the same days of the same cycle: of its texts
+    only the newest is said alone.
+    """
     signed = [s for s in read_signatures(conn, row.warning_id, row.version) if s.party == party]
     approved = [s.content_digest for s in signed if s.decision == "approve"]
     if not approved or signed[-1].decision != "approve":
         return None
     offer = offer_of(conn, approved[-1])
-    return None if offer is None else WarningContent.from_dict(offered_text(offer))
-
-
-def own_view(conn: Connection, rows: Sequence[VersionRow]) -> list[VersionRow]:
-    """Return versions as this node's own cycles read them.
-
-    Drafts that only the other node wrote are left out, and its episodes bear the names of our own.
-    """
-    aliases = read_aliases(conn)
-    found = []
-    for row in rows:
-        if row.written_by in row.content["parties"] and row.state in (*OPEN, "expired", "rejected"):
+    if offer is None:
+        return None
+    content = WarningContent.from_dict(offered_text(offer))
+    for vote in reversed(votes_like(conn, offer.slot.rpartition("|")[0] + "|", party)):
+        text = offer_of(conn, vote.digest)
+        if text is None or not speaks_of_same_days(offered_text(text), offered_text(offer)):
             continue
-        cities = [
-            c | {"episode_id": aliases.get(c["episode_id"], c["episode_id"])} for c in row.content["cities"]
-        ]
-        found.append(replace(row, content={**row.content, "cities": cities}))
-    return found
+        return content if text.warning_id == row.warning_id else None
+    return content
 
 
 def _row(
-    party: str, content: WarningContent, body: Mapping[str, Any], *, kind: str, at: datetime
+    party: str, world: str, body: Mapping[str, Any], about: Any, *, kind: str, at: datetime
 ) -> StatementRow:
-    """Return what this node says as a row."""
+    """Return what this node says as a row; ``about`` bears the id and number of the version."""
     return StatementRow(
         party=party,
         own=True,
         slot=str(body["slot"]),
-        world=content.world,
+        world=world,
         round=int(body["round"]),
         kind=kind,
         digest=str(body["digest"]),
-        warning_id=content.warning_id,
-        version=content.version,
+        warning_id=about.warning_id,
+        version=about.version,
         at=at,
         body=canonical_json(body).decode(),
     )

@@ -14,12 +14,15 @@ from typing import Any
 from sqlalchemy import Connection
 
 from alerts.content import WarningContent
-from alerts.joint import offered_text, signature_from, slot_parties, state_of
+from alerts.joint import signature_from, state_of
+from alerts.joint_episodes import note_episodes
+from alerts.joint_slots import slot_beginning
 from alerts.joint_take import statement_body
+from alerts.joint_texts import offered_text, speaks_of_same_days
 from alerts.versions import CLOSED, IN_FORCE, OPEN
 from alerts.warnings import advance, open_review, reopen, write_draft
 from pipeline.errors import ReviewError
-from pipeline.ledger.agreement import StatementRow, insert_alias, offer_of, statements_of
+from pipeline.ledger.agreement import StatementRow, offer_of, slots_like, statements_of
 from pipeline.ledger.audit import append_audit, rows_about
 from pipeline.ledger.warnings import (
     SignatureRow,
@@ -64,9 +67,10 @@ def settled_text(conn: Connection, slot: str, at: datetime) -> str:
         _note(conn, f"joint.{what}", content, at, {"digest": state.agreed, "why": str(error)})
         return f"{said}: {what.replace('_', ' ')}; {error}"
     fresh = _enter(conn, signed)
+    note_episodes(conn, content, at)
     if version.state in OPEN:
         open_review(conn, version.warning_id, version.version, "agreement", at)
-        _drop_others(conn, rows, content, at)
+        _drop_others(conn, content, at)
     if fresh:
         _note(conn, "joint.agreed", content, at, {"digest": state.agreed, "round": state.round, "slot": slot})
     return said
@@ -81,6 +85,21 @@ def adopt_text(conn: Connection, row: VersionRow, digest_: str, at: datetime) ->
     if offer is None or (offer.warning_id, offer.version) != (row.warning_id, row.version):
         raise ReviewError(f"no text {digest_[:16]} was offered for version {row.version} of {row.warning_id}")
     return _adopted(conn, WarningContent.from_dict(offered_text(offer)), digest_, offer.party, at)
+
+
+def why_not_following(conn: Connection, content: WarningContent) -> str:
+    """Return why a text does not follow what is in force here, or nothing.
+
+    Versions that were agreed and here only recorded, since a later word stood, may be named all the same.
+    """
+    versions = read_versions(conn, content.warning_id)
+    in_force = [v.version for v in versions if v.state in IN_FORCE]
+    told = rows_about(conn, content.warning_id, "joint.recorded_only")
+    recorded = {int(row["payload"]["version"]) for row in told}
+    named = [r.version for r in content.references]
+    if in_force == [n for n in named if n in in_force or n not in recorded]:
+        return ""
+    return f"it follows versions {named}, but in force here are {in_force}"
 
 
 def _is_done(conn: Connection, content: WarningContent, digest_: str) -> bool:
@@ -103,10 +122,9 @@ def _adopted(
         if known.content_digest == digest_:
             return known
         raise ReviewError(f"version {content.version} was issued here with another text")
-    in_force = [v.version for v in versions if v.state in IN_FORCE]
-    if in_force != [r.version for r in content.references]:
-        named = [r.version for r in content.references]
-        raise Waits(f"it follows versions {named}, but in force here are {in_force}")
+    why = why_not_following(conn, content)
+    if why:
+        raise Waits(why)
     if known is None or known.state not in OPEN:
         _refuse_past(conn, content, at)
     if known is not None and known.state not in OPEN:
@@ -149,21 +167,16 @@ def _enter(conn: Connection, signed: Sequence[SignatureRow]) -> bool:
     return is_new
 
 
-def _drop_others(conn: Connection, rows: list[StatementRow], agreed: WarningContent, at: datetime) -> None:
-    """Reject the other drafts of a slot, and note whose episodes are whose."""
-    others = {r.warning_id for r in rows if r.kind == "offer"} - {agreed.warning_id}
-    named = {c.city: c.episode_id for c in agreed.cities}
-    parties = slot_parties(rows)
+def _drop_others(conn: Connection, agreed: WarningContent, at: datetime) -> None:
+    """Reject the other drafts of the cycle about the same days; those about other days stay to be decided."""
+    offers = slots_like(conn, slot_beginning(agreed))
+    others = {r.warning_id for r in offers} - {agreed.warning_id}
     for version in (v for warning_id in sorted(others) for v in read_versions(conn, warning_id)):
-        content = WarningContent.from_dict(version.content)
-        if version.state not in OPEN or content.issue_time != agreed.issue_time:
-            continue
-        if version.written_by not in parties:
-            for city in content.cities:
-                if named.get(city.city, city.episode_id) != city.episode_id:
-                    insert_alias(conn, named[city.city], city.episode_id, at)
-        reason = f"the parties agreed on warning {agreed.warning_id} instead"
-        advance(conn, version, "rejected", actor="agreement", reason=reason, at=at)
+        is_cycle = version.content["issue_time"] == agreed.issue_time
+        is_same = is_cycle and speaks_of_same_days(version.content, agreed.to_dict())
+        if version.state in OPEN and is_same and agreed.kind in ("alert", "update"):
+            reason = f"the parties agreed on warning {agreed.warning_id} instead"
+            advance(conn, version, "rejected", actor="agreement", reason=reason, at=at)
 
 
 def _key(row: SignatureRow) -> tuple[str, str, str]:

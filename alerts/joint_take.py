@@ -11,14 +11,16 @@ from sqlalchemy import Connection
 from alerts.agreement import OBJECTION
 from alerts.content import WarningContent
 from alerts.joint import evidence_digest, rank_of, signature_from
+from alerts.joint_slots import is_slot_of
 from alerts.signoff import statement
 from alerts.versions import check_content, required_parties
 from alerts.warnings import write_draft
+from pipeline.cities import all_cities
 from pipeline.errors import ContractError, EnvelopeRefused, ReviewError
 from pipeline.exchange.canonical import canonical_json, digest
 from pipeline.exchange.envelope import key_id
 from pipeline.exchange.keys import verify
-from pipeline.ledger.agreement import StatementRow, insert_statement, offer_of, statements_of
+from pipeline.ledger.agreement import StatementRow, insert_statement, statements_of
 from pipeline.ledger.warnings import SignatureRow, read_versions
 from pipeline.times import parse_instant
 
@@ -64,13 +66,14 @@ def take_vote(conn: Connection, sender: str, key: str, body: Mapping[str, Any]) 
     if key_id(signature.public_key) != key and signature.signature not in earlier:
         raise EnvelopeRefused("forged", "the decision is not signed with the key of its envelope")
     is_objection = body["digest"] == OBJECTION
-    if not is_objection and offer_of(conn, str(body["digest"])) is None:
-        raise EnvelopeRefused("unknown", f"a vote for text {str(body['digest'])[:16]}, which nobody offered")
+    if not any((r.kind, r.digest) == ("offer", signature.content_digest) for r in rows):
+        text = signature.content_digest[:16]
+        raise EnvelopeRefused("unknown", f"a decision about text {text}, which nobody offered there")
     row = StatementRow(
         party=sender,
         own=False,
         slot=str(body["slot"]),
-        world=rows[0].world if rows else "",
+        world=rows[0].world,
         round=int(body["round"]),
         kind="vote",
         digest=str(body["digest"]),
@@ -92,15 +95,14 @@ def _checked_text(sender: str, party: str, world: str, body: Mapping[str, Any]) 
         stated = digest(content.to_dict())
     except (ReviewError, ContractError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise EnvelopeRefused("unfit", f"no content of a warning: {type(error).__name__}: {error}") from None
-    cities = "+".join(sorted(c.city for c in content.cities))
+    owners = {c.id: c.party for c in all_cities().values()}
     faults = {
         "its digest is another": stated != body["digest"] or digest(data) != body["digest"],
         "its rank is another": list(body["rank"]) != list(rank_of(data)),
         "its evidence is another": body["evidence"] != evidence_digest(data),
         "it is of another world": content.world != world,
-        "it belongs to another slot": not str(body["slot"]).startswith(
-            f"{world}|{cities}|{content.issue_time}|"
-        ),
+        "it belongs to another slot": not is_slot_of(str(body["slot"]), content),
+        "a city is said to be another party's": any(owners.get(c.city) != c.party for c in content.cities),
         "it is no joint warning of both parties": content.product != "joint_warning"
         or set(required_parties(content)) != {sender, party},
     }
@@ -121,6 +123,7 @@ def _signature(sender: str, body: Mapping[str, Any]) -> SignatureRow:
         "it is another party's": row.party != sender,
         "it decides otherwise": row.decision != ("approve" if approves else "object"),
         "it is about another text": approves and row.content_digest != body["digest"],
+        "it was made after it was given": parse_instant(str(body["at"])) < row.at,
         "its signature does not fit": not verify(row.public_key, statement(row), row.signature),
     }
     found = [fault for fault, is_so in faults.items() if is_so]

@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from alerts.content import WarningContent
 from alerts.fallback import take_over
 from alerts.identifiers import delivery_id, message_id
+from alerts.joint_adopt import why_not_following
 from alerts.mail_headers import WHOLE_WORDS
 from alerts.recipients import Recipient, select_recipients
 from alerts.signoff import verify_signatures
@@ -206,9 +207,9 @@ def _check(conn: Connection, row: VersionRow, dispatch: Dispatch) -> None:
         faults = [f"approval of {party} is missing" for party in report.missing]
         faults += [f"{party} objected" for party in report.objected]
         raise ReviewError(f"{name} cannot be issued: {'; '.join([*report.problems, *faults])}")
-    in_force = [r.version for r in read_versions(conn, row.warning_id) if r.state in IN_FORCE]
-    referenced = [reference["version"] for reference in row.content["references"]]
-    if in_force != referenced:
+    if why_not_following(conn, WarningContent.from_dict(row.content)):
+        in_force = [r.version for r in read_versions(conn, row.warning_id) if r.state in IN_FORCE]
+        referenced = [reference["version"] for reference in row.content["references"]]
         raise ReviewError(
             f"{name} references versions {referenced}, but in force are {in_force}; propose it anew"
         )

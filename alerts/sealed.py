@@ -6,12 +6,9 @@ number and fits no other. It names the party, so that nobody can repeat the othe
 
 from __future__ import annotations
 
-from typing import Final
+from datetime import date
 
 from pipeline.exchange.canonical import digest
-
-DISAGREEMENT: Final = 0.3
-"""Two opened probabilities that lie this far apart, or farther, open a consultation."""
 
 
 def subject_of(world: str, cycle: str, city: str, day: str, threshold: float) -> str:
@@ -33,10 +30,17 @@ def commitment(subject: str, party: str, probability: float, nonce: str) -> str:
     return digest({"nonce": nonce, "party": party, "probability": probability, "subject": subject})
 
 
-def disagree(first: float, second: float) -> bool:
-    """Tell whether two probabilities call for a consultation.
+def parts_of(subject: str) -> tuple[str, str, str, str, float] | None:
+    """Return world, cycle, city, local day and threshold [ug m-3] of a subject; None where it is another.
 
-    >>> disagree(0.8, 0.4), disagree(0.8, 0.6)
-    (True, False)
+    >>> parts_of("measured|2026-01-14T02:00:00Z|seoul|2026-01-15|35")
+    ('measured', '2026-01-14T02:00:00Z', 'seoul', '2026-01-15', 35.0)
+    >>> parts_of("the dust of today") is None
+    True
     """
-    return abs(first - second) >= DISAGREEMENT - 1e-9
+    parts = subject.split("|")
+    try:
+        world, cycle, city, day, threshold = parts
+        return world, cycle, city, date.fromisoformat(day).isoformat(), float(threshold)
+    except ValueError:
+        return None

@@ -13,7 +13,7 @@ from alerts.assessment import Assessment, Link, RunFacts, assess
 from alerts.decide import Proposal, propose
 from alerts.episodes import Episode
 from alerts.fallback import settle_overdue
-from alerts.joint import own_view
+from alerts.joint_episodes import own_names
 from alerts.open_warnings import OpenWarning
 from alerts.origin_note import origin_notes
 from alerts.policy import Policy, load_policy
@@ -123,7 +123,7 @@ def _open_warnings(conn: Connection, world: str, episodes: Sequence[Episode]) ->
     """Return the warnings that wait or are in force, and those that may have spoken of the episodes."""
     opened = [parse_instant(e.revisions[0].issue_time) for e in episodes]
     since = min(opened) - EARLY if opened else None
-    rows = own_view(conn, list_since(conn, world, (*OPEN, *IN_FORCE), since))
+    rows = own_names(conn, list_since(conn, world, (*OPEN, *IN_FORCE), since))
     return [OpenWarning.from_rows(list(group)) for _, group in groupby(rows, key=lambda r: r.warning_id)]
 
 

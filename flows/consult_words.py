@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection
 
 from alerts.episodes import stable_ulid
-from alerts.sealed import commitment, disagree
+from alerts.sealed import commitment
 from flows.node import Node
 from pipeline.errors import EnvelopeRefused
 from pipeline.exchange.arrivals import Handler
@@ -35,9 +35,6 @@ from pipeline.ledger.envelopes import sent_for
 from pipeline.times import iso, parse_instant
 
 Plain = dict[str, Any]
-
-ANSWER_WITHIN: Final = timedelta(hours=1)
-"""How long a question that disagreement asks may wait."""
 
 
 def consult_poster(conn: Connection, node: Node, at: datetime) -> list[Message]:
@@ -165,9 +162,10 @@ def _ask_disagreed(conn: Connection, node: Node, at: datetime) -> None:
         if mine is None or not numbers or (subject, node.party) in asked:
             continue
         other = next(iter(numbers.values()))
-        if mine > other and disagree(mine, other):
+        if mine > other and node.terms.disagree(mine, other):
             text = f"Our sealed probability is {mine:g}, yours {other:g}. What do you see that we do not?"
-            insert_question(conn, question_row(node, subject, text, "sealed numbers", at, ANSWER_WITHIN))
+            within = node.terms.answer_within
+            insert_question(conn, question_row(node, subject, text, "sealed numbers", at, within))
 
 
 def _messages(conn: Connection, party: str, peer: str) -> list[Message]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from sqlalchemy import Connection
 from alerts.areas import Area, city_area
 from alerts.cap import CapHeader, build_cap
 from alerts.cap_check import sender_of
-from alerts.content import WarningContent
+from alerts.content import Reference, WarningContent
 from alerts.fallback import replaced_messages, settle_overdue, taken_over
 from alerts.feed import cap_name
 from alerts.identifiers import alert_identifier
 from alerts.joint import instant_of
+from alerts.joint_episodes import own_names
 from alerts.outbox import Dispatch, Issued, issue
 from alerts.warnings import close, issue_times
 from flows.anchoring import issue_head
@@ -33,6 +35,7 @@ from pipeline.cities import all_cities
 from pipeline.errors import ContractError, PolicyError, ReviewError
 from pipeline.files import write_atomic
 from pipeline.ledger.warnings import list_versions, read_version
+from pipeline.times import iso
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +65,8 @@ def end_superseded(conn: Connection, world: str, at: datetime) -> list[str]:
     A joint exercise ends no warning in earnest, nor does a joint one of an earlier cycle end a later word.
     """
     rows = [r for r in list_versions(conn, world) if r.state == "issued"]
-    episodes = {r.warning_id: {c["episode_id"] for c in r.content["cities"]} for r in rows}
+    mine = own_names(conn, rows)
+    episodes = {r.warning_id: {c["episode_id"] for c in r.content["cities"]} for r in (*rows, *mine)}
     joint = [r for r in rows if r.content["product"] == "joint_warning"]
     ended = []
     for row in rows:
@@ -89,7 +93,8 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
     with ws.ledger.read() as conn:
         row = read_version(conn, warning_id, version)
         content = WarningContent.from_dict(row.content)
-        at = issue_times(conn, warning_id).get(version, instant_of(conn, row, at))
+        times = issue_times(conn, warning_id)
+        at = times.get(version, instant_of(conn, row, at))
         background = background_of(ws, content, policy_of(ws))
         replaces = replaced_messages(conn, content)
         earlier = [(r.warning_id, r.version) for r in taken_over(conn, content)]
@@ -97,7 +102,8 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
     earlier += [(warning_id, reference.version) for reference in content.references]
     senders = senders_of(ws, earlier)
     header = CapHeader(ws.settings.mail_from, at, ws.settings.contact, replaces=replaces, senders=senders)
-    xml = build_cap(content, header, areas_of(ws, content.world), background)
+    said = replace(content, references=own_references(content.references, times))
+    xml = build_cap(said, header, areas_of(ws, content.world), background)
     dispatch = Dispatch(
         recipients=recipients,
         render=letter_writer(ws.settings, xml, background, lambda: issue_head(ws, warning_id, version, at)),
@@ -121,6 +127,14 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
         write_atomic(path, xml)
     refresh_feed(ws, content.world)
     return done
+
+
+def own_references(references: Sequence[Reference], times: Mapping[int, datetime]) -> tuple[Reference, ...]:
+    """Return the earlier messages as this node's recipients have them: when they were issued here.
+
+    A text of another node names when its own were; one that was not issued here is left out.
+    """
+    return tuple(replace(r, sent=iso(times[r.version])) for r in references if r.version in times)
 
 
 def senders_of(ws: Workspace, versions: Sequence[tuple[str, int]]) -> dict[str, str]:

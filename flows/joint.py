@@ -4,38 +4,33 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
 from alerts.agreement import OBJECTION
-from alerts.joint import LAST_WORDS, make_offer, make_vote, offers_due, state_of
-from alerts.joint_adopt import settled_text
+from alerts.content import WarningContent
+from alerts.joint import make_offer, make_vote, offers_due, state_of
+from alerts.joint_adopt import settled_text, why_not_following
 from alerts.joint_take import take_offer, take_vote
+from flows.joint_issued import ISSUE_KIND, note_issued, take_issued
 from flows.node import Node
 from flows.workspace import Workspace
 from pipeline.errors import EnvelopeRefused, ReviewError, SameairError
 from pipeline.exchange.arrivals import Handler
 from pipeline.exchange.bodies import check_body
-from pipeline.exchange.canonical import canonical_json
 from pipeline.exchange.envelope import Envelope
 from pipeline.exchange.post import Message, post
 from pipeline.ledger.agreement import (
     StatementRow,
-    insert_statement,
     issued_unsaid,
     offer_of,
     recent_slots,
     statements_of,
     unsent,
 )
-from pipeline.ledger.audit import append_audit
 from pipeline.ledger.warnings import SignatureRow, VersionRow, read_signatures, read_version
-from pipeline.times import iso, parse_instant
 
 log = logging.getLogger(__name__)
-
-_ISSUE_KIND = {"alert": "issue", "update": "update", "all_clear": "end", "cancel": "cancel"}
 
 
 def agreement_poster(conn: Connection, node: Node, at: datetime) -> list[Message]:
@@ -48,7 +43,7 @@ def agreement_poster(conn: Connection, node: Node, at: datetime) -> list[Message
         make_offer(conn, node.party, row)
     _follow(conn, node, at)
     for warning_id, version, issued in issued_unsaid(conn):
-        _tell_issued(conn, node.party, read_version(conn, warning_id, version), issued)
+        note_issued(conn, node.party, read_version(conn, warning_id, version), issued)
     return [_message(peer, seq, row) for peer in node.peers for seq, row in unsent(conn, peer)]
 
 
@@ -66,7 +61,10 @@ def decide_jointly(conn: Connection, node: Node, row: VersionRow, decision: str,
         return ""
     if offer_of(conn, row.content_digest) is None and make_offer(conn, node.party, row) is None:
         raise ReviewError("no new text can be offered in this round; see `sameair warnings show`")
-    make_vote(conn, row, _own_signature(conn, node.party, row, decision))
+    why = why_not_following(conn, WarningContent.from_dict(row.content)) if decision == "approve" else ""
+    if why:
+        raise ReviewError(f"this text could not be issued: {why}; object, or wait for the next cycle's text")
+    make_vote(conn, row.content_digest, _own_signature(conn, node.party, row, decision))
     offer = offer_of(conn, row.content_digest)
     said = "" if offer is None else settled_text(conn, offer.slot, at)
     for peer in node.peers:
@@ -75,49 +73,6 @@ def decide_jointly(conn: Connection, node: Node, row: VersionRow, decision: str,
             check_body(message.kind, message.body)
             post(conn, node.sender, message, at)
     return said
-
-
-def joint_lines(conn: Connection, row: VersionRow) -> list[str]:
-    """Return in words whose text a joint version bears, which others are offered, and who voted how."""
-    offer = offer_of(conn, row.content_digest)
-    if offer is None:
-        return []
-    state, rows = state_of(conn, offer.slot), statements_of(conn, offer.slot)
-    lines = [f"round {state.round}, {state.phase}"]
-    for text in dict.fromkeys(r.digest for r in rows if r.kind == "offer"):
-        by = sorted({r.party for r in rows if r.kind == "offer" and r.digest == text})
-        marks = [
-            *(["shown here"] if text == row.content_digest else []),
-            *(["agreed"] if text == state.agreed else []),
-        ]
-        lines.append(f"text {text[:16]} offered by {' and '.join(by)} {', '.join(marks)}".strip())
-    votes = [r for r in rows if r.kind == "vote"]
-    return [
-        *lines,
-        *(f"round {r.round}: {r.party} {_vote_words(r)} at {iso(r.at)}" for r in votes),
-        *state.faults,
-    ]
-
-
-def text_of(conn: Connection, row: VersionRow) -> str:
-    """Return whose text a joint version bears, and how many others wait beside it."""
-    offer = offer_of(conn, row.content_digest)
-    if offer is None:
-        return ""
-    offers = [r for r in statements_of(conn, offer.slot) if r.kind == "offer"]
-    by = sorted({r.party for r in offers if r.digest == row.content_digest})
-    others = {r.digest for r in offers} - {row.content_digest}
-    return " and ".join(by) + (f"; {len(others)} more" if others else "")
-
-
-def text_named(conn: Connection, row: VersionRow, beginning: str) -> str:
-    """Return the digest of the one text of a version's slot that begins so; raises ReviewError."""
-    offer = offer_of(conn, row.content_digest)
-    rows = [] if offer is None else statements_of(conn, offer.slot)
-    found = {r.digest for r in rows if r.kind == "offer" and beginning and r.digest.startswith(beginning)}
-    if len(found) != 1:
-        raise ReviewError(f"--text {beginning} names {len(found)} offered texts; see `sameair warnings show`")
-    return found.pop()
 
 
 def take_proposal(conn: Connection, envelope: Envelope, at: datetime) -> str:
@@ -132,14 +87,6 @@ def take_decision(conn: Connection, envelope: Envelope, at: datetime) -> str:
         raise EnvelopeRefused("unfit", f"no {envelope.kind}")
     said = take_vote(conn, envelope.sender, envelope.key, envelope.body)
     return _with_outcome(conn, said, envelope, at)
-
-
-def take_issued(conn: Connection, envelope: Envelope, _at: datetime) -> str:
-    """Keep what the other party issued to its own recipients."""
-    body = envelope.body
-    row = _issued_row(envelope.sender, body, envelope.world, own=False)
-    insert_statement(conn, row)
-    return f"{envelope.sender} issued {body['product']} {body['warning_id']} v{body['version']}"
 
 
 def issue_agreed(ws: Workspace, node: Node, at: datetime) -> list[str]:
@@ -175,20 +122,10 @@ def _vote_again(conn: Connection, party: str, slot: str) -> None:
     rows = [r for r in statements_of(conn, slot) if (r.kind, r.round) == ("vote", state.round - 1)]
     if offer is None or state.vote_of(party) is not None or any(r.digest == OBJECTION for r in rows):
         return
-    version = read_version_or_none(conn, offer)
     signed = [s for s in read_signatures(conn, offer.warning_id, offer.version) if s.party == party]
     mine = [s for s in signed if (s.content_digest, s.decision) == (offer.digest, "approve")]
-    if mine and version is not None:
-        make_vote(conn, version, mine[-1], max(r.at for r in rows))
-
-
-def read_version_or_none(conn: Connection, offer: StatementRow) -> VersionRow | None:
-    """Return the version that bears an offered text now, None where another text stands there."""
-    try:
-        row = read_version(conn, offer.warning_id, offer.version)
-    except ReviewError:
-        return None
-    return row if row.content_digest == offer.digest else None
+    if mine:
+        make_vote(conn, offer.digest, mine[-1], max(r.at for r in rows))
 
 
 def _settle(conn: Connection, slot: str, at: datetime) -> str:
@@ -221,57 +158,5 @@ def _message(peer: str, seq: int, row: StatementRow) -> Message:
     if row.kind == "vote" and row.digest == OBJECTION:
         kind = "objection"
     if row.kind == "issued":
-        kind = _ISSUE_KIND[body["kind"]]
+        kind = ISSUE_KIND[body["kind"]]
     return Message(peer, kind, row.world, f"agreement-{seq}", body)
-
-
-def _tell_issued(conn: Connection, party: str, row: VersionRow, at: datetime) -> None:
-    """Write down that a version was issued here, to be told to the other party."""
-    content = row.content
-    body: dict[str, Any] = {
-        "warning_id": row.warning_id,
-        "version": row.version,
-        "product": content["product"],
-        "kind": content["kind"],
-        "level": content["level"],
-        "status": content["cap_status"],
-        "digest": row.content_digest,
-        "cities": sorted(c["city"] for c in content["cities"]),
-        "onset": content["onset"],
-        "expires": content["expires"],
-        "at": iso(at),
-    }
-    if insert_statement(conn, _issued_row(party, body, content["world"], own=True)):
-        append_audit(
-            conn,
-            at=at,
-            actor=party,
-            action="joint.issued_told",
-            subject=row.warning_id,
-            payload={
-                "version": row.version,
-                "digest": row.content_digest,
-                "last": content["kind"] in LAST_WORDS,
-            },
-        )
-
-
-def _issued_row(party: str, body: dict[str, Any], world: str, *, own: bool) -> StatementRow:
-    """Return the statement that a version was issued."""
-    return StatementRow(
-        party=party,
-        own=own,
-        slot=f"{world}|issued|{body['warning_id']}|{body['version']}",
-        world=world,
-        round=1,
-        kind="issued",
-        digest=str(body["digest"]),
-        warning_id=str(body["warning_id"]),
-        version=int(body["version"]),
-        at=parse_instant(str(body["at"])),
-        body=canonical_json(body).decode(),
-    )
-
-
-def _vote_words(row: StatementRow) -> str:
-    return "objected" if row.digest == OBJECTION else f"approved {row.digest[:16]}"

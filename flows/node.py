@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from alerts.agreement_terms import AgreementTerms, load_terms
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.errors import EnvelopeRefused, ReviewError, UsageError
@@ -33,6 +34,7 @@ class Node:
     sender: Sender
     receiver: Receiver
     ring: Keyring = field(default=Keyring(()))
+    terms: AgreementTerms = field(default_factory=load_terms)
 
 
 def parties() -> list[str]:
@@ -61,21 +63,22 @@ def node_of(ws: Workspace) -> Node | None:
     ring = keyring_of(ws)
     peers = tuple(p for p in parties() if p != party)
     receiver = Receiver(party, peers, ring.key_of, ring.check_arrival, ring.arrival_key_of)
-    return Node(party, peers, Sender(party, key), receiver, ring)
+    return Node(party, peers, Sender(party, key), receiver, ring, load_terms(ws.settings.data_dir))
 
 
-def keyring_of(ws: Workspace) -> Keyring:
+def keyring_of(ws: Workspace, *, whole: bool = True) -> Keyring:
     """Return the public keys of all parties, with what the others announced and revoked by envelope.
 
     A node of all parties makes missing ones; a party's node makes its own alone. Raises UsageError naming
-    the party whose key is missing.
+    the party whose key is missing, unless what there is will do (not ``whole``).
     """
     folder, own = ws.settings.keys_dir, ws.settings.party
     written = {k.party for k in read_file(folder / FILE)}
     for party in [own] if own else parties():
         if party not in written and not (folder / f"{party}.pub").exists():
             load_or_create_key(folder, party, ws.settings.key_secret)
-    ring = read_keyring(folder, parties(), timedelta(seconds=ws.settings.clock_skew))
+    there = [p for p in parties() if whole or p in written or (folder / f"{p}.pub").is_file() or p == own]
+    ring = read_keyring(folder, there, timedelta(seconds=ws.settings.clock_skew))
     for party in parties() if own else ():
         if party != own:
             with ws.ledger.read() as conn:

@@ -45,7 +45,7 @@ def opened(data_dir: object) -> Workspace:
 @app.command("list")
 def list_(data_dir: DataDir = None, world: World = None, as_json: AsJson = False) -> None:
     """List warnings, newest first: state, level, cities, and until when to decide."""
-    from flows.desk import listed
+    from flows.desk_views import listed
 
     rows = listed(opened(data_dir), world)
     if as_json:
@@ -63,7 +63,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a version as its recipients would read it, who has signed, and what became of its messages."""
-    from flows.desk import shown
+    from flows.desk_views import shown
 
     found = shown(opened(data_dir), warning_id, version, language)
     if as_json:
@@ -74,6 +74,7 @@ def show(
         print_lines([f"episode    {line}" for line in found["episodes"]])
         print_lines([f"signed     {line}" for line in found["signatures"]] or ["signed     by nobody"])
         print_lines([f"joint      {line}" for line in found["joint"]])
+        print_lines([f"evidence   {line}" for line in found["evidence"]])
         print_lines([f"message    {line}" for line in found["messages"]])
 
 

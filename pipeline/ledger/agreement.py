@@ -61,6 +61,13 @@ def slots_like(conn: Connection, beginning: str) -> list[StatementRow]:
     return _read(conn, c.slot.startswith(beginning, autoescape=True), c.kind == "offer")
 
 
+def votes_like(conn: Connection, beginning: str, party: str) -> list[StatementRow]:
+    """Return a party's approvals in the slots whose names begin alike, in the order they were given."""
+    c = agreement_statements.c
+    same = c.slot.startswith(beginning, autoescape=True)
+    return _read(conn, same, c.kind == "vote", c.party == party, c.digest != "")
+
+
 def offer_of(conn: Connection, digest: str) -> StatementRow | None:
     """Return the first offer of a text."""
     c = agreement_statements.c
@@ -98,6 +105,13 @@ def issued_unsaid(conn: Connection) -> list[tuple[str, int, datetime]]:
     return [
         (r.warning_id, r.version, r.at) for r in conn.execute(query.order_by(e.at, e.warning_id, e.version))
     ]
+
+
+def issued_by_others(conn: Connection, world: str | None) -> list[StatementRow]:
+    """Return what other parties issued in a world, or in all, the newest first."""
+    c = agreement_statements.c
+    within = [] if world is None else [c.world == world]
+    return _read(conn, c.kind == "issued", ~c.own, *within)[::-1]
 
 
 def insert_alias(conn: Connection, foreign_id: str, own_id: str, at: datetime) -> None:

@@ -10,7 +10,7 @@ from alerts.examples import example_content
 from alerts.fallback import settle_overdue
 from alerts.policy import PACKAGED_POLICY, load_policy
 from alerts.warnings import advance, open_review, propose_version
-from flows.desk import listed, shown
+from flows.desk_views import listed, shown
 from flows.doctor import local_checks
 from flows.recheck import decision_conditions, keep_timetable, recheck_warnings
 from flows.status import status_of

@@ -8,7 +8,8 @@ import pytest
 from alerts.examples import example_content
 from alerts.warnings import propose_version
 from flows.delivering import messages_dir
-from flows.desk import Decision, approve_version, shown
+from flows.desk import Decision, approve_version
+from flows.desk_views import shown
 from flows.edits import edit_draft
 from flows.upkeep import compact_store, listed_messages, repair_store, resolve_message
 from flows.workspace import open_workspace

@@ -12,8 +12,9 @@ from alerts.content import WarningContent
 from alerts.examples import example_content
 from alerts.joint import make_vote
 from alerts.signoff import Signer, approve
-from alerts.warnings import edit_version, propose_version
+from alerts.warnings import edit_version, propose_version, write_draft
 from flows.desk import Decision, approve_version, object_to_version
+from flows.desk_views import shown
 from flows.exchange_parts import HANDLERS
 from flows.issue import issue_approved
 from flows.joint import agreement_poster, issue_agreed
@@ -25,6 +26,7 @@ from pipeline.exchange.post import post
 from pipeline.ledger.agreement import statements_of
 from pipeline.ledger.deliveries import read_outbox
 from pipeline.ledger.envelopes import read_sent
+from pipeline.ledger.episodes import EpisodeRevision, open_episode, revise_episode
 from pipeline.ledger.exchange_tables import envelopes_handled
 from pipeline.ledger.tables import audit
 from pipeline.ledger.warnings import list_versions, read_events, read_signatures, read_versions
@@ -95,6 +97,25 @@ class TwoNodes:
         decision = Decision(party, PERSON[party], iso(at), deliver=False)
         return approve_version(self.ws[party], warning, None, decision, text)
 
+    def draft(self, party, content):
+        """Write a text as another node's run would have it."""
+        with self.ws[party].ledger.write() as conn:
+            known = read_versions(conn, content.warning_id)
+            is_new = not any(v.version == content.version for v in known)
+            return write_draft(conn, content, parse_instant(content.as_of), "run", is_new=is_new)
+
+    def enter_episode(self, party, city):
+        """Let a node's own run have opened an episode."""
+        with self.ws[party].ledger.write() as conn:
+            open_episode(
+                conn, city.episode_id, world=CONTENT.world, city=city.city, quantity="pm2p5", at=AS_OF
+            )
+            times = (parse_instant(city.onset), parse_instant(city.end))
+            revise_episode(conn, city.episode_id, EpisodeRevision("run", "open", *times, {}), AS_OF)
+
+    def shown(self, party, warning):
+        return shown(self.ws[party], warning, None, "en")
+
     def object(self, party, at, reason="too early"):
         decision = Decision(party, PERSON[party], iso(at), deliver=False)
         return object_to_version(self.ws[party], ID, None, decision, reason)
@@ -112,8 +133,12 @@ class TwoNodes:
 
     def settle(self, at):
         """Let the clock of the world pass, and issue what follows."""
-        for ws in self.ws.values():
-            issue_approved(ws, CONTENT.world, at)
+        for party in self.ws:
+            self.settle_one(party, at)
+
+    def settle_one(self, party, at):
+        """Let the clock of the world pass on one node; the other is down."""
+        issue_approved(self.ws[party], CONTENT.world, at)
 
     def later_single(self, party):
         """Issue a warning of the party alone from the next cycle; returns its id."""
@@ -168,7 +193,7 @@ class TwoNodes:
         with ws.ledger.write() as conn:
             approve(conn, ID, 1, Signer(party, PERSON[party], node.sender.key), at)
             signed = read_signatures(conn, ID, 1)[0]
-            make_vote(conn, row, signed)
+            make_vote(conn, row.content_digest, signed)
         self.say_changed(party, "approval", change)
 
     def versions(self, party, warning=ID):

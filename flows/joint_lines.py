@@ -1,0 +1,84 @@
+"""What stands with a joint text, in words: whose it is, which others were offered, who voted how and why."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import Connection
+
+from alerts.agreement import OBJECTION
+from alerts.joint import state_of
+from alerts.joint_slots import rivals
+from alerts.scripts import language_word
+from pipeline.errors import ReviewError
+from pipeline.ledger.agreement import StatementRow, offer_of, statements_about, statements_of
+from pipeline.ledger.audit import rows_about
+from pipeline.ledger.warnings import VersionRow
+from pipeline.times import iso
+
+
+def joint_lines(conn: Connection, row: VersionRow) -> list[str]:
+    """Return in words whose text a joint version bears, which others are offered, and who voted how."""
+    offer = offer_of(conn, row.content_digest)
+    if offer is None:
+        return []
+    state, rows = state_of(conn, offer.slot), statements_of(conn, offer.slot)
+    lines = [f"round {state.round}, {state.phase}"]
+    for text in dict.fromkeys(r.digest for r in rows if r.kind == "offer"):
+        by = sorted({r.party for r in rows if r.kind == "offer" and r.digest == text})
+        marks = [
+            *(["shown here"] if text == row.content_digest else []),
+            *(["agreed"] if text == state.agreed else []),
+        ]
+        lines.append(f"text {text[:16]} offered by {' and '.join(by)} {', '.join(marks)}".strip())
+    votes = [r for r in rows if r.kind == "vote"]
+    return [
+        *lines,
+        *(f"round {r.round}: {r.party} {_vote_words(r)} at {iso(r.at)}" for r in votes),
+        *(f"also about these days: {_named(r)}" for r in rivals(conn, offer)),
+        *(f"agreed, but {line}" for line in _not_followed(conn, row)),
+        *state.faults,
+    ]
+
+
+def text_of(conn: Connection, row: VersionRow) -> str:
+    """Return whose text a joint version bears, and how many others wait beside it."""
+    offer = offer_of(conn, row.content_digest)
+    if offer is None:
+        return ""
+    offers = [r for r in statements_of(conn, offer.slot) if r.kind == "offer"]
+    by = sorted({r.party for r in offers if r.digest == row.content_digest})
+    others = {r.digest for r in offers} - {row.content_digest}
+    return " and ".join(by) + (f"; {len(others)} more" if others else "")
+
+
+def text_named(conn: Connection, row: VersionRow, beginning: str) -> str:
+    """Return the digest of the one text offered for a version that begins so; raises ReviewError."""
+    rows = statements_about(conn, row.warning_id, row.version)
+    found = {r.digest for r in rows if r.kind == "offer" and beginning and r.digest.startswith(beginning)}
+    if len(found) != 1:
+        raise ReviewError(f"--text {beginning} names {len(found)} offered texts; see `sameair warnings show`")
+    return found.pop()
+
+
+def _vote_words(row: StatementRow) -> str:
+    """Return a vote in words; an objection with its reason, and the language where it is not English."""
+    if row.digest != OBJECTION:
+        return f"approved {row.digest[:16]}"
+    signature = json.loads(row.body)["signature"]
+    language = language_word(signature["reason"])
+    written = f" (in {language}, as written)" if language else ""
+    return f"objected{written}: {signature['reason']} [{signature['person']}]"
+
+
+def _named(row: StatementRow) -> str:
+    return f"text {row.digest[:16]} of {row.party}, warning {row.warning_id} v{row.version}"
+
+
+def _not_followed(conn: Connection, row: VersionRow) -> list[str]:
+    """Return why what was agreed on a version is not issued here."""
+    found = []
+    for action, word in (("joint.waits", "waits"), ("joint.recorded_only", "only recorded")):
+        told = [r["payload"] for r in rows_about(conn, row.warning_id, action)]
+        found += [f"{word} here: {t['why']}" for t in told if t["version"] == row.version]
+    return found
