@@ -55,7 +55,7 @@ def page_of(shown: Bulletin) -> str:
             unknown=unknown_origins(origins),
             degraded=shown.degraded,
             is_joint=shown.edition.says_origin and content is not None and says_origin(content),
-            dust=shown.dust,
+            told=[section for section in (*shown.stated, shown.dust) if section],
             station_counts=shown.station_counts,
             said=shown.said,
             zones=shown.zones,

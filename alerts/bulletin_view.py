@@ -18,6 +18,7 @@ from alerts.dust_section import DustSection, dust_section
 from alerts.edition import Edition
 from alerts.message_view import NO_BACKGROUND, Background
 from alerts.regional_map import map_svg
+from alerts.stated import StatedSection, stated_sections
 from alerts.vocabulary import LANGUAGES
 from alerts.wording import wording
 from pipeline.cities import City
@@ -63,6 +64,11 @@ class Bulletin:
     def dust(self) -> DustSection | None:
         """Return what is said of dust."""
         return dust_section(self.edition.dust(self.facts.dust))
+
+    @property
+    def stated(self) -> tuple[StatedSection, ...]:
+        """Return our range of the index, and what others had stated as far as readers may see it."""
+        return stated_sections(self.facts.stated, self.edition)
 
     @property
     def station_counts(self) -> dict[str, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -13,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from alerts.stated import VERSION, read_combined
 from flows.combine_claims import Claims, claims_of, day_number
 from flows.combine_past import ALONE, COMBINED, HISTORY, NO_DAYS, PRODUCT, cases_of, past_days
 from flows.plan import CyclePlan
@@ -32,10 +32,7 @@ from pipeline.ledger.runs import RunRow
 from pipeline.paths import join_paths
 from pipeline.times import FORECAST_DAYS, iso, local_date
 
-log = logging.getLogger(__name__)
-
 OFF, USED = "off", "used"
-VERSION: Final = 1
 ABOUT: Final = (
     "what others stated of these days, as ranges of the mean of PM2.5, and how far each was heard: weight 0 "
     "is not heard; gain is the mean CRPS it saved on days that it was not fitted to"
@@ -204,9 +201,4 @@ def combination_of_run(ws: Workspace, run: RunRow) -> Plain | None:
     """Return the evidence that a run stored; None where it stored none, or of another version."""
     if "combined" not in run.products:
         return None
-    try:
-        found = json.loads((ws.settings.data_dir / run.products["combined"]).read_text("utf-8"))
-    except (OSError, ValueError):
-        log.exception("what run %s stored of other forecasts cannot be read", run.id)
-        return None
-    return found if isinstance(found, dict) and found.get("version") == VERSION else None
+    return read_combined(ws.settings.data_dir / run.products["combined"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,13 +16,19 @@ from alerts.aqi import aqi, iaqi
 from alerts.index_ranges import GRADES
 from alerts.rules import rule
 from alerts.scales import national_scale
+from alerts.stated import Stated
+from flows.combine import combination_of_run
 from flows.plan import CyclePlan
+from flows.workspace import Workspace
 from forecasting.issue import IssueForecast
 from forecasting.targets import Floats
 from pipeline.cities import City, all_cities
 from pipeline.files import write_atomic
+from pipeline.ledger.runs import RunRow
 from pipeline.paths import day_means
 from pipeline.times import iso, local_date
+
+log = logging.getLogger(__name__)
 
 SENDER: Final = "sameair"
 RANGE: Final = (0.25, 0.75)
@@ -112,3 +119,17 @@ def write_statements(plan: CyclePlan, made: IssueForecast, folder: Path) -> dict
             path = folder / f"statement-{city.id}.json"
             written[f"statement_{city.id}"] = write_atomic(path, text.encode())
     return written
+
+
+def stated_of_run(ws: Workspace, run: RunRow) -> Stated:
+    """Return what a run stored of our own statements and of others'; what cannot be read is left out."""
+    own = {}
+    for city in all_cities():
+        path = ws.settings.data_dir / run.products.get(f"statement_{city}", "-")
+        try:
+            own[city] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        except (OSError, ValueError):
+            log.exception("the statement of %s of run %s cannot be read", city, run.id)
+    document = combination_of_run(ws, run)
+    days = document["days"] if document else []
+    return Stated({city: said for city, said in own.items() if said}, tuple(days))

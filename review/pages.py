@@ -17,7 +17,8 @@ from alerts.origin_view import says_origin
 from alerts.path_map import origin_texts
 from alerts.plain_text import one_line
 from alerts.policy import load_policy
-from alerts.vocabulary import LANGUAGES
+from alerts.stated import read_combined, source_name, stated_range
+from alerts.vocabulary import LANGUAGES, vocabulary
 from alerts.wording import Text, wording
 from forecasting.reasons.stored import read_reasons, reason_lines
 from pipeline.cities import all_cities
@@ -25,7 +26,7 @@ from pipeline.ledger.runs import RunRow, get_run, list_runs
 from pipeline.names import is_simulated
 from pipeline.origin_panel import read_panel
 from pipeline.settings import Settings
-from review.security import BULLETIN_POLICY, bulletin_file, origins_file, reasons_file
+from review.security import BULLETIN_POLICY, bulletin_file, combined_file, origins_file, reasons_file
 from review.views import (
     approve_command,
     exchange_lines,
@@ -54,7 +55,7 @@ def desk(request: Request) -> Response:
     now, policy = request.app.state.clock(), load_policy(request.app.state.settings.policy_file)
     with request.app.state.ledger.read() as conn:
         waiting = waiting_versions(conn, now, policy)
-        exchange = exchange_lines(conn, request.app.state.settings.party, now)
+        exchange = exchange_lines(conn, request.app.state.settings, now)
         states = world_states(conn, now)
         return _page(request, "desk.html.j2", worlds=states, waiting=waiting, exchange=exchange)
 
@@ -88,6 +89,7 @@ def warning(request: Request, warning_id: str) -> Response:
         said=_said(content),
         why=_why(run, content, settings) if run else {},
         is_joint=says_origin(content),
+        others=_others(run, content, settings) if run else {},
         **_origins(run, content, settings),
     )
 
@@ -140,6 +142,17 @@ def _origins(run: RunRow | None, content: WarningContent, settings: Settings) ->
     return {"origins": origin_cards(told, "en"), "unknown": unknown_origins(told)}
 
 
+def _others(run: RunRow, content: WarningContent, settings: Settings) -> dict[str, Any]:
+    """Return what others stated of the days of a warning's cities, and how far each was heard."""
+    path = combined_file(run, settings)
+    document = read_combined(path) if path else None
+    if document is None:
+        return {}
+    warned = [one.city for one in content.cities]
+    days = [day for day in document["days"] if day["city"] in warned and day["members"]]
+    return {"mode": document["mode"], "days": days, "left_out": document.get("left_out", [])}
+
+
 def _page(request: Request, template: str, **context: Any) -> HTMLResponse:
     settings = request.app.state.settings
     html = _ENVIRONMENT.get_template(template).render(
@@ -171,6 +184,9 @@ def _environment() -> Environment:
     )
     environment.globals.update(languages=LANGUAGES, is_simulated=is_simulated, origin_words=origin_texts)
     environment.filters.update(moment=_moment, plain=one_line)
+    environment.filters.update(
+        source=lambda name: source_name(name, vocabulary("en")), stated=lambda said: stated_range(said, "en")
+    )
     return environment
 
 

@@ -75,6 +75,11 @@ def dust_file(run: RunRow, settings: Settings) -> Path | None:
     return _among_runs([Path(run.products["dust"])] if "dust" in run.products else [], settings)
 
 
+def combined_file(run: RunRow, settings: Settings) -> Path | None:
+    """Return what others stated of a run's days if it is a plain file in the folder of runs, else None."""
+    return _among_runs([Path(run.products["combined"])] if "combined" in run.products else [], settings)
+
+
 def _among_runs(named: list[Path], settings: Settings) -> Path | None:
     """Return the first of some files of the data folder that truly lies in the folder of runs."""
     inside = settings.runs_dir.resolve()

@@ -193,6 +193,27 @@ def test_the_warning_page_says_why_the_forecast_says_so(desk, tmp_path):
     assert "from elsewhere" not in desk.text(page)
 
 
+def test_the_warning_page_shows_what_others_stated_of_the_same_days(desk):
+    member = {"source": "exchange:beijing", "low": 35.5, "high": 75.5, "received_at": "2026-01-14T07:00:00Z"}
+    heard = {**member, "weight": 0.4, "cases": 90, "not_heard": ""}
+    not_heard = {**member, "source": EVIL, "weight": 0.0, "cases": 3, "not_heard": "3 of 30 days judged"}
+    figures = {"alone": {"median": 41.0}, "combined": {"median": 47.0}}
+    day = {"city": "seoul", "lead_day": 1, "day": "2026-01-15", "members": [heard, not_heard], **figures}
+    absurd = {"source": "airkorea", "key": "one", "why": "low 95 and high 70 are not in order"}
+    document = {"version": 1, "mode": "beside", "days": [day], "left_out": [absurd]}
+    path = write_atomic(desk.settings.runs_dir / "c" / "combined.json", json.dumps(document).encode())
+    desk.propose(run_id=desk.run(products={"combined": str(path.relative_to(desk.settings.data_dir))}))
+    page = f"/warnings/{example_content().warning_id}"
+    said = desk.text(page)
+    assert "other side (Beijing)" in said
+    for part in ("36 to 75", "weight 0.40, by 90 days", "no: 3 of 30 days judged", "None of it is part"):
+        assert part in said
+    assert "left out, for it cannot be: low 95" in said
+    assert "<script" not in desk.get(page).text
+    path.write_text("[]")
+    assert "Forecasts of others" not in desk.text(page)
+
+
 def test_the_read_api_tells_the_dust_of_a_run(desk):
     day = DustDay("seoul", "2026-01-13", -1, "pm10_event", 1.0, 18, 24, 219.3, 359.0, 0.09, observed=True)
     outlook = DustOutlook("simulated-7", "", "", "", (day,))
