@@ -24,6 +24,7 @@ from pipeline.exchange.arrivals import Parcel
 from pipeline.exchange.envelope import MAXIMUM_PACKED
 from pipeline.exchange.heard import chain_fault, heard, note_unproven, parcel_name
 from pipeline.exchange.recovery import Returned, continuation
+from pipeline.exchange.statements import spans
 from pipeline.files import write_atomic
 from pipeline.ledger.audit import append_audit
 from pipeline.ledger.envelopes import SentRow, insert_sent, last_sent, list_received, received_at
@@ -148,7 +149,7 @@ def _outcome(conn: Connection, ws: Workspace, peer: str, found: tuple[Returned, 
         "issued before the loss": [f"{b['product']} {b['warning_id']} v{b['version']}" for b in issued],
         "keys": keys,
         "chain ends at": end,
-        "missing": [end + 1, known] if known > end else [],
+        "missing": spans([(end + 1, known)]) if known > end else "",
         "fault": chain_fault(conn, peer),
     }
 
@@ -157,7 +158,7 @@ def _next(told: Plain, peer: str, *, goes_on: bool) -> str:
     """Return in words what a person has to do next."""
     if not goes_on:
         missing = told["missing"]
-        what = f"envelopes {missing[0]} to {missing[1]} are missing" if missing else str(told["fault"])
+        what = f"missing: {missing}" if missing else str(told["fault"])
         return (
             f"{what}; let {peer} run `sameair exchange hand-back` and give the folder by --from; if none of "
             "them can be shown by anybody, add --nothing-under-way"

@@ -15,7 +15,7 @@ Plain = dict[str, Any]
 
 def listed_keys(ws: Workspace) -> list[Plain]:
     """Return every public key that this node knows, and whether it holds the private half."""
-    ring, now = keyring_of(ws), ws.clock()
+    ring, now = keyring_of(ws, whole=False), ws.clock()
     rows = []
     for party in parties():
         for key in ring.of(party):

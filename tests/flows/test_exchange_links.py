@@ -7,6 +7,7 @@ import json
 import shutil
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -137,6 +138,39 @@ def test_rounds_over_a_real_sftp_server(sftp, to_say):
     assert not list(pair.mount.rglob("*.part"))
     assert pair.held("beijing", "seoul") == pair.chain("seoul", "beijing")
     assert [p.said + p.sent + p.taken for r in pair.rounds(1) for p in r.peers] == [0, 0]
+
+
+@pytest.mark.slow
+def test_an_sftp_session_cut_in_the_middle_is_resumed(tmp_path, to_say):
+    """The line breaks while a file is written and while one is read; nothing is lost or done twice."""
+    said, asked = to_say
+    folder = tmp_path / "server" / "out"
+    folder.mkdir(parents=True)
+    key = client_key(tmp_path / "id_ecdsa")
+    with serving_sftp(folder.parent, "sameair", key, writable=True) as served:
+        proxy = Cutting(served.port)
+        known = tmp_path / "known_hosts"
+        name, text = served.host_key.get_name(), served.host_key.get_base64()
+        known.write_text(f"[127.0.0.1]:{proxy.port} {name} {text}\n")
+        url = f"sftp://sameair@127.0.0.1:{proxy.port}/out"
+        pair = Pair(tmp_path, {"seoul": url, "beijing": url})
+        for party in ("seoul", "beijing"):
+            pair.nodes[party].ledger.close()
+            pair.open(party, exchange_links_key=tmp_path / "id_ecdsa", exchange_links_known_hosts=known)
+        said["seoul"] = [1, 2, 3, 4, 5]
+        for party in ("seoul", "beijing"):
+            for left in (0, 6000, 9000):
+                proxy.left = left
+                report = pair.round(party).peers[0]
+                assert "SFTP failed" in report.trouble[0]
+                assert report.urgent == []
+            proxy.left = None
+            assert pair.round(party).is_well
+        pair.rounds(2)
+        assert asked == ALL
+        assert pair.held("beijing", "seoul") == pair.chain("seoul", "beijing")
+        proxy.close()
+        pair.close()
 
 
 def test_an_sftp_server_that_denies_writing_needs_a_person(sftp, to_say):
@@ -288,6 +322,34 @@ def test_floods_and_guesses_are_cut_short(plain):
     for _ in range(STRANGERS_PER_MINUTE):
         requests.post(url + ENVELOPES, data=b"x", timeout=10)
     assert requests.post(url + ENVELOPES, data=b"x", timeout=10).status_code == 429
+
+
+def test_a_body_that_drips_is_cut(plain, monkeypatch):
+    pair, url = plain
+    monkeypatch.setattr("review.exchange_api.BODY_S", 0.3)
+
+    def drip():
+        for _ in range(30):
+            yield b"x"
+            time.sleep(0.1)
+
+    began = time.monotonic()
+    answer = requests.post(url + ENVELOPES, data=drip(), headers=headers_of(pair, ENVELOPES), timeout=10)
+    assert answer.status_code in (400, 408)
+    assert time.monotonic() - began < 6
+
+
+def test_a_request_signed_for_another_world_of_bytes_is_refused(plain):
+    """A signature over one query, body or method opens no other."""
+    pair, url = plain
+    for headers, address in (
+        (headers_of(pair, f"{ENVELOPES}?after=0"), f"{ENVELOPES}?after=1"),
+        (headers_of(pair, f"{ENVELOPES}?after=0"), f"{ENVELOPES}?after=0&after=9"),
+        (headers_of(pair, STATE, method="POST"), STATE),
+        (headers_of(pair, STATE, body=b"x"), STATE),
+        (headers_of(pair, "/exchange/v1/held?after=0"), f"{ENVELOPES}?after=0"),
+    ):
+        assert requests.get(url + address, headers=headers, timeout=10).status_code == 401
 
 
 def test_what_is_no_envelope_is_refused_and_recorded_once(plain):

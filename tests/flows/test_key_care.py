@@ -207,3 +207,14 @@ def test_a_model_file_that_this_node_did_not_sign_is_refused(nodes, harm):
         signed.write_text("[" if harm == "nonsense" else signed.read_text().replace("2026", "2025"))
     with pytest.raises(StorageError, match="not one that this node signed"):
         check_signed(seoul, path, "m1", digest)
+
+
+def test_a_new_node_shows_its_own_key_before_it_knows_another(tmp_path, clock):
+    ws = open_workspace(Settings(data_dir=tmp_path, party="seoul", key_password=SecretStr("secret")), clock)
+    made = create_key(ws, "seoul", "kim")
+    assert [(row["party"], row["key"], row["private"]) for row in listed_keys(ws)] == [
+        ("seoul", made["key"], "held")
+    ]
+    with pytest.raises(UsageError, match="no public key of beijing"):
+        keyring_of(ws)
+    ws.ledger.close()
