@@ -87,16 +87,16 @@ def _condition(peer: str, what: str, late: bool, ill: str, well: str) -> Conditi
 
 
 def _silence(standing: Standing, programme: Programme, at: datetime) -> Iterator[Condition]:
-    since = standing.last_at or standing.began
-    if since is None:
+    silence = standing.silence(at)
+    if standing.began is None and standing.heard is None:
         return
     last = standing.heard
     what = f"the last was a {last.kind} at {iso(last.received_at)}" if last else "nothing ever came"
     ill = (
-        f"nothing heard for {duration(at - since)}, {what}; `sameair exchange sync --once` shows whether"
+        f"nothing heard for {duration(silence)}, {what}; `sameair exchange sync --once` shows whether"
         " the way is open; else ring the other side"
     )
-    yield _condition(standing.peer, "silence", at - since > programme.silent, ill, "heard again")
+    yield _condition(standing.peer, "silence", silence > programme.silent, ill, "heard again")
 
 
 def _measurements(

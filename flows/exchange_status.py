@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from alerts.joint import slot_parties, state_of
+from alerts.joint_texts import offered_text
 from flows.consult import consultations
 from flows.doctor_exchange import ENDS_SOON
 from flows.exchange_freshness import Freshness, Issued, freshness_of, said_of, stands_for
@@ -151,7 +151,7 @@ def _offer(conn: Connection, slot: str, at: datetime) -> list[Plain]:
     offers = [r for r in rows if r.kind == "offer"]
     if state.phase == "agreed" or not offers:
         return []
-    text = json.loads(offers[-1].body)["content"]
+    text = offered_text(offers[-1])
     if parse_instant(text["review_deadline"]) <= at:
         return []
     lacking = [p for p in slot_parties(rows) if state.vote_of(p) is None]

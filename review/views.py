@@ -31,6 +31,8 @@ from pipeline.ledger.warnings import (
     read_versions,
 )
 from pipeline.names import is_simulated
+from pipeline.programme import programme_of
+from pipeline.settings import Settings
 from pipeline.times import iso, latest_cycle
 
 DEFAULT_DATA_DIR = Path("var")
@@ -121,10 +123,14 @@ def world_states(conn: Connection, now: datetime) -> list[WorldState]:
     return sorted(states, key=lambda state: (state.simulated, state.world))
 
 
-def exchange_lines(conn: Connection, party: str, now: datetime) -> list[str]:
-    """Return how the exchange with every other party's node stands; none on a node of all parties."""
-    others = {city.party for city in all_cities().values()} - {party} if party else set()
-    return [standing_of(conn, peer, now).line(now) for peer in sorted(others)]
+def exchange_lines(conn: Connection, settings: Settings, now: datetime) -> list[tuple[str, bool]]:
+    """Return how every other party's node stands, and whether it is silent; none on a node of all parties."""
+    if not settings.party:
+        return []
+    silent = programme_of(settings.programme_file).silent
+    others = {city.party for city in all_cities().values()} - {settings.party}
+    found = [standing_of(conn, peer, now) for peer in sorted(others)]
+    return [(one.line(now), one.silence(now) > silent or bool(one.fault)) for one in found]
 
 
 def waiting_versions(conn: Connection, now: datetime, policy: Policy) -> list[Waiting]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from cli.options import AsJson, DataDir, World, make_settings
+from cli.options import AsJson, DataDir, Instant, World, instant_of, make_settings
 from cli.output import print_json, print_lines, print_table
 
 LATE = 3
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def status(
     world: World = None,
+    at: Instant = None,
     days: Annotated[
         int, typer.Option("--days", min=1, help="Days back of which forecasts are compared.")
     ] = 90,
@@ -32,7 +34,11 @@ def status(
     from flows.workspace import open_workspace
     from pipeline.names import MEASURED
 
-    found = exchange_status(open_workspace(make_settings(data_dir)), world or MEASURED, days)
+    ws = open_workspace(make_settings(data_dir))
+    if at is not None:
+        when = instant_of(at)
+        ws = replace(ws, clock=lambda: when)
+    found = exchange_status(ws, world or MEASURED, days)
     if as_json:
         print_json(found)
     else:

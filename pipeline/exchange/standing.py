@@ -62,6 +62,11 @@ class Standing:
         """Return when something came last, by our clock."""
         return self.heard.received_at if self.heard else None
 
+    def silence(self, at: datetime) -> timedelta:
+        """Return for how long nothing was heard, from our first envelope on; none before that."""
+        since = self.last_at or self.began
+        return at - since if since else timedelta()
+
     @property
     def lag(self) -> tuple[float, float] | None:
         """Return the median and the longest time from written to received over the last day [s]."""

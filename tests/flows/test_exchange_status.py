@@ -220,6 +220,12 @@ def test_the_command_prints_it_and_says_by_its_code_that_something_is_late(pair,
     assert shown.exit_code == 3  # by the machine's clock the other side has been silent for long
     assert "LATE" in shown.output
     assert "no day yet that both have forecast and that was measured" in shown.output
+    then = CliRunner().invoke(
+        app,
+        ["exchange", "status", "--data-dir", folder, "--at", "2026-01-14T04:00Z", "--world", "simulated-5"],
+    )
+    assert then.exit_code == 0
+    assert "LATE" not in then.output
     as_json = CliRunner().invoke(app, ["exchange", "status", "--data-dir", folder, "--json", "--days", "7"])
     assert json.loads(as_json.output)["party"] == "seoul"
 
