@@ -35,6 +35,8 @@ HISTORY: Final = timedelta(days=180)
 """How far back members are judged; long enough for a season, short enough to notice a changed member."""
 
 MANY: Final = 1_000_000
+Filters = list[tuple[str, str, str]]
+DAILY: Final[Filters] = [("target", "==", "daily")]
 COLUMNS: Final = ["city", "model", "target", "lead_day", "valid_start", "valid_end", *QUANTILE_COLUMNS]
 NO_DAYS: Final = pd.DataFrame(columns=[*COLUMNS, "as_of", "observed"])
 
@@ -74,14 +76,26 @@ def _serves(run: RunRow, plan: CyclePlan, first: datetime) -> bool:
 
 def _rows_of(ws: Workspace, run: RunRow) -> pd.DataFrame | None:
     """Return the day rows of our model alone of one run; None where there are none."""
+    rows = alone_rows(ws, run, DAILY)
+    rows = rows[rows["lead_day"] >= 1].dropna(subset=["q50"]) if len(rows) else rows
+    return rows[COLUMNS].assign(as_of=iso(run.as_of)) if len(rows) else None
+
+
+def alone_rows(ws: Workspace, run: RunRow, only: Filters | None = None) -> pd.DataFrame:
+    """Return the predictions of our model alone of a run, whichever forecast was published; empty if none.
+
+    Parameters
+    ----------
+    only : filters of rows, as of ``pandas.read_parquet``
+    """
     for product, model in ((PRODUCT, ALONE), ("predictions", OPERATIONAL)):
         path = ws.settings.data_dir / run.products.get(product, "-")
         if product in run.products and path.is_file():
-            rows = pd.read_parquet(path, columns=COLUMNS, filters=[("target", "==", "daily")])
-            rows = rows[(rows["model"] == model) & (rows["lead_day"] >= 1)].dropna(subset=["q50"])
+            rows = pd.read_parquet(path, filters=only)
+            rows = rows[rows["model"] == model]
             if len(rows):
-                return rows.assign(as_of=iso(run.as_of))
-    return None
+                return rows.assign(model=OPERATIONAL)
+    return pd.DataFrame()
 
 
 def local_day(start: pd.Series, timezone: str) -> pd.Series:

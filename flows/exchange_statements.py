@@ -16,12 +16,14 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from alerts.index_ranges import index_range
+from flows.combine_claims import claims_in
+from flows.combine_past import alone_rows
 from flows.node import Node
 from flows.registration import card_path, score_tables
 from flows.workspace import Workspace
-from pipeline.bulletins import Bulletin, append_bulletins, read_bulletins
+from pipeline.bulletins import Bulletin, StoredBulletin, append_bulletins, read_bulletins
 from pipeline.cities import City, all_cities
-from pipeline.errors import EnvelopeRefused
+from pipeline.errors import ContractError, EnvelopeRefused
 from pipeline.exchange.envelope import Envelope
 from pipeline.exchange.heard import chain_fault
 from pipeline.exchange.post import Message, post
@@ -77,9 +79,12 @@ def _statements(ws: Workspace, node: Node, world: str, at: datetime) -> Iterator
 
 
 def bulletin_body(ws: Workspace, run: RunRow, party: str) -> Body:
-    """Return a run's forecast of a party's own cities: a bulletin for each day and index or concentration."""
-    path = ws.settings.data_dir / run.products["predictions"]
-    rows = _in_utc(pd.read_parquet(path)) if path.is_file() else pd.DataFrame()
+    """Return a run's forecast of a party's own cities: a bulletin for each day and index or concentration.
+
+    It is always that of our model alone, so that nobody gets back as ours what it stated itself.
+    """
+    stored = alone_rows(ws, run)
+    rows = _in_utc(stored) if len(stored) else stored
     own = [c for c in all_cities().values() if c.party == party]
     found = [one for city in own for one in _days(rows, city, run)] if len(rows) else []
     return {"bulletins": found}
@@ -136,7 +141,12 @@ def _bulletin(envelope: Envelope, said: Mapping[str, Any]) -> Bulletin:
     if issued > parse_instant(envelope.created_at) + CLOCKS or start >= end:
         raise EnvelopeRefused("malformed", f"{said['key']}: dated after it was sent, or its days reversed")
     content = {"overall": "", "cause": "", **content}
-    return Bulletin(SOURCE, "forecast", said["key"], issued, start, end, content)
+    found = Bulletin(SOURCE, "forecast", said["key"], issued, start, end, content)
+    try:
+        list(claims_in(StoredBulletin(found, issued)))
+    except ContractError as error:
+        raise EnvelopeRefused("malformed", f"{said['key']}: {error}") from None
+    return found
 
 
 def handle_measures(conn: Connection, envelope: Envelope, at: datetime) -> str:

@@ -14,7 +14,7 @@ from flows import forecast
 from flows.combine import combination_of_run, combine_run
 from flows.combine_claims import CAMS, Claims, claims_in, claims_of, meeting, met, readable
 from flows.combine_lines import combination_lines
-from flows.combine_past import ALONE, COMBINED, past_days
+from flows.combine_past import ALONE, COMBINED, alone_rows, past_days
 from flows.forecast import forecast_cycle, recent_panel
 from flows.live import forecasts_of
 from flows.plan import plan_measured
@@ -262,6 +262,8 @@ def test_where_it_is_used_the_forecast_is_the_combined_one_and_ours_stands_besid
     assert daily_of(rows, "sameair").equals(daily_of(before[1], COMBINED))
     assert daily_of(own, ALONE).equals(daily_of(before[0], "sameair"))
     assert set(rows.loc[rows["model"] == "sameair", "model_id"]) == {"none+combined"}
+    told = [alone_rows(ws, one)[["city", "q50"]].reset_index(drop=True) for one in (run, beside)]
+    assert told[0].equals(told[1][: len(told[0])])
     assert (run.inputs["combined_with"], beside.inputs["combined_with"]) == ("airkorea", "")
     with xr.open_dataset(ws.settings.data_dir / run.products["forecast"]) as stored:
         assert stored.attrs["combined_with"] == "airkorea"

@@ -179,6 +179,25 @@ def test_statements_of_another_partys_city_are_kept_out(pair):
     assert received(pair, AT + HOUR) == received(pair, AT + HOUR, "measures") == []
 
 
+@pytest.mark.parametrize(
+    "said",
+    [{"low": 95, "high": 70}, {"value": -1}, {"value": 90000}, {"target_date": "2026-02-30", "value": 30}],
+)
+def test_a_forecast_that_cannot_be_is_refused_with_the_reason(pair, said):
+    ws = pair.ws["beijing"]
+    day = said.pop("target_date", "2026-01-15")
+    content = {"sender": "beijing", "pollutant": "pm2p5", "unit": "ug m-3", "target_date": day}
+    content["regions"] = {"Beijing": {"city": "beijing", **said}}
+    times = {"valid_from": "2026-01-14T16:00:00Z", "valid_until": "2026-01-15T16:00:00Z"}
+    one = {"key": "x", "issued_at": "2026-01-14T02:00:00Z", **times, "content": content}
+    with ws.ledger.write() as conn:
+        message = Message("seoul", "bulletin", MEASURED, "absurd", {"bulletins": [one]})
+        post(conn, node_of(ws).sender, message, AT)
+    pair.carry()
+    assert [outcome for outcome, _ in pair.outcomes()] == ["malformed"]
+    assert received(pair, AT + HOUR) == []
+
+
 def test_measures_declared_here_count_there_as_days_with_measures(pair):
     ours, theirs = pair.ws["beijing"], pair.ws["seoul"]
     assert declare(ours, MEASURED, ORANGE, "wang")
