@@ -1,7 +1,8 @@
 """The other side's forecast and ours of the same days, once the days are measured; each against persistence.
 
 A statement counts as it stood at its issue, and ours is the newest cycle at or before that issue, so that
-neither side knows more of the day than the other. Both are for learning: nothing is ranked.
+neither side knows more of the day than the other. It is that of our model alone, also where what others
+stated is used. Both are for learning: nothing is ranked.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import pandas as pd
 
 from alerts.policy import load_policy
 from flows.combine_claims import PARTS, day_number, met, readable
+from flows.combine_past import DAILY, alone_rows
 from flows.exchange_statements import SOURCE
 from flows.workspace import Workspace
-from forecasting.issue import OPERATIONAL
 from forecasting.verification.pairs import day_means_by_number
 from forecasting.verification.two_sides import two_sided_rows
 from forecasting.verify import observed_truth
@@ -38,7 +39,7 @@ OLDEST: Final = timedelta(hours=24)
 
 BEFORE: Final = timedelta(days=5)
 MANY: Final = 1_000_000
-COLUMNS: Final = ["city", "model", "target", "lead_day", "valid_end", "q10", "q50", "q90"]
+COLUMNS: Final = ["city", "valid_end", "q10", "q50", "q90"]
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ def _measured(ws: Workspace, world: str, stated: Sequence[_Stated], as_of: datet
 
 
 class _Ours:
-    """What we published of a city and day in the newest cycle at or before an instant."""
+    """What our model alone said of a city and day in the newest cycle at or before an instant."""
 
     def __init__(self, ws: Workspace, world: str) -> None:
         self._ws = ws
@@ -233,11 +234,10 @@ class _Ours:
         return self._tables[run.id]
 
     def _read(self, run: RunRow) -> pd.DataFrame:
-        path = self._ws.settings.data_dir / run.products.get("predictions", "-")
-        if not path.is_file():
+        rows = alone_rows(self._ws, run, DAILY)
+        if rows.empty:
             return pd.DataFrame(columns=COLUMNS)
-        rows = pd.read_parquet(path, columns=COLUMNS, filters=[("target", "==", "daily")])
-        rows = rows[rows["model"] == OPERATIONAL].dropna(subset=["q50"])
+        rows = rows.dropna(subset=["q50"])
         ends = pd.to_datetime(rows["valid_end"], utc=True).dt.tz_localize(None)
         return rows.assign(valid_end=ends)
 

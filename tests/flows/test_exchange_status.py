@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -22,6 +23,7 @@ from pipeline.exchange.post import Message, post
 from pipeline.ledger.consultation import QuestionRow, insert_question
 from pipeline.times import iso, parse_instant
 from tests.flows.exchange_pair import Pair
+from tests.flows.two_nodes import AS_OF, CONTENT, DEADLINE, TwoNodes
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 OPERATOR = {"operator_address": "duty@seoul.example"}
@@ -164,6 +166,19 @@ def test_measurements_that_stop_are_told_and_a_promise_is_missed_from_the_start(
     beijing = pair.open("beijing", programme_file=own)
     late = [c.text for c in late_now(beijing) if c.severity]
     assert ["measurements: none ever came" in text for text in late] == [True]
+
+
+def test_a_joint_text_waits_for_those_who_have_not_voted(tmp_path):
+    nodes = TwoNodes(tmp_path)
+    nodes.propose("seoul")
+    nodes.approve("seoul", AS_OF + HOUR)
+    nodes.exchange(times=1, issue=False)
+    for party in ("seoul", "beijing"):
+        for at, expected in ((AS_OF + HOUR, ["beijing"]), (DEADLINE, [])):
+            found = exchange_status(replace(nodes.ws[party], clock=lambda at=at: at))
+            assert [row["of"] for row in found["waiting"]] == expected
+            assert all(row["until"] == CONTENT.review_deadline for row in found["waiting"])
+    nodes.close()
 
 
 def test_without_rounds_the_hour_tells_of_the_silence(pair):
