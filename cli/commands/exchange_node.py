@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import AsJson, DataDir, make_settings
+from cli.options import AsJson, DataDir, instant_of, make_settings
 from cli.output import print_json, print_lines
 
 if TYPE_CHECKING:
@@ -30,18 +30,24 @@ def sync(
     once: Annotated[
         bool, typer.Option("--once", help="One round; else one every ten minutes until stopped.")
     ] = False,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", help="Play one round at this instant: for simulated worlds and replays."),
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Exchange envelopes with the other parties' nodes: bring, handle, say, send."""
     from flows.exchange import exchange_round
     from flows.workspace import open_workspace
+    from pipeline.times import system_clock
 
-    ws = open_workspace(make_settings(data_dir))
+    instant = instant_of(at) if at else None
+    ws = open_workspace(make_settings(data_dir), (lambda: instant) if instant else system_clock)
     while True:
         report = exchange_round(ws, ws.clock)
         _show(report, as_json)
-        if once:
+        if once or instant:
             raise typer.Exit(0 if report.is_well else DEGRADED)
         time.sleep(EVERY_S)
 

@@ -266,6 +266,11 @@ def test_the_command_runs_one_round_and_says_what_failed(pair, monkeypatch):
     done = CliRunner().invoke(app, ["sync", "--once", "--json"])
     assert done.exit_code == 3
     assert "is not there" in json.loads(done.output)["peers"][0]["trouble"][0]
+    monkeypatch.setenv("SAMEAIR_EXCHANGE_LINKS", json.dumps({"beijing": str(pair.mount)}))
+    done = CliRunner().invoke(app, ["sync", "--at", "2190-01-14T02:00Z"])
+    assert done.exit_code == 0
+    with pair.nodes["seoul"].ledger.read() as conn:
+        assert last_sent(conn, "beijing").at.year == 2190
     monkeypatch.delenv("SAMEAIR_PARTY")
     assert isinstance(CliRunner().invoke(app, ["sync", "--once"]).exception, UsageError)
     assert exchange_if_party(open_workspace(Settings(data_dir=pair.root / "all"))) is None
