@@ -25,7 +25,7 @@ def explain(
 ) -> None:
     """Tell which readings moved a cycle's forecast, what followed alike situations, what would change it."""
     from flows.combine import combination_of_run
-    from flows.combine_lines import combination_lines
+    from flows.combine_lines import combination_lines, evidence_lines
     from flows.reasons import explained_run
     from flows.workspace import open_workspace
     from forecasting.reasons.stored import reason_lines
@@ -50,3 +50,4 @@ def explain(
         print_lines(["", *reason_lines(one, language)])
     if others is not None:
         print_lines(["", "forecasts of others:", *combination_lines(others, city)])
+        print_lines(["how far each is heard, and why:", *evidence_lines(others, city)])

@@ -1,6 +1,7 @@
 """Forecasts of others in a cycle: read as ranges, heard by what was known, told with their evidence."""
 
 import math
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,7 +14,7 @@ from sqlalchemy import insert
 from flows import forecast
 from flows.combine import combination_of_run, combine_run
 from flows.combine_claims import CAMS, Claims, claims_in, claims_of, meeting, met, readable
-from flows.combine_lines import combination_lines
+from flows.combine_lines import combination_lines, evidence_lines
 from flows.combine_past import ALONE, COMBINED, alone_rows, past_days
 from flows.forecast import forecast_cycle, recent_panel
 from flows.live import forecasts_of
@@ -361,5 +362,18 @@ def test_the_lines_say_why_somebody_is_not_heard():
     member = {"source": "cams", "low": 43.5, "high": 44.5, "weight": 0.0, "not_heard": "3 of 30 days judged"}
     figures = {"median": 40.0, "p_gt": {"50": 0.2}}
     day = {"city": "seoul", "lead_day": 2, "members": [member], "alone": figures, "combined": figures}
-    found = combination_lines({"mode": "used", "days": [day]})
+    absurd = {"source": "airkorea", "key": "one", "why": "low -3 is not between 0 and 1500"}
+    found = combination_lines({"mode": "used", "days": [day], "left_out": [absurd]})
+    assert found.pop() == "airkorea: left out, low -3 is not between 0 and 1500 (one)"
     assert found == ["seoul D+2: cams 44 to 44 (3 of 30 days judged); not heard"]
+
+
+def test_the_evidence_says_how_a_source_speaks_and_what_hearing_it_saved(world, beside):
+    lines = evidence_lines(combination_of_run(world, beside))
+    assert re.match(
+        r"seoul D\+1, airkorea: received 2018-10-20T06:00:00Z; over 4\d days it stated \d+ % too", lines[0]
+    )
+    assert re.match(r"  weight 0\.\d\d of 1: it saved \d+\.\d\d ug/m3 of CRPS", lines[1])
+    few = {"source": "cams", "received_at": "2018-10-20T06:00:00Z", "spread": 0.0, "not_heard": "3 of 30"}
+    (line,) = evidence_lines({"days": [{"city": "seoul", "lead_day": 2, "members": [few]}]})
+    assert line == "seoul D+2, cams: received 2018-10-20T06:00:00Z; not heard: 3 of 30"
