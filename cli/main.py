@@ -22,6 +22,7 @@ from cli.commands import (
     dust,
     exchange,
     exchange_bundle,
+    exchange_month,
     exchange_node,
     exchange_recover,
     exchange_status,
@@ -85,6 +86,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 exchange_node.register(exchange.app)
+exchange_month.register(exchange.app)
 exchange_recover.register(exchange.app)
 exchange_status.register(exchange.app)
 exchange_bundle.register(exchange.app)
