@@ -23,6 +23,7 @@ from flows.letters import background_of
 from flows.origins import origins_of_run
 from flows.own_statement import stated_of_run
 from flows.runview import RunView, read_run
+from flows.told_readings import told_to_others
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.files import write_atomic
@@ -61,7 +62,8 @@ def warnings_of_cycle(ws: Workspace, world: str, cycle: datetime) -> list[Versio
 def write_bulletin(ws: Workspace, run_id: str) -> Path:
     """Write every bulletin of a run; writing them again replaces them. Returns the page of both cities.
 
-    The page of both cities shows what is proposed, and says so until both parties have signed. A city's own
+    The page of both cities shows what is proposed, and says so until both parties have signed. Then it may go
+    to both, so it repeats no reading that may not leave this node (``flows.told_readings``). A city's own
     bulletin shows only what its party issued, and nothing of other cities. The page of both is written last:
     where it lies, all others do.
     """
@@ -70,7 +72,8 @@ def write_bulletin(ws: Workspace, run_id: str) -> Path:
     facts = _facts(ws, view)
     for city in (*all_cities(), ""):
         edition, content = chosen(rows, city)
-        shown = _bulletin(ws, view, content, replace(facts, edition=edition))
+        origins = told_to_others(ws, facts.origins) if edition.signed else facts.origins
+        shown = _bulletin(ws, view, content, replace(facts, edition=edition, origins=origins))
         for file in sorted(_of_city(ws, view.run, city), key=lambda f: f.kind, reverse=True):
             made = page_of(shown).encode("utf-8") if file.kind == "html" else _pdf(shown, file.language)
             write_atomic(file.path, made)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from lxml import html
 
 from flows.assess import propose_warnings
 from flows.bulletin import write_bulletin
@@ -81,7 +82,7 @@ def as_shown(values):
     found = set()
     for value in values:
         derived = [math.log(value), math.log1p(value), math.sqrt(value), value / 1000]
-        found |= {f"{value:.{n}f}" for n in (1, 2, 3)} | {f"{value:g}"}
+        found |= {f"{value:.{n}f}" for n in (0, 1, 2, 3)} | {f"{value:g}"}
         found |= {f"{one:.{n}f}" for one in derived for n in (4, 5, 6)}
     return found
 
@@ -112,6 +113,14 @@ def told_in(folder, values, *, but=()):
         for name, text in texts_of(folder)
         if wanted & set(NUMBER.findall(text)) and not any(part in name for part in but)
     ]
+
+
+def text_of_page(path):
+    """Return the words of a page, without drawings and styles."""
+    tree = html.fromstring(path.read_text("utf-8"))
+    for part in tree.xpath("//style|//*[local-name()='svg']"):
+        part.drop_tree()
+    return tree.text_content()
 
 
 class Nodes:
@@ -216,7 +225,6 @@ def test_what_may_not_be_shared_stands_in_nothing_that_leaves(nodes, caplog):
     nodes.approve("seoul")
     nodes.rounds()
     nodes.deliver()
-    write_bulletin(ws, run)
     states = [{r.warning_id: r.state for r in nodes.joint(party)} for party in PEER]
     assert states[0] == states[1]
     assert set(states[0].values()) == {"issued"}
@@ -228,6 +236,8 @@ def test_what_may_not_be_shared_stands_in_nothing_that_leaves(nodes, caplog):
     assert told_in(nodes.folder / "seoul", SECRET.values()) == []
     for folder in ("warnings", "outbox"):
         assert told_in(nodes.folder / "beijing" / folder, SECRET.values()) == []
+    page = text_of_page(write_bulletin(ws, run))
+    assert not as_shown(SECRET.values()) & set(NUMBER.findall(page))
     assert not as_shown(SECRET.values()) & set(NUMBER.findall(caplog.text))
 
     assert told_in(nodes.folder / "sent", EMBARGOED.values()) == sent["observations"]
