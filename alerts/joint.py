@@ -134,7 +134,7 @@ def make_vote(
     if state.vote_of(signature.party) == chosen or (state.agreed is not None and state.agreed == chosen):
         return None
     why = why_not_vote(state, signature.party, chosen)
-    if not why and chosen and at is None:
+    if not why and chosen:
         why = why_other_slot(conn, offer, signature.party, lambda slot: state_of(conn, slot))
     if why:
         raise ReviewError(f"{why}; see `sameair warnings show {signature.warning_id}`")

@@ -124,8 +124,12 @@ def _vote_again(conn: Connection, party: str, slot: str) -> None:
         return
     signed = [s for s in read_signatures(conn, offer.warning_id, offer.version) if s.party == party]
     mine = [s for s in signed if (s.content_digest, s.decision) == (offer.digest, "approve")]
-    if mine:
+    if not mine:
+        return
+    try:
         make_vote(conn, offer.digest, mine[-1], max(r.at for r in rows))
+    except ReviewError as error:
+        log.info("text %s is not voted for again: %s", offer.digest[:16], error)
 
 
 def _settle(conn: Connection, slot: str, at: datetime) -> str:

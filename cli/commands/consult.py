@@ -34,6 +34,13 @@ def tell(found: dict[str, object], *, as_json: bool) -> None:
         print_lines([f"{name:<10} {value}" for name, value in found.items()])
 
 
+def tables(found: dict[str, list[dict[str, object]]]) -> None:
+    """Print rows as tables."""
+    for name, rows in found.items():
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        print_table(name, columns, [[row.get(column, "") for column in columns] for row in rows])
+
+
 @app.command("list")
 def list_(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List questions, with whom to ring where one is overdue, and sealed subjects with what was opened."""
@@ -43,9 +50,7 @@ def list_(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    for name, rows in found.items():
-        columns = list(dict.fromkeys(column for row in rows for column in row))
-        print_table(name, columns, [[row.get(column, "") for column in columns] for row in rows])
+    tables(found)
 
 
 @app.command()
@@ -69,6 +74,22 @@ def seal(  # noqa: PLR0913 - one argument per option
     subject = subject_of(world, iso(instant_of(cycle)), city, day, above)
     until = instant_of(opens)
     tell(seal_number(opened(data_dir), subject, probability, person, until), as_json=as_json)
+
+
+@app.command()
+def score(
+    world: Annotated[str, typer.Option("--world", help="World.")] = "measured",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how sealed probabilities came out: both sides on the same days, with counts; no ranking."""
+    from flows.consult_scores import consult_scores
+
+    found = consult_scores(opened(data_dir), world)
+    if as_json:
+        print_json(found)
+    else:
+        tables(found)
 
 
 @app.command()

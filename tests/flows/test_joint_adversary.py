@@ -17,6 +17,7 @@ SOON, LATER = AS_OF + timedelta(hours=1), AS_OF + timedelta(hours=2)
 SECOND = "01KEXAMP0E0000000000000005"
 THIRD = "01KEXAMP0E0000000000000007"
 BOTH = ("seoul", "beijing")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
