@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Final, Literal
 
 from flows.exchange_late import late_now, standing_rows
@@ -11,6 +12,7 @@ from flows.node import clock_lead, node_of
 from flows.workspace import Workspace
 from pipeline.errors import SameairError
 from pipeline.exchange.anchors import anchor_faults
+from pipeline.exchange.keyring import FILE
 from pipeline.exchange.keys import ENCRYPTED
 from pipeline.ledger.envelopes import received_instants
 
@@ -24,7 +26,14 @@ def exchange_checks(ws: Workspace) -> list[Found]:
     """Return subject, verdict, finding and remedy of what concerns the exchange; none on a shared node."""
     if not ws.settings.party:
         return []
-    checks: list[Callable[[Workspace], Found]] = [_encrypted, _own_key, _clocks, _trails, _exchange]
+    checks: list[Callable[[Workspace], Found]] = [
+        _encrypted,
+        _permissions,
+        _own_key,
+        _clocks,
+        _trails,
+        _exchange,
+    ]
     return [_guarded(check, ws) for check in checks]
 
 
@@ -42,6 +51,31 @@ def _encrypted(ws: Workspace) -> Found:
         return ("encrypted", "ok", "private keys are encrypted", "")
     remedy = "set SAMEAIR_KEY_PASSWORD_FILE and run `sameair keys protect`"
     return ("encrypted", "warning", f"{', '.join(sorted(open_ones))} lie unencrypted", remedy)
+
+
+def _permissions(ws: Workspace) -> Found:
+    """Tell of secrets that other accounts of the machine may read, and of trust that they may change."""
+    settings = ws.settings
+    folder, password = settings.keys_dir, settings.key_password_file
+    others_read = [folder, *folder.glob("*.key"), *folder.glob("*.secret"), *([password] if password else [])]
+    others_write = [folder / FILE, *folder.glob("*.pub"), settings.data_dir]
+    open_ones = [f"others may read {p}" for p in others_read if _mode(p) & 0o044 and not _is_shut_in(p)]
+    open_ones += [f"others may write {p}" for p in others_write if _mode(p) & 0o022]
+    if not open_ones:
+        return ("permissions", "ok", "keys, password and ledger are this account's alone", "")
+    remedy = (
+        "run chmod 700 on the folder of keys, 600 on the files, or use the service manager's secret store"
+    )
+    return ("permissions", "warning", "; ".join(open_ones), remedy)
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode if path.exists() else 0
+
+
+def _is_shut_in(path: Path) -> bool:
+    """Tell whether a file lies in a folder that nobody else may enter, as secret stores make it."""
+    return path.is_file() and not _mode(path.parent) & 0o011
 
 
 def _own_key(ws: Workspace) -> Found:

@@ -218,3 +218,28 @@ def test_a_new_node_shows_its_own_key_before_it_knows_another(tmp_path, clock):
     with pytest.raises(UsageError, match="no public key of beijing"):
         keyring_of(ws)
     ws.ledger.close()
+
+
+def test_doctor_names_what_other_accounts_may_read_or_change(tmp_path, clock):
+    password = tmp_path / "etc" / "password"
+    password.parent.mkdir(mode=0o755)
+    password.write_text("secret")
+    password.chmod(0o644)
+    given = Settings(data_dir=tmp_path / "seoul", party="seoul", key_password_file=password)
+    ws = open_workspace(given, clock)
+    ws.settings.data_dir.chmod(0o755)
+    create_key(ws, "seoul", "kim")
+
+    def found():
+        return next(row for row in exchange_checks(ws) if row[0] == "permissions")
+
+    assert found()[1:3] == ("warning", f"others may read {password}")
+    password.chmod(0o600)
+    assert found()[1] == "ok"
+    ring = given.keys_dir / "keyring.toml"
+    ring.chmod(0o666)
+    assert found()[2] == f"others may write {ring}"
+    ring.chmod(0o600)
+    given.keys_dir.chmod(0o755)
+    assert found()[2] == f"others may read {given.keys_dir}"
+    ws.ledger.close()
