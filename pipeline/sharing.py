@@ -80,7 +80,8 @@ class Sharing:
 
     def speaks_for(self, station: str) -> bool:
         """Tell whether a station is of the party's own networks."""
-        return station.partition(":")[0] in self.networks
+        network, colon, _ = station.partition(":")
+        return bool(colon) and network in self.networks
 
     def states(self, kind: str, world: str) -> bool:
         """Tell whether a statement of a kind may leave.
