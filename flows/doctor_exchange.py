@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal
 
-from flows.exchange_late import late_now, standing_rows
+from flows.exchange_late import late_at, standing_rows
 from flows.node import clock_lead, node_of
 from flows.workspace import Workspace
 from pipeline.errors import SameairError
@@ -117,7 +117,7 @@ def _trails(ws: Workspace) -> Found:
 
 def _exchange(ws: Workspace) -> Found:
     """Look whether anything of the daily life of the exchange is late."""
-    late = [c.text for c in late_now(ws) if c.severity]
+    late = [c.text for c in late_at(ws, ws.clock()) if c.severity]
     if not late:
         return ("exchange", "ok", "; ".join(row["stands"] for row in standing_rows(ws)), "")
     return ("exchange", "warning", "; ".join(late), "see `sameair exchange status`")

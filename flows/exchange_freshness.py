@@ -103,6 +103,8 @@ def said_of(bulletin: Issued | None, due: datetime, programme: Programme, at: da
     issued = f"issued {iso(bulletin.issued_at)}"
     if not serves(bulletin, due, programme):
         return f"{issued}: too old for {iso(due)}"
+    if bulletin.issued_at > due + programme.grace:
+        return f"{issued}, after that hour"
     serving = latest_cycle(due)
     if bulletin.issued_at >= serving:
         return issued

@@ -11,10 +11,9 @@ from typing import Final
 
 from flows.delivering import channel_of
 from flows.exchange_freshness import Freshness, freshness_of, said_of, serves
-from flows.node import Node, node_of
+from flows.node import Node, parties
 from flows.operator import TELL_FROM, tell_operator
 from flows.workspace import Workspace
-from pipeline.errors import SameairError
 from pipeline.exchange.standing import Standing, duration, standing_of
 from pipeline.ledger.notices import Condition
 from pipeline.names import MEASURED
@@ -26,48 +25,50 @@ ENOUGH: Final = 6
 """Fewer envelopes of the last day tell nothing of how long they are under way."""
 
 
-def tell_of_lateness(ws: Workspace, node: Node, at: datetime) -> list[str]:
-    """Tell the operator what of the exchange is late by the programme; returns a line where there is news."""
-    conditions = [c for peer in node.peers for c in late_conditions(ws, node, peer, at)]
-    channel = channel_of(ws.settings)
-    try:
-        told = tell_operator(ws, MEASURED, conditions, channel, "", at)
-    finally:
-        channel.close()
+def tell_of_lateness(ws: Workspace, _node: Node, at: datetime) -> list[str]:
+    """Tell the operator what of the exchange is late, as a step of a round; returns what it did."""
+    told = watch_exchange(ws, at)
     return [f"told the operator {told} news of the exchange"] * bool(told)
 
 
-def watch_exchange(ws: Workspace) -> list[str]:
-    """Tell what is late where this node speaks for one party: also when no round is run any more."""
-    node = node_of(ws)
-    return [] if node is None else tell_of_lateness(ws, node, ws.clock())
+def watch_exchange(ws: Workspace, at: datetime) -> int:
+    """Tell the operator what of the exchange is late by the programme; returns the lines of news."""
+    if not ws.settings.party:
+        return 0
+    channel = channel_of(ws.settings)
+    try:
+        return tell_operator(ws, MEASURED, late_at(ws, at), channel, "", at)
+    finally:
+        channel.close()
 
 
-def late_now(ws: Workspace) -> list[Condition]:
-    """Return how every peer stands now to what is expected; none where one node serves all parties."""
-    node = node_of(ws)
-    return [] if node is None else [c for p in node.peers for c in late_conditions(ws, node, p, ws.clock())]
+def peers_of(ws: Workspace) -> tuple[str, ...]:
+    """Return the other parties, none where one node serves all; no key is needed to look at them."""
+    own = ws.settings.party
+    return tuple(p for p in parties() if p != own) if own else ()
+
+
+def late_at(ws: Workspace, at: datetime) -> list[Condition]:
+    """Return how every peer stands to what is expected; none where one node serves all parties."""
+    return [c for peer in peers_of(ws) for c in late_conditions(ws, peer, at)]
 
 
 def standing_rows(ws: Workspace) -> list[dict[str, str]]:
     """Return a line for each peer as a row; none where one node serves all parties."""
-    try:
-        node, at = node_of(ws), ws.clock()
-    except SameairError as error:
-        return [{"peer": "", "stands": str(error)}]
+    at = ws.clock()
     with ws.ledger.read() as conn:
         return [
             {"peer": peer, "stands": standing_of(conn, peer, at).line(at).partition(": ")[2]}
-            for peer in (node.peers if node else ())
+            for peer in peers_of(ws)
         ]
 
 
-def late_conditions(ws: Workspace, node: Node, peer: str, at: datetime) -> list[Condition]:
+def late_conditions(ws: Workspace, peer: str, at: datetime) -> list[Condition]:
     """Return how a peer stands to what is expected of it, and we to what it expects of us."""
     programme = programme_of(ws.settings.programme_file)
     with ws.ledger.read() as conn:
         standing = standing_of(conn, peer, at)
-        fresh = freshness_of(conn, node.party, peer, MEASURED, at)
+        fresh = freshness_of(conn, ws.settings.party, peer, MEASURED, at)
     found = list(_silence(standing, programme, at))
     if not any(c.severity for c in found):
         promised = programme.promised.get(peer, ())

@@ -12,9 +12,9 @@ from alerts.joint_texts import offered_text
 from flows.consult import consultations
 from flows.doctor_exchange import ENDS_SOON
 from flows.exchange_freshness import Freshness, Issued, freshness_of, said_of, stands_for
-from flows.exchange_late import late_conditions
+from flows.exchange_late import late_conditions, peers_of
 from flows.exchange_skill import paired_skill
-from flows.node import Node, node_of
+from flows.node import keyring_of, parties
 from flows.workspace import Workspace
 from pipeline.errors import UsageError
 from pipeline.exchange.standing import Standing, standing_of
@@ -44,31 +44,31 @@ def exchange_status(ws: Workspace, world: str = MEASURED, days: int = SKILL_DAYS
     UsageError
         one node serves all parties here
     """
-    node = node_of(ws)
-    if node is None:
+    peers = peers_of(ws)
+    if not peers:
         raise UsageError(
             "one node serves all parties here; name its own as SAMEAIR_PARTY to exchange envelopes"
         )
     at, programme = ws.clock(), programme_of(ws.settings.programme_file)
     return {
         "at": iso(at),
-        "party": node.party,
+        "party": ws.settings.party,
         "world": world,
         "programme": programme.version,
-        "peers": [_peer(ws, node, peer, world, at) for peer in node.peers],
+        "peers": [_peer(ws, peer, world, at) for peer in peers],
         "waiting": [*_offers(ws, at), *_questions(ws)],
         "refused": _refused(ws, at),
-        "keys": _keys(node, at),
+        "keys": _keys(ws, at),
         "forecasts": paired_skill(ws, world, at - timedelta(days=days), at, at).to_dict(),
     }
 
 
-def _peer(ws: Workspace, node: Node, peer: str, world: str, at: datetime) -> Plain:
+def _peer(ws: Workspace, peer: str, world: str, at: datetime) -> Plain:
     programme = programme_of(ws.settings.programme_file)
     with ws.ledger.read() as conn:
         standing = standing_of(conn, peer, at)
-        fresh = freshness_of(conn, node.party, peer, world, at)
-    late = [c.text for c in late_conditions(ws, node, peer, at) if c.severity]
+        fresh = freshness_of(conn, ws.settings.party, peer, world, at)
+    late = [c.text for c in late_conditions(ws, peer, at) if c.severity]
     return _way(standing, at) | _fresh(fresh, standing, programme, at) | {"late": late}
 
 
@@ -191,11 +191,12 @@ def _refused(ws: Workspace, at: datetime) -> list[Plain]:
     ]
 
 
-def _keys(node: Node, at: datetime) -> list[Plain]:
+def _keys(ws: Workspace, at: datetime) -> list[Plain]:
     """Return the parties whose last key ends soon."""
     found = []
-    for party in (node.party, *node.peers):
-        usable = [k for k in node.ring.of(party) if k.revoked_at is None]
+    ring = keyring_of(ws, whole=False)
+    for party in parties():
+        usable = [k for k in ring.of(party) if k.revoked_at is None]
         ends = [k.valid_to for k in usable if k.valid_to is not None]
         if usable and len(ends) == len(usable) and max(ends) <= at + ENDS_SOON:
             found.append({"party": party, "ends": iso(max(ends))})

@@ -60,7 +60,7 @@ def _keep_timetable(ws: Workspace) -> None:
 def _watch_exchange(ws: Workspace) -> None:
     """Tell what of the exchange is late, also when no round runs any more; a fault must not stop the hour."""
     try:
-        watch_exchange(ws)
+        watch_exchange(ws, ws.clock())
     except Exception:
         log.exception("the exchange could not be looked over; it is tried again within the hour")
 

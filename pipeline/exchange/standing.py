@@ -34,7 +34,7 @@ class Standing:
     ----------
     heard : what came last, of any kind; None: nothing ever did
     kinds : the newest of each kind
-    lags : from written to received, of what came over the last day [s]; clocks may differ
+    lags : from written to received at least, of what came over the last day [s]: ``lead`` is added
     lead : by how much the peer's clock is ahead of ours at least
     missing : numbers of the peer's chain that are not here
     unfit : how many of the last seven days could not be acted upon, by outcome
@@ -99,14 +99,15 @@ def standing_of(conn: Connection, peer: str, at: datetime) -> Standing:
     recent = arrivals_since(conn, peer, at - WEEK)
     told, last = heard(conn, peer), last_sent(conn, peer)
     ahead = [created - received for created, received in received_instants(conn, peer)]
+    lead = max([timedelta(), *ahead])
     return Standing(
         peer=peer,
         heard=max(kinds, key=lambda a: (a.received_at, a.sequence), default=None),
         kinds=tuple(kinds),
         lags=tuple(
-            (a.received_at - a.created_at).total_seconds() for a in recent if a.received_at > at - DAY
+            (a.received_at - a.created_at + lead).total_seconds() for a in recent if a.received_at > at - DAY
         ),
-        lead=max([timedelta(), *ahead]),
+        lead=lead,
         missing=gaps(conn, peer),
         unfit=tuple(sorted(Counter(a.outcome for a in recent if a.outcome not in ("", "done")).items())),
         told=told,

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from flows import exchange_status as status_module
 from flows.doctor_exchange import exchange_checks
-from flows.exchange_late import late_now, standing_rows, watch_exchange
+from flows.exchange_late import late_at, standing_rows, watch_exchange
 from flows.exchange_lines import forecast_notes, forecast_rows, status_lines
 from flows.exchange_status import exchange_status
 from flows.hour import take_hour
@@ -137,11 +137,11 @@ def test_a_node_without_a_bulletin_for_the_hour_tells_its_own_operator_before(pa
     go(pair, "2026-01-14T08:20Z", *BOTH)
     state(pair, "2026-01-14T08:00:00Z")
     go(pair, "2026-01-15T09:10Z", *BOTH)
-    assert [c.text for c in late_now(beijing) if c.severity] == []
+    assert [c.text for c in late_at(beijing, pair.clock()) if c.severity] == []
     own = peer_of(pair, "beijing")["bulletins"]["ours"]
     assert (own["issued"], own["confirmed"]) == ("2026-01-14T08:00:00Z", True)
     go(pair, "2026-01-15T09:30Z", *BOTH)
-    (late,) = [c.text for c in late_now(beijing) if c.severity]
+    (late,) = [c.text for c in late_at(beijing, pair.clock()) if c.severity]
     assert "nothing is written for 2026-01-15T10:00:00Z" in late
     assert "run a cycle" in late
     (check,) = [c for c in exchange_checks(beijing) if c[0] == "exchange"]
@@ -164,7 +164,7 @@ def test_measurements_that_stop_are_told_and_a_promise_is_missed_from_the_start(
     own.write_text(text.replace("seoul = []", 'seoul = ["observations"]'), "utf-8")
     pair.nodes["beijing"].ledger.close()
     beijing = pair.open("beijing", programme_file=own)
-    late = [c.text for c in late_now(beijing) if c.severity]
+    late = [c.text for c in late_at(beijing, pair.clock()) if c.severity]
     assert ["measurements: none ever came" in text for text in late] == [True]
 
 
@@ -186,7 +186,7 @@ def test_without_rounds_the_hour_tells_of_the_silence(pair):
     pair.clock.now += 3 * HOUR
     take_hour(pair.nodes["seoul"], services=False)
     assert len(mails(pair)) == 1
-    assert watch_exchange(pair.nodes["seoul"]) == []
+    assert watch_exchange(pair.nodes["seoul"], pair.clock()) == 0
     assert len(mails(pair)) == 1
 
 
