@@ -5,10 +5,14 @@ PY     := $(VENV)/bin/python
 export UV_SYSTEM_CERTS = 1
 export UV_COMPILE_BYTECODE = 1
 
-.PHONY: run test test-all nightly check setup setup-dev lock fonts map docs clean
+.PHONY: run demo-two-nodes test test-all nightly check setup setup-dev lock fonts map docs clean
 
 run: setup
 	$(VENV)/bin/sameair run $(if $(DATA_DIR),--data-dir $(DATA_DIR))
+
+# Two parties' nodes on this machine: measured air of March 2019 where the archive is there, else simulated.
+demo-two-nodes: setup
+	$(VENV)/bin/sameair demo-two-nodes $(if $(wildcard ../shared/data),--archive ../shared/data) --data-dir $(or $(DATA_DIR),var)
 
 setup: $(VENV)/.ok
 setup-dev: $(VENV)/.ok-dev
