@@ -19,6 +19,7 @@ from alerts.message_view import Background
 from alerts.message_words import contact_line, message_words
 from alerts.origin_view import origin_words
 from alerts.plain_text import one_line
+from alerts.stated import stated_in_mail
 from alerts.vocabulary import Language, vocabulary
 from alerts.wording import render, wording
 from pipeline.times import HOUR, iso, latest_cycle, parse_instant
@@ -94,6 +95,7 @@ def build_bodies(content: WarningContent, sender: SenderLine, background: Backgr
                 "words": vocabulary(text.language).table,
                 "own": message_words(text.language),
                 "origin": origin_words(text.language),
+                "stated": stated_in_mail(known.stated, content),
                 "contact": contact_line(sender.contact, text.language),
                 "press": render(f"{text.language}/acknowledge_link.j2", text.language).strip(),
             }

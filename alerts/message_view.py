@@ -15,6 +15,7 @@ from alerts.message_words import message_words
 from alerts.origin_view import OriginView, origins_view, says_origin
 from alerts.own_inputs import with_own_inputs
 from alerts.plain_text import one_line
+from alerts.stated import NOTHING_STATED, Stated
 from alerts.vocabulary import Language, Vocabulary, vocabulary
 from pipeline.cities import city
 from pipeline.errors import ContractError
@@ -29,7 +30,8 @@ class Background:
     ``party`` is the reader's, which has its own names of some regions and rules of its own; ``telephones``
     are the duty desks' numbers by party, that of an empty party being for all; ``next_update`` is the time
     of the next cycle, and ``listed_from`` the probability [1] from which findings are listed;
-    ``taken_over`` are the ids of the cities whose single-city warnings a joint one replaces.
+    ``taken_over`` are the ids of the cities whose single-city warnings a joint one replaces; ``stated`` is
+    our range of the Chinese index and what others forecast of the same days, for mails.
     """
 
     previous: WarningContent | None = None
@@ -39,6 +41,7 @@ class Background:
     next_update: str = ""
     listed_from: float = 0.0
     taken_over: tuple[str, ...] = ()
+    stated: Stated = NOTHING_STATED
 
     @property
     def telephone(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from alerts.aqi import level_number
 from alerts.bulletin_words import Texts, named
+from alerts.content import WarningContent
 from alerts.edition import Edition
 from alerts.plain_text import one_line
 from alerts.rules import rule
@@ -72,6 +73,23 @@ def stated_sections(stated: Stated, edition: Edition) -> tuple[StatedSection, ..
     credits = ", ".join(_credits(others))
     found = (index, _section("others", said, sources=credits))
     return tuple(section for section in found if section.lines)
+
+
+def stated_in_mail(stated: Stated, content: WarningContent) -> tuple[StatedSection, ...]:
+    """Return the sections of a letter: of the warned cities; of a joint warning what agencies may see.
+
+    >>> from alerts.examples import example_content
+    >>> stated_in_mail(Stated(), example_content())
+    ()
+    """
+    warned = {one.city for one in content.cities}
+    if content.kind in ("all_clear", "cancel"):
+        return ()
+    own = {city: said for city, said in stated.own.items() if city in warned}
+    told = Stated(own, tuple(day for day in stated.others if day["city"] in warned))
+    return stated_sections(
+        told, Edition("" if content.product == "joint_warning" else min(warned), signed=True)
+    )
 
 
 def _section(name: str, said: Mapping[Language, list[str]], **values: str) -> StatedSection:

@@ -15,8 +15,11 @@ from alerts.mail_chart import mail_chart
 from alerts.message_view import Background
 from alerts.outbox import Letter
 from alerts.policy import Policy
+from alerts.stated import NOTHING_STATED
 from alerts.vocabulary import Language
+from flows.own_statement import stated_of_run
 from flows.workspace import Workspace
+from pipeline.ledger.runs import get_run
 from pipeline.ledger.warnings import read_versions
 from pipeline.settings import Settings
 
@@ -67,6 +70,7 @@ def background_of(ws: Workspace, content: WarningContent, policy: Policy) -> Bac
             if v.version < content.version and v.state in ("issued", "updated")
         ]
         replaced = {c["city"] for row in taken_over(conn, content) for c in row.content["cities"]}
+        run = get_run(conn, content.run_id)
     previous = WarningContent.from_dict(earlier[-1].content) if earlier else None
     level = next((x for x in policy.level if x.id == content.level), None)
     thresholds = dict(level.threshold) if level else {}
@@ -75,4 +79,5 @@ def background_of(ws: Workspace, content: WarningContent, policy: Policy) -> Bac
         thresholds,
         listed_from=policy.findings.minimum_probability,
         taken_over=tuple(sorted(replaced)),
+        stated=stated_of_run(ws, run) if run else NOTHING_STATED,
     )

@@ -9,7 +9,11 @@ from alerts.bulletin import page_of
 from alerts.bulletin_example import example_bulletin
 from alerts.bulletin_pdf import bulletin_pdf
 from alerts.edition import Edition
+from alerts.examples import example_content
+from alerts.mail_body import BodyOf, SenderLine, build_bodies
+from alerts.message_view import Background
 from alerts.stated import Stated, other_lines, stated_sections, stated_words
+from pipeline.times import parse_instant
 
 OWN = {
     "seoul": {
@@ -69,3 +73,22 @@ def test_the_words_have_the_same_keys_in_every_language():
 def test_names_that_nobody_knows_are_shown_as_they_are_on_one_line():
     day = {"city": "seoul", "day": date(2026, 2, 28).isoformat(), "members": [MEMBERS[3]]}
     assert other_lines([day], "en") == ["Seoul, Sat 28 Feb: somebody<b> above 35"]
+
+
+def bodies(content):
+    of = BodyOf(("en", "ko"), "seoul", parse_instant("2026-01-14T08:40Z"), False, "")
+    return build_bodies(content, SenderLine("a@b", "desk", ""), Background(stated=STATED), of)
+
+
+def test_a_letter_tells_them_of_its_cities_as_far_as_its_readers_may_see_them():
+    joint = bodies(example_content())
+    for body in (joint.plain, joint.html):
+        assert "Seoul, Sat 28 Feb: AQI 82 to 114, good, light" in body
+        assert "AirKorea 36 to 75" in body
+        assert "somebody" not in body
+    own = [c for c in example_content().cities if c.city == "seoul"]
+    single = bodies(example_content(product="single_city_warning", cities=tuple(own), parties=("seoul",)))
+    assert "CAMS 44" in single.plain
+    assert "AirKorea 36" not in single.plain
+    ended = bodies(example_content(kind="all_clear"))
+    assert "AQI 82" not in ended.plain
