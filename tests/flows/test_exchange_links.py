@@ -243,6 +243,7 @@ def test_an_envelope_lost_behind_the_server_is_posted_again(https, to_say):
     assert asked == ALL[:2]
 
 
+@pytest.mark.slow
 def test_a_lost_chain_is_handed_back_by_https(https, to_say, monkeypatch):
     pair, _, _, _ = https
     monkeypatch.setattr("pipeline.exchange.recovery.check_body", lambda *_: None)

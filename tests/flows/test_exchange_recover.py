@@ -117,6 +117,7 @@ def test_what_reached_nobody_is_given_up_by_a_person_only(pair, to_say):
     assert [n for _, n in asked] == [1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("member", ["newest", "handled"])
 def test_a_peer_that_claims_what_it_cannot_show_does_not_silence_a_node_for_good(pair, to_say, member):
     said, _ = to_say
@@ -199,6 +200,7 @@ def test_a_vote_that_was_given_stays_given_and_becomes_joint(nodes, tmp_path):
     assert nodes.signers("seoul") == nodes.signers("beijing")
 
 
+@pytest.mark.slow
 def test_what_was_issued_before_the_loss_is_not_issued_again(nodes, tmp_path):
     def issue():
         nodes.approve("seoul", AS_OF + HOUR)

@@ -16,7 +16,7 @@ from pipeline.exchange.envelope import Envelope, key_id, seal
 from pipeline.exchange.heard import parcel_name
 from pipeline.exchange.keys import public_key_text
 from pipeline.ledger.envelopes import read_sent
-from pipeline.times import iso
+from pipeline.times import iso, parse_instant
 from tests.flows.exchange_pair import Pair, let_ask
 
 
@@ -102,8 +102,17 @@ def test_of_anothers_key_what_was_held_by_then_counts_and_nothing_else(pair, mon
     pair.round("seoul")
     assert pair.round("beijing").peers[0].refused >= 1
     assert pair.handled("beijing", "seoul") == held
+    last = len(pair.chain("seoul", "beijing"))
+    since = parse_instant(found["since"])
+    revoke_key(beijing, "seoul", fingerprint_of(pair, "seoul"), "li", "kim told the number", since, last)
+    pair.rounds(1)
+    assert pair.handled("beijing", "seoul") >= last, "without effect, but the chain goes on"
+    with beijing.ledger.read() as conn:
+        query = f"SELECT outcome FROM envelopes_handled WHERE sequence > {held} AND sequence <= {last}"
+        assert set(conn.exec_driver_sql(query).scalars()) == {"revoked"}
 
 
+@pytest.mark.slow
 def test_the_last_trusted_envelope_gives_the_instant_and_names_what_falls(pair, monkeypatch):
     said, _ = let_ask(monkeypatch)
     said["seoul"] = [1]
