@@ -17,7 +17,7 @@ from flows.exchange_late import standing_rows
 from flows.model_views import model_rows
 from flows.promotion import decided_at
 from flows.workspace import Workspace
-from pipeline.ledger.runs import list_runs
+from pipeline.ledger.runs import RunRow, list_runs
 from pipeline.ledger.warnings import list_versions
 from pipeline.times import iso
 
@@ -40,17 +40,7 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
         "profiles": [row for name in worlds for row in _profiles(ws, name)],
         "models": _models(ws, world),
         "drift": [h.row() for name in worlds for h in models_now(ws, name, decided_at(ws, name))],
-        "runs": [
-            {
-                "cycle": iso(r.cycle),
-                "world": r.world,
-                "status": r.status + (" (current)" if r.is_current else ""),
-                "model": r.model_id or "",
-                "degraded": r.degraded or r.error,
-                "run": r.id,
-            }
-            for r in runs
-        ],
+        "runs": [_run_row(r) for r in runs],
         "policy": [_policy_row(policy, now.date())],
         **({"exchange": standing_rows(ws)} if ws.settings.party else {}),
         "warnings": [
@@ -66,6 +56,18 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
             }
             for v in versions
         ],
+    }
+
+
+def _run_row(run: RunRow) -> dict[str, Any]:
+    """Return a run: its cycle, how it went, and what is lacking."""
+    return {
+        "cycle": iso(run.cycle),
+        "world": run.world,
+        "status": run.status + (" (current)" if run.is_current else ""),
+        "model": run.model_id or "",
+        "degraded": run.degraded or run.error,
+        "run": run.id,
     }
 
 
