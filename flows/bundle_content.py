@@ -93,7 +93,7 @@ def content_of(row: ModelRow, days: pd.DataFrame, panel: AsOfPanel, at: datetime
     _check_days(row, rows, truth)
     scores = score_predictions(rows, truth)
     definition = definition_of(row, ours, at)
-    return Content(definition, ours, scores, data_of(definition, panel))
+    return Content(definition, ours, scores, data_of(definition, panel, at))
 
 
 def forecasts_of(rows: pd.DataFrame) -> pd.DataFrame:
@@ -155,12 +155,17 @@ def _told(span: Span) -> dict[str, str]:
     return {"name": span.name, **{n: iso(getattr(span, n)) for n in ("start", "end", "as_of")}}
 
 
-def data_of(definition: Mapping[str, Any], panel: AsOfPanel) -> pd.DataFrame:
-    """Return counts and digests of the data that a definition names, as a panel knows them."""
-    spans = [
-        Span(str(s["name"]), *(parse_instant(s[name]) for name in ("start", "end", "as_of")))
-        for s in definition["data"]
-    ]
+def data_of(definition: Mapping[str, Any], panel: AsOfPanel, at: datetime) -> pd.DataFrame:
+    """Return counts and digests of the data that a definition names, as a panel knows them.
+
+    What was learned from counts as it was known then, what was forecast and measured as it is known ``at``.
+    """
+    then = definition["training"]["received_by"]
+    spans = []
+    for told in definition["data"]:
+        start, end = parse_instant(told["start"]), parse_instant(told["end"])
+        as_of = parse_instant(then) if told["as_of"] == then else at
+        spans.append(Span(str(told["name"]), start, end, as_of))
     return digest_table(panel, definition["inputs"], spans)
 
 

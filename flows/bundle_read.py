@@ -22,6 +22,8 @@ from pipeline.exchange.bundle import Bundle
 from pipeline.names import PM_THRESHOLDS, QUANTITIES
 
 MOST_ROWS: Final = 500_000
+MOST_SPANS: Final = 200_000
+"""So many stretches of series are digested at most when data are compared."""
 TIMES: Final = ("issue_time", "valid_start", "valid_end")
 NUMBERS: Final = ("mean", *QUANTILE_COLUMNS, *PROBABILITY_COLUMNS)
 FORECAST_COLUMNS: Final = ("city", "issue_time", "lead_day", "valid_start", "valid_end", *NUMBERS)
@@ -71,6 +73,8 @@ def _definition(text: bytes) -> dict[str, Any]:
         raise BundleRefused("malformed", "definition.json is no JSON") from None
     if error is not None:
         raise BundleRefused("malformed", f"definition.json: {error.json_path[:100]} breaks {error.validator}")
+    if len(found["inputs"]) * len(found["data"]) > MOST_SPANS:
+        raise BundleRefused("malformed", "definition.json names too many stretches of data")
     _known("city", set(found["cities"]), set(all_cities()))
     _known("threshold", set(found["thresholds"]), set(PM_THRESHOLDS))
     _known("quantity", {found["quantity"]}, set(QUANTITIES))

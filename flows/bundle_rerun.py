@@ -84,7 +84,7 @@ def rerun(ws: Workspace, received: Received, world: str = "", *, workers: int = 
             f"no model could be trained from what is stored of the world {panel.world} until "
             f"{definition['training']['received_by']}; take in more of the past"
         )
-    data = data_of(definition, panel)
+    data = data_of(definition, panel, ws.clock())
     differing_spans = differing(data, received.data)
     rows = _compared(received, ours, panel)
     issues = int(ours["issue_time"].nunique())

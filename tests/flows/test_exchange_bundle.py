@@ -28,11 +28,15 @@ from pipeline.exchange.bundle import Bundle, pack_bundle
 from pipeline.exchange.keyring import PartyKey, write_file
 from pipeline.exchange.keys import public_key_text
 from pipeline.ledger.models import get_model, list_models, register_model
+from pipeline.schema import OBSERVATION_COLUMNS
 from pipeline.settings import Settings
 from tests.flows.archive_world import NOW, open_imported
 
 UNTIL = datetime(2019, 3, 1, tzinfo=UTC)
 SCORES = {"continuous": [{"city": "seoul", "lead": "D+1", "model": "sameair", "n": 40, "rmse": 9.0}]}
+
+
+SPAN = ("name", "start", "end", "as_of")
 
 
 def definition(**changes):
@@ -126,6 +130,7 @@ def test_a_bundle_under_a_revoked_key_or_dated_ahead_is_refused(nodes, tmp_path)
         {"blocks": {"days": 5, "draws": 10**9, "level": 0.9}},
         {"training": {"received_by": "2019-03-01T00:00:00Z", "effort": "endless", "leave_out_year": None}},
         {"run": "rm -rf"},
+        {"inputs": [f"a{n}" for n in range(4000)], "data": [dict.fromkeys(SPAN, "2019-03-01T00:00Z")] * 1000},
         {"world": "simulated-5"},
     ],
 )
@@ -214,7 +219,7 @@ def test_a_hindcast_is_made_again_from_the_bundle_alone(nodes, tmp_path):
         nodes[party].ledger.close()
         shutil.copytree(keys, source.settings.data_dir / "keys", dirs_exist_ok=True)
         settings = Settings(data_dir=source.settings.data_dir, party=party)
-        nodes[party] = open_workspace(settings, lambda: NOW)
+        nodes[party] = open_workspace(settings, lambda: NOW + timedelta(hours=1))
     ws = nodes["seoul"]
     plan = plan_hindcast("2019-03-01", "2019-04-02", "seoul,beijing", "2019-02-28")
     run_hindcast(ws, plan, tmp_path / "hindcast")
@@ -231,6 +236,14 @@ def test_a_hindcast_is_made_again_from_the_bundle_alone(nodes, tmp_path):
     assert found.data.empty
     assert {(r["difference"], r["low"], r["high"]) for r in found.rows} == {(0.0, 0.0, 0.0)}
     assert all(np.isclose(r["stated"], r["theirs"]) for r in found.rows)
+    _correct_march(there)
+    other = rerun(there, check_bundle(there, out).received)
+    told = set(zip(other.data["series"], other.data["span"], other.data["what"], strict=True))
+    assert ("seoul.pm2p5.reference", "2019-03 forecast", "other values") in told
+    assert {series for series, *_ in told if series.startswith("beijing")} == set()
+    changed = [r for r in other.rows if r["city"] == "seoul" and r["measure"] == "rmse"]
+    assert all(abs(r["stated"] - r["theirs"]) > 0.1 for r in changed)
+    assert any("data differ" in note for note in other.notes)
     printed = CliRunner().invoke(
         app,
         ["verify-bundle", str(out), "--data-dir", str(there.settings.data_dir)],
@@ -242,3 +255,13 @@ def test_a_hindcast_is_made_again_from_the_bundle_alone(nodes, tmp_path):
     few = pd.read_parquet(tmp_path / "hindcast" / "predictions.parquet").query("lead_day == 1").head(20)
     with pytest.raises(UsageError, match="at least 30"):
         content_of(row, few, whole_panel(ws, "measured"), NOW)
+
+
+def _correct_march(ws):
+    """Let a node have received other values of Seoul's March, long after they were forecast."""
+    rows = ws.store.read(
+        world="measured", as_of=ws.clock(), stations=["archive:seoul_city_3h_trailing"],
+        start=datetime(2019, 3, 10, tzinfo=UTC), end=datetime(2019, 3, 20, tzinfo=UTC),
+    )  # fmt: skip
+    changed = rows.assign(value=rows["value"] * 1.5)[list(OBSERVATION_COLUMNS)]
+    ws.store.append(changed, source="archive", world="measured")
