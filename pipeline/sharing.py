@@ -111,8 +111,8 @@ class Sharing:
     def may_be_told(self, versions: pd.DataFrame, world: str, at: datetime) -> npt.NDArray[np.bool_]:
         """Tell of each value whether a text for the other parties may repeat it by an instant.
 
-        An own one needs a rule that lets it leave and be used by then; what another party sent is used under
-        its mark, or not stored at all; of other stations ``quotes`` must name it.
+        What another party sent is used under its mark, or not stored at all. An own value needs a rule that
+        lets it leave and be used by then; of other stations ``quotes`` must name it.
 
         Parameters
         ----------
@@ -123,7 +123,7 @@ class Sharing:
         own = stations.map(self.speaks_for).to_numpy(bool)
         quoted = self.quotes.get(_kind(world), ())
         named = stations.map(lambda s: any(fnmatchcase(s, p) for p in quoted)).to_numpy(bool)
-        told: npt.NDArray[np.bool_] = ~own & (received | named)
+        told: npt.NDArray[np.bool_] = received | (~own & named)
         for rule in (r for r in self.rules if r.is_of(world)):
             held = np.timedelta64(round(max(rule.delay_hours, rule.mark.embargo_hours) * 3600), "s")
             is_over = versions["time"].to_numpy("datetime64[ns]") + held <= to_ns(at)

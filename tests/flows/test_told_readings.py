@@ -107,5 +107,12 @@ def test_what_another_party_sent_is_told_back_and_what_a_service_says_of_it_is_n
     assert told("cnemc:city_370100", source="cnemc", party="seoul") == []
 
 
+def test_two_parties_may_speak_for_stations_of_one_network(told):
+    shared = '[seoul]\nnetworks = ["cnemc"]\n'
+    asked = {"source": "party.beijing.air.00000000", "party": "seoul", "quotes": shared}
+    assert told("cnemc:city_370100", **asked) == [151.0]
+    assert told("cnemc:city_370100", **asked | {"source": "cnemc"}) == []
+
+
 def test_one_node_for_all_parties_tells_all(told):
     assert told("cnemc:city_210200", place="dalian_air", party="") == [151.0]
