@@ -99,6 +99,8 @@ def _show(quantity: str, tables: dict[str, pd.DataFrame]) -> None:
 
 def _show_others(tables: dict[str, pd.DataFrame]) -> None:
     """Print how the forecast combined with those of others compares, where there are any."""
+    from flows.verification import SHOWN
+    from forecasting.verification.combined import verdict_on_use
     from forecasting.verification.sections import with_interval
 
     if "combined" not in tables:
@@ -107,6 +109,7 @@ def _show_others(tables: dict[str, pd.DataFrame]) -> None:
     names = ("city", "lead", "n", "moved", "combined", "alone", "difference")
     shown = [[with_interval(row, name) for name in names] for row in rows if row["measure"] == "crps"]
     print_table("together with the forecasts of others: CRPS of day means [µg/m³]", names, shown)
+    print_lines(verdict_on_use(tables["combined"], SHOWN["pm2p5"]))
 
 
 def _day(option: str, text: str | None) -> date | None:

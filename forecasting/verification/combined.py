@@ -21,6 +21,12 @@ Rows = list[dict[str, Any]]
 ALONE, TOGETHER = "alone", "combined"
 """Names of the two, in the column ``model`` of what is compared."""
 
+LEAST_DAYS, LEAST_MOVED = 90, 60
+"""How much must have been scored of a city and lead before a verdict on use: a season."""
+
+USUAL: Final = (0.7, 0.9)
+"""Share of days that the central 80 % may hold."""
+
 OF_ROWS: Final = ("crps", "rmse", "coverage_80")
 OF_EVENTS: Final = ("brier_score", "pod", "far")
 
@@ -35,8 +41,8 @@ def combined_rows(both: pd.DataFrame, truth: pd.DataFrame, options: Options) -> 
 
     Returns
     -------
-    for every measure (and threshold exceeded at least once) ``n`` days and cycles, on how many of them others
-    ``moved`` our forecast, both scores, and combined − alone with its interval, resampled in pairs
+    for every measure (and threshold exceeded at least once) ``n`` forecasts of ``days``, how many of them
+    others ``moved``, both scores, and combined − alone with its interval, resampled in pairs
 
     Examples
     --------
@@ -56,7 +62,8 @@ def _rows(group: Group, options: Options) -> Rows:
     by_row, by_threshold = sums.resampled(np.ones(len(group.day), bool), rng, options.draws)
     alone, both = group.of(ALONE), group.of(TOGETHER)
     moved = int((np.abs(group.quantiles[alone] - group.quantiles[both]) > 1e-6).any(axis=-1).sum())
-    counts: dict[str, Any] = {**group.key, "n": len(group.day), "moved": moved}
+    days = len(np.unique(group.day))
+    counts: dict[str, Any] = {**group.key, "n": len(group.day), "days": days, "moved": moved}
     scores = continuous_measures(by_row)
     rows = [
         {**counts, "measure": name, "threshold": None, **_beside(scores[name], both, alone)}
@@ -78,3 +85,48 @@ def _beside(scores: Floats, both: int, alone: int) -> Mapping[str, float]:
     values = scores[0, both], scores[0, alone], gap[0], low, high
     names = ("combined", "alone", "difference", "difference_low", "difference_high")
     return {name: float(value) for name, value in zip(names, values, strict=True)}
+
+
+def verdict_on_use(rows: pd.DataFrame | None, thresholds: Mapping[str, int]) -> list[str]:
+    """Return what speaks against publishing the combined forecast, by the terms of docs/combining.md.
+
+    Parameters
+    ----------
+    rows : of ``combined_rows``; None or empty: nobody stated anything
+    thresholds : for every city the day mean whose Brier score counts [ug m-3]
+
+    Examples
+    --------
+    >>> one = {"city": "seoul", "lead": "D+1", "measure": "crps", "days": 12, "moved": 9}
+    >>> verdict_on_use(pd.DataFrame([one]), {"seoul": 35})[1]
+    'seoul D+1: 12 days scored and 9 forecasts moved by others; 90 and 60 are asked'
+    """
+    if rows is None or not len(rows):
+        return []
+    against = [text for _, part in rows.groupby(["city", "lead"]) for text in _against(part, thresholds)]
+    head = (
+        "What speaks against using it:" if against else "Nothing speaks against using it (docs/combining.md)."
+    )
+    return [head, *against]
+
+
+def _against(part: pd.DataFrame, thresholds: Mapping[str, int]) -> list[str]:
+    where = f"{part['city'].iloc[0]} {part['lead'].iloc[0]}"
+    days, moved = int(part["days"].iloc[0]), int(part["moved"].iloc[0])
+    if days < LEAST_DAYS or moved < LEAST_MOVED:
+        few = f"{days} days scored and {moved} forecasts moved by others"
+        return [f"{where}: {few}; {LEAST_DAYS} and {LEAST_MOVED} are asked"]
+    rows = {row["measure"]: row for row in part[part["threshold"].isna()].to_dict("records")}
+    events = part[
+        (part["measure"] == "brier_score") & (part["threshold"] == thresholds.get(part["city"].iloc[0]))
+    ]
+    found = []
+    if not rows["crps"]["difference_high"] < 0:
+        found.append(f"{where}: CRPS is not lower beyond noise")
+    if (events["difference_low"] > 0).any():
+        found.append(f"{where}: the Brier score of the threshold is higher beyond noise")
+    if not USUAL[0] <= rows["coverage_80"]["combined"] <= USUAL[1]:
+        found.append(
+            f"{where}: the central 80 % hold {100 * rows['coverage_80']['combined']:.0f} % of the days"
+        )
+    return found

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from forecasting.verification.combined import verdict_on_use
 from forecasting.verification.pairs import DAYS
 
 Tables = Mapping[str, pd.DataFrame]
@@ -39,6 +40,7 @@ def sections_of(
     absent : sentences on what there was nothing of to compare with
     """
     subject = models[0] if models else ""
+    against = [TOGETHER, *verdict_on_use(tables.get("combined"), thresholds)]
     found = [
         Shown("Exceedances of day means", figures=("skill",), tables=_exceedances(tables, thresholds)),
         Shown("Concentrations", figures=("error", "coverage"), tables=_continuous(tables)),
@@ -52,7 +54,7 @@ def sections_of(
         Shown("Hours beside simple forecasts", [HOURS], tables=_hours(tables, thresholds)),
         Shown("Better than the others by", tables=_differences(tables, thresholds)),
         Shown("Reviewed warnings and other agencies", list(absent), tables=_beside(tables)),
-        Shown("Together with the forecasts of others", [TOGETHER], tables=_together(tables, thresholds)),
+        Shown("Together with the forecasts of others", against, tables=_together(tables, thresholds)),
         Shown("Range of the Chinese index", [INDEX], tables=_plain(tables, "index_range", _INDEX, part=True)),
         Shown("One measured truth against another", [CEILING], tables=_plain(tables, "ceiling", _CEILING)),
     ]

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from flows.verification_others import index_of_days, level_of_days, others_tables
+from forecasting.verification.combined import verdict_on_use
 from forecasting.verification.score_tables import Options
 from tests.forecasting.verification_cases import row_of, rows_of, truth_of
 
@@ -52,3 +53,26 @@ def test_the_index_is_of_the_version_of_its_day_and_none_before_there_was_one():
     assert index_of_days(np.full(3, 75.0), days).tolist()[1:] == [100.0, 114.0]
     assert np.isnan(index_of_days(np.full(3, 75.0), days)[0])
     assert level_of_days(np.array([np.nan, 100.0, 114.0]), days).tolist() == [-1, 1, 2]
+
+
+def test_the_verdict_names_what_speaks_against_use():
+    rng = np.random.default_rng(3)
+    seen = np.tile(SEEN, 6)
+    alone = (np.where(seen > 35, 0.6, 0.4), seen + rng.normal(0, 6, len(seen)))
+    better = (np.where(seen > 35, 0.9, 0.1), seen + rng.normal(0, 1, len(seen)))
+
+    def verdict(both, spread=3.0):
+        rows = [rows_of(name, *one, spread=spread) for name, one in (("alone", alone), ("combined", both))]
+        tables = others_tables(
+            rows_of("sameair", *alone), pd.concat(rows), truth_of(seen), Options(draws=200)
+        )
+        return verdict_on_use(tables["combined"], {"seoul": 35, "beijing": 75})
+
+    assert verdict(better, 1.9) == ["Nothing speaks against using it (docs/combining.md)."]
+    worse = (1 - better[0], seen + rng.normal(0, 12, len(seen)))
+    assert [line.partition(": ")[2][:21] for line in verdict(worse)[1:]] == [
+        "CRPS is not lower bey",
+        "the Brier score of th",
+        "the central 80 % hold",
+    ]
+    assert verdict_on_use(None, {}) == []
