@@ -71,7 +71,12 @@ def others_listed(conn: Connection, world: str | None) -> list[Plain]:
 
     Joint versions stand there as this node's own.
     """
-    rows = [json.loads(r.body) | {"party": r.party} for r in issued_by_others(conn, world)]
+    return [{k: v for k, v in row.items() if k != "world"} for row in others_told(conn, world)]
+
+
+def others_told(conn: Connection, world: str | None) -> list[Plain]:
+    """Return the same rows with the world that each is of."""
+    rows = [json.loads(r.body) | {"party": r.party, "world": r.world} for r in issued_by_others(conn, world)]
     return [
         {
             "warning": body["warning_id"],
@@ -82,7 +87,8 @@ def others_listed(conn: Connection, world: str | None) -> list[Plain]:
             "status": body["status"],
             "cities": ", ".join(body["cities"]),
             "onset": body["onset"],
-            "text of": _headline(body, "en"),
+            "text of": body["party"],
+            "world": body["world"],
         }
         for body in rows
         if body["product"] != "joint_warning"
@@ -106,7 +112,8 @@ def other_shown(conn: Connection, warning_id: str, version: int | None, language
         f"{body['product']} for {', '.join(body['cities'])}, {body['kind']}, {body['status']}; "
         f"onset {body['onset']}, valid until {body['expires']}",
         "content": body,
-        **{name: [] for name in ("episodes", "signatures", "joint", "evidence", "messages")},
+        "signatures": [f"for {chosen[0].party}, on its own node"],
+        **{name: [] for name in ("episodes", "joint", "evidence", "messages")},
     }
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from alerts.agreement import OBJECTION
-from alerts.joint import state_of
+from alerts.agreement import OBJECTION, SlotState
+from alerts.joint import own_party, state_of
 from alerts.joint_slots import rivals
 from alerts.scripts import language_word
+from alerts.versions import OPEN
 from pipeline.errors import ReviewError
 from pipeline.ledger.agreement import StatementRow, offer_of, statements_about, statements_of
 from pipeline.ledger.audit import rows_about
@@ -38,6 +40,7 @@ def joint_lines(conn: Connection, row: VersionRow) -> list[str]:
         *(f"also about these days: {_named(r)}" for r in rivals(conn, offer)),
         *(f"agreed, but {line}" for line in _not_followed(conn, row)),
         *state.faults,
+        *(f"next: {line}" for line in _next(conn, row, state)),
     ]
 
 
@@ -59,6 +62,24 @@ def text_named(conn: Connection, row: VersionRow, beginning: str) -> str:
     if len(found) != 1:
         raise ReviewError(f"--text {beginning} names {len(found)} offered texts; see `sameair warnings show`")
     return found.pop()
+
+
+def _next(conn: Connection, row: VersionRow, state: SlotState) -> Iterator[str]:
+    """Yield what a forecaster of this node can do now about a version that waits."""
+    party = own_party(conn, row)
+    if row.state not in OPEN or state.phase == "agreed" or not party:
+        return
+    until = f"until {iso(row.review_deadline)}"
+    if state.vote_of(party) is not None:
+        yield f"{party} has voted in round {state.round}; the other party may {until}"
+        return
+    for text in state.votable:
+        named = "" if text == row.content_digest else f" --text {text[:12]}"
+        yield f"`sameair warnings approve {row.warning_id} --party {party} --person NAME{named}` {until}"
+    if state.votable:
+        yield f"or `sameair warnings object {row.warning_id} --party {party} --person NAME --reason WHY`"
+    else:
+        yield f"write another text with `sameair warnings edit {row.warning_id}` {until}, or wait for theirs"
 
 
 def _vote_words(row: StatementRow) -> str:

@@ -14,6 +14,7 @@ from alerts.rechecked import decision_left
 from flows.assess import policy_of
 from flows.drift import models_now
 from flows.exchange_late import standing_rows
+from flows.joint_issued import others_told
 from flows.model_views import model_rows
 from flows.promotion import decided_at
 from flows.workspace import Workspace
@@ -30,6 +31,7 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
     with ws.ledger.read() as conn:
         runs = list_runs(conn, world, limit=12)
         versions = list_versions(conn, world, limit=12)
+        others = others_told(conn, world)[:12]
     worlds, policy, now = [world] if world else ws.store.worlds(), policy_of(ws), ws.clock()
     return {
         "observations": [
@@ -55,8 +57,16 @@ def status_of(ws: Workspace, world: str | None = None) -> dict[str, Rows]:
                 "decision": decision_left(policy, v, now),
             }
             for v in versions
-        ],
+        ]
+        + [_other_row(row) for row in others],
     }
+
+
+def _other_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what the other node's party issued alone, as a row of the warnings here."""
+    told = {"warning": row["warning"], "version": row["v"]}
+    told |= {name: row[name] for name in ("state", "product", "level", "world")}
+    return told | {"review until": "", "decision": ""}
 
 
 def _run_row(run: RunRow) -> dict[str, Any]:

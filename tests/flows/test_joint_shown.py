@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from flows.desk_views import listed, shown
+from flows.status import status_of
 from tests.flows.two_nodes import AS_OF, CONTENT, DEADLINE, ID, TwoNodes
 
 SOON = AS_OF + timedelta(hours=1)
@@ -29,7 +30,8 @@ def test_what_the_other_issued_alone_is_listed_and_shown_as_its_own(nodes):
     alone = f"{ID}-seoul"
     (row,) = [r for r in listed(nodes.ws["beijing"]) if r["warning"] == alone]
     assert row["state"] == "issued by seoul"
-    assert "Seoul" in row["text of"]
+    assert row["text of"] == "seoul"
+    assert "issued by seoul" in [r["state"] for r in status_of(nodes.ws["beijing"])["warnings"]]
     text = shown(nodes.ws["beijing"], alone, None, "ko")["text"]
     assert "서울" in text
     assert "issued by seoul to its own recipients" in text
@@ -61,4 +63,5 @@ def test_an_objection_is_shown_with_its_reason_and_language(nodes):
     nodes.object("beijing", SOON, "级别过高")
     nodes.exchange()
     lines = nodes.shown("seoul", ID)["joint"]
+    assert any(x.startswith("next: `sameair warnings approve") for x in lines)
     assert any("beijing objected (in Chinese, as written): 级别过高 [wang]" in line for line in lines)
