@@ -1,12 +1,15 @@
 """Two nodes as two processes: the link cut in the middle of things, a node killed, and what follows."""
 
 import json
+import os
 import shutil
 import socket
+import subprocess
 import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -23,6 +26,7 @@ OTHER = {"seoul": "beijing", "beijing": "seoul"}
 BEGIN = parse_instant(example_content().as_of)
 DEADLINE = parse_instant(example_content().review_deadline)
 MINUTE = timedelta(minutes=1)
+PORT = 8443
 
 
 class Failing(Link):
@@ -107,6 +111,74 @@ class Two:
             link.close()
 
 
+class TwoApart(Two):
+    """Each node in a network namespace of its own, with one cable between them; no proxy."""
+
+    hosts: ClassVar = {"seoul": "10.213.77.1", "beijing": "10.213.77.2"}
+
+    def __init__(self, folder):
+        self.spaces = {party: f"sa-{party[:3]}-{os.getpid()}" for party in OTHER}
+        self.ends = {party: f"sa{party[0]}{os.getpid()}" for party in OTHER}
+        for space in self.spaces.values():
+            ip("netns", "add", space)
+        near, far = OTHER
+        peer = ("peer", "name", self.ends[far], "netns", self.spaces[far])
+        ip("-n", self.spaces[near], "link", "add", self.ends[near], "type", "veth", *peer)
+        for party, space in self.spaces.items():
+            ip("-n", space, "address", "add", f"{self.hosts[party]}/24", "dev", self.ends[party])
+            ip("-n", space, "link", "set", self.ends[party], "up")
+        super().__init__(folder)
+
+    def start(self, party):
+        address = f"https://{self.hosts[OTHER[party]]}:{PORT}"
+        settings = {
+            "EXCHANGE_LINKS": json.dumps({OTHER[party]: address}),
+            "EXCHANGE_LINKS_CA_FILE": str(self.authority.file),
+        }
+        program = ("ip", "netns", "exec", self.spaces[party], *CHILD)
+        self.nodes[party] = node = NodeProcess(party, self.folder / party, settings, program)
+        certificate, key = self.authority.sign(party, self.hosts[party])
+        files = {"certificate": str(certificate), "key": str(key)}
+        node.ask("serve", at=iso(self.now), host=self.hosts[party], port=PORT, **files)
+
+    def cut(self):
+        for party, space in self.spaces.items():
+            ip("-n", space, "link", "set", self.ends[party], "down")
+
+    def mend(self):
+        for party, space in self.spaces.items():
+            ip("-n", space, "link", "set", self.ends[party], "up")
+
+    def close(self):
+        super().close()
+        for space in self.spaces.values():
+            ip("netns", "delete", space)
+
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True, capture_output=True)
+
+
+def has_namespaces():
+    """Tell whether this system lets us make network namespaces."""
+    name = f"sa-try-{os.getpid()}"
+    try:
+        ip("netns", "add", name)
+        subprocess.run(["ip", "netns", "exec", name, "true"], check=True, capture_output=True)
+        ip("netns", "delete", name)
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True
+
+
+@pytest.fixture
+def apart(tmp_path):
+    """Two nodes in network namespaces where the system allows it, else with proxies that cut."""
+    pair = TwoApart(tmp_path) if has_namespaces() else Two(tmp_path)
+    yield pair
+    pair.close()
+
+
 @pytest.fixture
 def two(tmp_path):
     pair = Two(tmp_path)
@@ -181,7 +253,17 @@ def test_a_transfer_that_is_cut_in_the_middle_is_made_up_for_in_one_exchange(two
 
 
 @pytest.mark.slow
+def test_hours_without_a_cable_cost_nothing_but_time(apart):
+    """Offers pass, then the cable is out over the deadline; both have signed the same text in time."""
+    check_that_votes_arrive_late(apart)
+
+
+@pytest.mark.slow
 def test_a_vote_that_does_not_arrive_leaves_each_its_own_warning_and_both_learn_of_it_later(two):
+    check_that_votes_arrive_late(two)
+
+
+def check_that_votes_arrive_late(two):
     two.rounds()
     two.propose()
     two.rounds()
