@@ -41,7 +41,7 @@ def keys(rows):
     return set(map(tuple, rows[KEY].to_numpy().tolist()))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(versions, polls, st.integers(0, 70))
 def test_the_other_side_ends_with_what_may_be_known_and_hears_of_nothing_twice(found, asked, delay):
     rows = table(found, delay)
