@@ -125,6 +125,26 @@ def why_not_vote(state: SlotState, party: str, digest: str) -> str:
     return ""
 
 
+def why_not_beside(rival: SlotState, party: str, digest: str, *, is_before: bool) -> str:
+    """Return why a party may not approve a text while another slot has one about the same, or nothing.
+
+    ``rival`` is that slot and ``digest`` its text; ``is_before`` tells whether its number is lower. An
+    approval stands until its round has ended without agreement; while it stands, no other about the same is
+    given.
+
+    >>> rival = SlotState(1, "open", ("aa",), (("seoul", "aa"),), None)
+    >>> [why_not_beside(rival, p, "aa", is_before=b) for p, b in (("seoul", False), ("beijing", False))]
+    ['is approved by seoul and may still be agreed', '']
+    """
+    if rival.agreed == digest:
+        return "is agreed"
+    if rival.agreed is None and rival.vote_of(party) == digest:
+        return f"is approved by {party} and may still be agreed"
+    if rival.agreed is None and is_before and digest in rival.votable:
+        return "is decided first: approve or object to that one"
+    return ""
+
+
 def why_not_offer(
     state: SlotState, said: Mapping[str, Sequence[Statement]], slot: str, digest: str = ""
 ) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from alerts.agreement import SlotState
+from alerts.agreement import SlotState, why_not_beside
 from alerts.content import WarningContent
 from alerts.joint_texts import offered_text, speaks_of_same_days
 from pipeline.ledger.agreement import StatementRow, slots_like, statements_about
@@ -76,17 +76,11 @@ def why_other_slot(conn: Connection, offer: StatementRow, party: str, state_of: 
     """
     text = offered_text(offer)
     for other in rivals(conn, offer):
-        state = state_of(other.slot)
-        said = f"text {other.digest[:16]} of warning {other.warning_id}"
-        if state.agreed == other.digest:
-            return f"{said} is agreed, which is about the same"
-        if state.agreed is not None:
-            continue
-        if state.vote_of(party) == other.digest:
-            return f"{party} has approved {said}, which is about the same and may still be agreed"
         is_same = speaks_of_same_days(offered_text(other), text)
-        if is_same and other.digest in state.votable and _is_before(other.slot, offer.slot):
-            return f"{said} was offered for the same days and is decided first: approve or object to that one"
+        is_before = is_same and _is_before(other.slot, offer.slot)
+        why = why_not_beside(state_of(other.slot), party, other.digest, is_before=is_before)
+        if why:
+            return f"text {other.digest[:16]} of warning {other.warning_id}, about the same, {why}"
     return ""
 
 
