@@ -244,6 +244,15 @@ def test_a_hindcast_is_made_again_from_the_bundle_alone(nodes, tmp_path):
     changed = [r for r in other.rows if r["city"] == "seoul" and r["measure"] == "rmse"]
     assert all(abs(r["stated"] - r["theirs"]) > 0.1 for r in changed)
     assert any("data differ" in note for note in other.notes)
+    rules = tmp_path / "sharing.toml"
+    kinds = "".join(f'{kind} = ["measured"]\n' for kind in ("model_card", "verification"))
+    rules.write_text(f"[seoul]\nnetworks = []\n[seoul.statements]\n{kinds}")
+    shy = open_workspace(ws.settings.model_copy(update={"sharing_file": rules}), ws.clock)
+    assert make_bundle(shy, model, tmp_path / "shy.zip").left_out == ("forecasts.csv",)
+    without = rerun(there, check_bundle(there, tmp_path / "shy.zip").received)
+    assert {(r["theirs"], r["difference"]) for r in without.rows} == {(None, None)}
+    assert all(r["stated"] is not None and r["ours"] is not None for r in without.rows)
+    shy.ledger.close()
     printed = CliRunner().invoke(
         app,
         ["verify-bundle", str(out), "--data-dir", str(there.settings.data_dir)],
