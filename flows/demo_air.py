@@ -53,7 +53,7 @@ def plans(seed: int | None, cycles: int) -> list[CyclePlan]:
     """Return the cycles that are played: of a simulated world, or without a seed of the measured archive."""
     if seed is None:
         steps = [FIRST + EVERY * n for n in range(cycles)]
-        return [CyclePlan(MEASURED, at, at, "replay", drill=False) for at in steps if at <= LAST]
+        return [CyclePlan(MEASURED, at, at + SNAPSHOT, "replay", drill=False) for at in steps if at <= LAST]
     first = simulated_world(seed, False).end - AHEAD
     steps = [first + 6 * HOUR * n for n in range(cycles)]
     name = world_name(seed, False)

@@ -241,7 +241,7 @@ def test_a_transfer_that_is_cut_in_the_middle_is_made_up_for_in_one_exchange(two
     for link in two.links.values():
         link.break_after(count)
     two.rounds()
-    assert all(link.is_cut or link.left is not None for link in two.links.values())
+    assert any(link.is_cut for link in two.links.values())
     two.cut()
     two.rounds(3)
     two.mend()
