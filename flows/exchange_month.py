@@ -13,7 +13,7 @@ from flows.exchange_month_page import page_of, text_of
 from flows.exchange_month_people import consultation_of, decisions_of, told_by_others, warnings_of
 from flows.exchange_month_way import bulletin_days, stretch_of, way_of
 from flows.exchange_skill import paired_skill
-from flows.node import Node, node_of
+from flows.node import parties
 from flows.workspace import Workspace
 from pipeline.errors import UsageError
 from pipeline.files import write_atomic
@@ -50,11 +50,11 @@ def month_report(ws: Workspace, month: str, world: str = MEASURED) -> Plain:
     Raises
     ------
     UsageError
-        it is no month, it has not begun, or one node serves all parties here
+        it is no month, it has not begun, or this is no party's node
     """
     start, end = month_bounds(month)
-    node, now = node_of(ws), ws.clock()
-    if node is None:
+    own, now = ws.settings.party, ws.clock()
+    if own not in parties():
         raise UsageError(
             "one node serves all parties here; name its own as SAMEAIR_PARTY to exchange envelopes"
         )
@@ -63,23 +63,23 @@ def month_report(ws: Workspace, month: str, world: str = MEASURED) -> Plain:
     until = min(end, now)
     return {
         "month": month,
-        "party": node.party,
+        "party": own,
         "world": world,
         "simulated": is_simulated(world),
         "until": iso(until),
         "over": until == end,
         "programme": programme_of(ws.settings.programme_file).version,
-        "peers": [_peer(ws, node, peer, world, start, until) for peer in node.peers],
+        "peers": [_peer(ws, peer, world, start, until) for peer in parties() if peer != own],
         **_people(ws, world, start, until),
         "forecasts": paired_skill(ws, world, start, until, now).to_dict(),
     }
 
 
-def _peer(ws: Workspace, node: Node, peer: str, world: str, start: datetime, until: datetime) -> Plain:
+def _peer(ws: Workspace, peer: str, world: str, start: datetime, until: datetime) -> Plain:
     programme = programme_of(ws.settings.programme_file)
     with ws.ledger.read() as conn:
         part = stretch_of(conn, peer, start, until)
-        way = way_of(conn, node.party, peer, world, part)
+        way = way_of(conn, ws.settings.party, peer, world, part)
         return {"peer": peer, **way, "bulletins": bulletin_days(conn, peer, world, part, programme)}
 
 

@@ -43,6 +43,7 @@ def _way(peer: Mapping[str, Any], words: Words) -> Section:
         _confirmed(peer["confirmed"], name, words),
         *_missing(peer, name, words),
         say("under_way_note", peer=name),
+        *[say("ahead", peer=name, minutes=f"{peer['clock_ahead']:g}")] * (peer["clock_ahead"] > 0),
     ]
     tables = (
         _times(peer, name, words),

@@ -67,6 +67,7 @@ def way_of(conn: Connection, own: str, peer: str, world: str, part: Stretch) -> 
         "hours_heard": _hours_heard(came, part),
         "silences": _silences(came, part),
         "under_way": _under_way(came),
+        "clock_ahead": round(max([0.0, *(-_minutes(p) for p in came)]), 1),
         "confirmed": _confirmed(sent, told),
         "kinds": _kinds(came, sent, world),
         "exercises": {"theirs": _others(came, world), "ours": _others(sent, world)},
@@ -105,6 +106,11 @@ def _under_way(came: Sequence[Passed]) -> list[Plain]:
     return [
         {"what": name, **_spread(groups[name])} for name in ("air", "bulletin", "other") if name in groups
     ]
+
+
+def _minutes(one: Passed) -> float:
+    """Return how long an envelope was under way by both clocks [min]; below 0: theirs is ahead of ours."""
+    return (one.here_at - one.written_at).total_seconds() / 60
 
 
 def _spread(spans: Sequence[timedelta]) -> Plain:

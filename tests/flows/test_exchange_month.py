@@ -18,7 +18,9 @@ from cli.commands.exchange import app
 from flows.consult import answer, ask, seal_number
 from flows.exchange_month import month_report, write_month
 from flows.exchange_month_page import page_of, text_of
+from flows.exchange_month_sections import sections_of
 from flows.exchange_month_way import _served
+from flows.exchange_month_words import words_of
 from flows.exchange_skill import PairedSkill
 from flows.node import node_of
 from flows.workspace import open_workspace
@@ -89,6 +91,10 @@ def test_the_way_is_counted_by_our_own_ledger(pair):
     assert found["exercises"] == {"theirs": 1, "ours": 0}
     assert found["values"]["theirs"] == {"values": 1, "corrected": 1, "withdrawn": 0, "measures": 0}
     assert found["refused"] == {"theirs": {"forged": 1}, "unnamed": {"damaged": 1}}
+    assert found["clock_ahead"] <= 0
+    ahead = {**found, "clock_ahead": 1.5}
+    (way, *_) = sections_of({**month_report(pair.nodes["seoul"], MONTH), "peers": [ahead]}, words_of("en"))
+    assert "ahead of ours by at least 1.5 minutes" in " ".join(way.lines)
     air = found["under_way"][0]
     assert (air["what"], air["n"], air["within_hour"]) == ("air", 3, 3)
     assert air["longest"] >= 20
