@@ -120,7 +120,7 @@ def test_parts_links_and_foreign_files_are_left_alone(pair, to_say, tmp_path):
 
 
 def test_a_link_planted_beside_a_file_is_never_written_through(pair, to_say, tmp_path):
-    """Whoever may write in the folder learns a name, removes the file and waits for it to be written again."""
+    """Whoever may write in the folder learns a name, removes the file and waits for it to come again."""
     said, asked = to_say
     said["seoul"] = [1]
     pair.round("seoul")
