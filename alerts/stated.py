@@ -121,7 +121,7 @@ def index_lines(own: Mapping[str, Plain], cities: Iterable[str], language: Langu
 
     >>> row = {"pollutant": "aqi", "date": "2019-03-05", "low": 101, "high": 160, "primary": "PM2.5"}
     >>> index_lines({"seoul": {"rows": [row]}}, ["seoul"], "en")
-    ['Seoul, Tue 5 Mar: AQI 101 to 160, light, moderate; primary pollutant PM2.5']
+    ['Seoul, Tue 5 Mar: AQI 101 to 160, light to moderate; primary pollutant PM2.5']
     """
     words, said = vocabulary(language), stated_words(language)
     lines = []
@@ -134,17 +134,17 @@ def index_lines(own: Mapping[str, Plain], cities: Iterable[str], language: Langu
                 date=words.date(row["date"]),
                 low=row["low"],
                 high=row["high"],
-                levels=", ".join(_levels(row, language)),
+                levels=_levels(row, language),
             )
             lines.append(line + primary)
     return lines
 
 
-def _levels(row: Plain, language: Language) -> list[str]:
+def _levels(row: Plain, language: Language) -> str:
     table = rule("cn.aqi", date.fromisoformat(row["date"]))
-    first, last = level_number([row["low"], row["high"]], table).tolist()
-    ends = dict.fromkeys((first, last))
-    return [named("bands", table.levels[at])[language] for at in ends]
+    ends = level_number([row["low"], row["high"]], table).tolist()
+    low, high = (named("bands", table.levels[at])[language] for at in ends)
+    return low if low == high else str(stated_words(language)["levels"]).format(low=low, high=high)
 
 
 def other_lines(days: Iterable[Plain], language: Language) -> list[str]:

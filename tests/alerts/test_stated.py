@@ -40,7 +40,7 @@ def shown(edition):
 def test_the_joint_document_shows_both_and_only_sources_with_a_mark():
     index, others = shown(Edition())
     assert [line["en"] for line in index.lines] == [
-        "Seoul, Sat 28 Feb: AQI 82 to 114, good, light; primary pollutant PM2.5",
+        "Seoul, Sat 28 Feb: AQI 82 to 114, good to light; primary pollutant PM2.5",
         "Seoul, Sun 1 Mar: AQI 20 to 44, excellent",
     ]
     (line,) = others.lines
@@ -83,7 +83,7 @@ def bodies(content):
 def test_a_letter_tells_them_of_its_cities_as_far_as_its_readers_may_see_them():
     joint = bodies(example_content())
     for body in (joint.plain, joint.html):
-        assert "Seoul, Sat 28 Feb: AQI 82 to 114, good, light" in body
+        assert "Seoul, Sat 28 Feb: AQI 82 to 114, good to light" in body
         assert "AirKorea 36 to 75" in body
         assert "somebody" not in body
     own = [c for c in example_content().cities if c.city == "seoul"]
