@@ -138,6 +138,16 @@ def decide(stage: Stage, party: str) -> None:
             stage.say(f"              issued {done['issued']}; sent: {done.get('sent', '')}")
 
 
+def short(warning: str) -> str:
+    """Return the end of a warning's id, and whose stand-in it is.
+
+    >>> short("01JF6K3680TPT64CXMB1SSDNFX-seoul"), short("01JF6K3680TPT64CXMB1SSDNFX")
+    ('B1SSDNFX-seoul', 'B1SSDNFX')
+    """
+    name, dash, party = warning.partition("-")
+    return name[-8:] + dash + party
+
+
 def show_mails(stage: Stage) -> None:
     """Let both nodes send what waits, and show each message to an agency once, with the node that sent it."""
     ask_all(list(stage.nodes.values()), "settle", at=iso(stage.now))
@@ -148,5 +158,5 @@ def show_mails(stage: Stage) -> None:
             if key not in stage.mailed:
                 stage.mailed.add(key)
                 what = products.get((warning, version), purpose).replace("_", " ")
-                name = f"{what} {warning[-8:]} v{version}"
+                name = f"{what} {short(warning)} v{version}"
                 stage.line(f"the node of {party} mailed {recipient} (of {whose}): {name}")

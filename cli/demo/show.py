@@ -14,7 +14,7 @@ from cli.demo.checks import (
     single_faults,
     single_warnings,
 )
-from cli.demo.play import Say, Stage, play_cycle
+from cli.demo.play import Say, Stage, play_cycle, short
 from cli.demo.stage import Setting, opened, prepare
 
 Plain = dict[str, Any]
@@ -88,13 +88,11 @@ def _end(stage: Stage, also: Any) -> list[str]:
         stage.say(f"{party} holds:")
         for warning in (*joint_warnings(state).values(), *single_warnings(state)):
             signed = "; ".join(f"{who} by {person} at {at}" for who, person, at, _ in warning["signed"])
-            name = f"{warning['product'].replace('_', ' ')} {warning['warning'][-8:]} v{warning['version']}"
-            stage.say(
-                f"  {name} {warning['level']} ({warning['state']}), text {warning['digest'][:12]}: {signed}"
-            )
+            name = f"{warning['product'].replace('_', ' ')} {short(warning['warning'])} v{warning['version']}"
+            words = f"{name} {warning['level']}".rstrip()
+            stage.say(f"  {words} ({warning['state']}), text {warning['digest'][:12]}: {signed}")
         stage.say(f"  {len(state['messages'])} signed messages, digest of all {state['said'][:16]}")
         stage.say(f"  state of agreement, digest {state['derived'][:16]}")
-        stage.say(
-            f"  {len(state['mails']['sent'])} messages to agencies, none twice: {not state['mails']['twice']}"
-        )
+        mails = state["mails"]
+        stage.say(f"  {len(mails['sent'])} messages to its own agencies, {len(mails['twice'])} of them twice")
     return [*faults_of(states), *also(states)]
