@@ -27,7 +27,6 @@ from flows.issue import issue_approved
 from flows.node import node_of, own_key
 from flows.plan import CyclePlan
 from flows.workspace import Workspace, open_workspace
-from flows.worlds import deliver_everywhere, issue_everywhere
 from pipeline.errors import SameairError, UsageError
 from pipeline.exchange.keyring import fingerprint
 from pipeline.exchange.keys import public_key_text
@@ -56,6 +55,7 @@ class DemoNode:
         self.clock = PlayClock(now)
         self.ws: Workspace = open_workspace(Settings(), self.clock)
         self.orders: dict[str, Callable[[Plain], Plain]] = {
+            "clock": lambda _: {},
             "keys": self._keys,
             "fill": self._fill,
             "serve": self._serve,
@@ -137,10 +137,10 @@ class DemoNode:
             "page": str(page),
         }
 
-    def _settle(self, _: Plain) -> Plain:
-        """Issue what is complete and send what waits, as the post does every five minutes."""
-        issued = issue_everywhere(self.ws)
-        sent = deliver_everywhere(self.ws)
+    def _settle(self, order: Plain) -> Plain:
+        """Draw the consequences of deadlines and send what waits, as the post does every five minutes."""
+        issued = issue_approved(self.ws, order["world"], self.clock())
+        sent = deliver(self.ws, order["world"], self.clock)
         return {"issued": [[one.warning_id, one.version] for one in issued], "sent": len(sent.sent)}
 
 

@@ -22,6 +22,8 @@ ROUNDS: Final = 2
 MINUTE: Final = timedelta(minutes=1)
 DECIDED_AFTER: Final = timedelta(minutes=30)
 """How long after a cycle the forecasters decide."""
+POST_AFTER: Final = timedelta(hours=5, minutes=40)
+"""When, after a cycle, its decisions are due and the post draws the consequences."""
 MOST_LINES: Final = 12
 """So many messages of one exchange are shown one by one."""
 
@@ -69,6 +71,7 @@ class Stage:
         for _ in range(1 if self.is_cut else ROUNDS):
             for node in self.nodes.values():
                 self.now += MINUTE
+                ask_all(list(self.nodes.values()), "clock", at=iso(self.now))
                 reports.append(node.ask("round", at=iso(self.now)))
         self.show_messages()
         return reports
@@ -114,6 +117,9 @@ def play_cycle(stage: Stage, plan: Plain, drafted: Callable[[Stage], None] = lam
         decide(stage, party)
         stage.exchange()
     show_mails(stage)
+    stage.now = parse_instant(plan["cycle"]) + POST_AFTER
+    ask_all(list(stage.nodes.values()), "settle", at=iso(stage.now), world=plan["world"])
+    show_mails(stage)
 
 
 def decide(stage: Stage, party: str) -> None:
@@ -149,8 +155,7 @@ def short(warning: str) -> str:
 
 
 def show_mails(stage: Stage) -> None:
-    """Let both nodes send what waits, and show each message to an agency once, with the node that sent it."""
-    ask_all(list(stage.nodes.values()), "settle", at=iso(stage.now))
+    """Show each message to an agency once, with the node that sent it."""
     for party, state in stage.states().items():
         products = {(w["warning"], w["version"]): w["product"] for w in state["warnings"]}
         for warning, version, recipient, whose, purpose in state["mails"]["sent"]:

@@ -10,7 +10,6 @@ from alerts.examples import example_content
 from alerts.warnings import propose_version
 from cli.demo.node import DemoNode, main
 from flows.desk import Decision, approve_version
-from flows.issue import issue_approved
 from pipeline.times import iso
 
 
@@ -19,7 +18,7 @@ class DecidingNode(DemoNode):
 
     def __init__(self, now):
         super().__init__(now)
-        self.orders |= {"propose": self.propose, "approve": self.approve, "pass": self.passed}
+        self.orders |= {"propose": self.propose, "approve": self.approve}
 
     def propose(self, order):
         content = replace(example_content(), model_id=order["model"])
@@ -32,10 +31,6 @@ class DecidingNode(DemoNode):
         decision = Decision(party, "kim" if party == "seoul" else "wang", iso(self.clock()))
         found = approve_version(self.ws, example_content().warning_id, None, decision, order["text"])
         return {"missing": found["missing"]}
-
-    def passed(self, _order):
-        """Let time pass beyond deadlines, as a later cycle does."""
-        return {"issued": len(issue_approved(self.ws, example_content().world, self.clock()))}
 
 
 if __name__ == "__main__":

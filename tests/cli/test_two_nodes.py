@@ -26,6 +26,7 @@ OTHER = {"seoul": "beijing", "beijing": "seoul"}
 BEGIN = parse_instant(example_content().as_of)
 DEADLINE = parse_instant(example_content().review_deadline)
 MINUTE = timedelta(minutes=1)
+WORLD = example_content().world
 PORT = 8443
 
 
@@ -274,8 +275,7 @@ def check_that_votes_arrive_late(two):
     two.rounds(1)
     two.now = DEADLINE + MINUTE
     for party in OTHER:
-        two.ask(party, "pass")
-        two.ask(party, "settle")
+        two.ask(party, "settle", world=WORLD)
     alone = two.states()
     assert single_faults(alone) == []
     assert {party: len(joint_warnings(state)) for party, state in alone.items()} == {"seoul": 0, "beijing": 0}
@@ -283,7 +283,7 @@ def check_that_votes_arrive_late(two):
     two.mend()
     two.rounds()
     for party in OTHER:
-        two.ask(party, "settle")
+        two.ask(party, "settle", world=WORLD)
     two.rounds(1)
     states = two.states()
     assert faults_of(states) == []
@@ -313,7 +313,7 @@ def test_a_node_killed_in_the_middle_of_a_round_goes_on_where_it_was(two, count)
     assert two.ask("beijing", "approve", text=text)["missing"] == ""
     two.rounds()
     for party in OTHER:
-        two.ask(party, "settle")
+        two.ask(party, "settle", world=WORLD)
     two.rounds(1)
     states = two.states()
     assert faults_of(states) == []
