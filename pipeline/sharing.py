@@ -150,18 +150,6 @@ class Sharing:
         return self.speaks_for(station) and any(fnmatchcase(station, p) for p in rule.stations)
 
 
-def usable_from(mark: Mark, interval_end: datetime) -> np.datetime64 | None:
-    """Return from when on a value may be used, None where the mark forbids it for good.
-
-    >>> mark = Mark("air", "as agreed", "", "parties", 6)
-    >>> str(usable_from(mark, datetime.fromisoformat("2026-01-14T02:00+00:00")))
-    '2026-01-14T08:00:00.000000000'
-    """
-    if mark.redistribution == "none":
-        return None
-    return to_ns(interval_end) + np.timedelta64(round(mark.embargo_hours * 3600), "s")
-
-
 def sharing_of(party: str, path: Path | None = None) -> Sharing:
     """Return what a party shares; a party without a table shares nothing.
 
@@ -253,12 +241,7 @@ _USE: Final = {
 def _words(rule: Rule) -> str:
     """Return when a rule lets values leave, and under which mark."""
     mark = rule.mark
-    use = {
-        "none": "kept there and not used",
-        "parties": "for agencies of the parties",
-        "public": "for anybody",
-    }
-    said = f"{rule.delay_hours:g} h after its interval by rule {rule.name}: {use[mark.redistribution]}"
+    said = f"{rule.delay_hours:g} h after its interval by rule {rule.name}: {_USE[mark.redistribution]}"
     if mark.embargo_hours and mark.redistribution != "none":
         said += f", used there {mark.embargo_hours:g} h after its interval"
     return f"{said}; {mark.licence}"

@@ -34,7 +34,6 @@ LATER: Final = "it is tried again at the next round"
 PATIENCE: Final = Patience(connect_s=10.0, read_s=30.0, total_s=120.0, tries=1)
 MOST_PAGES: Final = 200
 REFUSALS: Final = (401, 403)
-BUSY: Final = 429
 
 _PAGE = Draft202012Validator(
     {
