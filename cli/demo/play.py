@@ -116,10 +116,10 @@ def play_cycle(stage: Stage, plan: Plain, drafted: Callable[[Stage], None] = lam
     for party in PARTIES:
         decide(stage, party)
         stage.exchange()
-    show_mails(stage)
-    stage.now = parse_instant(plan["cycle"]) + POST_AFTER
-    ask_all(list(stage.nodes.values()), "settle", at=iso(stage.now), world=plan["world"])
-    show_mails(stage)
+    for at in (stage.now, parse_instant(plan["cycle"]) + POST_AFTER):
+        stage.now = at
+        ask_all(list(stage.nodes.values()), "settle", at=iso(at), world=plan["world"])
+        show_mails(stage)
 
 
 def decide(stage: Stage, party: str) -> None:
