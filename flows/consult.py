@@ -26,6 +26,7 @@ from pipeline.ledger.consultation import (
     insert_call,
     insert_question,
     insert_seal,
+    is_late,
     read_answers,
     read_calls,
     read_openings,
@@ -40,7 +41,8 @@ Plain = dict[str, Any]
 def seal_number(ws: Workspace, subject: str, probability: float, person: str, opens: datetime) -> Plain:
     """Commit this node's party to a probability; it is opened when both have sealed, or at ``opens``.
 
-    Raises UsageError where it is no probability, the party has sealed the subject, or the time is over.
+    Raises UsageError where it is no probability, the party has sealed the subject, or the time is over, also
+    that of the other party's seal: its number may be known by now.
     """
     node, at = _node(ws), ws.clock()
     if not 0 <= probability <= 1:
@@ -58,6 +60,11 @@ def seal_number(ws: Workspace, subject: str, probability: float, person: str, op
         opens=opens,
     )
     with ws.ledger.write() as conn:
+        others = [s for s in read_seals(conn, subject) if s.party != node.party]
+        if is_late(row, [row, *others]):
+            raise UsageError(
+                f"the other party's number about {subject} opened before; it is too late to seal"
+            )
         if not insert_seal(conn, row):
             raise UsageError(f"{node.party} has sealed {subject} before; that stands")
         note(conn, at, person, "seal", subject, {"commitment": row.commitment})
@@ -115,10 +122,10 @@ def consultations(ws: Workspace) -> dict[str, list[Plain]]:
         asked = [_question_row(ws, conn, q, answered.get(q.id), at) for q in read_questions(conn)]
         opened = {(o.subject, o.party): o for o in read_openings(conn)}
         sealed: dict[str, Plain] = {}
-        for seal in read_seals(conn):
+        for seal in (seals := read_seals(conn)):
             row = sealed.setdefault(seal.subject, {"subject": seal.subject, "opens": iso(seal.opens)})
             found = opened.get((seal.subject, seal.party))
-            late = " late" if seal.at > seal.opens else ""
+            late = " late" if is_late(seal, seals) else ""
             said = "sealed" if found is None else f"{found.probability:g}" if found.fits else "does not fit"
             row[seal.party] = said + late
     return {"questions": asked, "sealed": list(sealed.values())}

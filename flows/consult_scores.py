@@ -13,7 +13,7 @@ from flows.policy_source import Means, measured_means
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
-from pipeline.ledger.consultation import OpeningRow, SealRow, read_openings, read_seals
+from pipeline.ledger.consultation import OpeningRow, SealRow, is_late, read_openings, read_seals
 from pipeline.times import local_day_bounds
 
 Plain = dict[str, Any]
@@ -69,7 +69,7 @@ def _why_not(seals: list[SealRow], opened: dict[str, OpeningRow], means: Means, 
             return f"{seal.party} has not opened"
         if not found.fits:
             return f"what {seal.party} opened is not what it sealed"
-        if seal.at > seal.opens or seal.at >= over:
+        if is_late(seal, seals) or seal.at >= over:
             return f"{seal.party} sealed late"
     return "" if date.fromisoformat(day) in means[city] else "the day is not measured yet"
 

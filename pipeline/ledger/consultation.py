@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -77,6 +78,11 @@ def insert_seal(conn: Connection, row: SealRow) -> bool:
     """Enter a commitment; False if the party has sealed this subject before, which stands."""
     c = seals.c
     return _once(conn, seals, row, c.party == row.party, c.subject == row.subject)
+
+
+def is_late(seal: SealRow, seals: Sequence[SealRow]) -> bool:
+    """Tell whether a number was sealed when another party's about the same may have been open already."""
+    return seal.at >= min(s.opens for s in seals if s.subject == seal.subject)
 
 
 def insert_opening(conn: Connection, row: OpeningRow) -> bool:

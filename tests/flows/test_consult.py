@@ -10,6 +10,7 @@ from flows.node import node_of
 from flows.workspace import open_workspace
 from pipeline.errors import UsageError
 from pipeline.exchange.post import post
+from pipeline.ledger.consultation import SealRow, is_late
 from tests.flows.two_nodes import NOW, PEER, TwoNodes
 
 SUBJECT = "measured|2026-11-02T02:00:00Z|seoul|2026-11-03|35"
@@ -71,6 +72,23 @@ def test_a_seal_stands_and_opens_at_its_instant(nodes):
     exchange(nodes, OPENS)
     (row,) = consultations(nodes.ws["beijing"])["sealed"]
     assert row["seoul"] == "0.9"
+
+
+def test_once_a_number_may_be_open_nobody_seals_beside_it(nodes):
+    seal_number(nodes.ws["seoul"], SUBJECT, 0.9, "kim", OPENS)
+    exchange(nodes)
+    exchange(nodes, OPENS)
+    after = OPENS + timedelta(minutes=1)
+    later = open_workspace(nodes.ws["beijing"].settings, lambda: after)
+    with pytest.raises(UsageError, match="opened before"):
+        seal_number(later, SUBJECT, 0.9, "wang", after + timedelta(hours=1))
+    later.ledger.close()
+
+
+def test_a_seal_beside_an_open_number_is_late_whatever_its_own_instant():
+    first = SealRow("seoul", SUBJECT, "kim", "a", "", NOW, OPENS)
+    copied = SealRow("beijing", SUBJECT, "wang", "b", "", OPENS, OPENS + timedelta(hours=1))
+    assert [is_late(seal, (first, copied)) for seal in (first, copied)] == [False, True]
 
 
 def test_a_question_is_answered_once_or_shows_whom_to_ring(nodes):
