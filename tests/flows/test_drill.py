@@ -115,6 +115,7 @@ def test_a_silent_partner_and_the_joint_warning_that_takes_over(ws):
     assert "single-city" not in told["forecast@monitoring.beijing.example"]
 
 
+@pytest.mark.slow
 def test_what_was_issued_in_error_is_cancelled_and_everything_is_marked(beside):
     ws, record, _, _ = beside
     assert [row[2:] for row in lives(ws, record.id)] == [
@@ -136,6 +137,7 @@ def test_what_was_issued_in_error_is_cancelled_and_everything_is_marked(beside):
     assert all("EXERCISE" in page for page in pages)
 
 
+@pytest.mark.slow
 def test_who_acknowledged_when_and_who_never(ws):
     record = play(ws, "mail-down")
     found = drill_report(ws)
@@ -181,6 +183,7 @@ def test_a_drill_whose_record_is_lost_speaks_to_nobody(ws):
     assert audience(ws, "drill-20260120t090000", everybody) == ()
 
 
+@pytest.mark.slow
 def test_a_drill_that_is_stopped_leaves_nothing_in_force(ws):
     waits = []
 

@@ -21,7 +21,7 @@ from pipeline.times import HOUR, iso, system_clock
 from tests.alerts.test_channels import PASSWORD, Mailbox, certificate, server  # noqa: F401
 from tests.flows.replay_world import EPISODE, write_archive
 
-pytestmark = pytest.mark.flows
+pytestmark = [pytest.mark.flows, pytest.mark.slow]
 
 AT = iso(EPISODE)
 LISTED = 6
