@@ -15,7 +15,7 @@ from flows import forecast
 from flows.combine import combination_of_run, combine_run
 from flows.combine_claims import CAMS, Claims, claims_in, claims_of, meeting, met, readable
 from flows.combine_lines import combination_lines, evidence_lines
-from flows.combine_past import ALONE, COMBINED, alone_rows, past_days
+from flows.combine_past import ALONE, COMBINED, alone_rows, cases_of, past_days
 from flows.forecast import forecast_cycle, recent_panel
 from flows.live import forecasts_of
 from flows.plan import plan_measured
@@ -23,6 +23,7 @@ from flows.summary import summary_lines, summary_of
 from flows.verification import Request, run_verification
 from forecasting.combine import Claim
 from forecasting.issue import IssueForecast
+from forecasting.predictions import QUANTILE_COLUMNS
 from forecasting.verification.score_tables import Options
 from forecasting.verify import observed_truth
 from ingest.exchange.parse import parse_exchange
@@ -332,6 +333,28 @@ def test_what_was_received_later_changes_nothing(world):
     claims = claims_of(world, "measured", plan.as_of - 60 * DAY, plan.as_of, plan.cycle.hour)
     assert claims.known("airkorea", "seoul", 17_814 + 10, plan.as_of) is None
     assert all(c.received <= plan.as_of for each in claims._by.values() for c in each)
+
+
+def test_a_past_issue_is_judged_by_what_had_been_received_by_then():
+    """A correction that came after an issue, with the day's truth, changes nothing of how it is judged."""
+    seoul, rows, said, corrected = all_cities()["seoul"], [], [], []
+    for back in range(40, 0, -1):
+        issue = CYCLE - back * DAY
+        day = local_date(issue, seoul.timezone) + DAY
+        start, end = local_day_bounds(day, seoul.timezone)
+        row = {"city": "seoul", "lead_day": 1, "valid_start": pd.Timestamp(start), "observed": 44.0}
+        rows.append(
+            row | {"valid_end": end, "as_of": issue.isoformat()} | dict.fromkeys(QUANTILE_COLUMNS, 30.0)
+        )
+        number = int(np.datetime64(day, "D").astype(int))
+        told = Claim("a", "seoul", number, 15.5, 35.5, issue - DAY / 4)
+        said.append(told)
+        corrected.append(replace(told, low=43.5, high=44.5, received=issue + timedelta(minutes=1)))
+    past = pd.DataFrame(rows)
+    found = [cases_of(past, Claims(c), seoul, 1).bounds["a"] for c in (said, [*said, *corrected])]
+    assert np.isfinite(found[0]).all()
+    assert (found[0] == found[1]).all()
+    assert (cases_of(past, Claims(corrected), seoul, 1).spoke("a")).sum() == 0
 
 
 def test_cams_enters_as_the_mean_of_its_hours(world):
