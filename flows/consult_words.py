@@ -51,8 +51,13 @@ def consult_poster(conn: Connection, node: Node, at: datetime) -> list[Message]:
 
 def take_seal(conn: Connection, envelope: Envelope, _at: datetime) -> str:
     """Handle the other party's commitment."""
+    return "sealed" if insert_seal(conn, sealed_in(envelope)) else "sealed before; that stands"
+
+
+def sealed_in(envelope: Envelope) -> SealRow:
+    """Return the commitment that an envelope tells of; its secret number is not in it."""
     body = envelope.body
-    row = SealRow(
+    return SealRow(
         party=envelope.sender,
         subject=body["subject"],
         person=body["person"],
@@ -61,7 +66,6 @@ def take_seal(conn: Connection, envelope: Envelope, _at: datetime) -> str:
         at=parse_instant(body["at"]),
         opens=parse_instant(body["opens"]),
     )
-    return "sealed" if insert_seal(conn, row) else "sealed before; that stands"
 
 
 def take_opening(conn: Connection, envelope: Envelope, at: datetime) -> str:
@@ -79,10 +83,16 @@ def take_opening(conn: Connection, envelope: Envelope, at: datetime) -> str:
 
 def take_question(conn: Connection, envelope: Envelope, _at: datetime) -> str:
     """Handle a question of the other party."""
+    row = asked_in(envelope)
+    if not row.id.startswith(f"{envelope.sender}-"):
+        raise EnvelopeRefused("unfit", f"question {row.id} is not {envelope.sender}'s")
+    return f"asked by {row.person}" if insert_question(conn, row) else "asked before"
+
+
+def asked_in(envelope: Envelope) -> QuestionRow:
+    """Return the question that an envelope puts."""
     body = envelope.body
-    if not str(body["id"]).startswith(f"{envelope.sender}-"):
-        raise EnvelopeRefused("unfit", f"question {body['id']} is not {envelope.sender}'s")
-    row = QuestionRow(
+    return QuestionRow(
         id=body["id"],
         asker=envelope.sender,
         asked=envelope.recipient,
@@ -93,7 +103,6 @@ def take_question(conn: Connection, envelope: Envelope, _at: datetime) -> str:
         due=parse_instant(body["due"]),
         ring=json.dumps(body["ring"], ensure_ascii=False),
     )
-    return f"asked by {row.person}" if insert_question(conn, row) else "asked before"
 
 
 def take_answer(conn: Connection, envelope: Envelope, _at: datetime) -> str:
@@ -102,10 +111,15 @@ def take_answer(conn: Connection, envelope: Envelope, _at: datetime) -> str:
     known = {q.id: q for q in read_questions(conn)}
     if body["question"] not in known or known[body["question"]].asked != envelope.sender:
         raise EnvelopeRefused("unfit", f"question {body['question']} was not put to {envelope.sender}")
-    row = AnswerRow(
-        body["question"], envelope.sender, body["person"], body["text"], parse_instant(body["at"])
-    )
+    row = answered_in(envelope)
     return f"answered by {row.person}" if insert_answer(conn, row) else "answered before; that stands"
+
+
+def answered_in(envelope: Envelope) -> AnswerRow:
+    """Return the answer that an envelope gives."""
+    body = envelope.body
+    at = parse_instant(body["at"])
+    return AnswerRow(body["question"], envelope.sender, body["person"], body["text"], at)
 
 
 CONSULT_HANDLERS: dict[str, Handler] = {

@@ -6,7 +6,6 @@ not: they are simply said again, and the other side stores nothing twice.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
@@ -14,13 +13,11 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from alerts.joint_restore import restore_issue, restore_offer, restore_vote
+from flows.consult_words import answered_in, asked_in, sealed_in
 from pipeline.exchange.envelope import Envelope, key_id
 from pipeline.ledger.agreement import StatementRow, unsent
 from pipeline.ledger.consultation import (
-    AnswerRow,
     OpeningRow,
-    QuestionRow,
-    SealRow,
     insert_answer,
     insert_opening,
     insert_question,
@@ -64,13 +61,9 @@ def _occasion(conn: Connection, envelope: Envelope, row: StatementRow) -> str:
 
 def _seal(conn: Connection, envelope: Envelope, _at: datetime) -> str:
     """Enter a seal; its secret number is lost with the ledger, so it can no longer be opened."""
-    body = envelope.body
-    at, opens = parse_instant(body["at"]), parse_instant(body["opens"])
-    insert_seal(
-        conn,
-        SealRow(envelope.sender, body["subject"], body["person"], body["commitment"], "", at, opens),
-    )
-    return _consulted("seal", body["subject"])
+    row = sealed_in(envelope)
+    insert_seal(conn, row)
+    return _consulted("seal", row.subject)
 
 
 def _opening(conn: Connection, envelope: Envelope, _at: datetime) -> str:
@@ -81,27 +74,15 @@ def _opening(conn: Connection, envelope: Envelope, _at: datetime) -> str:
 
 
 def _question(conn: Connection, envelope: Envelope, _at: datetime) -> str:
-    body = envelope.body
-    row = QuestionRow(
-        id=body["id"],
-        asker=envelope.sender,
-        asked=envelope.recipient,
-        person=body["person"],
-        subject=body["subject"],
-        text=body["text"],
-        at=parse_instant(body["at"]),
-        due=parse_instant(body["due"]),
-        ring=json.dumps(body["ring"], ensure_ascii=False),
-    )
+    row = asked_in(envelope)
     insert_question(conn, row)
     return _consulted("question", row.id)
 
 
 def _answer(conn: Connection, envelope: Envelope, _at: datetime) -> str:
-    body = envelope.body
-    at = parse_instant(body["at"])
-    insert_answer(conn, AnswerRow(body["question"], envelope.sender, body["person"], body["text"], at))
-    return _consulted("answer", body["question"])
+    row = answered_in(envelope)
+    insert_answer(conn, row)
+    return _consulted("answer", row.question)
 
 
 def _consulted(kind: str, about: str) -> str:
