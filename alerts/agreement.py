@@ -130,7 +130,7 @@ def why_not_beside(rival: SlotState, party: str, digest: str, *, is_before: bool
 
     ``rival`` is that slot and ``digest`` its text; ``is_before`` tells whether its number is lower. An
     approval stands until its round has ended without agreement; while it stands, no other about the same is
-    given.
+    given. Who has objected to the other slot's texts need not wait for the other party's word on them.
 
     >>> rival = SlotState(1, "open", ("aa",), (("seoul", "aa"),), None)
     >>> [why_not_beside(rival, p, "aa", is_before=b) for p, b in (("seoul", False), ("beijing", False))]
@@ -140,7 +140,8 @@ def why_not_beside(rival: SlotState, party: str, digest: str, *, is_before: bool
         return "is agreed"
     if rival.agreed is None and rival.vote_of(party) == digest:
         return f"is approved by {party} and may still be agreed"
-    if rival.agreed is None and is_before and digest in rival.votable:
+    undecided = rival.agreed is None and rival.vote_of(party) != OBJECTION
+    if undecided and is_before and digest in rival.votable:
         return "is decided first: approve or object to that one"
     return ""
 

@@ -56,15 +56,15 @@ def is_slot_of(slot: str, content: WarningContent) -> bool:
 
     >>> from alerts.examples import example_content
     >>> text = example_content()
-    >>> [is_slot_of(slot_beginning(text) + end, text) for end in ("0", "12", "x", "cancel-1-W", "")]
-    [True, True, False, False, False]
+    >>> [is_slot_of(slot_beginning(text) + end, text) for end in ("0", "12", "x", "x|0", "cancel-1-W", "")]
+    [True, True, False, False, False, False]
     """
     beginning = slot_beginning(content)
     if not slot.startswith(beginning):
         return False
     if content.kind in LAST_WORDS:
         return slot == f"{beginning}{content.kind}-{content.version}-{content.warning_id}"
-    return _number(slot) is not None
+    return "|" not in slot.removeprefix(beginning) and _number(slot) is not None
 
 
 def why_other_slot(conn: Connection, offer: StatementRow, party: str, state_of: StateOf) -> str:

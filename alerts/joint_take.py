@@ -11,27 +11,33 @@ from sqlalchemy import Connection
 from alerts.agreement import OBJECTION
 from alerts.content import WarningContent
 from alerts.joint import evidence_digest, rank_of, signature_from
+from alerts.joint_limits import is_ahead, why_not_taken
 from alerts.joint_slots import is_slot_of
+from alerts.joint_texts import offered_text
 from alerts.signoff import statement
 from alerts.versions import check_content, required_parties
 from alerts.warnings import write_draft
 from pipeline.cities import all_cities
 from pipeline.errors import ContractError, EnvelopeRefused, ReviewError
 from pipeline.exchange.canonical import canonical_json, digest
-from pipeline.exchange.envelope import key_id
+from pipeline.exchange.envelope import Envelope, key_id
 from pipeline.exchange.keys import verify
 from pipeline.ledger.agreement import StatementRow, insert_statement, statements_of
 from pipeline.ledger.warnings import SignatureRow, read_versions
 from pipeline.times import parse_instant
 
 
-def take_offer(conn: Connection, sender: str, party: str, world: str, body: Mapping[str, Any]) -> str:
+def take_offer(conn: Connection, envelope: Envelope) -> str:
     """Keep the other party's offer and show it among the warnings; returns what became of it.
 
-    Raises EnvelopeRefused where the text is not what its digest says, contradicts itself, or is not to be
-    decided by the two parties.
+    Raises EnvelopeRefused where the text is not what its digest says, contradicts itself, is not to be
+    decided by the two parties, or stands in the way of our own warnings (``alerts.joint_limits``).
     """
-    content = _checked_text(sender, party, world, body)
+    sender, world, body = envelope.sender, envelope.world, envelope.body
+    content = _checked_text(sender, envelope.recipient, world, body)
+    faults = why_not_taken(conn, content, parse_instant(envelope.created_at))
+    if faults:
+        raise EnvelopeRefused("unfit", "; ".join(faults))
     row = StatementRow(
         party=sender,
         own=False,
@@ -54,21 +60,23 @@ def take_offer(conn: Connection, sender: str, party: str, world: str, body: Mapp
     return f"waits as version {content.version} of warning {content.warning_id}"
 
 
-def take_vote(conn: Connection, sender: str, key: str, body: Mapping[str, Any]) -> str:
+def take_vote(conn: Connection, envelope: Envelope) -> str:
     """Keep the other party's vote; raises EnvelopeRefused where its signature does not stand for it.
 
-    ``key`` is the id of the key that signed the envelope: a decision is signed with the same, or was sent
-    with an earlier vote.
+    A decision is signed with the key that signed the envelope, or was sent with an earlier vote.
     """
+    sender, body = envelope.sender, envelope.body
     signature = _signature(sender, body)
     rows = statements_of(conn, str(body["slot"]))
     earlier = {str(_signature(sender, statement_body(r)).signature) for r in rows if _is_vote_of(r, sender)}
-    if key_id(signature.public_key) != key and signature.signature not in earlier:
+    if key_id(signature.public_key) != envelope.key and signature.signature not in earlier:
         raise EnvelopeRefused("forged", "the decision is not signed with the key of its envelope")
     is_objection = body["digest"] == OBJECTION
-    if not any((r.kind, r.digest) == ("offer", signature.content_digest) for r in rows):
+    offers = [r for r in rows if (r.kind, r.digest) == ("offer", signature.content_digest)]
+    if not offers:
         text = signature.content_digest[:16]
         raise EnvelopeRefused("unknown", f"a decision about text {text}, which nobody offered there")
+    _check_about(envelope, signature, offers[0])
     row = StatementRow(
         party=sender,
         own=False,
@@ -130,6 +138,21 @@ def _signature(sender: str, body: Mapping[str, Any]) -> SignatureRow:
     if found:
         raise EnvelopeRefused("forged", f"the decision: {'; '.join(found)}")
     return row
+
+
+def _check_about(envelope: Envelope, signature: SignatureRow, offer: StatementRow) -> None:
+    """Refuse a vote that names another version or world than the text it is about, or a time to come."""
+    content = WarningContent.from_dict(offered_text(offer))
+    at = parse_instant(str(envelope.body["at"]))
+    faults = {
+        "it is about another version": (signature.warning_id, signature.version)
+        != (offer.warning_id, offer.version),
+        "it is of another world": envelope.world != offer.world,
+        "it is dated after its envelope": is_ahead(content, at, parse_instant(envelope.created_at)),
+    }
+    found = [fault for fault, is_so in faults.items() if is_so]
+    if found:
+        raise EnvelopeRefused("unfit", f"the decision: {'; '.join(found)}")
 
 
 def _is_vote_of(row: StatementRow, party: str) -> bool:

@@ -78,8 +78,10 @@ def approve_version(
         if text:
             adopt_text(conn, row, text_named(conn, row, text), when)
         digest = approve(conn, row.warning_id, row.version, who, when)
+        said = ""
         if node is not None:
-            decide_jointly(conn, node, read_version(conn, row.warning_id, row.version), "approve", when)
+            newest = read_version(conn, row.warning_id, row.version)
+            said = decide_jointly(conn, node, newest, "approve", when)
         report = verify_signatures(conn, row.warning_id, row.version, keys)
     found: Plain = {
         "warning": row.warning_id,
@@ -87,7 +89,7 @@ def approve_version(
         "approved": _said(digest, decision, when),
         "missing": ", ".join(report.missing),
         "objected": ", ".join(report.objected),
-    }
+    } | ({"joint": said} if said else {})
     present = max(when, present_of(ws, content.world))
     done = [issue_version(ws, row.warning_id, row.version, present)] if report.ok else []
     return found | _consequences(ws, content, done, present, deliver=decision.deliver)

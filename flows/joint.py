@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -19,6 +20,7 @@ from pipeline.errors import EnvelopeRefused, ReviewError, SameairError
 from pipeline.exchange.arrivals import Handler
 from pipeline.exchange.bodies import check_body
 from pipeline.exchange.envelope import Envelope
+from pipeline.exchange.heard import chain_fault
 from pipeline.exchange.post import Message, post
 from pipeline.ledger.agreement import (
     StatementRow,
@@ -31,6 +33,8 @@ from pipeline.ledger.agreement import (
 from pipeline.ledger.warnings import SignatureRow, VersionRow, read_signatures, read_version
 
 log = logging.getLogger(__name__)
+
+AFTER_SILENCE: Final = "run `sameair exchange recover`, then approve again to give the vote"
 
 
 def agreement_poster(conn: Connection, node: Node, at: datetime) -> list[Message]:
@@ -50,7 +54,9 @@ def agreement_poster(conn: Connection, node: Node, at: datetime) -> list[Message
 def decide_jointly(conn: Connection, node: Node, row: VersionRow, decision: str, at: datetime) -> str:
     """Give the own party's vote as it was just signed, and put it into the chain in the same transaction.
 
-    Returns what it led to, nothing where the version is not for two nodes to decide.
+    Returns what it led to, nothing where the version is not for two nodes to decide. Where nothing may be
+    said to the other party (its word on our chain does not fit), an approval is no vote; it stands for the
+    warning of the own city, which no other node may hold up.
 
     Raises
     ------
@@ -64,6 +70,10 @@ def decide_jointly(conn: Connection, node: Node, row: VersionRow, decision: str,
     why = why_not_following(conn, WarningContent.from_dict(row.content)) if decision == "approve" else ""
     if why:
         raise ReviewError(f"this text could not be issued: {why}; object, or wait for the next cycle's text")
+    silenced = next((fault for peer in node.peers if (fault := chain_fault(conn, peer))), "")
+    if silenced and decision == "approve":
+        log.error("approved here and not said: %s", silenced)
+        return f"kept here and not said, for the own city's warning alone: {silenced}; {AFTER_SILENCE}"
     make_vote(conn, row.content_digest, _own_signature(conn, node.party, row, decision))
     offer = offer_of(conn, row.content_digest)
     said = "" if offer is None else settled_text(conn, offer.slot, at)
@@ -77,7 +87,7 @@ def decide_jointly(conn: Connection, node: Node, row: VersionRow, decision: str,
 
 def take_proposal(conn: Connection, envelope: Envelope, at: datetime) -> str:
     """Handle the other party's offer of a text."""
-    said = take_offer(conn, envelope.sender, envelope.recipient, envelope.world, envelope.body)
+    said = take_offer(conn, envelope)
     return _with_outcome(conn, said, envelope, at)
 
 
@@ -85,7 +95,7 @@ def take_decision(conn: Connection, envelope: Envelope, at: datetime) -> str:
     """Handle the other party's approval or objection."""
     if (envelope.kind == "objection") != (envelope.body["digest"] == OBJECTION):
         raise EnvelopeRefused("unfit", f"no {envelope.kind}")
-    said = take_vote(conn, envelope.sender, envelope.key, envelope.body)
+    said = take_vote(conn, envelope)
     return _with_outcome(conn, said, envelope, at)
 
 
