@@ -50,6 +50,7 @@ from cli.commands import (
     verify,
     warnings,
 )
+from cli.output import plain
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -145,5 +146,5 @@ def explained(error: Exception) -> tuple[str, int]:
 
 def complain(text: str, code: int) -> int:
     """Write one line on standard error and return the exit code."""
-    sys.stderr.write(f"sameair: {' '.join(text.split())}\n")
+    sys.stderr.write(f"sameair: {plain(' '.join(text.split()))}\n")
     return code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+"""Signs that steer a terminal, or change the order in which others stand."""
 WIDTH_OF_FILES = 200
 """Columns of a table that goes to a file or another program."""
 
@@ -34,7 +39,17 @@ def console(*, stderr: bool = False) -> Console:
 
 def print_json(document: Mapping[str, Any] | Sequence[Any]) -> None:
     """Print one JSON document on standard output."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
+    text = json.dumps(document, ensure_ascii=False, indent=2, default=str)
+    sys.stdout.write(_HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+
+
+def plain(text: str) -> str:
+    r"""Return text whose control and direction signs are written out: none steers a terminal or hides words.
+
+    >>> plain("a\x1b[2J\u202eb\n서울")
+    'a\\x1b[2J\\u202eb\n서울'
+    """
+    return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def print_lines(lines: Sequence[str], *, styles: Mapping[str, str] | None = None) -> None:
@@ -42,7 +57,7 @@ def print_lines(lines: Sequence[str], *, styles: Mapping[str, str] | None = None
     out = console()
     for line in lines:
         style = next((v for k, v in (styles or {}).items() if line.startswith(k)), None)
-        out.print(line, style=style, markup=False)
+        out.print(plain(line), style=style, markup=False)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -57,7 +72,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     for column in columns:
         table.add_column(escape(column), overflow="fold")
     for row in rows:
-        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(escape("" if cell is None else plain(str(cell))) for cell in row))
     console().print(table)
 
 

@@ -43,14 +43,18 @@ class SourceError(SameairError):
     exit_code = 5
 
     def __init__(self, source: str, what: str, *, field: str | None = None, remedy: str = "") -> None:
-        what, field = _printable(what), None if field is None else _printable(field)
+        what, field = printable(what), None if field is None else printable(field)
         self.source, self.what, self.field, self.remedy = source, what, field, remedy
         where = f" (field {field})" if field else ""
         super().__init__(f"{source}: {what}{where}" + (f"; {remedy}" if remedy else ""))
 
 
-def _printable(text: str) -> str:
-    """Return text with a blank for each sign that cannot be shown, such as half a surrogate pair."""
+def printable(text: str) -> str:
+    r"""Return text with a blank for each sign that cannot be shown, such as half a surrogate pair.
+
+    >>> printable("a\x1b[2J\ud800b")
+    'a [2J b'
+    """
     return "".join(c if c.isprintable() else " " for c in text)
 
 
@@ -105,7 +109,7 @@ class EnvelopeRefused(SameairError):
     exit_code = 5
 
     def __init__(self, reason: str, what: str) -> None:
-        self.reason, self.what = reason, _printable(what)
+        self.reason, self.what = reason, printable(what)
         super().__init__(f"envelope refused ({reason}): {self.what}")
 
 
@@ -115,7 +119,7 @@ class BundleRefused(SameairError):
     exit_code = 5
 
     def __init__(self, reason: str, what: str) -> None:
-        self.reason, self.what = reason, _printable(what)
+        self.reason, self.what = reason, printable(what)
         super().__init__(f"bundle refused ({reason}): {self.what}")
 
 

@@ -40,13 +40,16 @@ def to_utc(when: datetime) -> datetime:
 
 
 def parse_instant(text: str) -> datetime:
-    """Read an ISO instant such as ``2019-03-03T08:00Z``; without a zone it is UTC.
+    """Read an ISO instant such as ``2019-03-03T08:00Z``; without a zone it is UTC; ValueError if it is none.
 
     >>> parse_instant("2019-03-03T17:00+09:00").isoformat()
     '2019-03-03T08:00:00+00:00'
     """
     when = datetime.fromisoformat(text)
-    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    try:
+        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r:.40} lies outside of the years 1 to 9999") from None
 
 
 def to_ns(when: datetime) -> np.datetime64:

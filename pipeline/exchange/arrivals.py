@@ -16,7 +16,7 @@ from typing import Final, Literal
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
-from pipeline.errors import ContractError, EnvelopeRefused, SameairError
+from pipeline.errors import ContractError, EnvelopeRefused, SameairError, printable
 from pipeline.exchange.bodies import check_body
 from pipeline.exchange.envelope import FIRST_PREVIOUS, Envelope, KeyOf, unseal
 from pipeline.ledger.audit import append_audit
@@ -27,8 +27,8 @@ from pipeline.ledger.envelopes import (
     insert_received,
     insert_refused,
     last_handled,
+    list_received,
     received_at,
-    unhandled,
 )
 from pipeline.times import parse_instant
 
@@ -44,6 +44,9 @@ UNFORESEEN: Final = (
     IntegrityError,
 )
 """Errors that what was received can cause and nobody foresaw: one envelope must not stop a node."""
+
+LONGEST_TOLD: Final = 500
+"""How much of what is wrong with a refused envelope is written down [characters]."""
 
 Taken = Literal["taken", "known", "refused"]
 
@@ -122,12 +125,11 @@ def handle_next(
     A handler that refuses or fails in a foreseen way leaves the envelope handled with the reason: it never
     holds up what follows. Raises EnvelopeRefused where the sender's chain is broken: a person must decide.
     """
-    waiting = unhandled(conn, sender)
     before = last_handled(conn, sender)
     number = before.sequence + 1 if before else 1
-    if not waiting or waiting[0].sequence != number:
+    row = received_at(conn, sender, number)
+    if row is None:
         return None
-    row = waiting[0]
     if row.previous != (before.digest if before else FIRST_PREVIOUS):
         raise EnvelopeRefused("forked", f"envelope {number} of {sender} does not follow the one before it")
     outcome, note = _handled(conn, row, receiver, handlers, at)
@@ -148,10 +150,10 @@ def gaps(conn: Connection, sender: str) -> tuple[tuple[int, int], ...]:
     """Return what is missing of a sender's chain before what came last, as (first, last) numbers."""
     before = last_handled(conn, sender)
     expected, missing = (before.sequence + 1 if before else 1), []
-    for row in unhandled(conn, sender):
-        if row.sequence > expected:
-            missing.append((expected, row.sequence - 1))
-        expected = row.sequence + 1
+    for number, _ in list_received(conn, sender, expected - 1):
+        if number > expected:
+            missing.append((expected, number - 1))
+        expected = number + 1
     return tuple(missing)
 
 
@@ -197,9 +199,9 @@ def _refuse(conn: Connection, parcel: Parcel, refused: EnvelopeRefused, at: date
     row = RefusedRow(
         at=at,
         transport=parcel.transport,
-        name=parcel.name[:200],
+        name=printable(parcel.name[:200]),
         reason=refused.reason,
-        what=refused.what,
+        what=refused.what[:LONGEST_TOLD],
         payload_digest=hashlib.sha256(parcel.packed).hexdigest(),
         size=len(parcel.packed),
     )

@@ -25,6 +25,12 @@ LONGEST: Final = 300
 YEARS: Final = (1970, 2199)
 """Years in which an instant of the exchange may lie."""
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z\Z")
+WITH_LINES: Final = ("text", "card", "reason", "note", "report", "legal_basis", "area", "overall", "cause")
+"""Members whose texts may have more than one line."""
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff]"
+)
+_BREAK = re.compile(r"[\t\n\r]")
 _FOLDER = resources.files("pipeline") / "exchange" / "bodies"
 
 
@@ -70,21 +76,34 @@ def _unusable(body: object) -> str:
     >>> _unusable({"at": ["0001-01-01T00:00:00Z"]}), _unusable({"n": 2**60}), _unusable({"at": "2026-01-14"})
     ('a year outside 1970-2199', 'a whole number beyond 2^53', '')
     """
-    waiting = [body]
+    waiting: list[tuple[str, object]] = [("", body)]
     while waiting:
-        value = waiting.pop()
+        name, value = waiting.pop()
         if isinstance(value, Mapping):
-            waiting += [*value, *value.values()]
+            waiting += [*(("", key) for key in value), *value.items()]
         elif isinstance(value, list | tuple):
-            waiting += value
+            waiting += [(name, item) for item in value]
         elif isinstance(value, str):
-            if "\0" in value:
-                return "a text with a NUL sign"
-            fault = _no_instant(value)
+            fault = _hidden(value, has_lines=name in WITH_LINES) or _no_instant(value)
             if fault:
                 return fault
         elif isinstance(value, int) and abs(value) > 2**53:
             return "a whole number beyond 2^53"
+    return ""
+
+
+def _hidden(text: str, *, has_lines: bool) -> str:
+    r"""Return why a text would show otherwise than it is, on a terminal, in a mail or in XML, or nothing.
+
+    >>> [bool(_hidden(t, has_lines=True)) for t in ("a\nb", "\x1b[2J", "\u202e", "\uffff", "서울, 北京")]
+    [False, True, True, True, False]
+    >>> _hidden("wang\nkim", has_lines=False)
+    'a line break where there are no lines'
+    """
+    if _CONTROL.search(text):
+        return "a text with a control or hidden sign"
+    if not has_lines and _BREAK.search(text):
+        return "a line break where there are no lines"
     return ""
 
 

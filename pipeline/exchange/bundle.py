@@ -39,6 +39,8 @@ MOST_FILES: Final = 32
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}\.(?:csv|json|md|txt)")
 _PARTY = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _ZIP_HEAD: Final = b"PK\x03\x04"
+_ZIP_ENTRY: Final = b"PK\x01\x02"
+"""How an entry of the list of files begins; it is counted before anything reads the list."""
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _MEMBERS: Final = {
     "schema": str,
@@ -153,6 +155,8 @@ def _bytes_of(path: Path) -> bytes:
         raise BundleRefused("huge", f"larger than {MAXIMUM_FILE} bytes")
     if not packed.startswith(_ZIP_HEAD):
         raise BundleRefused("damaged", "not a ZIP file")
+    if packed.count(_ZIP_ENTRY) > 2 * MOST_FILES:
+        raise BundleRefused("huge", f"a list of more than {MOST_FILES} files")
     return packed
 
 

@@ -83,11 +83,15 @@ def handle_key(conn: Connection, envelope: Envelope, at: datetime) -> str:
 
 
 def _announced(ring: Keyring, envelope: Envelope, body: Mapping[str, Any]) -> Keyring:
-    """Return the ring with a new key, and an end to the one that it replaces."""
+    """Return the ring with a new key, and an end to the one that it replaces, from now on at the earliest.
+
+    Only a revocation takes back what was signed before.
+    """
     public, party = check_public(body["public"]), envelope.sender
     if any(k.public == public for k in ring.keys):
         return ring
-    until = parse_instant(body["replaced_until"])
+    said_at = parse_instant(envelope.created_at)
+    until = max(parse_instant(body["replaced_until"]), said_at)
     before = next((k for k in ring.of(party) if k.id == body["replaces"]), None)
     if before is None:
         raise UsageError(f"{party} has no key {body['replaces']}")
@@ -99,6 +103,6 @@ def _announced(ring: Keyring, envelope: Envelope, body: Mapping[str, Any]) -> Ke
             public,
             valid_from=parse_instant(body["valid_from"]),
             announced_by=envelope.key,
-            announced_at=parse_instant(envelope.created_at),
+            announced_at=said_at,
         )
     )

@@ -153,16 +153,6 @@ def insert_received(conn: Connection, row: ReceivedRow) -> None:
     conn.execute(insert(envelopes_received).values(**asdict(row)))
 
 
-def unhandled(conn: Connection, sender: str) -> list[ReceivedRow]:
-    """Return what a party sent and was not handled yet, in its order; there may be gaps in it."""
-    c, h = envelopes_received.c, envelopes_handled.c
-    joined = envelopes_received.outerjoin(
-        envelopes_handled, and_(h.sender == c.sender, h.sequence == c.sequence)
-    )
-    query = select(envelopes_received).select_from(joined).where(c.sender == sender, h.sequence.is_(None))
-    return [ReceivedRow(**row._mapping) for row in conn.execute(query.order_by(c.sequence))]
-
-
 def last_handled(conn: Connection, sender: str) -> ReceivedRow | None:
     """Return the newest envelope of a party that was handled, up to which its chain is whole."""
     c = envelopes_handled.c

@@ -18,7 +18,7 @@ from pipeline.exchange.keys import public_key_text
 from pipeline.exchange.post import Message, Sender, post
 from pipeline.ledger import open_ledger
 from pipeline.ledger.audit import verify_audit
-from pipeline.ledger.envelopes import read_refused, read_sent, unhandled
+from pipeline.ledger.envelopes import list_received, read_refused, read_sent
 
 AT = datetime(2026, 1, 14, 2, tzinfo=UTC)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -185,7 +185,7 @@ def test_a_handler_that_fails_leaves_nothing_half_done_and_holds_up_nobody(ledge
 def test_what_was_sent_or_received_is_never_changed(ledger):
     with ledger.write() as conn:
         bring(conn, say(conn, 1).packed)
-        assert len(unhandled(conn, "seoul")) == 1
+        assert len(list_received(conn, "seoul")) == 1
     for table in ("envelopes_sent", "envelopes_received"):
         with pytest.raises(IntegrityError, match="never changed"), ledger.write() as conn:
             conn.execute(text(f"DELETE FROM {table}"))

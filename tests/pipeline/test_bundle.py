@@ -194,3 +194,9 @@ def test_what_may_not_stand_in_a_bundle_is_not_packed():
     for files in ({"m.pkl": b""}, {"a.txt": b"\xff"}, {MANIFEST: b"{}"}):
         with pytest.raises(ContractError):
             pack_bundle(Bundle("seoul", MADE.created_at, "measured", "m1", files), KEY)
+
+
+def test_a_list_of_a_million_files_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(module.zipfile, "ZipFile", None)
+    packed = b"PK\x03\x04" + b"PK\x01\x02" * 100_000
+    assert refused(tmp_path, packed) == "huge"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +20,7 @@ from pipeline.exchange.key_notices import announcement, told
 from pipeline.exchange.keyring import Keyring, PartyKey
 from pipeline.exchange.keys import public_key_text, sign
 from pipeline.ledger import open_ledger
-from pipeline.ledger.envelopes import last_handled
+from pipeline.ledger.envelopes import last_handled, read_refused
 from pipeline.times import iso
 
 AT = datetime(2026, 1, 14, 2, tzinfo=UTC)
@@ -129,7 +130,7 @@ def test_many_small_values_are_refused_before_they_fill_the_memory():
     [
         ({"handled": 2**60}, "beyond"),
         ({"refused": ["0001-01-01T00:00:00Z"]}, "year"),
-        ({"refused": ["a\0b"]}, "NUL"),
+        ({"refused": ["a\0b"]}, "control"),
     ],
 )
 def test_values_that_no_program_can_use_are_malformed(body, fault):
@@ -235,3 +236,42 @@ def test_a_successor_of_a_stolen_key_brings_nothing(ledger):
     ring = told(RING, envelope(at=AT, kind="key", body=body))
     ring = ring.revoked("seoul", OWN.id, AT - HOUR, "stolen", last_sequence=9)
     assert bring(ledger, ring, chain((envelope(at=AT, key=NEXT), NEXT)), AT + HOUR) == ["refused"]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"person": "wang\x1b[2J", "text": "t"}, "control"),
+        ({"person": "wang\r\nBcc: x", "text": "t"}, "line break"),
+        ({"person": "wang", "text": "no \u202ewarning"}, "control"),
+        ({"person": "wang", "text": "\x9b2J"}, "control"),
+        ({"person": "wang", "text": "\uffff"}, "control"),
+        ({"person": "wang", "text": "two\nlines"}, ""),
+    ],
+)
+def test_no_text_steers_a_terminal_or_hides_words(body, why):
+    at = {"at": iso(AT), "due": iso(AT), "ring": {}, "subject": "s", "id": "seoul-" + "A" * 26}
+    with pytest.raises(ContractError, match=why) if why else nullcontext():
+        check_body("question", {**at, **body})
+
+
+def test_what_is_told_of_a_refusal_is_short_and_can_be_printed(tmp_path):
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+    receiver = Receiver("beijing", ("seoul",), RING.key_of)
+    parcels = [
+        Parcel("https", "\ud800\x1b[2J", b""),
+        Parcel("https", "x", signed(schema="x" * 2_000_000)),
+        Parcel("https", "y", signed(**{"\x1b]0;title\x07": 1})),
+    ]
+    with ledger.write() as conn:
+        assert [take(conn, receiver, p, AT) for p in parcels] == ["refused"] * 3
+        rows = read_refused(conn)
+    assert all(len(r.what) <= 500 and r.what.isprintable() and r.name.isprintable() for r in rows)
+    ledger.close()
+
+
+def test_an_announcement_ends_no_key_in_the_past():
+    new = PartyKey("seoul", public_key_text(NEXT), valid_from=AT)
+    body = announcement(new, OWN.id, AT - 1000 * HOUR)
+    ring = told(RING, envelope(kind="key", body=body))
+    assert ring.key_of("seoul", OWN.id, AT - HOUR), "what was signed before stays signed"
