@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.plain_text import one_line
 from pipeline.cities import all_cities, city
+from pipeline.surroundings import AROUND, all_places
 from pipeline.times import parse_instant
 
 Language = Literal["ko", "zh", "en"]
@@ -140,8 +141,9 @@ class Vocabulary:
 
     def _statement(self, text: str) -> str:
         """Return one statement, translated where its text or its pattern is listed; else part by part."""
-        known = self._listed(text)
         head, colon, why = text.partition(": ")
+        phrases = self.table["phrases"]
+        known = self._listed(text) if text in phrases or head not in phrases else None
         if known is not None or not colon:
             return known if known is not None else self.series(text)
         return str(self.table["punctuation"]["colon"]).join([self._statement(head), self._statement(why)])
@@ -164,15 +166,20 @@ class Vocabulary:
         return str(self.table["phrases"]["none"]) if text == "none" else text
 
     def series(self, key: str) -> str:
-        """Return the name of an input series ``city.quantity.role``; other text as it is.
+        """Return the name of an input series, ``city.quantity.role`` or of a place around; other text as it is.
 
         >>> vocabulary("en").series("seoul.air_temperature.weather")
         'Seoul air temperature (weather)'
+        >>> vocabulary("ko").series("around.air_temperature.hailar")
+        '기온(Hailar)'
         """
         if key in all_cities():
             return self.city(key)
         place, _, rest = key.partition(".")
         quantity, _, role = rest.partition(".")
+        if place == AROUND and role in all_places() and quantity in self.table["quantities"]:
+            marks = self.table["punctuation"]
+            return f"{self.table['quantities'][quantity]}{marks['open']}{all_places()[role].name}{marks['close']}"
         if place not in all_cities() or quantity not in self.table["quantities"]:
             return one_line(key)
         marks = self.table["punctuation"]

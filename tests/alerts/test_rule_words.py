@@ -65,3 +65,13 @@ def test_what_a_finding_notes_leaves_no_english_word(language):
         if (rest := set(LATIN.findall(phrase)) - NAMES)
     }
     assert not left
+
+
+@pytest.mark.parametrize("language", ["ko", "zh"])
+def test_a_reason_that_holds_numbers_leaves_no_word_before_it_in_english(language):
+    words = vocabulary(language)
+    (said,) = words.phrases("not decidable: 3-h means cannot tell whether 300 ug m-3 lasts 2 h")
+    head, why = said.split(str(words.table["punctuation"]["colon"]))
+    assert head == words.phrase("not decidable")
+    assert why == words.phrase("3-h means cannot tell whether 300 ug m-3 lasts 2 h")
+    assert not set(said.replace("µg/m³", "")) & set("abcdefghijklmnopqrstuvwxyz")
