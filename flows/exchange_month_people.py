@@ -13,6 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from alerts.agreement import OBJECTION
+from alerts.joint import state_of
 from pipeline.ledger.agreement import StatementRow, statements_about
 from pipeline.ledger.consultation import (
     AnswerRow,
@@ -87,11 +89,8 @@ def told_by_others(conn: Connection, world: str, start: datetime, end: datetime)
 def decisions_of(conn: Connection, world: str, start: datetime, end: datetime) -> Plain:
     """Return how many joint decisions were offered and how they went, and the reasons of objections."""
     rows = said_between(conn, world, start, end)
-    slots: dict[str, list[StatementRow]] = {}
-    for row in rows:
-        if row.kind in ("offer", "vote"):
-            slots.setdefault(row.slot, []).append(row)
-    words = Counter(_ended(some) for some in slots.values())
+    slots = {row.slot for row in rows if row.kind in ("offer", "vote")}
+    words = Counter(_ended(conn, slot) for slot in slots)
     return {
         "slots": len(slots),
         **{word: words[word] for word in ("agreed", "differed", "open")},
@@ -100,16 +99,13 @@ def decisions_of(conn: Connection, world: str, start: datetime, end: datetime) -
     }
 
 
-def _ended(rows: Sequence[StatementRow]) -> str:
-    """Return how a joint decision went: agreed, differed (two votes that are not alike), or open."""
-    rounds: dict[int, dict[str, str]] = {}
-    for row in rows:
-        if row.kind == "vote":
-            rounds.setdefault(row.round, {})[row.party] = row.digest
-    both = [set(votes.values()) for votes in rounds.values() if len(votes) > 1]
-    if any(len(texts) == 1 and "" not in texts for texts in both):
+def _ended(conn: Connection, slot: str) -> str:
+    """Return how a joint decision went: agreed, differed (two votes not alike, an objection), or open."""
+    state = state_of(conn, slot)
+    if state.agreed is not None:
         return "agreed"
-    return "differed" if both or any("" in votes.values() for votes in rounds.values()) else "open"
+    objected = OBJECTION in dict(state.votes).values()
+    return "differed" if state.round > 1 or objected else "open"
 
 
 def _objection(row: StatementRow) -> Plain:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,8 +17,9 @@ import flows.exchange_month as module
 from alerts.vocabulary import LANGUAGES
 from cli.commands.exchange import app
 from flows.consult import answer, ask, seal_number
-from flows.exchange_month import month_report, write_month
+from flows.exchange_month import month_bounds, month_report, write_month
 from flows.exchange_month_page import page_of, text_of
+from flows.exchange_month_people import decisions_of
 from flows.exchange_month_sections import sections_of
 from flows.exchange_month_way import _served
 from flows.exchange_month_words import words_of
@@ -27,7 +29,9 @@ from flows.workspace import open_workspace
 from pipeline.errors import UsageError
 from pipeline.exchange.envelope import KINDS
 from pipeline.exchange.post import Message, post
+from pipeline.ledger.agreement import insert_statement
 from pipeline.ledger.envelopes import RefusedRow, insert_refused
+from pipeline.ledger.exchange_month import said_between
 from pipeline.programme import programme_of
 from pipeline.settings import Settings
 from tests.flows.exchange_pair import BEGIN, Pair
@@ -35,7 +39,7 @@ from tests.flows.two_nodes import AS_OF, CONTENT, TwoNodes
 
 MONTH = "2026-01"
 WORDS = tomllib.loads((Path(module.__file__).parent / "exchange_month_words.toml").read_text("utf-8"))
-EVIL = "<script>alert(1)</script>\x1b[31m & more"
+EVIL = "<script>alert(1)</script> & more"
 
 
 def measured(day, value=40.0):
@@ -181,6 +185,20 @@ def test_joint_warnings_tell_how_long_it_took_to_agree(tmp_path):
     nodes.close()
 
 
+def test_a_vote_after_the_deadline_makes_no_agreement_in_the_report_either(tmp_path):
+    nodes = TwoNodes(tmp_path)
+    nodes.propose("seoul")
+    nodes.exchange()
+    nodes.approve("seoul", AS_OF + timedelta(minutes=20))
+    start, end = month_bounds(f"{AS_OF:%Y-%m}")
+    with nodes.ws["seoul"].ledger.write() as conn:
+        (vote,) = [r for r in said_between(conn, CONTENT.world, start, end) if r.kind == "vote"]
+        insert_statement(conn, replace(vote, party="beijing", own=False, at=AS_OF + timedelta(days=1)))
+        found = decisions_of(conn, CONTENT.world, start, end)
+    assert (found["slots"], found["agreed"], found["open"]) == (1, 0, 1)
+    nodes.close()
+
+
 def test_objections_are_told_with_their_reasons(tmp_path):
     nodes = TwoNodes(tmp_path)
     for party in ("seoul", "beijing"):
@@ -194,6 +212,8 @@ def test_objections_are_told_with_their_reasons(tmp_path):
     (objection,) = found["decisions"]["objections"]
     assert (objection["party"], objection["reason"]) == ("beijing", EVIL)
     assert "<script" not in page_of(found, "zh")
+    objection["reason"] = f"{EVIL}\x1b[31m"
+    assert "\x1b" not in page_of(found, "zh") + text_of(found, "zh")
     nodes.close()
 
 
