@@ -166,7 +166,7 @@ class Vocabulary:
         return str(self.table["phrases"]["none"]) if text == "none" else text
 
     def series(self, key: str) -> str:
-        """Return the name of an input series, ``city.quantity.role`` or of a place around; other text as it is.
+        """Return the name of an input series, of a city or a place around; other text as it is.
 
         >>> vocabulary("en").series("seoul.air_temperature.weather")
         'Seoul air temperature (weather)'
@@ -178,13 +178,16 @@ class Vocabulary:
         place, _, rest = key.partition(".")
         quantity, _, role = rest.partition(".")
         if place == AROUND and role in all_places() and quantity in self.table["quantities"]:
-            marks = self.table["punctuation"]
-            return f"{self.table['quantities'][quantity]}{marks['open']}{all_places()[role].name}{marks['close']}"
+            return self._with(self.table["quantities"][quantity], all_places()[role].name)
         if place not in all_cities() or quantity not in self.table["quantities"]:
             return one_line(key)
-        marks = self.table["punctuation"]
         name = f"{self.city(place)} {self.table['quantities'][quantity]}"
-        return f"{name}{marks['open']}{self.named('roles', role)}{marks['close']}" if role else name
+        return self._with(name, self.named("roles", role)) if role else name
+
+    def _with(self, name: str, beside: str) -> str:
+        """Return a name with another in brackets."""
+        marks = self.table["punctuation"]
+        return f"{name}{marks['open']}{beside}{marks['close']}"
 
     def named(self, table: str, key: str) -> str:
         """Return a word of a table; an unlisted key is shown as it is, for no message is lost for a word."""
