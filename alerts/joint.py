@@ -90,14 +90,19 @@ def offers_due(conn: Connection, party: str) -> list[VersionRow]:
 
 
 def make_offer(conn: Connection, party: str, row: VersionRow) -> StatementRow | None:
-    """Offer a version's text in the round that its slot is in; None where that is not to be done now."""
+    """Offer a version's text in the round that its slot is in; None where that is not to be done now.
+
+    A party that has objected in the round offers its next text when the other party has voted: one offered
+    beside its own objection could not be agreed, and not be offered again.
+    """
     content = WarningContent.from_dict(row.content)
     slot = slot_for(conn, content)
     rows = statements_of(conn, slot)
     state, number = (state_of(conn, slot), 0) if rows else (None, 1)
     if state is not None:
         known = said(rows, slot_parties(rows))
-        if why_not_offer(state, known, slot, row.content_digest):
+        is_refused = state.vote_of(party) == OBJECTION
+        if is_refused or why_not_offer(state, known, slot, row.content_digest):
             return None
         number = state.round
     rank = rank_of(row.content)

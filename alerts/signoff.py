@@ -101,19 +101,27 @@ def approve(
 
 
 def object_(
-    conn: Connection, warning_id: str, version: int, signer: Signer, reason: str, at: datetime
+    conn: Connection,
+    warning_id: str,
+    version: int,
+    signer: Signer,
+    reason: str,
+    at: datetime,
+    *,
+    about: str = "",
 ) -> str:
     """Record a party's objection with its reason; a version that nobody else can still approve is rejected.
 
+    ``about`` is the digest of another text that was offered for the version; left out: what it bears.
     Raises ReviewError where the version cannot be decided any more or the reason is missing.
     """
     if not reason.strip():
         raise ReviewError("an objection needs a reason; say it with --reason")
-    row = _decidable(conn, warning_id, version, signer, at)
+    row = _about(_decidable(conn, warning_id, version, signer, at), about)
     mine = [s for s in _decisions(conn, row) if s.party == signer.party]
     if mine:
         return _repeated(mine[0], "object")
-    row = open_review(conn, warning_id, version, signer.person, at)
+    row = _about(open_review(conn, warning_id, version, signer.person, at), about)
     _record(conn, row, signer, "object", reason, at)
     parties = required_parties(WarningContent.from_dict(row.content))
     objected = {s.party for s in _decisions(conn, row) if s.decision == "object"}
@@ -182,6 +190,11 @@ def _decidable(conn: Connection, warning_id: str, version: int, signer: Signer, 
     if at > row.review_deadline and not signer.drill:
         raise ReviewError(f"{name} was to be reviewed by {iso(row.review_deadline)}; wait for the next cycle")
     return row
+
+
+def _about(row: VersionRow, digest_: str) -> VersionRow:
+    """Return a version with the digest of the text that is meant."""
+    return replace(row, content_digest=digest_) if digest_ else row
 
 
 def _may_drill(content: WarningContent) -> bool:

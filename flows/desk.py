@@ -15,7 +15,7 @@ from alerts.warnings import propose_version
 from flows.delivering import deliver
 from flows.issue import issue_approved, issue_version
 from flows.joint import decide_jointly
-from flows.joint_lines import text_named
+from flows.joint_lines import text_named, text_objected
 from flows.node import node_of, parties
 from flows.signing import is_live, signer, trusted, world_time
 from flows.workspace import Workspace
@@ -96,17 +96,23 @@ def approve_version(
 
 
 def object_to_version(
-    ws: Workspace, warning_id: str, version: int | None, decision: Decision, reason: str
+    ws: Workspace, warning_id: str, version: int | None, decision: Decision, reason: str, text: str = ""
 ) -> Plain:
-    """Record a party's objection with its reason; the other party's own warning, if signed, goes out."""
+    """Record a party's objection with its reason; the other party's own warning, if signed, goes out.
+
+    ``text`` is the beginning of the digest of a text that the other node offered, where the version bears
+    an own one by now.
+    """
     row = find_version(ws, warning_id, version)
     content = WarningContent.from_dict(row.content)
     when = decision_time(ws, content, decision.at)
     who, node = person_of(ws, decision), node_of(ws)
     with ws.ledger.write() as conn:
-        digest = object_(conn, row.warning_id, row.version, who, reason, when)
+        about = text_objected(conn, row, text)
+        digest = object_(conn, row.warning_id, row.version, who, reason, when, about=about)
         if node is not None:
-            decide_jointly(conn, node, read_version(conn, row.warning_id, row.version), "object", when)
+            newest = replace(read_version(conn, row.warning_id, row.version), content_digest=digest)
+            decide_jointly(conn, node, newest, "object", when)
     found: Plain = {
         "warning": row.warning_id,
         "version": row.version,

@@ -18,14 +18,18 @@ from pipeline.ledger.audit import rows_about
 from pipeline.ledger.warnings import VersionRow
 from pipeline.times import iso
 
+_EDIT = "write another text with `sameair warnings edit"
+
 
 def joint_lines(conn: Connection, row: VersionRow) -> list[str]:
     """Return in words whose text a joint version bears, which others are offered, and who voted how."""
-    offer = offer_of(conn, row.content_digest)
+    offer = _offer_about(conn, row)
     if offer is None:
         return []
     state, rows = state_of(conn, offer.slot), statements_of(conn, offer.slot)
     lines = [f"round {state.round}, {state.phase}"]
+    if offer.digest != row.content_digest:
+        lines.append(f"text {row.content_digest[:16]} was written here and is not offered yet; shown here")
     for text in dict.fromkeys(r.digest for r in rows if r.kind == "offer"):
         by = sorted({r.party for r in rows if r.kind == "offer" and r.digest == text})
         marks = [
@@ -46,12 +50,13 @@ def joint_lines(conn: Connection, row: VersionRow) -> list[str]:
 
 def text_of(conn: Connection, row: VersionRow) -> str:
     """Return whose text a joint version bears, and how many others wait beside it."""
-    offer = offer_of(conn, row.content_digest)
+    offer = _offer_about(conn, row)
     if offer is None:
         return ""
     offers = [r for r in statements_of(conn, offer.slot) if r.kind == "offer"]
     by = sorted({r.party for r in offers if r.digest == row.content_digest})
     others = {r.digest for r in offers} - {row.content_digest}
+    by = by or ["here, not offered yet"]
     return " and ".join(by) + (f"; {len(others)} more" if others else "")
 
 
@@ -64,22 +69,52 @@ def text_named(conn: Connection, row: VersionRow, beginning: str) -> str:
     return found.pop()
 
 
+def text_objected(conn: Connection, row: VersionRow, beginning: str) -> str:
+    """Return the digest of the text that an objection is about; nothing for what the version bears.
+
+    Raises ReviewError where none or several are named so, or the version bears a text of this node's own
+    that was not offered yet, so that another one must be meant.
+    """
+    if beginning:
+        return text_named(conn, row, beginning)
+    rows = statements_about(conn, row.warning_id, row.version)
+    theirs = [r.digest for r in rows if r.kind == "offer" and not r.own]
+    if theirs and offer_of(conn, row.content_digest) is None:
+        raise ReviewError(
+            f"the text shown was written here and is not offered yet; name theirs: --text {theirs[-1][:12]}"
+        )
+    return ""
+
+
+def _offer_about(conn: Connection, row: VersionRow) -> StatementRow | None:
+    """Return the offer of the text that a version bears, else the newest of another one for it."""
+    offers = [r for r in statements_about(conn, row.warning_id, row.version) if r.kind == "offer"]
+    return offer_of(conn, row.content_digest) or (offers[-1] if offers else None)
+
+
 def _next(conn: Connection, row: VersionRow, state: SlotState) -> Iterator[str]:
     """Yield what a forecaster of this node can do now about a version that waits."""
     party = own_party(conn, row)
     if row.state not in OPEN or state.phase == "agreed" or not party:
         return
     until = f"until {iso(row.review_deadline)}"
-    if state.vote_of(party) is not None:
+    mine = state.vote_of(party)
+    if mine is not None:
         yield f"{party} has voted in round {state.round}; the other party may {until}"
+        if mine == OBJECTION:
+            yield f"{_EDIT} {row.warning_id}` now; it is offered when the other party has voted"
         return
+    if OBJECTION in dict(state.votes).values():
+        yield "no text of this round can be agreed any more; your vote ends it, then new texts are offered"
     for text in state.votable:
         named = "" if text == row.content_digest else f" --text {text[:12]}"
         yield f"`sameair warnings approve {row.warning_id} --party {party} --person NAME{named}` {until}"
     if state.votable:
-        yield f"or `sameair warnings object {row.warning_id} --party {party} --person NAME --reason WHY`"
+        named = "" if row.content_digest in state.votable else f" --text {state.votable[0][:12]}"
+        who = f"{row.warning_id} --party {party} --person NAME"
+        yield f"or `sameair warnings object {who} --reason WHY{named}`"
     else:
-        yield f"write another text with `sameair warnings edit {row.warning_id}` {until}, or wait for theirs"
+        yield f"{_EDIT} {row.warning_id}` {until}, or wait for theirs"
 
 
 def _vote_words(row: StatementRow) -> str:

@@ -44,6 +44,8 @@ def sync(
 
     instant = instant_of(at) if at else None
     ws = open_workspace(make_settings(data_dir), (lambda: instant) if instant else system_clock)
+    if not (once or instant):
+        typer.echo("a round every ten minutes until stopped with Ctrl-C; --once makes a single one", err=True)
     while True:
         report = exchange_round(ws, ws.clock)
         _show(report, as_json)

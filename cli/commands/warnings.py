@@ -32,6 +32,9 @@ Version = Annotated[int | None, typer.Option("--version", help="Version [default
 Text = Annotated[
     str, typer.Option("--text", help="Beginning of the digest of the offered text that you approve.")
 ]
+Other = Annotated[
+    str, typer.Option("--text", help="Beginning of the digest of the offered text that you object to.")
+]
 Deliver = Annotated[bool, typer.Option("--deliver/--no-deliver", help="Send at once what became complete.")]
 
 
@@ -110,6 +113,7 @@ def object_(  # noqa: PLR0913 - one argument per option
     version: Version = None,
     at: Instant = None,
     deliver: Deliver = True,
+    text: Other = "",
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -120,7 +124,7 @@ def object_(  # noqa: PLR0913 - one argument per option
     from flows.desk import Decision, object_to_version
 
     decision = Decision(party, person, at, deliver)
-    report(object_to_version(opened(data_dir), warning_id, version, decision, reason), as_json)
+    report(object_to_version(opened(data_dir), warning_id, version, decision, reason, text), as_json)
 
 
 @app.command()

@@ -116,9 +116,9 @@ class TwoNodes:
     def shown(self, party, warning):
         return shown(self.ws[party], warning, None, "en")
 
-    def object(self, party, at, reason="too early"):
+    def object(self, party, at, reason="too early", text=""):
         decision = Decision(party, PERSON[party], iso(at), deliver=False)
-        return object_to_version(self.ws[party], ID, None, decision, reason)
+        return object_to_version(self.ws[party], ID, None, decision, reason, text)
 
     def approve_as(self, node, party, at):
         decision = Decision(party, PERSON[party], iso(at), deliver=False)
