@@ -7,8 +7,9 @@ that the others hold more of its chain than it does itself.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -42,6 +43,9 @@ from pipeline.ledger.envelopes import (
 from pipeline.times import Clock
 
 log = logging.getLogger(__name__)
+
+MOST_REFUSED: Final = 100
+"""How many parcels of one way may be refused in a round before no more is brought: each is written down."""
 
 LinksOf = Callable[[Workspace, Node, str], list[Transport]]
 
@@ -99,10 +103,22 @@ class _Round:
             with self.ws.ledger.read() as conn:
                 wanted = _wanted(conn, self.node, report.peer)
             try:
-                for parcel in way.pull(wanted):
-                    self._take(report, parcel)
+                self._take_all(report, way.pull(wanted))
             except SourceError as error:
                 report.note(error)
+            except UNFORESEEN as error:
+                what = f"what came by {way.name} cannot be taken ({type(error).__name__})"
+                log.exception(what)
+                report.note(ContractError(what))
+
+    def _take_all(self, report: PeerReport, parcels: Iterable[Parcel]) -> None:
+        """Take what comes, but no more than so much that is refused: the rest is for the next round."""
+        before = report.refused
+        for parcel in parcels:
+            self._take(report, parcel)
+            if report.refused - before >= MOST_REFUSED:
+                report.note(EnvelopeRefused("huge", f"{MOST_REFUSED} refused at once; no more is brought"))
+                return
 
     def _take(self, report: PeerReport, parcel: Parcel) -> None:
         """Take a parcel, then handle what is next."""
@@ -162,6 +178,9 @@ class _Round:
                         self._post(conn, message)
             except SameairError as error:
                 self._tell_all(error)
+            except UNFORESEEN as error:
+                log.exception("something cannot be said")
+                self._tell_all(ContractError(f"something cannot be said ({type(error).__name__})"))
 
         for peer in self.reports:
             self._remember(peer)

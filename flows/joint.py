@@ -17,7 +17,7 @@ from flows.joint_issued import ISSUE_KIND, note_issued, take_issued
 from flows.node import Node
 from flows.workspace import Workspace
 from pipeline.errors import EnvelopeRefused, ReviewError, SameairError
-from pipeline.exchange.arrivals import Handler
+from pipeline.exchange.arrivals import UNFORESEEN, Handler
 from pipeline.exchange.bodies import check_body
 from pipeline.exchange.envelope import Envelope
 from pipeline.exchange.heard import chain_fault
@@ -150,6 +150,9 @@ def _settle(conn: Connection, slot: str, at: datetime) -> str:
     except SameairError as error:
         log.error("what was agreed in %s cannot be followed: %s", slot, error)
         return str(error)
+    except UNFORESEEN as error:
+        log.exception("what was agreed in %s cannot be followed", slot)
+        return f"what was agreed cannot be followed ({type(error).__name__})"
 
 
 def _with_outcome(conn: Connection, said: str, envelope: Envelope, at: datetime) -> str:

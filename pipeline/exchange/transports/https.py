@@ -33,6 +33,8 @@ LARGEST_ANSWER: Final = 24 * 2**20
 LATER: Final = "it is tried again at the next round"
 PATIENCE: Final = Patience(connect_s=10.0, read_s=30.0, total_s=120.0, tries=1)
 MOST_PAGES: Final = 200
+LONGEST_S: Final = 120.0
+"""After this long [s] no further page is asked for and nothing more is posted: the next round goes on."""
 REFUSALS: Final = (401, 403)
 
 _PAGE = Draft202012Validator(
@@ -105,12 +107,13 @@ class HttpsTransport:
 
     def _pages(self, path: str, after: int, chain: tuple[str, str]) -> Iterator[tuple[str, str]]:
         """Yield names and texts of a chain after a number, page by page."""
+        until = time.monotonic() + LONGEST_S
         for _ in range(MOST_PAGES):
             page = self._asked("GET", f"{path}?after={after}", b"", _PAGE)
             yield from ((one["name"], one["packed"]) for one in page["envelopes"])
             numbers = [parse_name(one["name"], *chain) for one in page["envelopes"]]
             newest = max((found[0] for found in numbers if found), default=after)
-            if not page["more"] or newest <= after:
+            if not page["more"] or newest <= after or time.monotonic() > until:
                 return
             after = newest
 
@@ -118,9 +121,12 @@ class HttpsTransport:
         """Post what the peer's server says that it lacks; ``again`` it knows itself."""
         if not outgoing:
             return 0
+        until = time.monotonic() + LONGEST_S
         state = self._asked("GET", STATE, b"", _STATE)
         sent = 0
         for one in outgoing:
+            if time.monotonic() > until:
+                break
             lost = any(first <= one.sequence <= last for first, last in state["missing"])
             if one.sequence > state["newest"] or lost:
                 said = self._asked("POST", ENVELOPES, one.load(), _OUTCOME)
