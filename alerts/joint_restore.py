@@ -15,11 +15,11 @@ from sqlalchemy import Connection
 from alerts.agreement import OBJECTION
 from alerts.content import WarningContent
 from alerts.joint import signature_from
+from alerts.joint_rows import issued_row, offer_row, vote_row
 from alerts.joint_take import statement_body
 from alerts.versions import OPEN
 from alerts.warnings import open_review, write_draft
 from pipeline.errors import ReviewError
-from pipeline.exchange.canonical import canonical_json
 from pipeline.ledger.agreement import StatementRow, insert_statement, offer_of, statements_of
 from pipeline.ledger.audit import append_audit
 from pipeline.ledger.warnings import insert_signature, read_signatures, read_version, read_versions
@@ -31,19 +31,7 @@ ACTOR = "recovered"
 def restore_offer(conn: Connection, party: str, body: Mapping[str, Any]) -> StatementRow:
     """Enter an offer that this party had made, and show its text among the warnings."""
     content = WarningContent.from_dict(dict(body["content"]))
-    row = StatementRow(
-        party=party,
-        own=True,
-        slot=str(body["slot"]),
-        world=content.world,
-        round=int(body["round"]),
-        kind="offer",
-        digest=str(body["digest"]),
-        warning_id=content.warning_id,
-        version=content.version,
-        at=parse_instant(content.as_of),
-        body=canonical_json(body).decode(),
-    )
+    row = offer_row(party, body, own=True)
     insert_statement(conn, row)
     if not any(v.version >= content.version for v in read_versions(conn, content.warning_id)):
         write_draft(conn, content, row.at, ACTOR, is_new=True)
@@ -55,21 +43,8 @@ def restore_vote(conn: Connection, party: str, body: Mapping[str, Any], at: date
 
     After the deadline the node had issued alone what there was to issue, and nothing is sent twice.
     """
-    signature = signature_from(body["signature"])
     known = statements_of(conn, str(body["slot"]))
-    row = StatementRow(
-        party=party,
-        own=True,
-        slot=str(body["slot"]),
-        world=known[0].world if known else "",
-        round=int(body["round"]),
-        kind="vote",
-        digest=str(body["digest"]),
-        warning_id=signature.warning_id,
-        version=signature.version,
-        at=parse_instant(str(body["at"])),
-        body=canonical_json(body).decode(),
-    )
+    row = vote_row(party, body, known[0].world if known else "", own=True)
     insert_statement(conn, row)
     if row.digest != OBJECTION:
         _sign_again(conn, row, at)
@@ -97,19 +72,7 @@ def restore_issue(
     conn: Connection, party: str, world: str, body: Mapping[str, Any], at: datetime
 ) -> StatementRow:
     """Enter that a version was issued here, so that no agreement about its text issues it again."""
-    row = StatementRow(
-        party=party,
-        own=True,
-        slot=f"{world}|issued|{body['warning_id']}|{body['version']}",
-        world=world,
-        round=1,
-        kind="issued",
-        digest=str(body["digest"]),
-        warning_id=str(body["warning_id"]),
-        version=int(body["version"]),
-        at=parse_instant(str(body["at"])),
-        body=canonical_json(body).decode(),
-    )
+    row = issued_row(party, body, world, own=True)
     insert_statement(conn, row)
     payload = {"version": row.version, "digest": row.digest, "why": "issued before the loss"}
     payload |= {"known_at": iso(at)}

@@ -12,6 +12,7 @@ from alerts.agreement import OBJECTION
 from alerts.content import WarningContent
 from alerts.joint import evidence_digest, rank_of, signature_from
 from alerts.joint_limits import is_ahead, why_not_taken
+from alerts.joint_rows import offer_row, vote_row
 from alerts.joint_slots import is_slot_of
 from alerts.joint_texts import offered_text
 from alerts.signoff import statement
@@ -19,7 +20,7 @@ from alerts.versions import check_content, required_parties
 from alerts.warnings import write_draft
 from pipeline.cities import all_cities
 from pipeline.errors import ContractError, EnvelopeRefused, ReviewError
-from pipeline.exchange.canonical import canonical_json, digest
+from pipeline.exchange.canonical import digest
 from pipeline.exchange.envelope import Envelope, key_id
 from pipeline.exchange.keys import verify
 from pipeline.ledger.agreement import StatementRow, insert_statement, statements_of
@@ -38,19 +39,7 @@ def take_offer(conn: Connection, envelope: Envelope) -> str:
     faults = why_not_taken(conn, content, parse_instant(envelope.created_at))
     if faults:
         raise EnvelopeRefused("unfit", "; ".join(faults))
-    row = StatementRow(
-        party=sender,
-        own=False,
-        slot=str(body["slot"]),
-        world=world,
-        round=int(body["round"]),
-        kind="offer",
-        digest=str(body["digest"]),
-        warning_id=content.warning_id,
-        version=content.version,
-        at=parse_instant(content.as_of),
-        body=canonical_json(body).decode(),
-    )
+    row = offer_row(sender, body, own=False)
     if not insert_statement(conn, row):
         return "offered before"
     versions = read_versions(conn, content.warning_id)
@@ -77,19 +66,7 @@ def take_vote(conn: Connection, envelope: Envelope) -> str:
         text = signature.content_digest[:16]
         raise EnvelopeRefused("unknown", f"a decision about text {text}, which nobody offered there")
     _check_about(envelope, signature, offers[0])
-    row = StatementRow(
-        party=sender,
-        own=False,
-        slot=str(body["slot"]),
-        world=rows[0].world,
-        round=int(body["round"]),
-        kind="vote",
-        digest=str(body["digest"]),
-        warning_id=signature.warning_id,
-        version=signature.version,
-        at=parse_instant(str(body["at"])),
-        body=canonical_json(body).decode(),
-    )
+    row = vote_row(sender, body, offers[0].world, own=False)
     what = f"objection: {signature.reason}" if is_objection else "approval"
     return f"{what} by {signature.person}" if insert_statement(conn, row) else "said before"
 

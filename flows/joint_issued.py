@@ -13,16 +13,16 @@ from sqlalchemy import Connection
 
 from alerts.content import WarningContent
 from alerts.identifiers import alert_identifier
+from alerts.joint_rows import issued_row
 from alerts.joint_slots import LAST_WORDS
 from alerts.vocabulary import Language
 from alerts.wording import wording
 from pipeline.errors import EnvelopeRefused
-from pipeline.exchange.canonical import canonical_json
 from pipeline.exchange.envelope import Envelope
-from pipeline.ledger.agreement import StatementRow, insert_statement, issued_by_others
+from pipeline.ledger.agreement import insert_statement, issued_by_others
 from pipeline.ledger.audit import append_audit
 from pipeline.ledger.warnings import VersionRow
-from pipeline.times import iso, parse_instant
+from pipeline.times import iso
 
 Plain = dict[str, Any]
 
@@ -50,7 +50,7 @@ def note_issued(conn: Connection, party: str, row: VersionRow, at: datetime) -> 
         "identifier": alert_identifier(row.warning_id, row.version),
         "headline": {name: wording(content, name).headline[:LONGEST_HEADLINE] for name in get_args(Language)},
     }
-    if insert_statement(conn, _statement(party, body, content.world, own=True)):
+    if insert_statement(conn, issued_row(party, body, content.world, own=True)):
         told = {"version": row.version, "digest": row.content_digest, "last": content.kind in LAST_WORDS}
         append_audit(
             conn, at=at, actor=party, action="joint.issued_told", subject=row.warning_id, payload=told
@@ -62,7 +62,7 @@ def take_issued(conn: Connection, envelope: Envelope, _at: datetime) -> str:
     body = envelope.body
     if ISSUE_KIND[str(body["kind"])] != envelope.kind:
         raise EnvelopeRefused("unfit", f"a {body['kind']} is not told by {envelope.kind}")
-    insert_statement(conn, _statement(envelope.sender, dict(body), envelope.world, own=False))
+    insert_statement(conn, issued_row(envelope.sender, body, envelope.world, own=False))
     return f"{envelope.sender} issued {body['product']} {body['warning_id']} v{body['version']}"
 
 
@@ -124,20 +124,3 @@ def _headline(body: Plain, language: str) -> str:
 
 def _message(body: Plain) -> str:
     return str(body.get("identifier", f"{body['warning_id']} v{body['version']}"))
-
-
-def _statement(party: str, body: Plain, world: str, *, own: bool) -> StatementRow:
-    """Return the statement that a version was issued."""
-    return StatementRow(
-        party=party,
-        own=own,
-        slot=f"{world}|issued|{body['warning_id']}|{body['version']}",
-        world=world,
-        round=1,
-        kind="issued",
-        digest=str(body["digest"]),
-        warning_id=str(body["warning_id"]),
-        version=int(body["version"]),
-        at=parse_instant(str(body["at"])),
-        body=canonical_json(body).decode(),
-    )
