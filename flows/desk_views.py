@@ -7,7 +7,7 @@ from typing import Any, get_args
 from alerts.content import WarningContent
 from alerts.policy import Policy
 from alerts.rechecked import decision_left, rechecked
-from alerts.signoff import verify_signatures
+from alerts.signoff import SignatureReport, verify_signatures
 from alerts.versions import OPEN
 from alerts.vocabulary import Language
 from alerts.wording import wording
@@ -15,7 +15,7 @@ from flows.assess import policy_of
 from flows.desk import find_version
 from flows.joint_evidence import evidence_lines
 from flows.joint_issued import other_shown, others_listed
-from flows.joint_lines import joint_lines, text_of
+from flows.joint_lines import joint_lines, lacking_votes, text_of
 from flows.letters import background_of
 from flows.recheck import lineages
 from flows.signing import trusted
@@ -42,6 +42,7 @@ def listed(ws: Workspace, world: str | None = None) -> list[Plain]:
             (r.warning_id, r.version): verify_signatures(conn, r.warning_id, r.version, keys) for r in rows
         }
         beside = {(r.warning_id, r.version): rechecked(conn, r) for r in rows}
+        votes = {(r.warning_id, r.version): lacking_votes(conn, r) for r in rows}
         texts = {(r.warning_id, r.version): text_of(conn, r) for r in rows}
         others = others_listed(conn, world)
     own = [
@@ -55,7 +56,7 @@ def listed(ws: Workspace, world: str | None = None) -> list[Plain]:
             "cities": ", ".join(c["city"] for c in r.content["cities"]),
             "onset": r.content["onset"],
             "decide by": iso(r.review_deadline),
-            "still to sign": ", ".join(reports[(r.warning_id, r.version)].missing),
+            "still to sign": _to_sign(votes[(r.warning_id, r.version)], reports[(r.warning_id, r.version)]),
             **_timetable(policy, r),
             "decision": decision_left(policy, r, now),
             "other side": (beside[(r.warning_id, r.version)] or {"outcome": ""})["outcome"],
@@ -65,6 +66,11 @@ def listed(ws: Workspace, world: str | None = None) -> list[Plain]:
     ]
     blank = dict.fromkeys(own[0] if own else (), "")
     return own + [blank | row for row in others]
+
+
+def _to_sign(votes: list[str] | None, report: SignatureReport) -> str:
+    """Return whose word a version lacks: of two nodes in its round, else whose signature."""
+    return ", ".join(report.missing if votes is None else votes)
 
 
 def _timetable(policy: Policy, row: VersionRow) -> Plain:

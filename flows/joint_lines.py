@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from alerts.agreement import OBJECTION, SlotState
-from alerts.joint import own_party, state_of
+from alerts.joint import own_party, slot_parties, state_of
 from alerts.joint_slots import rivals
 from alerts.scripts import language_word
 from alerts.versions import OPEN
@@ -58,6 +58,21 @@ def text_of(conn: Connection, row: VersionRow) -> str:
     others = {r.digest for r in offers} - {row.content_digest}
     by = by or ["here, not offered yet"]
     return " and ".join(by) + (f"; {len(others)} more" if others else "")
+
+
+def lacking_votes(conn: Connection, row: VersionRow) -> list[str] | None:
+    """Return which parties have not voted in the round that a joint version is in, None where there is none.
+
+    A party that can vote only for another text than the version bears is named with that one.
+    """
+    offer = _offer_about(conn, row)
+    state = None if offer is None else state_of(conn, offer.slot)
+    if offer is None or state is None or row.state not in OPEN or state.phase == "agreed":
+        return None
+    known = slot_parties(statements_of(conn, offer.slot))
+    other = state.votable and row.content_digest not in state.votable
+    text = f" (text {state.votable[0][:12]})" if other else ""
+    return [f"{party}{text}" for party in known if state.vote_of(party) is None]
 
 
 def text_named(conn: Connection, row: VersionRow, beginning: str) -> str:

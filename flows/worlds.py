@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
 
 from alerts.content import WarningContent
 from alerts.delivery import DeliveryReport
@@ -17,7 +20,9 @@ from flows.signing import is_live, world_time
 from flows.workspace import Workspace
 from pipeline.errors import SameairError
 from pipeline.ledger.deliveries import read_outbox
+from pipeline.ledger.runs import current_run, get_run
 from pipeline.ledger.warnings import list_versions, read_events, read_version
+from pipeline.times import parse_instant
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +43,25 @@ def issue_everywhere(ws: Workspace, world: str | None = None) -> list[Issued]:
 
 
 def rewrite_bulletins(ws: Workspace, issued: list[Issued]) -> None:
-    """Write the bulletins of the runs behind new versions; one that cannot be written holds up nothing."""
+    """Write the bulletins of the runs behind new versions; one that cannot be written holds up nothing.
+
+    Of a text that the other party's node wrote, they are those of the own run of the cycle, if there is one.
+    """
     with ws.ledger.read() as conn:
         rows = [read_version(conn, one.warning_id, one.version) for one in issued]
-    for run_id in sorted({str(row.content["run_id"]) for row in rows}):
+        known = {run for row in rows if (run := _own_run(conn, row.content))}
+    for run_id in sorted(known):
         try:
             write_bulletin(ws, run_id)
         except (SameairError, OSError) as error:
             log.error("the bulletins of run %s were not written anew: %s", run_id, error)
+
+
+def _own_run(conn: Connection, content: dict[str, Any]) -> str:
+    """Return the run of this node that a text is from, else its run of the same cycle, else nothing."""
+    cycle = parse_instant(content["issue_time"])
+    found = get_run(conn, str(content["run_id"])) or current_run(conn, content["world"], cycle)
+    return found.id if found else ""
 
 
 def deliver_everywhere(ws: Workspace, world: str | None = None) -> DeliveryReport:

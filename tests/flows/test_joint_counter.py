@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from flows.desk_views import listed
 from pipeline.errors import ReviewError
 from tests.flows.two_nodes import AS_OF, ID, TwoNodes
 
@@ -54,3 +55,18 @@ def test_the_other_s_text_can_be_objected_to_once_an_own_one_stands_in_its_place
     assert nodes.versions("beijing")[0].content_digest == counter, "the own text stays"
     assert ("beijing", "object", theirs) in nodes.signers("beijing")
     agree_on(nodes, counter)
+
+
+def test_the_list_names_who_lacks_in_the_round_and_the_text_that_is_left(nodes):
+    theirs = nodes.versions("seoul")[0].content_digest
+    ours = nodes.edit("beijing", SOON, level="J1")
+    for party in BOTH:
+        nodes.approve(party, SOON)
+    nodes.exchange()
+    better = max(theirs, ours)
+    slower = "seoul" if better == ours else "beijing"
+    named = [listed(nodes.ws[p])[0]["still to sign"] for p in BOTH]
+    assert set(named) == {slower, f"{slower} (text {better[:12]})"}
+    nodes.approve(slower, LATER, text=better[:12])
+    nodes.exchange()
+    assert [listed(nodes.ws[p])[0]["still to sign"] for p in BOTH] == ["", ""]
