@@ -7,7 +7,7 @@ without limits, as long as the file names no key of the party.
 from __future__ import annotations
 
 import tomllib
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -23,6 +23,10 @@ FILE: Final = "keyring.toml"
 
 SKEW: Final = timedelta(minutes=5)
 """How far the clocks of two nodes may differ."""
+
+FIELD: Final = 2**255 - 19
+EIGHTH: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+"""The field of Ed25519, and the height of a point of order eight on its curve."""
 
 _INSTANTS: Final = ("valid_from", "valid_to", "revoked_at", "announced_at")
 
@@ -239,12 +243,19 @@ def check_public(text: str) -> str:
     '11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo='
     """
     try:
-        is_key = len(b64decode(text.strip(), validate=True)) == 32
+        raw = b64decode(text.strip(), validate=True)
+        is_key = len(raw) == 32 and b64encode(raw).decode() == text.strip() and not _is_weak(raw)
     except ValueError:
         is_key = False
     if not is_key:
         raise UsageError(f"{text.strip()[:60]!r} is no Ed25519 public key in base64")
     return text.strip()
+
+
+def _is_weak(raw: bytes) -> bool:
+    """Tell whether a point is one of the eight of small order, under which anybody can sign anything."""
+    height = (int.from_bytes(raw, "little") & (2**255 - 1)) % FIELD
+    return height in (0, 1, FIELD - 1, EIGHTH, FIELD - EIGHTH)
 
 
 def fingerprint(public: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from base64 import b64decode, b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +17,16 @@ from pipeline.errors import EnvelopeRefused, StorageError, UsageError
 from pipeline.exchange.arrivals import Parcel, Receiver, take
 from pipeline.exchange.envelope import FIRST_PREVIOUS, MAXIMUM_PACKED, Envelope, key_id, seal
 from pipeline.exchange.key_notices import announcement, revocation, told
-from pipeline.exchange.keyring import SKEW, Keyring, PartyKey, read_file, write_file
+from pipeline.exchange.keyring import (
+    EIGHTH,
+    FIELD,
+    SKEW,
+    Keyring,
+    PartyKey,
+    check_public,
+    read_file,
+    write_file,
+)
 from pipeline.exchange.keys import public_key_text
 from pipeline.ledger import open_ledger
 from pipeline.ledger.envelopes import read_refused
@@ -153,3 +163,22 @@ def test_a_damaged_keyring_is_named(tmp_path, text):
     (tmp_path / "keyring.toml").write_text(text)
     with pytest.raises((StorageError, UsageError)):
         read_file(tmp_path / "keyring.toml")
+
+
+@pytest.mark.parametrize(
+    "height", [0, 1, FIELD - 1, FIELD, FIELD + 1, EIGHTH, FIELD - EIGHTH, 1 + 2**255, EIGHTH + 2**255]
+)
+def test_a_key_under_which_anybody_can_sign_is_none(height):
+    weak = b64encode(height.to_bytes(32, "little")).decode()
+    with pytest.raises(UsageError, match="no Ed25519 public key"):
+        check_public(weak)
+
+
+def test_a_key_has_one_text():
+    public = public_key_text(OLD)
+    assert check_public(public) == public
+    digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    again = public[:-2] + digits[digits.index(public[-2]) + 1] + "="
+    assert b64decode(again) == b64decode(public)
+    with pytest.raises(UsageError):
+        check_public(again)
