@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from flows.exchange_links import links_of
-from flows.exchange_notes import note_sent, noted_sent, one_at_a_time
+from flows.exchange_notes import note_sent, one_at_a_time
 from flows.exchange_parts import HANDLERS, POSTERS, STEPS
 from flows.exchange_report import PeerReport, RoundReport, tell_of_round
 from flows.node import Node, node_of
@@ -28,8 +28,8 @@ from pipeline.errors import (
     UsageError,
 )
 from pipeline.exchange.arrivals import UNFORESEEN, Parcel, gaps, handle_next, take
-from pipeline.exchange.heard import KINDS, chain_fault, heard, parcel_name
-from pipeline.exchange.post import Message, post
+from pipeline.exchange.heard import KINDS, heard, parcel_name
+from pipeline.exchange.post import Message, post, why_silent
 from pipeline.exchange.statements import due_statement
 from pipeline.exchange.transports.transport import Outgoing, Transport, Wanted
 from pipeline.ledger.envelopes import (
@@ -107,9 +107,10 @@ class _Round:
             except SourceError as error:
                 report.note(error)
             except UNFORESEEN as error:
-                what = f"what came by {way.name} cannot be taken ({type(error).__name__})"
-                log.exception(what)
-                report.note(ContractError(what))
+                log.exception("what %s brought cannot be taken", way.name)
+                report.note(
+                    ContractError(f"what {way.name} brought cannot be taken ({type(error).__name__})")
+                )
 
     def _take_all(self, report: PeerReport, parcels: Iterable[Parcel]) -> None:
         """Take what comes, but no more than so much that is refused: the rest is for the next round."""
@@ -152,7 +153,7 @@ class _Round:
         """Find what is missing of each peer's chain, and whether ours may go on."""
         for peer, report in self.reports.items():
             with self.ws.ledger.read() as conn:
-                report.stopped = chain_fault(conn, peer) or self._shortened(conn, peer)
+                report.stopped = why_silent(conn, self.node.sender, peer)
                 report.missing = gaps(conn, peer)
 
     def step(self) -> None:
@@ -184,13 +185,6 @@ class _Round:
 
         for peer in self.reports:
             self._remember(peer)
-
-    def _shortened(self, conn: Connection, peer: str) -> str:
-        """Return why our chain is shorter than the note beside the ledger says, or nothing."""
-        own, number = last_sent(conn, peer), noted_sent(self.ws, peer)
-        if (own.sequence if own else 0) >= number:
-            return ""
-        return f"{number} envelopes to {peer} were written, this ledger knows {own.sequence if own else 0}"
 
     def _remember(self, peer: str) -> None:
         """Note beside the ledger how far our chain goes, for when the ledger is restored from a backup."""

@@ -25,7 +25,7 @@ from pipeline.exchange.keys import (
     public_key_text,
     save_private_key,
 )
-from pipeline.exchange.post import Message, Sender, post
+from pipeline.exchange.post import Message, post
 from pipeline.exchange.statements import NODE_WORLD
 from pipeline.ledger.audit import append_audit
 from pipeline.ledger.envelopes import last_sent
@@ -211,7 +211,7 @@ def _send_revocation(ws: Workspace, key: PartyKey, at: datetime, reason: str) ->
     if node is None:
         return
     private = private_of(ws, key)
-    sender = Sender(node.party, private) if private and not key.fault(at) else node.sender
+    sender = replace(node.sender, key=private) if private and not key.fault(at) else node.sender
     with ws.ledger.write() as conn:
         for peer in node.peers:
             before = last_sent(conn, peer)

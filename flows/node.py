@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from alerts.agreement_terms import AgreementTerms, load_terms
+from flows.exchange_notes import noted_sent
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.errors import EnvelopeRefused, ReviewError, UsageError
@@ -63,7 +64,8 @@ def node_of(ws: Workspace) -> Node | None:
     ring = keyring_of(ws)
     peers = tuple(p for p in parties() if p != party)
     receiver = Receiver(party, peers, ring.key_of, ring.check_arrival, ring.arrival_key_of)
-    return Node(party, peers, Sender(party, key), receiver, ring, load_terms(ws.settings.data_dir))
+    sender = Sender(party, key, lambda peer: noted_sent(ws, peer))
+    return Node(party, peers, sender, receiver, ring, load_terms(ws.settings.data_dir))
 
 
 def keyring_of(ws: Workspace, *, whole: bool = True) -> Keyring:

@@ -6,7 +6,7 @@ both are there or neither. Transports only copy what stands in the chain, as oft
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,12 +24,18 @@ from pipeline.ledger.envelopes import SentRow, insert_sent, last_sent, sent_for
 from pipeline.times import iso
 
 
+def _nothing_noted(_recipient: str) -> int:
+    """Know of no number that was said."""
+    return 0
+
+
 @dataclass(frozen=True)
 class Sender:
-    """Who speaks: a party with its key."""
+    """Who speaks: a party with its key; ``noted``: how far its chain to another goes by a note elsewhere."""
 
     party: str
     key: Ed25519PrivateKey
+    noted: Callable[[str], int] = _nothing_noted
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,11 @@ def post(conn: Connection, sender: Sender, message: Message, at: datetime) -> Se
     if known is not None:
         return known
     check_body(message.kind, message.body)
-    fault = chain_fault(conn, message.recipient)
+    fault = why_silent(conn, sender, message.recipient)
     if fault:
         raise StorageError(
-            f"nothing more is said to {message.recipient}: {fault}; run `sameair exchange recover`"
+            f"nothing more is said to {message.recipient}: {fault}; run `sameair exchange sync --once`, then "
+            f"`sameair exchange recover {message.recipient}`"
         )
     before = last_sent(conn, message.recipient)
     envelope = Envelope(
@@ -91,3 +98,17 @@ def post(conn: Connection, sender: Sender, message: Message, at: datetime) -> Se
         conn, at=at, actor=sender.party, action=f"envelope.{row.kind}", subject=subject, payload=payload
     )
     return row
+
+
+def why_silent(conn: Connection, sender: Sender, peer: str) -> str:
+    """Return why nothing more may be said to a peer, or nothing.
+
+    The peer, or the note beside the ledger, knows more of our chain than this ledger, which was then restored
+    from a backup: a new envelope would bear a number that was used.
+    """
+    own, noted = last_sent(conn, peer), sender.noted(peer)
+    number = own.sequence if own else 0
+    shorter = (
+        f"{noted} envelopes to {peer} were written, this ledger knows {number}" if noted > number else ""
+    )
+    return chain_fault(conn, peer) or shorter
