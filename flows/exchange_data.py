@@ -25,7 +25,6 @@ from ingest.wire import flags
 from pipeline.cities import all_cities
 from pipeline.errors import EnvelopeRefused
 from pipeline.exchange.envelope import Envelope, unseal
-from pipeline.exchange.heard import chain_fault
 from pipeline.exchange.measurements import (
     MOST_VALUES,
     body_of,
@@ -34,7 +33,7 @@ from pipeline.exchange.measurements import (
     source_of,
     stations_of,
 )
-from pipeline.exchange.post import Message, post
+from pipeline.exchange.post import Message, post, why_silent
 from pipeline.ledger.audit import append_audit, rows_about
 from pipeline.ledger.batches import hold_receipts
 from pipeline.ledger.envelopes import ReceivedRow
@@ -72,7 +71,7 @@ def _say(ws: Workspace, node: Node, peer: str, what: tuple[Sharing, Rule, str], 
     prefix = f"data|{world}|{rule.name}.{_terms(rule)}|"
     first = at - timedelta(hours=rule.look_back_hours)
     with ws.ledger.write() as conn:
-        if chain_fault(conn, peer):
+        if why_silent(conn, node.sender, peer):
             return 0
         hold_receipts(conn, world)
         last = last_occasion(conn, peer, prefix)

@@ -25,8 +25,7 @@ from pipeline.bulletins import Bulletin, StoredBulletin, append_bulletins, read_
 from pipeline.cities import City, all_cities
 from pipeline.errors import ContractError, EnvelopeRefused
 from pipeline.exchange.envelope import Envelope
-from pipeline.exchange.heard import chain_fault
-from pipeline.exchange.post import Message, post
+from pipeline.exchange.post import Message, post, why_silent
 from pipeline.ledger.envelopes import sent_for
 from pipeline.ledger.model_reports import read_reports
 from pipeline.ledger.models import ModelRow, get_model
@@ -57,7 +56,7 @@ def say_statements(ws: Workspace, node: Node, at: datetime) -> list[str]:
                 continue
             for peer in node.peers:
                 with ws.ledger.write() as conn:
-                    if not (chain_fault(conn, peer) or sent_for(conn, peer, occasion)):
+                    if not (why_silent(conn, node.sender, peer) or sent_for(conn, peer, occasion)):
                         post(conn, node.sender, Message(peer, kind, world, occasion, body), at)
                         said.append(f"{kind} of {world}: {occasion}")
     return said

@@ -20,8 +20,7 @@ from pipeline.errors import EnvelopeRefused, ReviewError, SameairError
 from pipeline.exchange.arrivals import UNFORESEEN, Handler
 from pipeline.exchange.bodies import check_body
 from pipeline.exchange.envelope import Envelope
-from pipeline.exchange.heard import chain_fault
-from pipeline.exchange.post import Message, post
+from pipeline.exchange.post import Message, post, why_silent
 from pipeline.ledger.agreement import (
     StatementRow,
     issued_unsaid,
@@ -70,7 +69,7 @@ def decide_jointly(conn: Connection, node: Node, row: VersionRow, decision: str,
     why = why_not_following(conn, WarningContent.from_dict(row.content)) if decision == "approve" else ""
     if why:
         raise ReviewError(f"this text could not be issued: {why}; object, or wait for the next cycle's text")
-    silenced = next((fault for peer in node.peers if (fault := chain_fault(conn, peer))), "")
+    silenced = next((fault for peer in node.peers if (fault := why_silent(conn, node.sender, peer))), "")
     if silenced and decision == "approve":
         log.error("approved here and not said: %s", silenced)
         return f"kept here and not said, for the own city's warning alone: {silenced}; {AFTER_SILENCE}"

@@ -9,6 +9,7 @@ from alerts.joint import evidence_digest, rank_of
 from alerts.joint_slots import is_slot_of, slot_beginning
 from alerts.signoff import statement
 from flows.desk import Decision, object_to_version
+from flows.exchange_notes import note_sent
 from flows.node import node_of
 from pipeline.errors import ReviewError
 from pipeline.exchange.canonical import digest
@@ -74,6 +75,16 @@ def test_a_false_claim_on_our_chain_holds_up_no_warning_of_our_own(nodes):
     nodes.exchange()
     claim = {"handled": 99, "handled_digest": "ab" * 32, "newest": 99, "missing": [], "refused": []}
     say(nodes, "heartbeat", claim, "node")
+    assert "not said" in nodes.approve("seoul", SOON)["joint"]
+    nodes.settle(OVER)
+    assert alone(nodes) == ["issued"]
+
+
+@pytest.mark.slow
+def test_a_ledger_from_an_old_backup_holds_up_no_warning_of_our_own(nodes):
+    nodes.propose("seoul")
+    nodes.exchange()
+    note_sent(nodes.ws["seoul"], "beijing", 99)
     assert "not said" in nodes.approve("seoul", SOON)["joint"]
     nodes.settle(OVER)
     assert alone(nodes) == ["issued"]
