@@ -66,8 +66,9 @@ def approve(
 ) -> str:
     """Record a party's approval of a version and return the digest that was signed.
 
-    Approving twice changes nothing. For a joint warning the party also signs the single-city warning that
-    its policy issues for its own city if the other party stays silent or objects (``alerts.fallback``).
+    Approving twice adds what is missing of it, else nothing. For a joint warning the party also signs the
+    single-city warning that its policy issues for its own city if the other party stays silent or objects
+    (``alerts.fallback``).
 
     Parameters
     ----------
@@ -85,19 +86,23 @@ def approve(
         )
     mine = [s for s in _decisions(conn, row) if s.party == signer.party]
     if mine:
-        return _repeated(mine[0], "approve")
-    row = open_review(conn, warning_id, version, signer.person, at)
-    _record(conn, row, signer, "approve", "", at)
-    content = WarningContent.from_dict(row.content)
-    single = fallback_content(conn, content, signer.party)
-    if single is not None:
-        covered = digest(single.to_dict())
-        stands_for = replace(
-            row, warning_id=single.warning_id, version=single.version, content_digest=covered
-        )
-        if not _has_signed(conn, stands_for, signer.party):
-            _record(conn, stands_for, signer, "approve", "", at)
+        _repeated(mine[0], "approve")
+    else:
+        row = open_review(conn, warning_id, version, signer.person, at)
+        _record(conn, row, signer, "approve", "", at)
+    _sign_alone(conn, row, signer, at)
     return row.content_digest
+
+
+def _sign_alone(conn: Connection, row: VersionRow, signer: Signer, at: datetime) -> None:
+    """Sign the warning that stands in for a joint one, unless the party has signed it as it is now."""
+    single = fallback_content(conn, WarningContent.from_dict(row.content), signer.party)
+    if single is None:
+        return
+    covered = digest(single.to_dict())
+    stands_for = replace(row, warning_id=single.warning_id, version=single.version, content_digest=covered)
+    if not _has_signed(conn, stands_for, signer.party):
+        _record(conn, stands_for, signer, "approve", "", at)
 
 
 def object_(

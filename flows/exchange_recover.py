@@ -6,6 +6,7 @@ follows the end of our chain without a gap is entered, so that the chain goes on
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,21 +17,30 @@ from sqlalchemy import Connection
 
 from flows.exchange_links import links_of
 from flows.exchange_notes import note_sent, noted_sent, one_at_a_time
+from flows.exchange_parts import HANDLERS
 from flows.exchange_restore import restored_occasion
 from flows.node import Node, node_of
 from flows.workspace import Workspace
-from pipeline.errors import SourceError, UsageError
+from pipeline.errors import SameairError, SourceError, UsageError
 from pipeline.exchange.arrivals import Parcel
-from pipeline.exchange.envelope import MAXIMUM_PACKED
+from pipeline.exchange.envelope import MAXIMUM_PACKED, unseal
 from pipeline.exchange.heard import chain_fault, heard, note_unproven, parcel_name
 from pipeline.exchange.recovery import Returned, continuation
 from pipeline.exchange.statements import spans
 from pipeline.files import write_atomic
 from pipeline.ledger.audit import append_audit
-from pipeline.ledger.envelopes import SentRow, insert_sent, last_sent, list_received, received_at
+from pipeline.ledger.envelopes import (
+    SentRow,
+    insert_sent,
+    last_sent,
+    list_received,
+    received_at,
+    received_with_outcome,
+)
 from pipeline.times import parse_instant
 
 Plain = dict[str, Any]
+log = logging.getLogger(__name__)
 
 SUFFIX: Final = ".json.gz"
 
@@ -62,6 +72,7 @@ def recover_chain(
             found = continuation(conn, node.ring, (node.party, peer), parcels)
             for one in found:
                 _enter(conn, one, ws.clock())
+            heard_anew = _handle_again(conn, node, peer, ws.clock())
             told = _outcome(conn, ws, peer, found)
             is_whole = not told["missing"] and not told["fault"]
             if not is_whole and nothing_under_way:
@@ -72,7 +83,8 @@ def recover_chain(
         goes_on = is_whole or nothing_under_way
         if goes_on:
             note_sent(ws, peer, told["chain ends at"])
-    return {**told, "next": _next(told, peer, goes_on=goes_on), "goes on": goes_on, "trouble": trouble}
+    rest = {"heard anew": heard_anew, "goes on": goes_on, "trouble": trouble}
+    return {**told, "next": _next(told, peer, goes_on=goes_on), **rest}
 
 
 def hand_back(ws: Workspace, peer: str, out: Path) -> Plain:
@@ -134,6 +146,29 @@ def _enter(conn: Connection, one: Returned, at: datetime) -> None:
     insert_sent(conn, row)
 
 
+def _handle_again(conn: Connection, node: Node, peer: str, at: datetime) -> list[str]:
+    """Handle anew what spoke of words of ours that were lost, now that they are back; says what came of it.
+
+    A vote about a text that only we had offered came before the text was known here again.
+    """
+    done = []
+    for row in received_with_outcome(conn, peer, "unknown"):
+        handler = HANDLERS.get(row.kind)
+        if handler is None:
+            continue
+        subject = f"{peer}-{node.party}-{row.sequence}"
+        try:
+            with conn.begin_nested():
+                said = handler(conn, unseal(row.packed, node.receiver.key_of), at)
+        except SameairError as error:
+            log.info("envelope %s is not handled anew: %s", subject, error)
+            continue
+        done.append(f"{row.kind} {row.sequence}: {said}")
+        told = {"digest": row.digest, "kind": row.kind, "note": said}
+        append_audit(conn, at=at, actor=peer, action="envelope.handled_anew", subject=subject, payload=told)
+    return done
+
+
 def _outcome(conn: Connection, ws: Workspace, peer: str, found: tuple[Returned, ...]) -> Plain:
     """Return what was entered, and what is known to be missing still."""
     last, said = last_sent(conn, peer), heard(conn, peer)
@@ -164,6 +199,10 @@ def _next(told: Plain, peer: str, *, goes_on: bool) -> str:
             "them can be shown by anybody, add --nothing-under-way"
         )
     parts = ["run `sameair exchange sync --once`"]
+    if "approval" in told["kinds"]:
+        parts.append(
+            "approve again what waits and was approved, so that the own city's warning is signed too"
+        )
     if told["issued before the loss"]:
         parts.append("tell the forecasters what was issued before the loss: this ledger does not hold it")
     if told["keys"]:

@@ -153,6 +153,14 @@ def insert_received(conn: Connection, row: ReceivedRow) -> None:
     conn.execute(insert(envelopes_received).values(**asdict(row)))
 
 
+def received_with_outcome(conn: Connection, sender: str, outcome: str) -> list[ReceivedRow]:
+    """Return what a party sent of which a certain outcome was written down, in its order."""
+    c, h = envelopes_received.c, envelopes_handled.c
+    joined = envelopes_received.join(envelopes_handled, and_(h.sender == c.sender, h.sequence == c.sequence))
+    query = select(envelopes_received).select_from(joined).where(c.sender == sender, h.outcome == outcome)
+    return [ReceivedRow(**row._mapping) for row in conn.execute(query.order_by(c.sequence))]
+
+
 def last_handled(conn: Connection, sender: str) -> ReceivedRow | None:
     """Return the newest envelope of a party that was handled, up to which its chain is whole."""
     c = envelopes_handled.c

@@ -146,6 +146,7 @@ def test_two_envelopes_of_one_number_under_our_key_stop_everything(pair, to_say,
         number = read_sent(conn, "beijing")[-1].sequence + 1
     thief = tmp_path / "thief"
     shutil.copytree(seoul.settings.data_dir, thief)
+    (thief / "exchange" / "beijing.sent").unlink()
     copy = open_workspace(seoul.settings.model_copy(update={"data_dir": thief}), pair.clock)
     with copy.ledger.write() as conn:
         ask = Message("beijing", "question", "live", "other", {"n": 99})
@@ -216,3 +217,43 @@ def test_what_was_issued_before_the_loss_is_not_issued_again(nodes, tmp_path):
     assert nodes.outbox("seoul") == before
     assert nodes.issued_at("seoul") == []
     assert DEADLINE < NOW
+
+
+def test_nothing_is_said_from_a_restored_ledger_before_its_first_round(pair, to_say):
+    said, _ = to_say
+    lose(pair, said, [1], [2, 3])
+    seoul = pair.nodes["seoul"]
+    ask = Message("beijing", "question", "live", "q9", {"n": 9})
+    with seoul.ledger.write() as conn, pytest.raises(StorageError, match="sameair exchange recover beijing"):
+        post(conn, node_of(seoul).sender, ask, pair.clock())
+
+
+def test_a_vote_about_a_lost_offer_that_came_before_the_recovery_counts(nodes, tmp_path):
+    for party in ("seoul", "beijing"):
+        nodes.say(party)
+    backup = copy_of(nodes.ws["seoul"])
+    nodes.reopen("seoul")
+    nodes.propose("seoul")
+    nodes.exchange(issue=False)
+    nodes.approve("seoul", AS_OF + HOUR)
+    nodes.exchange(issue=False)
+    nodes.approve("beijing", AS_OF + 2 * HOUR)
+    hand_back(nodes.ws["beijing"], "seoul", tmp_path / "back")
+    put_back(nodes.ws["seoul"], backup)
+    nodes.reopen("seoul")
+    nodes.carry("seoul")
+    assert "unknown" in [outcome for outcome, _ in nodes.outcomes("seoul")]
+    told = recover_chain(nodes.ws["seoul"], "beijing", "kim", tmp_path / "back", nothing_under_way=True)
+    assert len(told["heard anew"]) == 1
+    nodes.exchange()
+    assert [nodes.versions(p)[0].state for p in ("seoul", "beijing")] == ["issued", "issued"]
+    assert nodes.signers("seoul") == nodes.signers("beijing")
+
+
+@pytest.mark.slow
+def test_approving_again_after_the_loss_signs_the_own_city_s_warning(nodes, tmp_path):
+    told = lost_after(nodes, tmp_path, lambda: (nodes.approve("seoul", AS_OF + HOUR), nodes.exchange()))
+    assert "approve again" in told["next"]
+    nodes.approve("seoul", AS_OF + 2 * HOUR)
+    nodes.settle_one("seoul", DEADLINE + HOUR)
+    assert [v.state for v in nodes.versions("seoul", f"{ID}-seoul")] == ["issued"]
