@@ -31,7 +31,8 @@ class Background:
     are the duty desks' numbers by party, that of an empty party being for all; ``next_update`` is the time
     of the next cycle, and ``listed_from`` the probability [1] from which findings are listed;
     ``taken_over`` are the ids of the cities whose single-city warnings a joint one replaces; ``stated`` is
-    our range of the Chinese index and what others forecast of the same days, for mails.
+    our range of the Chinese index and what others forecast of the same days, for mails; ``has_bulletin``
+    tells whether the bulletin of the content's run lies here, as that of the other node's run does not.
     """
 
     previous: WarningContent | None = None
@@ -42,6 +43,7 @@ class Background:
     listed_from: float = 0.0
     taken_over: tuple[str, ...] = ()
     stated: Stated = NOTHING_STATED
+    has_bulletin: bool = True
 
     @property
     def telephone(self) -> str:

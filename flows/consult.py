@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -152,6 +152,9 @@ def _ring(ws: Workspace, party: str, at: datetime) -> str:
     return json.dumps(one.shared() if one else {}, ensure_ascii=False)
 
 
+NOBODY: Final = "nobody is known; enter a [[liaison]] of that party in roster.toml"
+
+
 def _whom(ws: Workspace, conn: Connection, question: QuestionRow, at: datetime) -> Plain:
     """Return whom to ring at the party that was asked: by our roster, else as it last told us."""
     one = duty_of(load_roster(_roster(ws)), question.asked, at)
@@ -168,7 +171,7 @@ def _question_row(
     """Return a question as a row; one that is overdue says whom to ring."""
     overdue = said is None and at > question.due
     whom = _whom(ws, conn, question, at) if overdue else {}
-    ring = f"{whom.get('role', 'nobody known')} {whom.get('telephone', '')}".strip() if overdue else ""
+    ring = (f"{whom['role']} {whom['telephone']}" if whom else NOBODY) if overdue else ""
     calls = [f"{iso(c.at)} {c.person}: {c.outcome}" for c in read_calls(conn, question.id)]
     return {
         "question": question.id,

@@ -42,7 +42,7 @@ def letter_writer(
                 sender=settings.mail_from,
                 contact=settings.contact,
                 cap_xml=xml,
-                bulletin=bulletin_of(letter.content),
+                bulletin=bulletin_of(letter.content) if background.has_bulletin else "",
                 background=replace(background, telephones=settings.duty_telephones),
                 chart=_picture,
                 audit_head=audit_head(),
@@ -80,4 +80,5 @@ def background_of(ws: Workspace, content: WarningContent, policy: Policy) -> Bac
         listed_from=policy.findings.minimum_probability,
         taken_over=tuple(sorted(replaced)),
         stated=stated_of_run(ws, run) if run else NOTHING_STATED,
+        has_bulletin=run is not None,
     )

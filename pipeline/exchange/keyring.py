@@ -201,7 +201,7 @@ def read_keyring(folder: Path, parties: Iterable[str], skew: timedelta = SKEW) -
     >>> with TemporaryDirectory() as folder:
     ...     read_keyring(Path(folder), ["seoul"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    pipeline.errors.UsageError: no public key of seoul; put it at .../seoul.pub or use `sameair keys import`
+    pipeline.errors.UsageError: no public key of seoul; take it with `sameair keys import seoul`
     """
     written = read_file(folder / FILE)
     found = list(written)
@@ -210,7 +210,7 @@ def read_keyring(folder: Path, parties: Iterable[str], skew: timedelta = SKEW) -
             continue
         path = folder / f"{party}.pub"
         if not path.is_file():
-            raise UsageError(f"no public key of {party}; put it at {path} or use `sameair keys import`")
+            raise UsageError(f"no public key of {party}; take it with `sameair keys import {party}`")
         found.append(PartyKey(party, path.read_text("ascii").strip()))
     return Keyring(tuple(found), skew)
 

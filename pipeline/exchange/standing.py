@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from pipeline.exchange.arrivals import gaps
 from pipeline.exchange.heard import KINDS, Heard, chain_fault, heard
-from pipeline.exchange.statements import spans
+from pipeline.exchange.statements import NODE_WORLD, spans
 from pipeline.ledger.envelopes import last_sent, received_instants
 from pipeline.ledger.exchange_reads import (
     Arrival,
@@ -21,6 +21,7 @@ from pipeline.ledger.exchange_reads import (
     newest_of_each_kind,
     unsent_since,
 )
+from pipeline.names import MEASURED
 
 DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
@@ -34,7 +35,8 @@ class Standing:
     ----------
     heard : what came last, of any kind; None: nothing ever did
     kinds : the newest of each kind
-    lags : from written to received at least, of what came over the last day [s]: ``lead`` is added
+    lags : from written to received at least, of what came over the last day [s]: ``lead`` is added; not of
+        simulated worlds, which are written in their own time
     lead : by how much the peer's clock is ahead of ours at least
     missing : numbers of the peer's chain that are not here
     unfit : how many of the last seven days could not be acted upon, by outcome
@@ -105,7 +107,9 @@ def standing_of(conn: Connection, peer: str, at: datetime) -> Standing:
         heard=max(kinds, key=lambda a: (a.received_at, a.sequence), default=None),
         kinds=tuple(kinds),
         lags=tuple(
-            (a.received_at - a.created_at + lead).total_seconds() for a in recent if a.received_at > at - DAY
+            (a.received_at - a.created_at + lead).total_seconds()
+            for a in recent
+            if a.received_at > at - DAY and a.world in (MEASURED, NODE_WORLD)
         ),
         lead=lead,
         missing=gaps(conn, peer),

@@ -66,7 +66,7 @@ def state(pair, issued):
         post(conn, node.sender, message, pair.clock.now)
 
 
-def measure(pair, end):
+def measure(pair, end, world="measured"):
     """Let Beijing send an hour of one station."""
     ws = pair.nodes["beijing"]
     mark = {"rule": "r", "licence": "l", "attribution": "", "redistribution": "none", "embargo_hours": 0}
@@ -79,9 +79,7 @@ def measure(pair, end):
     }
     body = {"mark": mark, "stations": [], "series": [series | {"quality": [0]}]}
     with ws.ledger.write() as conn:
-        post(
-            conn, node_of(ws).sender, Message("seoul", "observations", "measured", end, body), pair.clock.now
-        )
+        post(conn, node_of(ws).sender, Message("seoul", "observations", world, end, body), pair.clock.now)
 
 
 def mails(pair):
@@ -166,6 +164,15 @@ def test_measurements_that_stop_are_told_and_a_promise_is_missed_from_the_start(
     beijing = pair.open("beijing", programme_file=own)
     late = [c.text for c in late_at(beijing, pair.clock()) if c.severity]
     assert ["measurements: none ever came" in text for text in late] == [True]
+
+
+def test_an_exercise_in_its_own_time_is_no_delay_of_the_way(pair):
+    go(pair, "2026-01-14T03:10Z", *BOTH)
+    before = peer_of(pair)["under_way_s"]["longest"]
+    pair.clock.now = parse_instant("2024-01-14T03:00Z")
+    measure(pair, "2024-01-14T02:00:00Z", "simulated-5")
+    go(pair, "2026-01-14T03:20Z", *BOTH)
+    assert peer_of(pair)["under_way_s"]["longest"] <= before + 15 * 60
 
 
 def test_a_joint_text_waits_for_those_who_have_not_voted(tmp_path):
