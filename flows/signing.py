@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from alerts.content import WarningContent
+from alerts.joint import state_of
+from alerts.joint_adopt import adopt_text
 from alerts.signoff import DRILL_PERSON, Signer, approve
 from alerts.versions import required_parties
 from flows.assess import policy_of
 from flows.joint import decide_jointly
-from flows.node import keyring_of, node_of, own_key
+from flows.node import Node, keyring_of, node_of, own_key
 from flows.workspace import Workspace
+from pipeline.errors import ReviewError
 from pipeline.exchange.keyring import Keyring
-from pipeline.ledger.warnings import VersionRow, list_versions
+from pipeline.ledger.agreement import statements_about
+from pipeline.ledger.warnings import VersionRow, list_versions, read_version
 from pipeline.times import iso, parse_instant
+
+log = logging.getLogger(__name__)
 
 OPEN = ("draft", "in_review")
 
@@ -47,17 +56,47 @@ def drafts_of_drill(ws: Workspace, world: str, cycle: datetime) -> list[VersionR
 
 
 def approve_drill(ws: Workspace, drafts: Sequence[VersionRow], at: datetime) -> None:
-    """Approve drafts for all their parties, or that of this node, as a drill; refused for anything Actual."""
+    """Approve drafts for all their parties, or that of this node, as a drill; refused for anything Actual.
+
+    Of two nodes, this one approves the text that the other has approved, where there is one. What it may
+    not decide now is logged and left to persons: it holds up neither the other drafts nor the cycle.
+    """
     node = node_of(ws)
+    if node is not None:
+        for row in (r for r in drafts if node.party in r.content["parties"]):
+            try:
+                _approve_on_node(ws, node, row, at)
+            except ReviewError as error:
+                log.warning("warning %s is not approved in the drill: %s", row.warning_id, error)
+        return
     with ws.ledger.write() as conn:
         for row in drafts:
             for party in required_parties(WarningContent.from_dict(row.content)):
-                if node is not None and party != node.party:
-                    continue
                 who = signer(ws, party, DRILL_PERSON, drill=True)
                 approve(conn, row.warning_id, row.version, who, at)
-                if node is not None:
-                    decide_jointly(conn, node, row, "approve", at)
+
+
+def _approve_on_node(ws: Workspace, node: Node, row: VersionRow, at: datetime) -> None:
+    """Approve one draft for the node's own party, and tell the other node."""
+    with ws.ledger.write() as conn:
+        text = _text_of_other(conn, node.party, row)
+        if text:
+            adopt_text(conn, row, text, at)
+        approve(conn, row.warning_id, row.version, signer(ws, node.party, DRILL_PERSON, drill=True), at)
+        decide_jointly(conn, node, read_version(conn, row.warning_id, row.version), "approve", at)
+
+
+def _text_of_other(conn: Connection, party: str, row: VersionRow) -> str:
+    """Return the digest of the text of a version that the other party approved, or that alone is left."""
+    offers = [r for r in statements_about(conn, row.warning_id, row.version) if r.kind == "offer"]
+    for state in (state_of(conn, slot) for slot in dict.fromkeys(r.slot for r in offers)):
+        if state.phase == "agreed" or state.vote_of(party) is not None:
+            continue
+        approved: list[str] = [d for other, d in state.votes if other != party and d in state.votable]
+        left = state.votable if state.round > 1 and len(state.votable) == 1 else ()
+        if approved or left:
+            return str([*approved, *left][0])
+    return ""
 
 
 def is_live(content: WarningContent) -> bool:
