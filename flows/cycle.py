@@ -16,6 +16,7 @@ from flows.bulletin import write_bulletin
 from flows.delivering import deliver
 from flows.exchange import exchange_if_party
 from flows.forecast import forecast_cycle
+from flows.hearing import hear_before_deadline
 from flows.ingest import ingest, trouble_with
 from flows.issue import issue_approved
 from flows.plan import CyclePlan, plan_measured
@@ -178,8 +179,12 @@ def scheduled_exchange(data_dir: str) -> list[str]:
 
 @flow(name="sameair-post", log_prints=False)
 def scheduled_post(data_dir: str) -> Plain:
-    """Draw the consequences of decisions and deadlines, and send what waits; what the schedule calls."""
+    """Draw the consequences of decisions and deadlines, and send what waits; what the schedule calls.
+
+    Where a joint text's deadline is at hand the other node is heard first.
+    """
     with workspace_at(data_dir) as ws:
+        hear_before_deadline(ws)
         issued = issue_everywhere(ws)
         keep_timetable(ws, MEASURED)
         report = deliver_everywhere(ws)

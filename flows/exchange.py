@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from flows.exchange_links import links_of
-from flows.exchange_notes import note_sent, one_at_a_time
+from flows.exchange_notes import LONGEST_ROUND, note_sent, one_at_a_time
 from flows.exchange_parts import HANDLERS, POSTERS, STEPS
 from flows.exchange_report import PeerReport, RoundReport, tell_of_round
 from flows.node import Node, node_of
@@ -50,17 +50,23 @@ MOST_REFUSED: Final = 100
 LinksOf = Callable[[Workspace, Node, str], list[Transport]]
 
 
-def exchange_round(ws: Workspace, clock: Clock, links: LinksOf = links_of) -> RoundReport:
+def exchange_round(
+    ws: Workspace, clock: Clock, links: LinksOf = links_of, *, lock_s: float = LONGEST_ROUND
+) -> RoundReport:
     """Bring, handle, say and send, once; what fails with one peer or way is told and leaves the rest.
+
+    Parameters
+    ----------
+    lock_s : how long to wait for another process that is at a round [s]
 
     Raises
     ------
     UsageError
         no SAMEAIR_PARTY is set, so that one node serves all parties; or a setting cannot be understood
     StorageError
-        another process has been at a round for LONGEST_ROUND
+        another process has been at a round for ``lock_s``
     """
-    with one_at_a_time(ws):
+    with one_at_a_time(ws, lock_s):
         current = _Round(ws, clock, _node(ws))
         ways = {peer: links(ws, current.node, peer) for peer in current.node.peers}
         for peer, report in current.reports.items():

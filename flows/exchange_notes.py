@@ -18,12 +18,12 @@ LONGEST_ROUND: Final = 300
 
 
 @contextmanager
-def one_at_a_time(ws: Workspace) -> Iterator[None]:
-    """Let one process at a time be at a round; StorageError after LONGEST_ROUND."""
+def one_at_a_time(ws: Workspace, lock_s: float = LONGEST_ROUND) -> Iterator[None]:
+    """Let one process at a time be at a round; StorageError after waiting for so long [s]."""
     folder = _folder(ws)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / ".lock", timeout=LONGEST_ROUND):
+        with FileLock(folder / ".lock", timeout=lock_s):
             yield
     except Timeout:
         raise StorageError("another process has long been exchanging; wait for it or end it") from None
