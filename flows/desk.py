@@ -13,10 +13,11 @@ from alerts.signoff import Signer, approve, object_, verify_signatures
 from alerts.versions import IN_FORCE, required_parties
 from alerts.warnings import propose_version
 from flows.delivering import deliver
+from flows.exchange_notes import remember_chain
 from flows.issue import issue_approved, issue_version
 from flows.joint import decide_jointly
 from flows.joint_lines import text_named, text_objected
-from flows.node import node_of, parties
+from flows.node import Node, node_of, parties
 from flows.signing import is_live, signer, trusted, world_time
 from flows.workspace import Workspace
 from flows.worlds import present_of, rewrite_bulletins
@@ -83,6 +84,7 @@ def approve_version(
             newest = read_version(conn, row.warning_id, row.version)
             said = decide_jointly(conn, node, newest, "approve", when)
         report = verify_signatures(conn, row.warning_id, row.version, keys)
+    _remember(ws, node)
     found: Plain = {
         "warning": row.warning_id,
         "version": row.version,
@@ -113,6 +115,7 @@ def object_to_version(
         if node is not None:
             newest = replace(read_version(conn, row.warning_id, row.version), content_digest=digest)
             decide_jointly(conn, node, newest, "object", when)
+    _remember(ws, node)
     found: Plain = {
         "warning": row.warning_id,
         "version": row.version,
@@ -186,6 +189,12 @@ def decision_time(ws: Workspace, content: WarningContent, at: str | None) -> dat
     if when < drafted:
         raise UsageError(f"--at {at} lies before the snapshot of this warning, {iso(drafted)}")
     return when
+
+
+def _remember(ws: Workspace, node: Node | None) -> None:
+    """Note beside the ledger that the chain goes on: the vote may be handed out before the next round."""
+    if node is not None:
+        remember_chain(ws, node.sender, node.peers)
 
 
 def _said(digest: str, decision: Decision, when: datetime) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from flows.exchange_links import links_of
-from flows.exchange_notes import LONGEST_ROUND, note_sent, one_at_a_time
+from flows.exchange_notes import LONGEST_ROUND, one_at_a_time, remember_chain
 from flows.exchange_parts import HANDLERS, POSTERS, STEPS
 from flows.exchange_report import PeerReport, RoundReport, tell_of_round
 from flows.node import Node, node_of
@@ -188,16 +188,8 @@ class _Round:
             except UNFORESEEN as error:
                 log.exception("something cannot be said")
                 self._tell_all(ContractError(f"something cannot be said ({type(error).__name__})"))
-
-        for peer in self.reports:
-            self._remember(peer)
-
-    def _remember(self, peer: str) -> None:
-        """Note beside the ledger how far our chain goes, for when the ledger is restored from a backup."""
-        with self.ws.ledger.read() as conn:
-            own = last_sent(conn, peer)
-        if own is not None and not self.reports[peer].stopped:
-            note_sent(self.ws, peer, own.sequence)
+        going_on = [peer for peer, report in self.reports.items() if not report.stopped]
+        remember_chain(self.ws, self.node.sender, going_on)
 
     def _post(self, conn: Connection, message: Message) -> None:
         report = self.reports[message.recipient]

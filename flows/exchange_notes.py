@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,11 @@ from filelock import FileLock, Timeout
 
 from flows.workspace import Workspace
 from pipeline.errors import StorageError
+from pipeline.exchange.post import Sender, why_silent
 from pipeline.files import write_atomic
+from pipeline.ledger.envelopes import last_sent
+
+log = logging.getLogger(__name__)
 
 LONGEST_ROUND: Final = 300
 """How long to wait for another process that is at a round [s]."""
@@ -44,6 +49,22 @@ def note_sent(ws: Workspace, peer: str, number: int) -> None:
     """Note how far our chain goes, for when the ledger is restored from a backup."""
     _folder(ws).mkdir(parents=True, exist_ok=True)
     write_atomic(_folder(ws) / f"{peer}.sent", f"{number}\n".encode())
+
+
+def remember_chain(ws: Workspace, sender: Sender, peers: Iterable[str]) -> None:
+    """Note how far our chains go in the ledger, but for those that may not go on.
+
+    It holds the ledger while it notes, so that no other process notes less just after. What is in the
+    ledger stands also if it cannot be noted; that is logged.
+    """
+    try:
+        with ws.ledger.write() as conn:
+            for peer in peers:
+                own = last_sent(conn, peer)
+                if own is not None and not why_silent(conn, sender, peer):
+                    note_sent(ws, peer, own.sequence)
+    except (OSError, StorageError) as error:
+        log.error("how far the chain goes was not noted beside the ledger: %s", error)
 
 
 def _folder(ws: Workspace) -> Path:

@@ -14,6 +14,7 @@ from alerts.joint_adopt import adopt_text
 from alerts.signoff import DRILL_PERSON, Signer, approve
 from alerts.versions import required_parties
 from flows.assess import policy_of
+from flows.exchange_notes import remember_chain
 from flows.joint import decide_jointly
 from flows.node import Node, keyring_of, node_of, own_key
 from flows.workspace import Workspace
@@ -84,6 +85,7 @@ def _approve_on_node(ws: Workspace, node: Node, row: VersionRow, at: datetime) -
             adopt_text(conn, row, text, at)
         approve(conn, row.warning_id, row.version, signer(ws, node.party, DRILL_PERSON, drill=True), at)
         decide_jointly(conn, node, read_version(conn, row.warning_id, row.version), "approve", at)
+    remember_chain(ws, node.sender, node.peers)
 
 
 def _text_of_other(conn: Connection, party: str, row: VersionRow) -> str:

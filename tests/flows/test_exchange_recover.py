@@ -10,7 +10,7 @@ from flows.exchange_recover import hand_back, recover_chain
 from flows.node import node_of
 from flows.workspace import open_workspace
 from pipeline.errors import StorageError, UsageError
-from pipeline.exchange.post import Message, post
+from pipeline.exchange.post import Message, post, why_silent
 from pipeline.ledger.envelopes import read_sent
 from pipeline.times import HOUR
 from tests.flows.exchange_pair import Pair, let_ask
@@ -257,3 +257,35 @@ def test_approving_again_after_the_loss_signs_the_own_city_s_warning(nodes, tmp_
     nodes.approve("seoul", AS_OF + 2 * HOUR)
     nodes.settle_one("seoul", DEADLINE + HOUR)
     assert [v.state for v in nodes.versions("seoul", f"{ID}-seoul")] == ["issued"]
+
+
+@pytest.mark.parametrize("decide", ["approve", "object"])
+def test_a_vote_handed_out_between_rounds_is_missed_after_a_loss(nodes, decide):
+    for party in ("seoul", "beijing"):
+        nodes.propose(party)
+    nodes.exchange(issue=False)
+    seoul = nodes.ws["seoul"]
+    backup = copy_of(seoul)
+    nodes.reopen("seoul")
+    getattr(nodes, decide)("seoul", AS_OF + HOUR)
+    put_back(nodes.ws["seoul"], backup)
+    nodes.reopen("seoul")
+    seoul = nodes.ws["seoul"]
+    with seoul.ledger.read() as conn:
+        why = why_silent(conn, node_of(seoul).sender, "beijing")
+    assert "envelopes to beijing were written" in why
+    said = nodes.approve("seoul", AS_OF + 2 * HOUR)
+    assert "not said" in said["joint"], "no number is used twice"
+
+
+def test_a_vote_stands_also_if_the_note_beside_the_ledger_cannot_be_written(nodes, monkeypatch, caplog):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("flows.exchange_notes.write_atomic", full)
+    nodes.propose("seoul")
+    nodes.exchange(issue=False)
+    nodes.approve("seoul", AS_OF + HOUR)
+    assert "was not noted beside the ledger" in caplog.text
+    nodes.carry("beijing")
+    assert any("approval" in note for _, note in nodes.outcomes("beijing"))
