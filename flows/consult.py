@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from alerts.roster import duty_of, load_roster
 from alerts.sealed import commitment
 from flows.consult_words import consult_poster, note, question_row
+from flows.exchange_notes import remember_chain
 from flows.node import Node, node_of
 from flows.workspace import Workspace
 from pipeline.errors import UsageError
@@ -69,6 +70,7 @@ def seal_number(ws: Workspace, subject: str, probability: float, person: str, op
             raise UsageError(f"{node.party} has sealed {subject} before; that stands")
         note(conn, at, person, "seal", subject, {"commitment": row.commitment})
         _post_all(conn, node, at)
+    remember_chain(ws, node.sender, node.peers)
     return {"subject": subject, "commitment": row.commitment, "opens": iso(opens)}
 
 
@@ -82,6 +84,7 @@ def ask(ws: Workspace, subject: str, text: str, person: str, within: timedelta) 
         insert_question(conn, row)
         note(conn, at, person, "question", row.id, {"subject": subject, "due": iso(row.due)})
         _post_all(conn, node, at)
+    remember_chain(ws, node.sender, node.peers)
     return {"question": row.id, "due": iso(row.due)}
 
 
@@ -98,6 +101,7 @@ def answer(ws: Workspace, question: str, text: str, person: str) -> Plain:
             raise UsageError(f"question {row.id} is answered; that stands")
         note(conn, at, person, "answer", row.id, {})
         _post_all(conn, node, at)
+    remember_chain(ws, node.sender, node.peers)
     return {"question": row.id, "answered": iso(at)}
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from flows.consult import answer, ask, consultations, log_call, seal_number
 from flows.consult_words import consult_poster
+from flows.exchange_notes import noted_sent
 from flows.node import node_of
 from flows.workspace import open_workspace
 from pipeline.errors import UsageError
@@ -50,6 +51,7 @@ def exchange(nodes, at=NOW):
 
 def test_two_seals_open_together_and_disagreement_asks_once(nodes):
     seal_number(nodes.ws["seoul"], SUBJECT, 0.9, "kim", OPENS)
+    assert noted_sent(nodes.ws["seoul"], "beijing") == 1, "it may be handed out before the next round"
     exchange(nodes)
     (row,) = consultations(nodes.ws["beijing"])["sealed"]
     assert row["seoul"] == "sealed"
