@@ -23,6 +23,7 @@ from pipeline.ledger.models import newest_model
 from pipeline.settings import Settings
 from tests.flows.archive_world import LEARNED, NOW, open_imported
 
+pytestmark = pytest.mark.slow
 PERIOD = ("2019-05-07", "2019-05-09")
 UNTIL = datetime(2019, 5, 6, tzinfo=UTC)
 

@@ -29,6 +29,7 @@ from pipeline.times import local_day_bounds
 from tests.flows.archive_world import NOW, open_imported
 from tests.forecasting.verification_cases import rows_of
 
+pytestmark = pytest.mark.slow
 FEW = Options(draws=50)
 DAYS = 40
 FIRST = {"seoul": pd.Timestamp("2019-02-10T15Z"), "beijing": pd.Timestamp("2019-02-10T16Z")}

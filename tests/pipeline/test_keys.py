@@ -62,8 +62,8 @@ def test_a_name_cannot_leave_the_folder(tmp_path, name):
         load_or_create_key(tmp_path, name)
 
 
-def test_a_missing_public_key_says_where_to_put_it(tmp_path):
-    with pytest.raises(UsageError, match=r"beijing\.pub"):
+def test_a_missing_public_key_says_how_to_take_it(tmp_path):
+    with pytest.raises(UsageError, match="no public key of beijing.*`sameair keys import beijing`"):
         read_keyring(tmp_path, ["beijing"])
 
 
