@@ -63,7 +63,7 @@ def test_a_name_cannot_leave_the_folder(tmp_path, name):
 
 
 def test_a_missing_public_key_says_how_to_take_it(tmp_path):
-    with pytest.raises(UsageError, match="no public key of beijing.*`sameair keys import beijing`"):
+    with pytest.raises(UsageError, match=r"no public key of beijing.*`sameair keys import beijing`"):
         read_keyring(tmp_path, ["beijing"])
 
 
