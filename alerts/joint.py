@@ -23,11 +23,12 @@ from alerts.agreement import (
     why_not_vote,
 )
 from alerts.content import WarningContent
+from alerts.joint_rows import statement_row
 from alerts.joint_slots import slot_for, why_other_slot
 from alerts.joint_texts import offered_text, speaks_of_same_days
 from alerts.versions import OPEN, required_parties
 from pipeline.errors import ReviewError
-from pipeline.exchange.canonical import canonical_json, digest
+from pipeline.exchange.canonical import digest
 from pipeline.ledger.agreement import (
     StatementRow,
     insert_statement,
@@ -114,7 +115,7 @@ def make_offer(conn: Connection, party: str, row: VersionRow) -> StatementRow | 
         "evidence": evidence_digest(row.content),
         "content": row.content,
     }
-    found = _row(party, content.world, body, content, kind="offer", at=row.at)
+    found = statement_row(party, body, row.content, own=True, world=content.world, kind="offer", at=row.at)
     return found if insert_statement(conn, found) else None
 
 
@@ -144,14 +145,15 @@ def make_vote(
     if why:
         raise ReviewError(f"{why}; see `sameair warnings show {signature.warning_id}`")
     when = signature.at if at is None else at
+    signed = signature_body(signature)
     body = {
         "slot": offer.slot,
         "round": state.round,
         "digest": chosen,
         "at": iso(when),
-        "signature": signature_body(signature),
+        "signature": signed,
     }
-    found = _row(signature.party, offer.world, body, signature, kind="vote", at=when)
+    found = statement_row(signature.party, body, signed, own=True, world=offer.world, kind="vote", at=when)
     insert_statement(conn, found)
     return found
 
@@ -224,22 +226,3 @@ def stand_in_text(conn: Connection, row: VersionRow, party: str) -> WarningConte
             continue
         return content if text.warning_id == row.warning_id else None
     return content
-
-
-def _row(
-    party: str, world: str, body: Mapping[str, Any], about: Any, *, kind: str, at: datetime
-) -> StatementRow:
-    """Return what this node says as a row; ``about`` bears the id and number of the version."""
-    return StatementRow(
-        party=party,
-        own=True,
-        slot=str(body["slot"]),
-        world=world,
-        round=int(body["round"]),
-        kind=kind,
-        digest=str(body["digest"]),
-        warning_id=about.warning_id,
-        version=about.version,
-        at=at,
-        body=canonical_json(body).decode(),
-    )

@@ -20,13 +20,13 @@ def offer_row(party: str, body: Body, *, own: bool) -> StatementRow:
     """Return an offer; it counts as made when its text was drafted."""
     text = body["content"]
     at = parse_instant(str(text["as_of"]))
-    return _row(party, body, text, own=own, world=str(text["world"]), kind="offer", at=at)
+    return statement_row(party, body, text, own=own, world=str(text["world"]), kind="offer", at=at)
 
 
 def vote_row(party: str, body: Body, world: str, *, own: bool) -> StatementRow:
     """Return a vote, for a text or against all of its round."""
     at = parse_instant(str(body["at"]))
-    return _row(party, body, body["signature"], own=own, world=world, kind="vote", at=at)
+    return statement_row(party, body, body["signature"], own=own, world=world, kind="vote", at=at)
 
 
 def issued_row(party: str, body: Body, world: str, *, own: bool) -> StatementRow:
@@ -38,11 +38,11 @@ def issued_row(party: str, body: Body, world: str, *, own: bool) -> StatementRow
     """
     placed = {**body, "slot": f"{world}|issued|{body['warning_id']}|{body['version']}", "round": 1}
     at = parse_instant(str(body["at"]))
-    row = _row(party, placed, body, own=own, world=world, kind="issued", at=at)
+    row = statement_row(party, placed, body, own=own, world=world, kind="issued", at=at)
     return StatementRow(**{**vars(row), "body": canonical_json(body).decode()})
 
 
-def _row(
+def statement_row(
     party: str, body: Body, about: Mapping[str, Any], *, own: bool, world: str, kind: str, at: datetime
 ) -> StatementRow:
     """Return a statement as a row; ``about`` names the version that it is about."""

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 from flows.exchange_late import late_at, standing_rows
-from flows.node import clock_lead, node_of
+from flows.node import node_of
 from flows.workspace import Workspace
 from pipeline.errors import SameairError
 from pipeline.exchange.anchors import anchor_faults
 from pipeline.exchange.keyring import FILE
 from pipeline.exchange.keys import ENCRYPTED
+from pipeline.exchange.standing import clock_lead
 from pipeline.ledger.envelopes import received_instants
 
 Found = tuple[str, Literal["ok", "note", "warning", "trouble"], str, str]

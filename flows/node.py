@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -133,14 +133,3 @@ def private_of(ws: Workspace, public: PartyKey) -> Ed25519PrivateKey | None:
             if public_key_text(key) == public.public:
                 return key
     return None
-
-
-def clock_lead(rows: Sequence[tuple[datetime, datetime]]) -> timedelta:
-    """Return by how much a party's clock is ahead of ours at least, from (created, received) instants.
-
-    >>> from pipeline.times import parse_instant
-    >>> ours = parse_instant("2026-01-14T02:00:00Z")
-    >>> clock_lead([(ours + timedelta(seconds=40), ours), (ours - timedelta(hours=2), ours)])
-    datetime.timedelta(seconds=40)
-    """
-    return max((created - received for created, received in rows), default=timedelta())

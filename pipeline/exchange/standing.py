@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -100,8 +101,7 @@ def standing_of(conn: Connection, peer: str, at: datetime) -> Standing:
     kinds = newest_of_each_kind(conn, peer)
     recent = arrivals_since(conn, peer, at - WEEK)
     told, last = heard(conn, peer), last_sent(conn, peer)
-    ahead = [created - received for created, received in received_instants(conn, peer)]
-    lead = max([timedelta(), *ahead])
+    lead = max(timedelta(), clock_lead(received_instants(conn, peer)))
     return Standing(
         peer=peer,
         heard=max(kinds, key=lambda a: (a.received_at, a.sequence), default=None),
@@ -120,6 +120,17 @@ def standing_of(conn: Connection, peer: str, at: datetime) -> Standing:
         began=first_sent_at(conn, peer),
         fault=chain_fault(conn, peer),
     )
+
+
+def clock_lead(rows: Sequence[tuple[datetime, datetime]]) -> timedelta:
+    """Return by how much a party's clock is ahead of ours at least, from (created, received) instants.
+
+    >>> from pipeline.times import parse_instant
+    >>> ours = parse_instant("2026-01-14T02:00:00Z")
+    >>> clock_lead([(ours + timedelta(seconds=40), ours), (ours - timedelta(hours=2), ours)])
+    datetime.timedelta(seconds=40)
+    """
+    return max((created - received for created, received in rows), default=timedelta())
 
 
 def duration(span: timedelta) -> str:

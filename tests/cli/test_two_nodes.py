@@ -101,6 +101,11 @@ class Two:
         for party in self.nodes:
             self.ask(party, "propose", model=f"model of {party}")
 
+    def settle(self):
+        """Draw on both nodes the consequences of what was said and of deadlines that are over."""
+        for party in self.nodes:
+            self.ask(party, "settle", world=WORLD)
+
     def text_of(self, party):
         (draft,) = self.ask(party, "state")["warnings"]
         return next(digest for who, digest in draft["offers"] if who == party)
@@ -274,16 +279,14 @@ def check_that_votes_arrive_late(two):
     assert two.ask("beijing", "approve", text=text)["missing"] == "seoul"
     two.rounds(1)
     two.now = DEADLINE + MINUTE
-    for party in OTHER:
-        two.ask(party, "settle", world=WORLD)
+    two.settle()
     alone = two.states()
     assert single_faults(alone) == []
     assert {party: len(joint_warnings(state)) for party, state in alone.items()} == {"seoul": 0, "beijing": 0}
     before = sent(alone)
     two.mend()
     two.rounds()
-    for party in OTHER:
-        two.ask(party, "settle", world=WORLD)
+    two.settle()
     two.rounds(1)
     states = two.states()
     assert faults_of(states) == []
@@ -312,8 +315,7 @@ def test_a_node_killed_in_the_middle_of_a_round_goes_on_where_it_was(two, count)
     two.rounds()
     assert two.ask("beijing", "approve", text=text)["missing"] == ""
     two.rounds()
-    for party in OTHER:
-        two.ask(party, "settle", world=WORLD)
+    two.settle()
     two.rounds(1)
     states = two.states()
     assert faults_of(states) == []

@@ -4,17 +4,13 @@ import json
 import re
 import shlex
 import shutil
-import socket
 import subprocess
-import threading
-import time
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
 import requests
-import uvicorn
 from lxml import html
 
 from alerts.examples import example_content
@@ -27,40 +23,20 @@ from pipeline.exchange.keys import load_or_create_key
 from pipeline.files import write_atomic
 from pipeline.ledger.deliveries import OutboxRow, insert_outbox
 from pipeline.ledger.runs import begin_run, fail_run, finish_run, make_current
-from pipeline.settings import Settings
 from pipeline.times import parse_instant
 from review.app import create_app
+from tests.review.running_app import NOW, RunningApp
 
-NOW = parse_instant("2026-01-14T08:20Z")
 CYCLE = parse_instant("2026-01-14T08:00Z")
 EVIL = "<script>alert(1)</script>\"'<img src=x onerror=alert(2)>"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-class Desk:
+class Desk(RunningApp):
     """A running server over a fresh installation, with the ledger to write into."""
 
     def __init__(self, folder):
-        self.settings = Settings(data_dir=folder)
-        self.now = NOW
-        self.app = create_app(self.settings, clock=lambda: self.now)
-        self.ledger = self.app.state.ledger
-        config = uvicorn.Config(self.app, host="127.0.0.1", port=0, log_level="error", lifespan="off")
-        self.server = uvicorn.Server(config)
-        self.socket = socket.socket()
-        self.socket.bind(("127.0.0.1", 0))
-        self.base = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]}, daemon=True)
-        self.thread.start()
-        until = time.monotonic() + 20
-        while not self.server.started and time.monotonic() < until:
-            time.sleep(0.02)
-
-    def close(self):
-        self.server.should_exit = True
-        self.thread.join(20)
-        self.socket.close()
-        self.ledger.close()
+        super().__init__(folder, create_app)
 
     def get(self, path, **kwargs):
         return requests.get(self.base + path, timeout=20, allow_redirects=False, **kwargs)
