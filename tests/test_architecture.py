@@ -146,6 +146,18 @@ def test_texts_hold_no_leftovers(what, pattern):
     assert not found, f"{what}: {found}"
 
 
+def test_compressed_test_data_carry_no_clock():
+    """Workers that collect the same tests in different seconds must find the same names."""
+    assert [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func) == "gzip.compress"
+        and "mtime" not in [named.arg for named in call.keywords]
+    ] == []
+
+
 def test_pins_name_no_registry_and_hold_no_address():
     locks = [name for name in TRACKED if name.endswith(".lock")]
     assert len(locks) >= 3
