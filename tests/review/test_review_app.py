@@ -30,6 +30,7 @@ from pipeline.ledger.runs import begin_run, fail_run, finish_run, make_current
 from pipeline.settings import Settings
 from pipeline.times import parse_instant
 from review.app import create_app
+from tests.review.signed_in import cookies
 
 NOW = parse_instant("2026-01-14T08:20Z")
 CYCLE = parse_instant("2026-01-14T08:00Z")
@@ -63,7 +64,8 @@ class Desk:
         self.ledger.close()
 
     def get(self, path, **kwargs):
-        return requests.get(self.base + path, timeout=20, allow_redirects=False, **kwargs)
+        jar = cookies(self.ledger, self.now)
+        return requests.get(self.base + path, timeout=20, allow_redirects=False, cookies=jar, **kwargs)
 
     def text(self, path):
         answer = self.get(path)
