@@ -66,7 +66,9 @@ def add(
     **options: Any,
 ) -> None:
     """Add a route with the action that it is; None: for everybody, signed in or not."""
-    router.add_api_route(path, endpoint, methods=list(methods), dependencies=[Depends(Allow(action))], **options)
+    router.add_api_route(
+        path, endpoint, methods=list(methods), dependencies=[Depends(Allow(action))], **options
+    )
 
 
 def rule_of(route: BaseRoute) -> Allow | None:

@@ -47,7 +47,9 @@ def sign_in_page(request: Request, to: str = "/") -> Response:
     return render(request, "sign_in.html.j2", to=_inside(to), said="")
 
 
-def post_sign_in(request: Request, name: Field, password: Field, code: Field = "", to: Field = "/") -> Response:
+def post_sign_in(
+    request: Request, name: Field, password: Field, code: Field = "", to: Field = "/"
+) -> Response:
     """Start a session and lead to the page that was asked for."""
     state = request.app.state
     address = request.client.host if request.client else ""

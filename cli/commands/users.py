@@ -52,7 +52,9 @@ def add(
     name: Name,
     person: Annotated[str, typer.Option("--person", help="Full name; it stands beside decisions.")],
     party: Annotated[str, typer.Option("--party", help="Party for which the person acts.")],
-    role: Annotated[str, typer.Option("--role", help="forecaster, lead, operator, agency, reader, observer.")],
+    role: Annotated[
+        str, typer.Option("--role", help="forecaster, lead, operator, agency, reader, observer.")
+    ],
     language: Annotated[str, typer.Option("--language", help="en, ko or zh.")] = "en",
     timezone: Annotated[str, typer.Option("--timezone", help="Zone in which times are shown.")] = "UTC",
     by: By = OPERATOR,
@@ -89,9 +91,7 @@ def role(
     """Give a person another role."""
     from review.accounts.book import change_role
 
-    _in_ledger(
-        make_settings(data_dir), lambda conn, at: change_role(conn, name, _role(role), by=by, at=at)
-    )
+    _in_ledger(make_settings(data_dir), lambda conn, at: change_role(conn, name, _role(role), by=by, at=at))
     _tell({"name": name, "role": role}, as_json=as_json)
 
 

@@ -39,7 +39,9 @@ class SecretBox:
     def seal(self, secret: str, name: str) -> str:
         """Return a secret sealed for one account."""
         nonce = os.urandom(_NONCE)
-        return base64.b64encode(nonce + self._cipher().encrypt(nonce, secret.encode(), name.encode())).decode()
+        return base64.b64encode(
+            nonce + self._cipher().encrypt(nonce, secret.encode(), name.encode())
+        ).decode()
 
     def open(self, sealed: str, name: str) -> str:
         """Return what was sealed; StorageError if the key is another one."""

@@ -16,6 +16,7 @@ from alerts.warnings import advance, open_review, propose_version
 from pipeline.settings import Settings
 from pipeline.times import parse_instant
 from review.app import create_app, create_public_app
+from tests.review.signed_in import cookies
 
 NOW = parse_instant("2026-01-14T08:20Z")
 CAP = cap_name("w-1", 1)
