@@ -47,6 +47,7 @@ from cli.commands import (
     status,
     trajectory,
     upkeep,
+    users,
     verify,
     warnings,
 )
@@ -100,6 +101,7 @@ app.add_typer(quality.app, name="quality")
 app.add_typer(rules.app, name="rules")
 app.add_typer(sharing.app, name="measures")
 app.add_typer(recipients.app, name="recipients")
+app.add_typer(users.app, name="users")
 app.add_typer(drill.app, name="drill")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(upkeep.store, name="store")

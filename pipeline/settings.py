@@ -104,6 +104,11 @@ class Settings(BaseSettings):
         pattern=r"^(https://[^\s/?#]+[^\s?#]*|http://(127\.0\.0\.1|localhost)(:\d+)?)?$",
         description="public address of `sameair review --public`; empty: mails hold no link",
     )
+    review_url: str = Field(
+        "",
+        pattern=r"^(https://[^\s/?#]+|http://(127\.0\.0\.1|localhost)(:\d+)?)?$",
+        description="address under which people reach the review pages; empty: that on which they listen",
+    )
     remind_minutes: tuple[PositiveInt, ...] = Field(
         (30, 60), description="JSON list: minutes after sending at which an agency is reminded to acknowledge"
     )

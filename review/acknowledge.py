@@ -20,6 +20,7 @@ from alerts.wording import wording
 from pipeline.errors import ReviewError
 from pipeline.exchange.keys import load_or_create_secret
 from pipeline.ledger.warnings import VersionRow, read_versions
+from review.access import add
 from review.link_pages import link_page, page_words, refused
 
 _WORDS: Final = page_words("acknowledge.toml")
@@ -28,8 +29,8 @@ _WORDS: Final = page_words("acknowledge.toml")
 def acknowledge_routes() -> APIRouter:
     """Return the routes of the links."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-    router.add_api_route("/acknowledge/{token}", show, methods=["GET", "HEAD"])
-    router.add_api_route("/acknowledge/{token}", confirm, methods=["POST"])
+    add(router, "/acknowledge/{token}", show, None)
+    add(router, "/acknowledge/{token}", confirm, None, ["POST"])
     return router
 
 

@@ -12,6 +12,8 @@ from pipeline.ledger.runs import get_run, list_runs
 from pipeline.names import is_simulated
 from pipeline.origin_panel import read_panel
 from pipeline.times import iso
+from review.access import add
+from review.accounts.roles import Action
 from review.security import dust_file, origins_file
 from review.views import (
     run_document,
@@ -29,12 +31,12 @@ Limit = Annotated[int, Query(ge=1, le=500, description="at most so many rows, ne
 def api_routes() -> APIRouter:
     """Return the routes of the API."""
     router = APIRouter(prefix="/api/v1", tags=["read"])
-    router.add_api_route("/health", health)
-    router.add_api_route("/runs", runs)
-    router.add_api_route("/runs/{run_id}/origins", origins)
-    router.add_api_route("/runs/{run_id}/dust", dust)
-    router.add_api_route("/warnings", warnings)
-    router.add_api_route("/warnings/{warning_id}", warning)
+    add(router, "/health", health, Action.see_issued, ["GET"])
+    add(router, "/runs", runs, Action.see_forecasts, ["GET"])
+    add(router, "/runs/{run_id}/origins", origins, Action.see_forecasts, ["GET"])
+    add(router, "/runs/{run_id}/dust", dust, Action.see_forecasts, ["GET"])
+    add(router, "/warnings", warnings, Action.see_forecasts, ["GET"])
+    add(router, "/warnings/{warning_id}", warning, Action.see_forecasts, ["GET"])
     return router
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -22,12 +23,16 @@ from pipeline.errors import SameairError
 from pipeline.ledger import open_ledger
 from pipeline.settings import Settings
 from pipeline.times import Clock, system_clock
+from review.access import SAFE, SignInNeeded, add, include
+from review.accounts.book import first_link, welcome_path
+from review.accounts.totp import SecretBox
 from review.acknowledge import acknowledge_routes
 from review.api import api_routes
 from review.exchange_api import ReceiverOf, exchange_routes
 from review.feed import feed_routes
 from review.pages import page_routes, show_error
 from review.security import LOOPBACK_HOSTS, add_headers
+from review.sign_in import sign_in_routes
 from review.verify_address import verify_routes
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -58,9 +63,9 @@ def create_app(
     True
     """
     app = _bare_app(settings, clock, allowed_hosts, openapi_url="/api/v1/openapi.json")
-    app.include_router(api_routes())
-    app.include_router(feed_routes())
-    app.include_router(page_routes())
+    include(app, (api_routes(), feed_routes(), page_routes(), sign_in_routes()))
+    app.state.box = SecretBox(settings.keys_dir / "second-factor.key")
+    app.add_exception_handler(SignInNeeded, _sign_in_needed)
     app.add_exception_handler(SameairError, _sameair_error)
     app.add_exception_handler(HTTPException, _http_error)
     return app
@@ -100,9 +105,7 @@ def _bare_app(
     app.state.ledger = open_ledger(settings.ledger)
     app.middleware("http")(add_headers)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts))
-    app.include_router(acknowledge_routes())
-    app.include_router(verify_routes())
-    app.add_api_route("/static/fonts/{name}", _font, include_in_schema=False)
+    include(app, (acknowledge_routes(), verify_routes(), _font_routes()))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
@@ -141,6 +144,31 @@ def serve(
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )
+
+
+def first_address(settings: Settings, base: str, clock: Clock = system_clock) -> str:
+    """Return the link with which the first operator sets a password, or nothing once there is one."""
+    ledger = open_ledger(settings.ledger)
+    try:
+        with ledger.write() as conn:
+            token = first_link(conn, clock())
+    finally:
+        ledger.close()
+    return base + welcome_path(token) if token else ""
+
+
+def _font_routes() -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+    add(router, "/static/fonts/{name}", _font, None)
+    return router
+
+
+async def _sign_in_needed(request: Request, _exc: Exception) -> Response:
+    """Lead a page to signing in; the API is told that it must."""
+    if request.url.path.startswith("/api/") or request.method not in SAFE:
+        return JSONResponse({"detail": "sign in first"}, 401)
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"/sign-in?to={quote(target)}", 303)
 
 
 def _font(name: str) -> Response:

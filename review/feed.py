@@ -18,6 +18,8 @@ from fastapi.responses import RedirectResponse, Response
 from alerts.feed import ATOM_TYPE, CAP_TYPE, FeedHead, build_feed, feed_name, version_of
 from pipeline.ledger.warnings import read_events
 from pipeline.names import MEASURED
+from review.access import add
+from review.accounts.roles import Action
 
 _FEED: Final = re.compile(r"feed-[a-z0-9][a-z0-9_-]{0,80}(\.[1-9]\d{0,5})?\.atom")
 NOT_MODIFIED: Final = 304
@@ -26,8 +28,8 @@ NOT_MODIFIED: Final = 304
 def feed_routes() -> APIRouter:
     """Return the routes: ``/feed.atom`` leads to the feed of the measured world."""
     router = APIRouter(include_in_schema=False)
-    router.add_api_route("/feed.atom", to_feed, methods=["GET", "HEAD"])
-    router.add_api_route("/feeds/{name}", document, methods=["GET", "HEAD"])
+    add(router, "/feed.atom", to_feed, Action.see_issued)
+    add(router, "/feeds/{name}", document, Action.see_issued)
     return router
 
 

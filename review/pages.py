@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alerts.content import WarningContent
 from alerts.origin_page import origin_cards, unknown_origins
 from alerts.origin_view import says_origin
 from alerts.path_map import origin_texts
-from alerts.plain_text import one_line
 from alerts.policy import load_policy
-from alerts.stated import read_combined, source_name, stated_range
-from alerts.vocabulary import LANGUAGES, vocabulary
+from alerts.stated import read_combined
+from alerts.vocabulary import LANGUAGES
 from alerts.wording import Text, wording
 from forecasting.reasons.stored import read_reasons, reason_lines
 from pipeline.cities import all_cities
 from pipeline.ledger.runs import RunRow, get_run, list_runs
-from pipeline.names import is_simulated
 from pipeline.origin_panel import read_panel
 from pipeline.settings import Settings
+from review.access import add
+from review.accounts.roles import Action
+from review.page import render
 from review.security import BULLETIN_POLICY, bulletin_file, combined_file, origins_file, reasons_file
 from review.views import (
     approve_command,
@@ -42,11 +40,11 @@ ROWS = 60
 def page_routes() -> APIRouter:
     """Return the routes of the pages."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-    router.add_api_route("/", desk)
-    router.add_api_route("/runs", runs)
-    router.add_api_route("/runs/{run_id}/bulletin", bulletin)
-    router.add_api_route("/warnings", warnings)
-    router.add_api_route("/warnings/{warning_id}", warning)
+    add(router, "/", desk, Action.see_forecasts, ["GET"])
+    add(router, "/runs", runs, Action.see_forecasts, ["GET"])
+    add(router, "/runs/{run_id}/bulletin", bulletin, Action.see_forecasts, ["GET"])
+    add(router, "/warnings", warnings, Action.see_forecasts, ["GET"])
+    add(router, "/warnings/{warning_id}", warning, Action.see_forecasts, ["GET"])
     return router
 
 
@@ -109,9 +107,7 @@ def bulletin(request: Request, run_id: str, city: str = "", language: str = "") 
 
 def show_error(request: Request, status: int, detail: str) -> Response:
     """Show an error as a page."""
-    response = _page(request, "error.html.j2", status=status, detail=detail)
-    response.status_code = status
-    return response
+    return render(request, "error.html.j2", status=status, code=status, detail=detail)
 
 
 def _said(content: WarningContent) -> dict[str, Text]:
@@ -155,39 +151,11 @@ def _others(run: RunRow, content: WarningContent, settings: Settings) -> dict[st
 
 def _page(request: Request, template: str, **context: Any) -> HTMLResponse:
     settings = request.app.state.settings
-    html = _ENVIRONMENT.get_template(template).render(
-        now=request.app.state.clock(),
-        path=request.url.path,
+    return render(
+        request,
+        template,
         has_bulletin=lambda run: bulletin_file(run, settings) is not None,
         command=lambda row, party: approve_command(row, party, settings.data_dir),
+        origin_words=origin_texts,
         **context,
     )
-    return HTMLResponse(html)
-
-
-def _moment(when: datetime | None) -> str:
-    """Write an instant in UTC and in the time of each city."""
-    if when is None:
-        return "–"
-    zones = sorted({city.timezone for city in all_cities().values()}, reverse=True)
-    local = ", ".join(f"{when.astimezone(ZoneInfo(z)):%H:%M} {z.partition('/')[2]}" for z in zones)
-    return f"{when:%Y-%m-%d %H:%M} UTC ({local})"
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("review"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(languages=LANGUAGES, is_simulated=is_simulated, origin_words=origin_texts)
-    environment.filters.update(moment=_moment, plain=one_line)
-    environment.filters.update(
-        source=lambda name: source_name(name, vocabulary("en")), stated=lambda said: stated_range(said, "en")
-    )
-    return environment
-
-
-_ENVIRONMENT = _environment()

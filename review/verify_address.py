@@ -17,6 +17,7 @@ from alerts.verify_address import Claim, claimed, confirm, read_claim
 from alerts.vocabulary import LANGUAGES, vocabulary
 from pipeline.exchange.keys import load_or_create_secret
 from pipeline.ledger.recipients import Contact, RecipientRow
+from review.access import add
 from review.link_pages import link_page, page_words, refused
 
 _WORDS: Final = page_words("verify_address.toml")
@@ -25,8 +26,8 @@ _WORDS: Final = page_words("verify_address.toml")
 def verify_routes() -> APIRouter:
     """Return the routes of the links."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-    router.add_api_route("/verify/{token}", show, methods=["GET", "HEAD"])
-    router.add_api_route("/verify/{token}", confirm_address, methods=["POST"])
+    add(router, "/verify/{token}", show, None)
+    add(router, "/verify/{token}", confirm_address, None, ["POST"])
     return router
 
 

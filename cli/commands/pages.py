@@ -28,9 +28,13 @@ def review(
 ) -> None:
     """Serve the review pages and the read API until stopped; decisions are made with `sameair warnings`."""
     from flows.exchange_links import receiver_of
-    from review.app import serve
+    from review.app import first_address, serve
 
     settings = make_settings(data_dir)
     what = "acknowledgement links" if public else "review pages"
-    print_lines([f"{what} at http://{host}:{port}/ ; stop with Ctrl-C"])
+    base = settings.review_url or f"http://{host}:{port}"
+    lines = [f"{what} at {base}/ ; stop with Ctrl-C"]
+    first = "" if public else first_address(settings, base)
+    lines += [f"nobody can sign in yet; set the operator's password, once: {first}"] * bool(first)
+    print_lines(lines)
     serve(settings, host=host, port=port, public=public, receiver_of=receiver_of(settings))

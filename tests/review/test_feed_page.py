@@ -16,6 +16,7 @@ from alerts.warnings import advance, open_review, propose_version
 from pipeline.settings import Settings
 from pipeline.times import parse_instant
 from review.app import create_app, create_public_app
+from tests.review.signed_in import cookies
 
 NOW = parse_instant("2026-01-14T08:20Z")
 CAP = cap_name("w-1", 1)
@@ -28,14 +29,15 @@ def running(app):
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        jar = cookies(app.state.ledger, NOW)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         until = time.monotonic() + 20
         while not server.started and time.monotonic() < until:
             time.sleep(0.02)
         yield SimpleNamespace(
-            get=lambda path, **more: requests.get(base + path, timeout=20, **more),
-            head=lambda path: requests.head(base + path, timeout=20),
+            get=lambda path, **more: requests.get(base + path, timeout=20, cookies=jar, **more),
+            head=lambda path: requests.head(base + path, timeout=20, cookies=jar),
         )
         server.should_exit = True
         thread.join(20)

@@ -1,0 +1,128 @@
+"""Access: every route names the action that it is, and nobody gets further than their role.
+
+A route is added with :func:`add`, which puts an :class:`Allow` before it, and reaches the application by
+:func:`include`, which refuses one without.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.routing import BaseRoute
+
+from pipeline.errors import ContractError
+from review.accounts.roles import Action, may
+from review.accounts.sessions import Visitor, visitor_of
+
+COOKIE: Final = "sameair_session"
+SECURE_COOKIE: Final = "__Host-sameair_session"
+SAFE: Final = ("GET", "HEAD")
+FORBIDDEN: Final = 403
+MOST_FIELDS: Final = 200
+
+
+class SignInNeeded(Exception):
+    """Nobody is signed in; a page leads to signing in, the API answers 401."""
+
+
+class Allow:
+    """Lets a request through if the person's role may do the action; None lets everybody through.
+
+    A request that changes something must come from a page of ours: by its origin, and by the token of the
+    session that the form repeats.
+    """
+
+    def __init__(self, action: Action | None) -> None:
+        self.action = action
+
+    async def __call__(self, request: Request) -> None:
+        """Check a request; sets ``request.state.visitor``."""
+        state = request.app.state
+        token = request.cookies.get(cookie_name(request), "")
+        visitor = await run_in_threadpool(visitor_of, state.ledger, token, state.clock())
+        request.state.visitor = visitor
+        if request.method not in SAFE:
+            await _check_origin(request, visitor)
+        if self.action is None:
+            return
+        if visitor is None:
+            raise SignInNeeded
+        if not may(visitor.role, self.action):
+            raise HTTPException(FORBIDDEN, "Your role does not allow this.")
+
+
+def add(
+    router: APIRouter,
+    path: str,
+    endpoint: Callable[..., Any],
+    action: Action | None,
+    methods: Sequence[str] = SAFE,
+    **options: Any,
+) -> None:
+    """Add a route with the action that it is; None: for everybody, signed in or not."""
+    router.add_api_route(
+        path, endpoint, methods=list(methods), dependencies=[Depends(Allow(action))], **options
+    )
+
+
+def rule_of(route: BaseRoute) -> Allow | None:
+    """Return by which rule a route is guarded, None where it has none."""
+    if not isinstance(route, APIRoute):
+        return None
+    rules = [d.dependency for d in route.dependencies if isinstance(d.dependency, Allow)]
+    return rules[0] if rules else None
+
+
+def include(app: FastAPI, routers: Sequence[APIRouter]) -> None:
+    """Add routers to an application, and their routes to its table of rules.
+
+    Raises
+    ------
+    ContractError
+        a route names no rule of access
+    """
+    for router in routers:
+        found = [getattr(route, "path", "?") for route in router.routes if rule_of(route) is None]
+        if found:
+            raise ContractError(f"routes without a rule of access: {', '.join(found)}")
+        app.include_router(router)
+    app.state.guarded = [*getattr(app.state, "guarded", ()), *(r for one in routers for r in one.routes)]
+
+
+def visitor(request: Request) -> Visitor:
+    """Return who is signed in, where the route's rule asks for somebody."""
+    found: Visitor | None = getattr(request.state, "visitor", None)
+    if found is None:
+        raise SignInNeeded
+    return found
+
+
+def cookie_name(request: Request) -> str:
+    """Return the cookie's name: over TLS the one that a browser accepts from this host alone."""
+    return SECURE_COOKIE if is_secure(request) else COOKIE
+
+
+def is_secure(request: Request) -> bool:
+    """Tell whether the person reaches us over TLS, here or at a web server in front."""
+    return request.url.scheme == "https" or bool(request.app.state.settings.review_url.startswith("https:"))
+
+
+async def _check_origin(request: Request, visitor: Visitor | None) -> None:
+    """Refuse a change that no page of ours asked for."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None and site not in ("same-origin", "none"):
+        raise HTTPException(FORBIDDEN, "This was sent from another page; open it here and repeat.")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise HTTPException(FORBIDDEN, "This was sent from another page; open it here and repeat.")
+    if visitor is None:
+        return
+    form = await request.form(max_fields=MOST_FIELDS, max_files=0)
+    given = request.headers.get("x-csrf-token") or str(form.get("csrf", ""))
+    if not hmac.compare_digest(given, visitor.csrf):
+        raise HTTPException(FORBIDDEN, "This page is too old; load it again and repeat.")

@@ -1,0 +1,56 @@
+"""Passwords and one-time tokens: hashed with argon2id, compared in constant time, never stored."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from pipeline.errors import UsageError
+
+SHORTEST: Final = 15
+LONGEST: Final = 200
+"""Limits of a password [characters]; the shortest is that of NIST SP 800-63B-4, 3.1.1, for one used alone."""
+
+_HASHER: Final = PasswordHasher()
+_NOBODY: Final = _HASHER.hash(secrets.token_urlsafe(16))
+
+
+def hash_password(password: str, *, name: str = "") -> str:
+    """Return what is stored of a password; UsageError says what is wrong with it."""
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise UsageError(f"a password has {SHORTEST} to {LONGEST} characters; this one has {len(password)}")
+    if len(set(password)) < SHORTEST // 2 or (name and name.lower() in password.lower()):
+        raise UsageError("a password repeats few characters and does not hold the name; choose another")
+    return _HASHER.hash(password)
+
+
+def is_password(stored: str, given: str) -> bool:
+    """Tell whether a password is the stored one; takes as long where none is stored.
+
+    >>> is_password(hash_password("correct horse battery"), "correct horse battery")
+    True
+    >>> is_password("", "correct horse battery")
+    False
+    """
+    try:
+        return _HASHER.verify(stored or _NOBODY, given[:LONGEST]) and bool(stored)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def new_token() -> str:
+    """Return 256 random bits as text that fits into an address."""
+    return secrets.token_urlsafe(32)
+
+
+def token_digest(token: str) -> str:
+    """Return what is stored of a token, a name or an address.
+
+    >>> token_digest("abc")[:8]
+    'ba7816bf'
+    """
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,113 @@
+"""Writing a page: the frame, the person's language and zone, and filters that escape what is foreign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from alerts.plain_text import one_line
+from alerts.stated import source_name, stated_range
+from alerts.vocabulary import LANGUAGES, vocabulary
+from pipeline.names import is_simulated
+from pipeline.times import iso, to_utc
+from review.accounts.roles import Action, may
+from review.accounts.sessions import Visitor
+from review.texts import Texts, preferred, texts
+
+LANGUAGE_COOKIE: Final = "sameair_language"
+DEFAULT_ZONE: Final = "UTC"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One of the pages that the frame leads to."""
+
+    path: str
+    key: str
+    action: Action
+
+
+PLACES: Final = (
+    Place("/", "common.desk", Action.see_forecasts),
+    Place("/warnings", "common.warnings", Action.see_issued),
+    Place("/verification", "common.verification", Action.see_past),
+    Place("/archive", "common.archive", Action.see_past),
+    Place("/operations", "common.operations", Action.see_operations),
+    Place("/school", "common.school", Action.train),
+    Place("/agency", "common.agency", Action.see_issued),
+)
+"""Where the frame leads; a page is named there as soon as the application has it."""
+
+
+def render(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
+    """Return a page in the language and zone of who looks at it."""
+    visitor: Visitor | None = getattr(request.state, "visitor", None)
+    t = words_of(request)
+    html = _ENVIRONMENT.get_template(template).render(
+        t=t,
+        language=t.language,
+        zone=visitor.account.timezone if visitor else DEFAULT_ZONE,
+        visitor=visitor,
+        csrf=visitor.csrf if visitor else "",
+        places=_places(request, visitor),
+        path=request.url.path,
+        now=request.app.state.clock(),
+        **context,
+    )
+    return HTMLResponse(html, status)
+
+
+def words_of(request: Request) -> Texts:
+    """Return the words of the person's language: of the account, else as chosen, else as the browser asks."""
+    visitor: Visitor | None = getattr(request.state, "visitor", None)
+    chosen = visitor.account.language if visitor else request.cookies.get(LANGUAGE_COOKIE, "")
+    return texts(chosen if chosen in LANGUAGES else preferred(request.headers.get("accept-language", "")))
+
+
+def _places(request: Request, visitor: Visitor | None) -> list[Place]:
+    known = {getattr(route, "path", "") for route in request.app.state.guarded}
+    if visitor is None:
+        return []
+    return [p for p in PLACES if p.path in known and may(visitor.role, p.action)]
+
+
+@pass_context
+def _moment(context: Context, when: datetime | None, form: str = "%Y-%m-%d %H:%M") -> Markup:
+    """Write an instant in the person's zone, with UTC beside it for who points at it."""
+    if when is None:
+        return Markup("–")
+    zone = ZoneInfo(context["zone"])
+    local = to_utc(when).astimezone(zone)
+    utc = f"{to_utc(when):%Y-%m-%d %H:%M} UTC"
+    return Markup('<time datetime="{}" title="{}">{} {}</time>').format(
+        iso(when), utc, local.strftime(form), local.tzname() or ""
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("review"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(languages=LANGUAGES, is_simulated=is_simulated)
+    environment.filters.update(
+        moment=_moment,
+        plain=one_line,
+        source=lambda name: source_name(name, vocabulary("en")),
+        stated=lambda said: stated_range(said, "en"),
+    )
+    return environment
+
+
+_ENVIRONMENT: Final = _environment()

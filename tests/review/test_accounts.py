@@ -1,0 +1,195 @@
+"""Accounts: invited by link, one party for ever, slowed down when tried, ended when closed."""
+
+from datetime import timedelta
+
+import pyotp
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.ledger import open_ledger
+from pipeline.ledger.accounts import change_account, find_account
+from pipeline.ledger.audit import newest_rows, verify_audit
+from pipeline.times import parse_instant
+from review.accounts.book import (
+    LINK_LIFE,
+    Invitation,
+    accept,
+    change_role,
+    close,
+    first_link,
+    invite,
+    new_link,
+    reopen,
+)
+from review.accounts.roles import Role
+from review.accounts.sessions import (
+    IDLE,
+    LONGEST,
+    TRIES_OF_NAME,
+    WINDOW,
+    Attempt,
+    SignInRefused,
+    sign_in,
+    sign_out,
+    visitor_of,
+)
+from review.accounts.totp import SecretBox, new_secret
+
+NOW = parse_instant("2026-01-14T08:00Z")
+KIM = Invitation("kim", "Kim Minji", "seoul", Role.lead, "ko", "Asia/Seoul")
+PHRASE = "blue river seven lamps"
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    opened = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def box(tmp_path):
+    return SecretBox(tmp_path / "keys" / "second-factor.key")
+
+
+def made(ledger, who=KIM, at=NOW):
+    with ledger.write() as conn:
+        accept(conn, invite(conn, who, by="test", at=at), PHRASE, at)
+
+
+def entered(ledger, box, at=NOW, code="", password=PHRASE, name="kim"):
+    return sign_in(ledger, box, Attempt(name, password, code, "127.0.0.1"), at)
+
+
+def test_a_link_sets_a_password_once_and_not_after_three_days(ledger):
+    with ledger.write() as conn:
+        token = invite(conn, KIM, by="test", at=NOW)
+        with pytest.raises(UsageError, match="too old"):
+            accept(conn, token, PHRASE, NOW + LINK_LIFE)
+        accept(conn, token, PHRASE, NOW + LINK_LIFE - timedelta(seconds=1))
+        with pytest.raises(UsageError, match="used before"):
+            accept(conn, token, PHRASE, NOW)
+
+
+def test_a_newer_link_takes_the_place_of_the_one_before(ledger):
+    with ledger.write() as conn:
+        first = invite(conn, KIM, by="test", at=NOW)
+        second = new_link(conn, "kim", by="test", at=NOW)
+        with pytest.raises(UsageError):
+            accept(conn, first, PHRASE, NOW)
+        accept(conn, second, PHRASE, NOW)
+
+
+@pytest.mark.parametrize("password", ["short", "kim" * 8, "aaaaaaaaaaaaaaaaaaaa", "x" * 201])
+def test_a_weak_password_is_refused_and_the_link_still_works(ledger, password):
+    with ledger.write() as conn:
+        token = invite(conn, KIM, by="test", at=NOW)
+        with pytest.raises(UsageError, match="password"):
+            accept(conn, token, password, NOW)
+        assert accept(conn, token, PHRASE, NOW).state == "active"
+
+
+def test_a_session_ends_when_idle_and_in_any_case(ledger, box):
+    made(ledger)
+    token = entered(ledger, box)
+    assert visitor_of(ledger, token, NOW + IDLE - timedelta(seconds=1)).party == "seoul"
+    assert visitor_of(ledger, token, NOW + 2 * IDLE) is None
+    token, at = entered(ledger, box), NOW
+    while at - NOW < LONGEST:
+        assert visitor_of(ledger, token, at) is not None
+        at += timedelta(hours=1)
+    assert visitor_of(ledger, token, at) is None
+
+
+def test_signing_out_closing_and_a_new_password_end_sessions(ledger, box):
+    made(ledger)
+    token = entered(ledger, box)
+    sign_out(ledger, visitor_of(ledger, token, NOW), NOW)
+    assert visitor_of(ledger, token, NOW) is None
+    token = entered(ledger, box)
+    with ledger.write() as conn:
+        accept(conn, new_link(conn, "kim", by="test", at=NOW), PHRASE, NOW)
+    assert visitor_of(ledger, token, NOW) is None
+    token = entered(ledger, box)
+    with ledger.write() as conn:
+        close(conn, "kim", by="test", at=NOW)
+    assert visitor_of(ledger, token, NOW) is None
+    with pytest.raises(SignInRefused):
+        entered(ledger, box)
+    with ledger.write() as conn:
+        accept(conn, reopen(conn, "kim", by="test", at=NOW), PHRASE, NOW)
+    assert entered(ledger, box)
+
+
+def test_trying_is_slowed_down_by_name_and_the_right_password_does_not_help_then(ledger, box):
+    made(ledger)
+    for _ in range(TRIES_OF_NAME):
+        with pytest.raises(SignInRefused, match="wrong"):
+            entered(ledger, box, password="not the right words")
+    with pytest.raises(SignInRefused, match="Too many"):
+        entered(ledger, box)
+    assert entered(ledger, box, at=NOW + WINDOW + timedelta(seconds=1))
+
+
+def test_an_unknown_name_is_refused_in_the_same_words(ledger, box):
+    made(ledger)
+    said = set()
+    for name, password in (("kim", "not the right words"), ("nobody", PHRASE)):
+        with pytest.raises(SignInRefused) as refusal:
+            entered(ledger, box, name=name, password=password)
+        said.add(str(refusal.value))
+    assert len(said) == 1
+
+
+def test_a_code_counts_once(ledger, box):
+    made(ledger)
+    secret = new_secret()
+    with ledger.write() as conn:
+        row = find_account(conn, "kim")
+        change_account(conn, row.id, totp=box.seal(secret, "kim"))
+    code = pyotp.TOTP(secret).at(NOW)
+    for wrong in ("", "000000" if code != "000000" else "111111"):
+        with pytest.raises(SignInRefused):
+            entered(ledger, box, code=wrong)
+    assert entered(ledger, box, code=code)
+    with pytest.raises(SignInRefused):
+        entered(ledger, box, code=code)
+    later = NOW + timedelta(seconds=30)
+    assert entered(ledger, box, code=pyotp.TOTP(secret).at(later), at=later)
+
+
+def test_the_last_operator_stays(ledger):
+    made(ledger, Invitation("op", "Operator", "seoul", Role.operator))
+    with ledger.write() as conn:
+        with pytest.raises(UsageError, match="only operator"):
+            close(conn, "op", by="test", at=NOW)
+        with pytest.raises(UsageError, match="only operator"):
+            change_role(conn, "op", Role.reader, by="test", at=NOW)
+    made(ledger, Invitation("op2", "Operator", "beijing", Role.operator))
+    with ledger.write() as conn:
+        close(conn, "op", by="test", at=NOW)
+
+
+def test_the_first_start_makes_a_link_until_there_is_an_operator(ledger):
+    with ledger.write() as conn:
+        older, token = first_link(conn, NOW), first_link(conn, NOW)
+        with pytest.raises(UsageError):
+            accept(conn, older, PHRASE, NOW)
+        accept(conn, token, PHRASE, NOW)
+        assert first_link(conn, NOW) == ""
+
+
+def test_the_trail_says_who_changed_what_and_no_secret(ledger, box):
+    made(ledger)
+    token = entered(ledger, box)
+    with ledger.write() as conn:
+        change_role(conn, "kim", Role.reader, by="op", at=NOW)
+        rows = newest_rows(conn)
+        assert verify_audit(conn).ok
+    said = str(rows)
+    assert {"account.invite", "account.password", "account.sign_in", "account.role"} <= {
+        r["action"] for r in rows
+    }
+    assert token not in said
+    assert PHRASE not in said
+    assert "argon2" not in said
