@@ -187,6 +187,11 @@ class Settings(BaseSettings):
         return self.data_dir / "models"
 
     @property
+    def verification_dir(self) -> Path:
+        """Return the folder of scores that are kept for the forecasters' page."""
+        return self.data_dir / "verification"
+
+    @property
     def keys_dir(self) -> Path:
         """Return the folder of the parties' signing keys."""
         return self.data_dir / "keys"

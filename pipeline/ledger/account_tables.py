@@ -1,4 +1,4 @@
-"""Tables of the people who use the pages: accounts, one-time links, sessions, attempts to sign in."""
+"""Tables of the people who use the pages: accounts, one-time links, sessions, tokens, attempts to sign in."""
 
 from __future__ import annotations
 
@@ -50,9 +50,28 @@ account_sessions = Table(
     Column("started_at", UTCDateTime, nullable=False),
     Column("seen_at", UTCDateTime, nullable=False),
     Column("ended_at", UTCDateTime),
+    Column("way", String(8), nullable=False, server_default="password", comment="password or oidc"),
+    Column("agent", String(200), nullable=False, server_default="", comment="as the browser names itself"),
     Index("ix_account_sessions_account", "account_id"),
 )
 """Who is signed in."""
+
+account_tokens = Table(
+    "account_tokens",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("account_id", String(26), nullable=False),
+    Column("name", String(64), nullable=False, comment="which program holds it, in the person's words"),
+    Column("digest", String(64), nullable=False, comment="SHA-256 of the token"),
+    Column("acknowledges", Boolean, nullable=False, comment="may acknowledge, too; else it only reads"),
+    Column("made_at", UTCDateTime, nullable=False),
+    Column("expires_at", UTCDateTime, nullable=False),
+    Column("used_at", UTCDateTime, comment="to the nearest five minutes"),
+    Column("revoked_at", UTCDateTime),
+    UniqueConstraint("digest"),
+    Index("ix_account_tokens_account", "account_id"),
+)
+"""Tokens with which programs read as a person may."""
 
 sign_in_attempts = Table(
     "sign_in_attempts",

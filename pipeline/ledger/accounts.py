@@ -45,6 +45,8 @@ class SessionRow:
     started_at: datetime
     seen_at: datetime
     ended_at: datetime | None
+    way: str = "password"
+    agent: str = ""
 
 
 def insert_account(conn: Connection, row: AccountRow) -> None:
@@ -119,15 +121,25 @@ def find_session(conn: Connection, digest: str) -> SessionRow | None:
     return None if found is None else SessionRow(**found._mapping)
 
 
+def open_sessions(conn: Connection, account_id: str, since: datetime) -> list[SessionRow]:
+    """Return the sessions of an account that were not ended and were used since an instant, newest first."""
+    c = account_sessions.c
+    which = (c.account_id == account_id) & c.ended_at.is_(None) & (c.seen_at > since)
+    query = select(account_sessions).where(which).order_by(c.started_at.desc())
+    return [SessionRow(**row._mapping) for row in conn.execute(query)]
+
+
 def touch_session(conn: Connection, digest: str, at: datetime) -> None:
     """Note that a session was used."""
     conn.execute(update(account_sessions).where(account_sessions.c.digest == digest).values(seen_at=at))
 
 
-def end_sessions(conn: Connection, account_id: str, at: datetime, *, digest: str | None = None) -> int:
-    """End one session of an account, or all of them; returns how many."""
+def end_sessions(
+    conn: Connection, account_id: str, at: datetime, *, digest: str | None = None, spare: str = ""
+) -> int:
+    """End one session of an account, or all of them but one to spare; returns how many."""
     c = account_sessions.c
-    which = (c.account_id == account_id) & c.ended_at.is_(None)
+    which = (c.account_id == account_id) & c.ended_at.is_(None) & (c.digest != spare)
     if digest is not None:
         which &= c.digest == digest
     return conn.execute(update(account_sessions).where(which).values(ended_at=at)).rowcount
@@ -139,13 +151,18 @@ def note_attempt(conn: Connection, name: str, address: str, at: datetime, *, wor
 
 
 def failures_since(conn: Connection, since: datetime, *, name: str = "", address: str = "") -> int:
-    """Return how often signing in failed since an instant, and since it last worked for that name."""
+    """Return how often signing in failed since an instant, with a name, from an address, or with both.
+
+    With both it counts from when it last worked for that name from there.
+    """
     c = sign_in_attempts.c
-    which = (c.name == name) if name else (c.address == address)
-    if name:
+    which = (
+        (c.at > since) & ((c.name == name) if name else True) & ((c.address == address) if address else True)
+    )
+    if name and address:
         worked = conn.execute(select(func.max(c.at)).where(which, c.worked)).scalar()
-        since = since if worked is None or worked < since else worked
-    count = select(func.count()).select_from(sign_in_attempts).where(which, ~c.worked, c.at > since)
+        which &= (c.at > worked) if worked is not None else True
+    count = select(func.count()).select_from(sign_in_attempts).where(which, ~c.worked)
     return conn.execute(count).scalar_one()
 
 
