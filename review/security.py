@@ -60,6 +60,11 @@ def bulletin_file(run: RunRow, settings: Settings, city: str = "", language: str
     return _among_runs(named, settings)
 
 
+def product_file(run: RunRow, name: str, settings: Settings) -> Path | None:
+    """Return a product of a run if it is a plain file inside the folder of runs, else None."""
+    return _among_runs([Path(run.products[name])] if name in run.products else [], settings)
+
+
 def reasons_file(run: RunRow, settings: Settings) -> Path | None:
     """Return the reasons of a run if they are a plain file inside the folder of runs, else None."""
     return _among_runs([Path(run.products["reasons"])] if "reasons" in run.products else [], settings)
