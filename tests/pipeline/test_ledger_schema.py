@@ -13,11 +13,13 @@ from sqlalchemy import text
 
 from pipeline.errors import StorageError, UsageError
 from pipeline.ledger import (
+    account_tables,
     agreement_tables,
     exchange_tables,
     model_tables,
     open_ledger,
     recipient_tables,
+    school_tables,
     source_tables,
     tables,
     warning_tables,
@@ -28,10 +30,12 @@ from pipeline.ledger.types import UTCDateTime
 
 NOW = datetime(2019, 3, 3, 8, tzinfo=UTC)
 assert (
-    agreement_tables.metadata
+    account_tables.metadata
+    is agreement_tables.metadata
     is exchange_tables.metadata
     is model_tables.metadata
     is recipient_tables.metadata
+    is school_tables.metadata
     is source_tables.metadata
     is warning_tables.metadata
     is metadata
