@@ -9,6 +9,7 @@ from forecasting.predictions import COLUMNS
 from forecasting.stretches import JOINT_COLUMNS
 from pipeline.dust_outlook import DUST_CONTRACT
 from pipeline.ledger import (
+    account_tables,
     agreement_tables,
     exchange_tables,
     model_tables,
@@ -118,6 +119,6 @@ def _paragraph(text: str | None) -> str:
 if __name__ == "__main__":
     needed = {batches.name, model_tables.model_roles.name}
     needed |= {recipient_tables.recipients.name, warning_tables.outbox.name, source_tables.quarantined.name}
-    needed |= {agreement_tables.seals.name, exchange_tables.envelopes_sent.name}
+    needed |= {account_tables.accounts.name, agreement_tables.seals.name, exchange_tables.envelopes_sent.name}
     assert needed <= set(metadata.tables)  # noqa: S101
     TARGET.write_text(contracts_text(), "utf-8")

@@ -109,6 +109,19 @@ class Settings(BaseSettings):
         pattern=r"^(https://[^\s/?#]+|http://(127\.0\.0\.1|localhost)(:\d+)?)?$",
         description="address under which people reach the review pages; empty: that on which they listen",
     )
+    second_factor_roles: tuple[str, ...] = Field(
+        (), description="JSON list of the roles that must set up a second factor before they see anything"
+    )
+    oidc_issuer: str = Field(
+        "",
+        pattern=r"^(https://[^\s?#]+|http://(127\.0\.0\.1|localhost)(:\d+)?[^\s?#]*)?$",
+        description="identity provider (OpenID Connect) by which people may sign in; empty: passwords alone",
+    )
+    oidc_client: str = Field("", description="name under which the provider knows these pages")
+    oidc_secret_file: Path | None = Field(
+        None, description="file of the secret shared with the provider; none: a public client with PKCE"
+    )
+    oidc_ca_file: Path | None = Field(None, description="extra certificate authority for the provider")
     remind_minutes: tuple[PositiveInt, ...] = Field(
         (30, 60), description="JSON list: minutes after sending at which an agency is reminded to acknowledge"
     )

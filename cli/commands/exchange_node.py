@@ -66,7 +66,8 @@ def serve(
     """Serve this party's exchange to the other nodes until stopped; TLS here, or by a server in front."""
     from flows.exchange_links import receiver_of
     from pipeline.errors import UsageError
-    from review.app import serve as serve_app
+    from review.serving import Listening
+    from review.serving import serve as serve_app
 
     settings = make_settings(data_dir)
     receiver = receiver_of(settings)
@@ -76,7 +77,7 @@ def serve(
         raise UsageError("give both --certificate and --private-key, or neither behind a web server")
     tls = (certificate, private_key) if certificate and private_key else None
     print_lines([f"exchange at {'https' if tls else 'http'}://{host}:{port}/ ; stop with Ctrl-C"])
-    serve_app(settings, host=host, port=port, public=True, receiver_of=receiver, tls=tls)
+    serve_app(settings, Listening(host, port, tls), public=True, receiver_of=receiver)
 
 
 def _show(report: RoundReport, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +19,13 @@ def register(app: typer.Typer) -> None:
 def review(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port to listen on.")] = 8765,
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", help="PEM file of the TLS certificate chain.")
+    ] = None,
+    private_key: Annotated[Path | None, typer.Option("--private-key", help="PEM file of its key.")] = None,
+    behind: Annotated[
+        str, typer.Option("--behind", help="Address of the web server in front that speaks TLS.")
+    ] = "",
     public: Annotated[
         bool,
         typer.Option(
@@ -26,15 +34,25 @@ def review(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Serve the review pages and the read API until stopped; decisions are made with `sameair warnings`."""
+    """Serve the review pages and the read API until stopped; at first, print links to set a password."""
     from flows.exchange_links import receiver_of
-    from review.app import first_address, serve
+    from pipeline.errors import UsageError
+    from review.serving import Listening, first_addresses, serve
 
     settings = make_settings(data_dir)
-    what = "acknowledgement links" if public else "review pages"
-    base = settings.review_url or f"http://{host}:{port}"
-    lines = [f"{what} at {base}/ ; stop with Ctrl-C"]
-    first = "" if public else first_address(settings, base)
-    lines += [f"nobody can sign in yet; set the operator's password, once: {first}"] * bool(first)
-    print_lines(lines)
-    serve(settings, host=host, port=port, public=public, receiver_of=receiver_of(settings))
+    if (certificate is None) != (private_key is None):
+        raise UsageError("give both --certificate and --private-key, or neither")
+    tls = (certificate, private_key) if certificate and private_key else None
+    listening = Listening(host, port, tls, behind)
+    base = listening.base(settings)
+    if public:
+        print_lines([f"acknowledgement links at {base}/ ; stop with Ctrl-C"])
+    else:
+        listening.check(settings)
+        first = first_addresses(settings, base)
+        lines = [
+            f"no operator of {party} can sign in yet; set a password, once: {to}"
+            for party, to in first.items()
+        ]
+        print_lines([f"review pages at {base}/ ; stop with Ctrl-C", *lines])
+    serve(settings, listening, public=public, receiver_of=receiver_of(settings))

@@ -37,6 +37,7 @@ def list_(data_dir: DataDir = None, as_json: AsJson = False) -> None:
             "role": r.role,
             "state": r.state,
             "second factor": "yes" if r.totp else "no",
+            "provider": r.oidc_subject or "",
             "language": r.language,
         }
         for r in _in_ledger(make_settings(data_dir), lambda conn, _: list_accounts(conn))
@@ -96,8 +97,31 @@ def role(
 
 
 @app.command()
+def provider(
+    name: Name,
+    subject: Annotated[
+        str, typer.Option("--subject", help="What the identity provider calls the person; empty: none.")
+    ] = "",
+    by: By = OPERATOR,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a person sign in by the identity provider, or no longer."""
+    from pipeline.errors import UsageError
+    from review.accounts.book import bind_subject
+    from review.accounts.provider import known_as
+
+    settings = make_settings(data_dir)
+    if subject and not settings.oidc_issuer:
+        raise UsageError("name the identity provider as SAMEAIR_OIDC_ISSUER first")
+    said = known_as(settings.oidc_issuer, subject) if subject else ""
+    _in_ledger(settings, lambda conn, at: bind_subject(conn, name, said, by=by, at=at))
+    _tell({"name": name, "provider": said or "none"}, as_json=as_json)
+
+
+@app.command()
 def close(name: Name, by: By = OPERATOR, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Close an account: nobody signs in with it any more, and every session ends; its decisions stay."""
+    """Close an account: nobody signs in with it, its sessions and tokens end; its decisions stay."""
     from review.accounts.book import close as close_account
 
     _in_ledger(make_settings(data_dir), lambda conn, at: close_account(conn, name, by=by, at=at))

@@ -14,9 +14,11 @@ from ulid import ULID
 from alerts.vocabulary import LANGUAGES
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
+from pipeline.ledger.account_tokens import revoke_tokens
 from pipeline.ledger.accounts import (
     AccountRow,
     account_of_link,
+    account_of_subject,
     change_account,
     end_sessions,
     find_account,
@@ -32,7 +34,7 @@ from review.accounts.roles import Role
 LINK_LIFE: Final = timedelta(hours=72)
 """How long a link with which a password is set works."""
 FIRST: Final = "operator"
-"""Name of the account that the first start makes."""
+"""Name, before a party's, of the accounts that the first start makes."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9._-]{1,63}")
 
 
@@ -57,17 +59,26 @@ def welcome_path(token: str) -> str:
     return f"/welcome/{token}"
 
 
-def first_link(conn: Connection, at: datetime) -> str:
-    """Return the token with which the first operator sets a password, or nothing once there is one.
+def first_links(conn: Connection, party: str, at: datetime) -> dict[str, str]:
+    """Return for each party without an operator the token with which its first one sets a password.
 
-    Each start makes a new link, and the one before no longer works.
+    Each start makes new links, and those before no longer work.
+
+    Parameters
+    ----------
+    party : that of this node; empty: a node of all parties
     """
     rows = list_accounts(conn)
-    if any((r.role, r.state) == (Role.operator, "active") for r in rows):
-        return ""
-    if any(r.name == FIRST for r in rows):
-        return new_link(conn, FIRST, by=FIRST, at=at)
-    return invite(conn, Invitation(FIRST, "Operator", parties()[-1], Role.operator), by=FIRST, at=at)
+    tokens = {}
+    for one in [party] if party else parties():
+        name = f"{FIRST}.{one}"
+        if any((r.party, r.role, r.state) == (one, Role.operator, "active") for r in rows):
+            continue
+        if any(r.name == name for r in rows):
+            tokens[one] = new_link(conn, name, by=FIRST, at=at)
+        else:
+            tokens[one] = invite(conn, Invitation(name, "Operator", one, Role.operator), by=FIRST, at=at)
+    return tokens
 
 
 def parties() -> list[str]:
@@ -114,7 +125,7 @@ def new_link(conn: Connection, name: str, *, by: str, at: datetime) -> str:
 
 
 def accept(conn: Connection, token: str, password: str, at: datetime) -> AccountRow:
-    """Set the password of whose link this is; every older session of the account ends.
+    """Set the password of whose link this is; older sessions, tokens and the second factor end.
 
     Raises
     ------
@@ -128,8 +139,8 @@ def accept(conn: Connection, token: str, password: str, at: datetime) -> Account
     hashed = hash_password(password, name=row.name)
     use_link(conn, digest, at)
     change_account(conn, row.id, password=hashed, state="active", totp="", totp_step=0)
-    end_sessions(conn, row.id, at)
-    _note(conn, row, "account.password", row.name, at)
+    ended, revoked = end_sessions(conn, row.id, at), revoke_tokens(conn, row.id, at)
+    _note(conn, row, "account.password", row.name, at, sessions=ended, tokens=revoked)
     return account(conn, row.name)
 
 
@@ -145,9 +156,9 @@ def close(conn: Connection, name: str, *, by: str, at: datetime) -> None:
     """Close an account: nobody can sign in with it and every session ends; what it decided stays."""
     row = account(conn, name)
     _keep_an_operator(conn, row, False)
-    change_account(conn, row.id, state="closed", password="", totp="", totp_step=0)
-    ended = end_sessions(conn, row.id, at)
-    _note(conn, row, "account.close", by, at, sessions=ended)
+    change_account(conn, row.id, state="closed", password="", totp="", totp_step=0, oidc_subject=None)
+    ended, revoked = end_sessions(conn, row.id, at), revoke_tokens(conn, row.id, at)
+    _note(conn, row, "account.close", by, at, sessions=ended, tokens=revoked)
 
 
 def reopen(conn: Connection, name: str, *, by: str, at: datetime) -> str:
@@ -161,10 +172,20 @@ def reopen(conn: Connection, name: str, *, by: str, at: datetime) -> str:
 
 
 def bind_subject(conn: Connection, name: str, subject: str, *, by: str, at: datetime) -> None:
-    """Let a person sign in by an identity provider, which knows them by ``issuer subject``."""
+    """Let a person sign in by an identity provider, which knows them by ``issuer subject``; empty: no longer.
+
+    An account that was only invited is active by this: the provider vouches for the person from then on.
+    """
     row = account(conn, name)
+    other = account_of_subject(conn, subject) if subject else None
+    if other is not None and other.id != row.id:
+        raise UsageError(f"the identity provider's subject is that of {other.name} already")
+    if row.state == "closed":
+        raise UsageError(f"the account {row.name} is closed; open it first")
     change_account(conn, row.id, oidc_subject=subject or None, state="active" if subject else row.state)
-    _note(conn, row, "account.oidc", by, at, subject=subject)
+    if not subject:
+        end_sessions(conn, row.id, at)
+    _note(conn, row, "account.provider", by, at, subject=subject)
 
 
 def set_preferences(conn: Connection, row: AccountRow, language: str, timezone: str, at: datetime) -> None:
@@ -201,10 +222,11 @@ def _check(who: Invitation) -> None:
 
 
 def _keep_an_operator(conn: Connection, row: AccountRow, stays: bool) -> None:
-    """Refuse to take away the last operator, who alone can invite."""
-    others = [r for r in list_accounts(conn) if (r.role, r.state) == (Role.operator, "active")]
+    """Refuse to take away a party's last operator, who alone can invite."""
+    kept = (row.party, Role.operator, "active")
+    others = [r for r in list_accounts(conn) if (r.party, r.role, r.state) == kept]
     if not stays and [r.id for r in others] == [row.id]:
-        raise UsageError(f"{row.name} is the only operator; make another one first")
+        raise UsageError(f"{row.name} is the only operator of {row.party}; make another one first")
 
 
 def _new_link(conn: Connection, row: AccountRow, at: datetime) -> str:

@@ -16,7 +16,7 @@ from review.accounts.book import (
     accept,
     change_role,
     close,
-    first_link,
+    first_links,
     invite,
     new_link,
     reopen,
@@ -158,25 +158,28 @@ def test_a_code_counts_once(ledger, box):
     assert entered(ledger, box, code=pyotp.TOTP(secret).at(later), at=later)
 
 
-def test_the_last_operator_stays(ledger):
+def test_the_last_operator_of_a_party_stays(ledger):
     made(ledger, Invitation("op", "Operator", "seoul", Role.operator))
+    made(ledger, Invitation("theirs", "Operator", "beijing", Role.operator))
     with ledger.write() as conn:
         with pytest.raises(UsageError, match="only operator"):
             close(conn, "op", by="test", at=NOW)
         with pytest.raises(UsageError, match="only operator"):
             change_role(conn, "op", Role.reader, by="test", at=NOW)
-    made(ledger, Invitation("op2", "Operator", "beijing", Role.operator))
+    made(ledger, Invitation("op2", "Operator", "seoul", Role.operator))
     with ledger.write() as conn:
         close(conn, "op", by="test", at=NOW)
 
 
-def test_the_first_start_makes_a_link_until_there_is_an_operator(ledger):
+def test_the_first_start_makes_a_link_for_each_party_until_it_has_an_operator(ledger):
     with ledger.write() as conn:
-        older, token = first_link(conn, NOW), first_link(conn, NOW)
+        assert set(first_links(conn, "seoul", NOW)) == {"seoul"}
+        older, links = first_links(conn, "", NOW), first_links(conn, "", NOW)
+        assert set(links) == {"beijing", "seoul"}
         with pytest.raises(UsageError):
-            accept(conn, older, PHRASE, NOW)
-        accept(conn, token, PHRASE, NOW)
-        assert first_link(conn, NOW) == ""
+            accept(conn, older["seoul"], PHRASE, NOW)
+        assert accept(conn, links["seoul"], PHRASE, NOW).party == "seoul"
+        assert set(first_links(conn, "", NOW)) == {"beijing"}
 
 
 def test_the_trail_says_who_changed_what_and_no_secret(ledger, box):

@@ -7,13 +7,15 @@ import requests
 from review.app import create_app
 from tests.flows.exchange_pair import Pair
 from tests.review.running_app import RunningApp
+from tests.review.signed_in import cookies
 
 
 def shown(settings, at):
     running = RunningApp(settings.data_dir, lambda _, clock: create_app(settings, clock=clock))
     running.now = at
     try:
-        return requests.get(running.base, timeout=20).text
+        jar = cookies(running.ledger, at, party=settings.party or "seoul")
+        return requests.get(running.base, timeout=20, cookies=jar).text
     finally:
         running.close()
 
