@@ -38,12 +38,16 @@ DRILL_PERSON = "drill"
 
 @dataclass(frozen=True)
 class Signer:
-    """A person of a party with the party's key; in a ``drill`` nobody decides in earnest."""
+    """A person of a party with the party's key; in a ``drill`` nobody decides in earnest.
+
+    ``evidence`` is the digest of what was on the screen; it stands in the audit row of the decision.
+    """
 
     party: str
     person: str
     key: Ed25519PrivateKey
     drill: bool = False
+    evidence: str = ""
 
 
 @dataclass(frozen=True)
@@ -254,6 +258,7 @@ def _record(
         "reason": reason,
         "drill": signer.drill,
         "signature": signed.signature,
+        **({"evidence": signer.evidence} if signer.evidence else {}),
     }
     append_audit(
         conn,

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection
 
-from alerts.content import CityOutlook, WarningContent
+from alerts.content import WarningContent
 from alerts.versions import (
     CLOSED,
     IN_FORCE,
@@ -70,13 +70,21 @@ class Proposed:
     digest: str
 
 
-def propose_version(conn: Connection, content: WarningContent, at: datetime, actor: str = RUN) -> Proposed:
+def propose_version(
+    conn: Connection,
+    content: WarningContent,
+    at: datetime,
+    actor: str = RUN,
+    *,
+    told: Mapping[str, Any] | None = None,
+) -> Proposed:
     """Draft what a run proposes, or leave things as they are; idempotent for its cycle.
 
     A run rewrites its own untouched draft, or that which another node offered (it is still offered), but
     never one under review or written by a person; the same statement makes no new version. What a person
     proposes, to end or to cancel, replaces any draft and may speak of an earlier cycle than the newest
     version does. The number, the references and alert or update are set here, from what is in force.
+    ``told`` goes into the audit row beside what every draft says there.
 
     Raises
     ------
@@ -91,12 +99,20 @@ def propose_version(conn: Connection, content: WarningContent, at: datetime, act
         newest = versions[-1]
         return Proposed(content.warning_id, newest.version, outcome, newest.content_digest)
     numbered = number_version(content, versions, issue_times(conn, content.warning_id))
-    digest = write_draft(conn, numbered, at, actor, is_new=outcome == "drafted")
+    digest = write_draft(conn, numbered, at, actor, is_new=outcome == "drafted", told=told)
     return Proposed(content.warning_id, numbered.version, outcome, digest)
 
 
-def write_draft(conn: Connection, content: WarningContent, at: datetime, actor: str, *, is_new: bool) -> str:
-    """Write a numbered content as a draft, with its audit row; returns its digest."""
+def write_draft(
+    conn: Connection,
+    content: WarningContent,
+    at: datetime,
+    actor: str,
+    *,
+    is_new: bool,
+    told: Mapping[str, Any] | None = None,
+) -> str:
+    """Write a numbered content as a draft, with its audit row that says ``told`` too; returns its digest."""
     insert_warning(
         conn,
         content.warning_id,
@@ -114,6 +130,7 @@ def write_draft(conn: Connection, content: WarningContent, at: datetime, actor: 
         at=at,
     )
     payload = {"version": content.version, "digest": digest, "run": content.run_id, "level": content.level}
+    payload |= told or {}
     action = "warning.draft" if is_new else "warning.redraft"
     append_audit(conn, at=at, actor=actor, action=action, subject=content.warning_id, payload=payload)
     if is_new:
@@ -121,47 +138,6 @@ def write_draft(conn: Connection, content: WarningContent, at: datetime, actor: 
             conn, content.warning_id, content.version, state="draft", actor=actor, reason="proposed", at=at
         )
     return digest
-
-
-def edit_version(conn: Connection, content: WarningContent, person: str, reason: str, at: datetime) -> str:
-    """Let a person rewrite a version not yet issued; decisions about its earlier text no longer count.
-
-    The content must bear the number and references of the version; ``reason`` is kept in it. Returns the new
-    digest; raises ReviewError where the life of the version does not allow it.
-    """
-    row = read_version(conn, content.warning_id, content.version)
-    if row.state not in OPEN:
-        raise ReviewError(f"{_name(row)} is {row.state} and cannot be edited; propose a new version")
-    if not reason.strip():
-        raise ReviewError("an edit needs a reason")
-    given = replace(content, reason=reason)
-    check_content(given)
-    before = WarningContent.from_dict(row.content)
-    fixed = (
-        *("version", "references", "product", "kind", "world", "simulated", "cap_status", "review_deadline"),
-        *(
-            "run_id",
-            "issue_time",
-            "as_of",
-            "model_id",
-            "degraded",
-            "calibrated",
-            "inputs_missing",
-            "policy_version",
-            "parties",
-        ),
-    )
-    changed = [name for name in fixed if getattr(given, name) != getattr(before, name)]
-    if [_subject(c) for c in given.cities] != [_subject(c) for c in before.cities]:
-        changed.append("which cities and episodes it is about")
-    if changed:
-        raise ReviewError(f"an edit may not change {', '.join(changed)}; propose a new version instead")
-    return write_draft(conn, given, at, person, is_new=False)
-
-
-def _subject(city: CityOutlook) -> tuple[str, str, str]:
-    """Return what an outlook is about; what a warning ends and follows hangs on it."""
-    return city.city, city.party, city.episode_id
 
 
 def advance(

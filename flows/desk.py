@@ -10,6 +10,7 @@ from alerts.content import WarningContent
 from alerts.joint_adopt import adopt_text
 from alerts.outbox import Issued
 from alerts.signoff import Signer, approve, object_, verify_signatures
+from alerts.standing import check_standing
 from alerts.versions import IN_FORCE, required_parties
 from alerts.warnings import propose_version
 from flows.delivering import deliver
@@ -34,13 +35,22 @@ ENDING_VALIDITY = timedelta(hours=24)
 class Decision:
     """Who decides for which party; ``at`` None is now, or in an exercise an hour after the snapshot.
 
-    What the decision makes complete is sent at once if ``deliver``, else by the next delivery.
+    What the decision makes complete is sent at once if ``deliver``, else by the next delivery. ``shown`` is
+    the digest of how the warning stood when the person looked at it (``alerts.standing``): the decision is
+    refused if it stands otherwise. ``evidence`` is the digest of what was on the screen, for the audit trail.
     """
 
     party: str
     person: str
     at: str | None = None
     deliver: bool = True
+    shown: str = ""
+    evidence: str = ""
+
+    @property
+    def told(self) -> Plain:
+        """Return what the audit row of a text that this person writes says beside the text."""
+        return {"party": self.party} | ({"evidence": self.evidence} if self.evidence else {})
 
 
 def find_version(ws: Workspace, warning_id: str, version: int | None) -> VersionRow:
@@ -76,6 +86,7 @@ def approve_version(
     when = decision_time(ws, content, decision.at)
     keys, who, node = trusted(ws), person_of(ws, decision), node_of(ws)
     with ws.ledger.write() as conn:
+        check_standing(conn, row.warning_id, decision.shown)
         if text:
             adopt_text(conn, row, text_named(conn, row, text), when)
         digest = approve(conn, row.warning_id, row.version, who, when)
@@ -110,6 +121,7 @@ def object_to_version(
     when = decision_time(ws, content, decision.at)
     who, node = person_of(ws, decision), node_of(ws)
     with ws.ledger.write() as conn:
+        check_standing(conn, row.warning_id, decision.shown)
         about = text_objected(conn, row, text)
         digest = object_(conn, row.warning_id, row.version, who, reason, when, about=about)
         if node is not None:
@@ -155,7 +167,8 @@ def draft_ending(
         review_deadline=iso(when + ENDING_DEADLINE),
     )
     with ws.ledger.write() as conn:
-        filed = propose_version(conn, content, when, actor=who.person)
+        check_standing(conn, row.warning_id, decision.shown)
+        filed = propose_version(conn, content, when, actor=who.person, told=decision.told)
     return {
         "warning": filed.warning_id,
         "version": filed.version,
@@ -169,7 +182,7 @@ def person_of(ws: Workspace, decision: Decision) -> Signer:
     """Return the signer of a known party; raises UsageError for any other."""
     if decision.party not in parties():
         raise UsageError(f"--party {decision.party}: there are {', '.join(parties())}")
-    return signer(ws, decision.party, decision.person)
+    return replace(signer(ws, decision.party, decision.person), evidence=decision.evidence)
 
 
 def decision_time(ws: Workspace, content: WarningContent, at: str | None) -> datetime:

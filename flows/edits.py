@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from alerts.content import WarningContent
+from alerts.edits import edit_version
+from alerts.standing import check_standing
 from alerts.versions import required_parties
-from alerts.warnings import edit_version
 from flows.desk import Decision, decision_time, find_version, person_of
 from flows.workspace import Workspace
 from pipeline.errors import ReviewError, UsageError
@@ -31,18 +32,25 @@ def edit_draft(
         the party has no part in the warning, or the version cannot be edited any more
     """
     row = find_version(ws, warning_id, version)
-    before = WarningContent.from_dict(row.content)
     content = read_content(file)
     if (content.warning_id, content.version) != (row.warning_id, row.version):
         raise UsageError(
             f"{file} is of warning {content.warning_id} v{content.version}, not of {row.warning_id}"
         )
+    return write_edit(ws, content, decision, reason)
+
+
+def write_edit(ws: Workspace, content: WarningContent, decision: Decision, reason: str) -> dict[str, Any]:
+    """Replace the content of the draft or version in review that it names; as :func:`edit_draft` does."""
+    row = find_version(ws, content.warning_id, content.version)
+    before = WarningContent.from_dict(row.content)
     who = person_of(ws, decision)
     if who.party not in required_parties(before):
         raise ReviewError(f"{who.party} is not a party of warning {row.warning_id}")
     when = decision_time(ws, before, decision.at)
     with ws.ledger.write() as conn:
-        digest = edit_version(conn, content, who.person, reason, when)
+        check_standing(conn, row.warning_id, decision.shown)
+        digest = edit_version(conn, content, who.person, reason, when, told=decision.told)
     return {
         "warning": row.warning_id,
         "version": row.version,

@@ -14,6 +14,7 @@ SameairError
 ├── EnvelopeRefused        a message of another node that cannot be trusted or read: keep it, record why
 ├── BundleRefused          a bundle of another party that cannot be trusted or read: use nothing of it
 ├── ReviewError            an illegal step of a warning's life, or a missing right: refuse and record
+│   └── Changed            somebody was quicker: show what changed and ask again
 ├── StorageError           disk full, database locked or damaged: stop with the cause
 └── UsageError             the command line or settings are wrong: say how to put them right
 """
@@ -127,6 +128,10 @@ class ReviewError(SameairError):
     """A step that the life of a warning, or the rights of the person, do not allow."""
 
     exit_code = 4
+
+
+class Changed(ReviewError):
+    """What a person decided about is not any more as it was shown."""
 
 
 class StorageError(SameairError):

@@ -16,12 +16,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from alerts.areas import city_area
 from alerts.cap import CapHeader, build_cap
 from alerts.content import WarningContent
+from alerts.edits import edit_version
 from alerts.examples import example_content
 from alerts.fallback import replaced_messages, settle_overdue
 from alerts.identifiers import alert_identifier
 from alerts.signoff import object_, required_parties
 from alerts.versions import CLOSED, IN_FORCE, OPEN
-from alerts.warnings import TRANSITIONS, edit_version, issue_times, open_review, propose_version
+from alerts.warnings import TRANSITIONS, issue_times, open_review, propose_version
 from pipeline.cities import city
 from pipeline.errors import ContractError, ReviewError
 from pipeline.ledger.audit import verify_audit

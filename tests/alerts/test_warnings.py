@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from alerts.content import Reference
+from alerts.edits import edit_version
 from alerts.examples import example_content
 from alerts.fallback import settle_overdue
 from alerts.warnings import (
@@ -14,7 +15,6 @@ from alerts.warnings import (
     advance,
     close,
     current_state,
-    edit_version,
     expire_overdue,
     open_review,
     propose_version,

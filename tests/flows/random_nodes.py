@@ -12,8 +12,8 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from alerts.content import WarningContent
+from alerts.edits import edit_version
 from alerts.outbox import MAIL_POLICY
-from alerts.warnings import edit_version
 from flows.assess import file_proposal
 from flows.desk import Decision, approve_version, draft_ending, object_to_version
 from flows.exchange import exchange_round

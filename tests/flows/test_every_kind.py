@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import select
 
 from alerts.content import WarningContent
+from alerts.edits import edit_version
 from alerts.examples import example_content, example_update
-from alerts.warnings import edit_version, propose_version
+from alerts.warnings import propose_version
 from flows.consult import answer, ask, seal_number
 from flows.desk import Decision, approve_version, draft_ending, object_to_version
 from flows.key_care import rotate_key

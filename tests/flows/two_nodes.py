@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from alerts.content import WarningContent
+from alerts.edits import edit_version
 from alerts.examples import example_content
 from alerts.joint import make_vote
 from alerts.signoff import Signer, approve
-from alerts.warnings import edit_version, propose_version, write_draft
+from alerts.warnings import propose_version, write_draft
 from flows.desk import Decision, approve_version, object_to_version
 from flows.desk_views import shown
 from flows.exchange_parts import HANDLERS
