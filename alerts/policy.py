@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from importlib import resources
 from pathlib import Path
@@ -25,6 +25,7 @@ from alerts.policy_parts import (
     Findings,
     Level,
     LinkTerms,
+    Observers,
     Persistence,
     Probability,
     Products,
@@ -59,6 +60,7 @@ class Policy:
     delivery: DeliveryTerms
     drill: Drill
     choice: Choice
+    observers: Observers = field(default_factory=Observers)
     expense: tuple[Expense, ...] = ()
     chosen: tuple[Chosen, ...] = ()
     signed: tuple[Signature, ...] = ()
@@ -178,7 +180,7 @@ class _Fault(Exception):
 def _build(kind: Any, table: Mapping[str, Any], where: str) -> Any:
     hints = get_type_hints(kind)
     names = [f.name for f in fields(kind)]
-    needed = [f.name for f in fields(kind) if f.default is MISSING]
+    needed = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
     for key in [*table, *names]:
         if key not in names:
             raise _Fault(f"{where}{key}", "is not known; remove it or correct its name")

@@ -71,6 +71,10 @@ def faults(policy: Policy) -> Iterator[tuple[str, str]]:
             "must be 'never' or one of the levels",
         ),
         "delivery.digest_at": (_is_time(policy.delivery.digest_at), "must be a time of day such as 18:00"),
+        "observers.embargo_hours": (
+            policy.observers.embargo_hours >= 6,
+            "must be at least 6, so that no observer sees a cycle that is being decided",
+        ),
         "drill.approves_for_all": (policy.drill.approves_for_all, "must be true: a drill has nobody to ask"),
         "drill.cap_status": (
             policy.drill.cap_status == "Exercise",

@@ -120,6 +120,13 @@ class DeliveryTerms:
 
 
 @dataclass(frozen=True)
+class Observers:
+    """How old a cycle must be before partner organisations that look on may see it [h]."""
+
+    embargo_hours: float = 168.0
+
+
+@dataclass(frozen=True)
 class Drill:
     """How a drill differs from earnest."""
 

@@ -15,6 +15,7 @@ from flows.metrics import metrics_text, write_metrics
 from flows.operator import conditions_of, doubts_of, report_text, tell_operator
 from flows.quality import review_if_due
 from flows.recheck import keep_timetable
+from flows.verification_kept import keep_runs_if_due
 from flows.workspace import Workspace
 from ingest.sources import MODULES
 from pipeline.errors import UsageError
@@ -42,6 +43,7 @@ def take_hour(ws: Workspace, *, services: bool | None = None, only: Sequence[str
     found = ingest_live(ws, services=services, only=only)
     _keep_timetable(ws)
     _watch_exchange(ws)
+    _keep_scores(ws)
     if ws.settings.live_sources if services is None else services:
         look_after(ws)
         review_if_due(ws, MEASURED, ws.clock())
@@ -63,6 +65,14 @@ def _watch_exchange(ws: Workspace) -> None:
         watch_exchange(ws, ws.clock())
     except Exception:
         log.exception("the exchange could not be looked over; it is tried again within the hour")
+
+
+def _keep_scores(ws: Workspace) -> None:
+    """Score the stored runs for the page once a day; a fault there must not stop the hour."""
+    try:
+        keep_runs_if_due(ws, MEASURED, ws.clock())
+    except Exception:
+        log.exception("the stored runs could not be scored; it is tried again within the hour")
 
 
 def _watch(ws: Workspace) -> None:

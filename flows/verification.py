@@ -12,11 +12,12 @@ from typing import Any, Final
 import pandas as pd
 
 from alerts.policy import load_policy
+from flows.reviewed_warnings import reviewed_of_runs
 from flows.verification_beside import ceiling_rows, grades_of, statements_of, warning_rows
 from flows.verification_others import others_tables
 from flows.verification_sources import Source, read_file, read_hindcast, read_runs
 from flows.workspace import Workspace, reporter
-from forecasting.verification.pairs import day_means_by_number, day_number
+from forecasting.verification.pairs import day_means_by_number, day_number, groups
 from forecasting.verification.plots import figures
 from forecasting.verification.report import Page, render
 from forecasting.verification.score_tables import Options
@@ -76,6 +77,18 @@ def run_verification(ws: Workspace, request: Request, out: Path) -> Verification
     StorageError
         a file cannot be written
     """
+    found = scored(ws, request)
+    return replace(found, files=_write(out, found.tables, found.facts))
+
+
+def scored(ws: Workspace, request: Request) -> Verification:
+    """Score predictions against what was measured and write nothing.
+
+    Raises
+    ------
+    UsageError
+        no such predictions, nothing measured, or no row of both
+    """
     source = _within(_source(ws, request), request)
     tell = reporter.get()
     tell("reading measurements", 0, 1)
@@ -92,8 +105,7 @@ def run_verification(ws: Workspace, request: Request, out: Path) -> Verification
     tell("scoring", len(source.tables), len(source.tables))
     if not any("continuous" in found for found in tables.values()):
         raise UsageError("no forecast of these predictions was measured yet, so there is nothing to score")
-    facts = _facts(source, request, panel, tables)
-    return Verification(tables, facts, _write(out, tables, facts))
+    return Verification(tables, _facts(source, request, panel, tables), {})
 
 
 def truth_panel(ws: Workspace, world: str) -> AsOfPanel:
@@ -161,6 +173,9 @@ def _scored(ws: Workspace, request: Request, panel: AsOfPanel, source: Source, q
             "warnings": warning_rows(ws, request.world, _spoken_of(rows, truth), _lowest(ws)),
             "ceiling": ceiling_rows(ws, request.world, as_of),
         }
+        if "runs" in source.facts:
+            parted = list(groups(rows, truth))
+            beside["reviewed"] = reviewed_of_runs(ws, request.world, parted, _lowest(ws), request.options)
         tables |= {name: pd.DataFrame(found) for name, found in beside.items() if found}
         tables |= others_tables(rows, source.both, truth, request.options)
     return tables

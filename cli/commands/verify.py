@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 LEADS = ("D+1", "D+2", "D+3")
 
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for tables, figures and the page.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Folder for tables, figures and the page.", show_default=False),
+]
+Keep = Annotated[
+    bool, typer.Option("--keep", help="Keep the scores for the verification page of `sameair review`.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +31,8 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(  # noqa: PLR0913 - one argument per option
-    out: Out,
+    out: Out = None,
+    keep: Keep = False,
     predictions: Annotated[
         Path | None, typer.Option("--predictions", metavar="FILE", help="One table.", show_default=False)
     ] = None,
@@ -47,13 +54,16 @@ def verify(  # noqa: PLR0913 - one argument per option
     as_json: AsJson = False,
 ) -> None:
     """Score a table, a hindcast or the stored runs against what was measured, beside the baselines."""
-    from flows.verification import Request, run_verification
+    from flows.verification import Request, run_verification, scored
+    from flows.verification_kept import keep_verification
     from flows.workspace import open_workspace, reporter
     from forecasting.verification.score_tables import Options
     from pipeline.errors import UsageError
 
     if runs and (predictions or hindcast):
         raise UsageError("give one of --predictions, --hindcast and --runs")
+    if out is None and not keep:
+        raise UsageError("name a folder with --out DIR, or --keep the scores for the page")
     request = Request(
         predictions=predictions,
         hindcast=hindcast,
@@ -64,8 +74,10 @@ def verify(  # noqa: PLR0913 - one argument per option
     )
     with progress_bars(enabled=not as_json) as report:
         reporter.set(report)
-        made = run_verification(open_workspace(make_settings(data_dir)), request, out)
-    files = {name: str(path) for name, path in made.files.items()}
+        ws = open_workspace(make_settings(data_dir))
+        made = scored(ws, request) if out is None else run_verification(ws, request, out)
+        kept = {"kept": str(keep_verification(ws, request, made, ws.clock()).folder)} if keep else {}
+    files = {name: str(path) for name, path in made.files.items()} | kept
     if as_json:
         print_json({**made.facts, "files": files})
         return

@@ -1,4 +1,4 @@
-"""Tables of reliability, parts of the Brier score and economic value, for pooled parts of each group."""
+"""Tables of reliability, parts of the Brier score and economic value, by group, period and season."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import xarray as xr
 from scores.probability import relative_economic_value_from_rates
 
 from forecasting.verification.measures import ratio
-from forecasting.verification.pairs import Group
+from forecasting.verification.pairs import DAYS, Group
 from forecasting.verification.reliability import (
     calibrated_range,
     calibration_error,
@@ -20,7 +20,7 @@ from forecasting.verification.reliability import (
     simulated_events,
 )
 from forecasting.verification.score_tables import Options
-from forecasting.verification.slices import Part, pooled_parts
+from forecasting.verification.slices import Part, pooled_parts, season_parts
 from pipeline.names import PM_THRESHOLDS
 
 Floats = npt.NDArray[np.float64]
@@ -44,7 +44,8 @@ def calibration_rows(group: Group, options: Options) -> tuple[Rows, Rows, Rows]:
     calibration: Rows = []
     bins: Rows = []
     value: Rows = []
-    for part in pooled_parts(group):
+    seasons = season_parts(group) if group.target in DAYS else []
+    for part in [*pooled_parts(group), *seasons]:
         event = group.event[part.rows]
         there = [i for i in range(len(PM_THRESHOLDS)) if event[:, i].any()]
         for m, model in enumerate(group.models):

@@ -85,10 +85,10 @@ def score_group(group: Group, options: Options, into: Collected) -> None:
         key = {**group.key, **part.key}
         by_row, by_threshold = everything.resampled(part.rows, rng, options.draws)
         found = {**continuous_measures(by_row), **_row_skills(group, by_row)}
-        into.continuous += _entries(key, group.models, found, {"n": by_row["n"]})
-        events = {**event_measures(by_threshold), **_event_skills(group, by_threshold)}
+        into.continuous += entries(key, group.models, found, {"n": by_row["n"]})
+        events = {**event_measures(by_threshold), **event_skills(group, by_threshold)}
         counts = {name: by_threshold[name] for name in ("n", "events", "said")}
-        into.exceedance += _entries(key, group.models, events, counts, _ranked(group, part, events["far"][0]))
+        into.exceedance += entries(key, group.models, events, counts, _ranked(group, part, events["far"][0]))
         if not options.whole_only:
             into.difference += _differences(key, group, options.subject, found, events)
         if onsets is not None:
@@ -120,8 +120,8 @@ def _onsets(
 ) -> Rows:
     _, found = sums.resampled(part.rows, rng, options.draws)
     counts = {name: found[name] for name in ("n", "events", "said")}
-    measures = {**event_measures(found), **_event_skills(group, found)}
-    return [row for row in _entries(key, group.models, measures, counts) if row["n"]]
+    measures = {**event_measures(found), **event_skills(group, found)}
+    return [row for row in entries(key, group.models, measures, counts) if row["n"]]
 
 
 def _row_skills(group: Group, sums: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -134,7 +134,7 @@ def _row_skills(group: Group, sums: Mapping[str, Floats]) -> dict[str, Floats]:
     return found
 
 
-def _event_skills(group: Group, sums: Mapping[str, Floats]) -> dict[str, Floats]:
+def event_skills(group: Group, sums: Mapping[str, Floats]) -> dict[str, Floats]:
     """Return Brier skill scores against every reference, (1 + draws, model, threshold)."""
     brier = sums["brier"]
     found = {
@@ -154,7 +154,7 @@ def _beside(losses: Floats, group: Group, reference: str) -> Floats:
     return np.asarray(found, np.float64)
 
 
-def _entries(
+def entries(
     key: Mapping[str, str],
     models: Sequence[str],
     measures: Mapping[str, Floats],

@@ -42,8 +42,7 @@ def parts(group: Group) -> list[Part]:
     if group.target == "hourly":
         return found
     found += [Part("year", str(year), group.year == year) for year in np.unique(group.year)]
-    season = np.array([SEASONS.get(int(month), "SON") for month in group.month])
-    found += [Part("season", name, season == name) for name in ("DJF", "MAM", "JJA", "SON")]
+    found += season_parts(group)
     found += [Part("cycle", f"{hour:02d} UTC", group.cycle == hour) for hour in np.unique(group.cycle)]
     return [part for part in found if part.rows.any()]
 
@@ -55,6 +54,13 @@ def pooled_parts(group: Group) -> list[Part]:
     if apart.any() and not apart.all():
         found += [Part("period", f"without {APART}", ~apart), Part("period", str(APART), apart)]
     return found
+
+
+def season_parts(group: Group) -> list[Part]:
+    """Return the seasons that have rows, by the local day that is forecast."""
+    season = np.array([SEASONS.get(int(month), "SON") for month in group.month])
+    found = [Part("season", name, season == name) for name in ("DJF", "MAM", "JJA", "SON")]
+    return [part for part in found if part.rows.any()]
 
 
 @dataclass(frozen=True)

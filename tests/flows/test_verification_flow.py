@@ -13,9 +13,12 @@ from typer.testing import CliRunner
 from cli.commands import verify as command
 from flows.verification import Request, run_verification, truth_panel, whole_truth
 from flows.verification_beside import ceiling_rows, warning_rows
+from flows.verification_kept import keep_runs_if_due
 from flows.verification_sources import read_file, read_runs
 from flows.workspace import Workspace, open_workspace
 from forecasting.predictions import PROBABILITY_COLUMNS
+from forecasting.verification.kept import kept_verifications, table_of
+from forecasting.verification.reviewed import REVIEWED
 from forecasting.verification.score_tables import Options
 from forecasting.verify import as_of_everything
 from forecasting.weather_ahead import NOT_ATTAINABLE
@@ -174,6 +177,15 @@ def test_stored_runs_are_scored_beside_bulletins_and_warnings(predictions, truth
     assert warned["pod"] == 1 / warned["days_above"]
     page = made.files["report.html"].read_text("utf-8")
     assert "issued warnings" in page
+    reviewed = made.tables["pm2p5"]["reviewed"]
+    mine = reviewed[(reviewed["model"] == REVIEWED) & (reviewed["city"] == "seoul")]
+    assert set(mine["status"]) == {"Exercise"}
+    assert mine["said"].sum() > 0
+    first = keep_runs_if_due(ws, "measured", NOW)
+    assert first is not None
+    assert len(table_of(first.folder, "pm2p5", "reviewed"))
+    assert keep_runs_if_due(ws, "measured", NOW + timedelta(hours=23)) is None
+    assert keep_runs_if_due(ws, "simulated-1", NOW) is None
 
 
 def store_runs(ws: Workspace, predictions):
@@ -268,3 +280,16 @@ def test_what_cannot_be_scored_is_said(ws, hindcast, predictions, tmp_path):
         run_verification(ws, Request(predictions=tmp_path / "bad.parquet"), tmp_path)
     with pytest.raises(UsageError, match="no run of the world"):
         read_runs(ws, "measured")
+
+
+def test_scores_are_kept_for_the_page_without_any_report(app, ws, hindcast, tmp_path):
+    result = invoke(app, ws, "--hindcast", hindcast, "--keep", "--json")
+    assert result.exit_code == 0
+    (kept,) = kept_verifications(ws.settings.verification_dir / "measured", "hindcast")
+    assert json.loads(result.stdout)["files"] == {"kept": str(kept.folder)}
+    assert str(hindcast) not in (kept.folder / "facts.json").read_text("utf-8")
+    shown = table_of(kept.folder, "pm2p5", "exceedance")
+    ours = shown[(shown["model"] == "sameair") & (shown["part"] == "all") & (shown["threshold"] == 35)]
+    assert ours["bss_climatology"].to_numpy() == pytest.approx(np.full(4, 1 - 0.3**2))
+    with pytest.raises(UsageError, match="--keep"):
+        invoke(app, ws, "--hindcast", hindcast)
