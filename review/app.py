@@ -13,7 +13,8 @@ from typing import Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -24,13 +25,13 @@ from pipeline.ledger import open_ledger
 from pipeline.settings import Settings
 from pipeline.times import Clock, system_clock
 from review.access import SAFE, SignInNeeded, add, include
-from review.accounts.book import first_link, welcome_path
 from review.accounts.totp import SecretBox
 from review.acknowledge import acknowledge_routes
-from review.api import api_routes
 from review.exchange_api import ReceiverOf, exchange_routes
 from review.feed import feed_routes
 from review.pages import page_routes, show_error
+from review.read_api.problems import invalid, problem
+from review.read_api.routes import api_routes
 from review.security import LOOPBACK_HOSTS, add_headers
 from review.sign_in import sign_in_routes
 from review.verify_address import verify_routes
@@ -38,8 +39,6 @@ from review.verify_address import verify_routes
 STATIC: Final = Path(__file__).parent / "static"
 STORAGE_STATUS: Final = 503
 NOT_FOUND: Final = 404
-MOST_CONNECTIONS: Final = 200
-"""Connections at once; further ones are answered 503."""
 
 
 def create_app(
@@ -68,6 +67,7 @@ def create_app(
     app.add_exception_handler(SignInNeeded, _sign_in_needed)
     app.add_exception_handler(SameairError, _sameair_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
     return app
 
 
@@ -110,53 +110,6 @@ def _bare_app(
     return app
 
 
-def serve(
-    settings: Settings,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 8060,
-    public: bool = False,
-    receiver_of: ReceiverOf | None = None,
-    tls: tuple[Path, Path] | None = None,
-) -> None:
-    """Serve the pages, or only what is public, until interrupted; on loopback unless told otherwise.
-
-    Parameters
-    ----------
-    tls : files of a certificate chain and its private key; None: plain HTTP, for a web server in front
-    """
-    import uvicorn
-
-    hosts = LOOPBACK_HOSTS if host in LOOPBACK_HOSTS else ("*",)
-    app = (
-        create_public_app(settings, receiver_of=receiver_of)
-        if public
-        else create_app(settings, allowed_hosts=hosts)
-    )
-    certificate, key = tls or (None, None)
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        server_header=False,
-        log_level="warning",
-        limit_concurrency=MOST_CONNECTIONS,
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
-    )
-
-
-def first_address(settings: Settings, base: str, clock: Clock = system_clock) -> str:
-    """Return the link with which the first operator sets a password, or nothing once there is one."""
-    ledger = open_ledger(settings.ledger)
-    try:
-        with ledger.write() as conn:
-            token = first_link(conn, clock())
-    finally:
-        ledger.close()
-    return base + welcome_path(token) if token else ""
-
-
 def _font_routes() -> APIRouter:
     router = APIRouter(include_in_schema=False)
     add(router, "/static/fonts/{name}", _font, None)
@@ -166,7 +119,7 @@ def _font_routes() -> APIRouter:
 async def _sign_in_needed(request: Request, _exc: Exception) -> Response:
     """Lead a page to signing in; the API is told that it must."""
     if request.url.path.startswith("/api/") or request.method not in SAFE:
-        return JSONResponse({"detail": "sign in first"}, 401)
+        return problem(401, "sign in first, or give a token: Authorization: Bearer …")
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(f"/sign-in?to={quote(target)}", 303)
 
@@ -190,6 +143,14 @@ def _http_error(request: Request, error: Exception) -> Response:
     return _answer(request, status, detail)
 
 
+def _invalid(request: Request, error: Exception) -> Response:
+    """Say which parameter is wrong, and nothing of what was given."""
+    errors = error.errors() if isinstance(error, RequestValidationError) else []
+    if request.url.path.startswith("/api/"):
+        return invalid(errors)
+    return show_error(request, 422, "; ".join(e["msg"] for e in errors))
+
+
 def _plain_error(_request: Request, error: Exception) -> Response:
     """Say as little as possible to the world."""
     status = error.status_code if isinstance(error, HTTPException) else STORAGE_STATUS
@@ -198,5 +159,5 @@ def _plain_error(_request: Request, error: Exception) -> Response:
 
 def _answer(request: Request, status: int, detail: str) -> Response:
     if request.url.path.startswith("/api/"):
-        return JSONResponse({"detail": detail}, status_code=status)
+        return problem(status, detail)
     return show_error(request, status, detail)

@@ -31,8 +31,8 @@ from review.views import (
     version_views,
     waiting_versions,
     warning_rows,
-    world_states,
 )
+from review.world_states import world_states
 
 ROWS = 60
 

@@ -1,0 +1,1 @@
+"""The read API: runs, forecasts, observations, warnings, episodes and verification, as documents."""

@@ -1,0 +1,70 @@
+"""The routes of the read API, each with the answers that it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+from pydantic import BaseModel
+
+from review.access import add
+from review.accounts.roles import Action
+from review.read_api import episodes, health, observations, runs, verification, warnings
+from review.read_api.answers import NETCDF
+from review.read_api.models import (
+    DustOfRun,
+    Episodes,
+    Forecast,
+    Health,
+    Observations,
+    OriginsOfRun,
+    Run,
+    Runs,
+    Verification,
+    Versions,
+    Warning,
+)
+from review.read_api.problems import documented
+
+
+def api_routes() -> APIRouter:
+    """Return the routes of the API."""
+    router = APIRouter(prefix="/api/v1", tags=["read"])
+    _document(router, "/health", health.health, Action.see_issued, Health)
+    _document(router, "/runs", runs.runs, Action.see_past, Runs)
+    _document(router, "/runs/{run_id}", runs.run, Action.see_past, Run)
+    _document(router, "/runs/{run_id}/forecast", runs.forecast, Action.see_past, Forecast)
+    _document(router, "/runs/{run_id}/origins", runs.origins, Action.see_past, OriginsOfRun)
+    _document(router, "/runs/{run_id}/dust", runs.dust, Action.see_past, DustOfRun)
+    _document(router, "/observations", observations.observations, Action.see_issued, Observations)
+    _document(router, "/episodes", episodes.episodes, Action.see_forecasts, Episodes)
+    _document(router, "/warnings", warnings.warnings, Action.see_issued, Versions)
+    _document(router, "/warnings/{warning_id}", warnings.warning, Action.see_issued, Warning)
+    _document(router, "/verification", verification.verification, Action.see_past, Verification)
+    file = {"description": "CF-1.11 NetCDF", "content": {NETCDF: {"schema": {"type": "string"}}}}
+    add(
+        router,
+        "/runs/{run_id}/forecast.nc",
+        runs.netcdf,
+        Action.see_past,
+        ["GET"],
+        response_class=FileResponse,
+        responses=documented(401, 403, 404, 422) | {200: file},
+    )
+    return router
+
+
+def _document(
+    router: APIRouter, path: str, endpoint: Callable[..., Any], action: Action, model: type[BaseModel]
+) -> None:
+    """Add a route that answers with a document of a model, or with a problem."""
+    add(
+        router,
+        path,
+        endpoint,
+        action,
+        ["GET"],
+        responses=documented(401, 403, 404, 422) | {200: {"model": model, "description": "The document."}},
+    )

@@ -1,0 +1,96 @@
+"""Runs and what they stored: lists, forecasts as numbers, and the CF NetCDF file itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from fastapi import HTTPException, Request
+from fastapi.responses import Response
+
+from alerts.policy import load_policy
+from pipeline.dust_outlook import read_outlook
+from pipeline.ledger.runs import RunRow, get_run, list_runs
+from pipeline.names import is_simulated
+from pipeline.origin_panel import read_panel
+from review.access import visitor
+from review.accounts.roles import Action, may
+from review.read_api.answers import NETCDF, Before, Id, Limit, World, answer, file_answer, page_of
+from review.read_api.documents import run_document
+from review.read_api.forecasts import read_forecast
+from review.read_api.models import DustOfRun, OriginsOfRun, Runs
+from review.security import dust_file, origins_file, product_file
+
+MOST_RUNS = 5000
+"""How far back lists reach: more than three years of cycles."""
+NO_RUN = "there is no such run, or it is under embargo"
+
+
+def runs(request: Request, world: World = None, limit: Limit = 50, before: Before = None) -> Response:
+    """Return the newest runs; an observer those whose embargo is over."""
+    with request.app.state.ledger.read() as conn:
+        found = [run for run in list_runs(conn, world, MOST_RUNS) if is_open(request, run)]
+    page, following = page_of(found, [run.id for run in found], before, limit)
+    return answer(
+        request, Runs(runs=[run_document(run) for run in page], next=following), following=following
+    )
+
+
+def run(request: Request, run_id: Id) -> Response:
+    """Return one run."""
+    return answer(request, run_document(seen_run(request, run_id)))
+
+
+def forecast(request: Request, run_id: Id) -> Response:
+    """Return the forecast of a run: quantiles and probabilities of exceedance, by city, hour and day."""
+    row = seen_run(request, run_id)
+    path = product_file(row, "forecast", request.app.state.settings)
+    if path is None:
+        raise HTTPException(404, "this run stored no forecast")
+    return answer(request, read_forecast(path, row))
+
+
+def netcdf(request: Request, run_id: Id) -> Response:
+    """Return the forecast of a run as it was written: CF-1.11 NetCDF."""
+    row = seen_run(request, run_id)
+    path = product_file(row, "forecast", request.app.state.settings)
+    if path is None:
+        raise HTTPException(404, "this run stored no forecast")
+    return file_answer(request, path, f"sameair-{row.world}-{row.id}.nc", NETCDF)
+
+
+def origins(request: Request, run_id: Id) -> Response:
+    """Return the origin panel of a run: hours of paths over regions, local air, readings upwind, paths."""
+    path = origins_file(seen_run(request, run_id), request.app.state.settings)
+    panel = read_panel(path) if path else None
+    if panel is None:
+        raise HTTPException(404, "this run stored no origins")
+    found = {"run": run_id, "simulated": is_simulated(panel.world), **panel.to_dict()}
+    return answer(request, OriginsOfRun.model_validate(found))
+
+
+def dust(request: Request, run_id: Id) -> Response:
+    """Return the dust outlook of a run: verdict, probability, measurements and signs by city and day."""
+    path = dust_file(seen_run(request, run_id), request.app.state.settings)
+    outlook = read_outlook(path) if path else None
+    if outlook is None:
+        raise HTTPException(404, "this run stored no dust outlook")
+    found = {"run": run_id, "simulated": is_simulated(outlook.world), **outlook.to_dict()}
+    return answer(request, DustOfRun.model_validate(found))
+
+
+def seen_run(request: Request, run_id: str) -> RunRow:
+    """Return a run that the one who asks may see; 404 otherwise."""
+    with request.app.state.ledger.read() as conn:
+        found = get_run(conn, run_id)
+    if found is None or not is_open(request, found):
+        raise HTTPException(404, NO_RUN)
+    return found
+
+
+def is_open(request: Request, row: RunRow) -> bool:
+    """Tell whether the one who asks may see a run: who sees no forecasts waits for the end of its embargo."""
+    if may(visitor(request).role, Action.see_forecasts):
+        return True
+    state = request.app.state
+    embargo = timedelta(hours=load_policy(state.settings.policy_file).observers.embargo_hours)
+    return bool(row.cycle + embargo <= state.clock())

@@ -1,0 +1,96 @@
+"""Warnings: staff see every version, all others what was issued, and neither drafts nor who was sent what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fastapi import HTTPException, Request
+from fastapi.responses import Response
+from sqlalchemy import Connection
+
+from pipeline.ledger.deliveries import read_outbox
+from pipeline.ledger.recipients import known_as, name_shown
+from pipeline.ledger.warnings import (
+    EventRow,
+    VersionRow,
+    issued_versions,
+    list_versions,
+    read_events,
+    read_versions,
+)
+from review.access import visitor
+from review.accounts.roles import Action, may
+from review.read_api.answers import Before, Id, Limit, World, answer, page_of
+from review.read_api.documents import version_document, whole_version
+from review.read_api.models import Versions, Warning
+
+
+def warnings(request: Request, world: World = None, limit: Limit = 50, before: Before = None) -> Response:
+    """Return the newest versions of warnings; outside of the parties' staff those that were issued."""
+    with request.app.state.ledger.read() as conn:
+        found = list_versions(conn, world)
+        if not sees_drafts(request):
+            found = were_issued(conn, found)
+    page, following = page_of(found, [f"{r.warning_id}.{r.version}" for r in found], before, limit)
+    document = Versions(warnings=[version_document(r) for r in page], next=following)
+    return answer(request, document, following=following)
+
+
+def warning(request: Request, warning_id: Id) -> Response:
+    """Return one warning with its versions, newest first, and as far as may be seen what became of them."""
+    with request.app.state.ledger.read() as conn:
+        rows, events = read_versions(conn, warning_id), read_events(conn, warning_id)
+        if not sees_drafts(request):
+            rows, events = were_issued(conn, rows), [e for e in events if e.state != "draft"]
+        document = whole_warning(
+            conn, rows, events, deliveries=sees_deliveries(request), persons=sees_drafts(request)
+        )
+    return answer(request, document)
+
+
+def whole_warning(
+    conn: Connection,
+    rows: Sequence[VersionRow],
+    events: Sequence[EventRow],
+    *,
+    deliveries: bool,
+    persons: bool,
+) -> Warning:
+    """Return a warning of some of its versions; 404 if there are none."""
+    if not rows:
+        raise HTTPException(404, "there is no such warning, or it was not issued")
+    first, messages = rows[0], []
+    if deliveries:
+        names = known_as(conn)
+        sent = read_outbox(conn, first.warning_id)
+        messages = [replace(m, recipient=name_shown(names, m)) for m in sent]
+    return Warning(
+        warning_id=first.warning_id,
+        world=first.content["world"],
+        simulated=first.content["simulated"],
+        versions=[
+            whole_version(conn, row, events, messages, persons=persons) for row in sorted(rows, key=_age)
+        ],
+    )
+
+
+def were_issued(conn: Connection, rows: Sequence[VersionRow]) -> list[VersionRow]:
+    """Return those of some versions that were issued."""
+    worlds = {row.content["world"] for row in rows}
+    issued = {one for world in worlds for one in issued_versions(conn, world)}
+    return [row for row in rows if (row.warning_id, row.version) in issued]
+
+
+def sees_drafts(request: Request) -> bool:
+    """Tell whether the one who asks sees what was not issued."""
+    return may(visitor(request).role, Action.see_forecasts)
+
+
+def sees_deliveries(request: Request) -> bool:
+    """Tell whether the one who asks sees who was sent what."""
+    return may(visitor(request).role, Action.see_deliveries)
+
+
+def _age(row: VersionRow) -> int:
+    return -row.version
