@@ -16,6 +16,7 @@ from flows.arriving import keep_arriving
 from flows.combine import Combination, combine_run, write_combination
 from flows.dust import dust_of, write_dust
 from flows.event_rules import events_of
+from flows.evidence import Ran, evidence_of, write_run_evidence
 from flows.models import Models, models_for
 from flows.origins import origins_of, write_origins
 from flows.own_statement import write_statements
@@ -53,7 +54,8 @@ def forecast_cycle(ws: Workspace, plan: CyclePlan, troubles: Sequence[str] = ())
     Products: ``forecast.nc`` (CF), ``samples.nc``, ``predictions.parquet``, ``predictions_pm10.parquet``, and
     what stands beside the forecast, which the run goes on without where it fails: ``events.parquet``,
     ``stations.parquet``, tables of shadows, ``origins.json``, ``trajectories.nc``, ``reasons.json``,
-    ``statement-CITY.json`` (an exchange file), and where others stated something, ``combined.json``.
+    ``statement-CITY.json`` (an exchange file), ``evidence.json``, and where others stated something,
+    ``combined.json``.
 
     Parameters
     ----------
@@ -109,8 +111,12 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
     products: dict[str, Path] = {}
     with _spared("reasons"):
         products |= write_run_reasons(explain_run(ws, plan, panel, model, made, manner), folder)
+    alone = made
     made, written = _published(ws, plan, panel, made, folder)
     products |= written
+    with _spared("the evidence beside the forecast"):
+        ran = Ran(plan, panel, model, alone, made.paths["pm2p5"], manner)
+        products |= write_run_evidence(evidence_of(ws, ran), folder)
     samples = made.samples["pm2p5"]
     inputs = _inputs(ws, plan, samples, models)
     inputs["calibrated"] = calibrated_on(model, panel, plan.as_of) if model is not None else ""

@@ -1,0 +1,213 @@
+"""What a forecaster asks of a run before believing it, written beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from alerts.policy import Policy, load_policy
+from flows.party_air import without_air_of
+from flows.plan import CyclePlan
+from flows.workspace import Workspace
+from forecasting.evidence.partner import Without, compared, is_open_question, members_by_day
+from forecasting.evidence.record import ISSUED, Past, held_out_past, record_of
+from forecasting.evidence.stored import VERSION, Document, write_evidence
+from forecasting.evidence.tipping import Asked, Decision, tipping
+from forecasting.issue import OPERATIONAL, IssueForecast
+from forecasting.model import Model
+from forecasting.samples import forecast_samples
+from forecasting.saying import missing_groups, variant
+from forecasting.threads import single_threaded
+from forecasting.weather_ahead import Manner, situations_of
+from pipeline.asof import AsOfPanel
+from pipeline.cities import City, all_cities
+from pipeline.ledger.runs import RunRow, list_runs
+from pipeline.paths import day_means, join_paths, observed_paths
+from pipeline.times import FORECAST_DAYS, from_ns, iso, to_ns
+
+LOOK_BACK: Final = timedelta(days=120)
+"""Runs of the same hour of the day are looked through this far back for such forecasts."""
+
+MANY: Final = 4000
+LEADS: Final = tuple(range(1, FORECAST_DAYS + 1))
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A cycle as it was forecast: by the model alone, and as published."""
+
+    plan: CyclePlan
+    panel: AsOfPanel
+    model: Model | None
+    alone: IssueForecast
+    published: xr.Dataset
+    manner: Manner
+
+
+def evidence_of(ws: Workspace, ran: Ran) -> Document:
+    """Return the evidence beside a run, as plain data.
+
+    Of every city: how often such forecasts came true, by lead day and threshold of the policy; the smallest
+    change of one series that would have tipped the decision that hangs by least; and, where a threshold is
+    possible at all, the forecast without the other side's air.
+    """
+    policy = load_policy(ws.settings.policy_file)
+    return {
+        "version": VERSION,
+        "issue_time": iso(ran.plan.cycle),
+        "as_of": iso(ran.plan.as_of),
+        "policy": policy.version,
+        "model_id": ran.model.model_id if ran.model else "none",
+        "cities": [_city(ws, ran, city, policy) for city in all_cities().values()],
+    }
+
+
+def write_run_evidence(document: Document, folder: Path) -> dict[str, Path]:
+    """Write the evidence of a run into its folder, and return the path by product name."""
+    return {"evidence": write_evidence(document, folder / "evidence.json")}
+
+
+def decisions_of(policy: Policy, city: City) -> list[Decision]:
+    """Return what may be decided of a city: every level and day ahead, with the probability that opens it.
+
+    >>> from pipeline.cities import city
+    >>> decisions_of(load_policy(), city("seoul"))[0]
+    Decision(lead_day=1, threshold=50, needed=0.35)
+    """
+    return [
+        Decision(lead, threshold, policy.opening(city.id, number, lead))
+        for number, threshold in enumerate(policy.thresholds(city.id), 1)
+        for lead in LEADS
+    ]
+
+
+def _city(ws: Workspace, ran: Ran, city: City, policy: Policy) -> dict[str, Any]:
+    members, thresholds = members_by_day(ran.published, city), policy.thresholds(city.id)
+    tips = single_threaded(_tipping, ran, city, policy, members)
+    less = single_threaded(_without, ran, city, thresholds)
+    return {
+        "city": city.id,
+        "records": _records(ws, ran, city, thresholds, members),
+        "tipping": tips.to_dict() if tips else None,
+        "without": less.to_dict() if less else None,
+    }
+
+
+def _records(
+    ws: Workspace, ran: Ran, city: City, thresholds: Sequence[int], members: Mapping[int, Any]
+) -> list[dict[str, Any]]:
+    """Return the last such forecasts of every day ahead and threshold."""
+    issued = issued_past(ws, ran.plan, ran.panel, city, thresholds)
+    learned = _held_out(ran, city, thresholds)
+    found = []
+    for lead in sorted(members):
+        for threshold in thresholds:
+            probability = float((members[lead] > threshold).mean())
+            past = [*learned.get((lead, threshold), []), *issued.get((lead, threshold), [])]
+            found.append(record_of(lead, threshold, probability, past).to_dict())
+    return found
+
+
+def _held_out(ran: Ran, city: City, thresholds: Sequence[int]) -> dict[tuple[int, int], list[Past]]:
+    model, hour = ran.model, ran.plan.cycle.hour
+    outputs = _outputs(model, hour, city) if model else {}
+    if model is None or not outputs:
+        return {}
+    return held_out_past(model.hours[hour], outputs, thresholds, ran.plan.as_of)
+
+
+def _outputs(model: Model, hour: int, city: City) -> dict[int, int]:
+    """Return the column of each day mean ahead of a city of which a model may speak."""
+    if hour not in model.hours:
+        return {}
+    outputs, usable = model.hours[hour].outputs, model.hours[hour].usable
+    mine = [i for i, t in enumerate(outputs.targets) if (t.city, t.role) == (city.id, "reference")]
+    found = np.flatnonzero(np.isin(outputs.target, mine[:1]) & usable & np.isin(outputs.day, LEADS))
+    return {int(outputs.day[i]): int(i) for i in found}
+
+
+def _tipping(ran: Ran, city: City, policy: Policy, members: dict[int, npt.NDArray[np.float64]]) -> Any:
+    model, plan = ran.model, ran.plan
+    if model is None or not _outputs(model, plan.cycle.hour, city):
+        return None
+    snapshot = None if plan.as_of == plan.cycle else plan.as_of
+    issue = np.array([to_ns(plan.cycle)])
+    now = situations_of(ran.panel, model.recipe, issue, snapshot, ran.manner.ahead)
+    said = variant(model, plan.cycle.hour, missing_groups(model, plan.cycle.hour, now)[0])
+    asked = Asked(ran.panel, model.recipe, said, now, plan.cycle, plan.as_of)
+    outputs = _outputs(model, plan.cycle.hour, city)
+    return tipping(asked, city.id, outputs, members, decisions_of(policy, city))
+
+
+def _without(ran: Ran, city: City, thresholds: Sequence[int]) -> Without | None:
+    """Forecast a city again without the other side's air; None where nothing is in question or known."""
+    cities = list(all_cities().values())
+    partner = next((other.id for other in cities if other.party != city.party), "")
+    whole = ran.alone.paths["pm2p5"]
+    if ran.model is None or not is_open_question(members_by_day(whole, city), thresholds):
+        return None
+    less = without_air_of(ran.panel, partner)
+    left_out = len(ran.panel.known_by(ran.plan.as_of)) - len(less.known_by(ran.plan.as_of))
+    if not left_out:
+        return None
+    made = forecast_samples(less, ran.model, cities, "pm2p5", ran.plan.cycle, ran.plan.as_of, ran.manner)
+    again = join_paths(less, made, cities)
+    return compared(city, partner, left_out, (whole, again), thresholds)
+
+
+def issued_past(
+    ws: Workspace, plan: CyclePlan, panel: AsOfPanel, city: City, thresholds: Sequence[int]
+) -> dict[tuple[int, int], list[Past]]:
+    """Return by lead day and threshold what earlier runs of the same hour published, and what came.
+
+    Only days whose mean was known at the snapshot count.
+    """
+    with ws.ledger.read() as conn:
+        listed = list_runs(conn, plan.world, MANY)
+    wanted = [run for run in listed if run.is_current and _is_before(run, plan)]
+    truth = _measured(panel, plan, city)
+    found: dict[tuple[int, int], list[Past]] = {}
+    for run in wanted:
+        for row in _daily(ws, run, city, thresholds):
+            mean = truth.get(row["valid_end"])
+            for threshold in thresholds if mean is not None else ():
+                probability = row[f"p_gt_{threshold}"]
+                if mean is not None and np.isfinite(probability):
+                    one = Past(iso(run.cycle), round(float(probability), 3), mean, mean > threshold, ISSUED)
+                    found.setdefault((int(row["lead_day"]), threshold), []).append(one)
+    return found
+
+
+def _is_before(run: RunRow, plan: CyclePlan) -> bool:
+    return run.cycle.hour == plan.cycle.hour and plan.cycle - LOOK_BACK <= run.cycle < plan.cycle
+
+
+def _daily(ws: Workspace, run: RunRow, city: City, thresholds: Sequence[int]) -> list[dict[Any, Any]]:
+    """Return the published day means ahead of a city of a run, a row a lead day."""
+    path = ws.settings.data_dir / run.products.get("predictions", "-")
+    if "predictions" not in run.products or not path.is_file():
+        return []
+    columns = ["valid_end", "lead_day", *(f"p_gt_{t}" for t in thresholds)]
+    only = [("city", "==", city.id), ("model", "==", OPERATIONAL), ("target", "==", "daily")]
+    rows = pd.read_parquet(path, columns=[*columns, "target"], filters=only)
+    return rows[rows["lead_day"].isin(LEADS)].to_dict("records")
+
+
+def _measured(panel: AsOfPanel, plan: CyclePlan, city: City) -> dict[pd.Timestamp, float]:
+    """Return the day means known at the snapshot, by the instant at which their day ended."""
+    start, end = plan.cycle - LOOK_BACK - timedelta(days=1), plan.cycle
+    days = day_means(observed_paths(panel, [city], start=start, end=end, as_of=plan.as_of), city)
+    means = days["day_mean"].values[0]
+    return {
+        pd.Timestamp(from_ns(last)): round(float(mean), 1)
+        for last, mean in zip(days["valid_end"].values, means, strict=True)
+        if np.isfinite(mean)
+    }
