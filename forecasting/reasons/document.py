@@ -74,6 +74,34 @@ def reasons_of(
     }
 
 
+def moved_days(
+    panel: AsOfPanel,
+    model: Model,
+    cities: Sequence[City],
+    issue_time: datetime,
+    medians: Mapping[str, Mapping[int, float]],
+) -> dict[str, list[dict[str, Any]]]:
+    """Tell what moved the local days of cities at a past cycle, without anything else of the reasons.
+
+    Parameters
+    ----------
+    medians : of each city the median that was said of each lead day [ug m-3]; other days are not told
+
+    Returns
+    -------
+    of every city rows of ``forecasting.reasons.days.days_of``, none for an hour that the model does not know
+    """
+    case = _case(panel, model, (issue_time, issue_time), None)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for city in cities:
+        if case is None:
+            break
+        days = {d: o for d, o in _outputs(case, model, city).items() if d in medians.get(city.id, {})}
+        if days:
+            found[city.id] = days_of(case, city, days, {d: medians[city.id][d] for d in days})
+    return found
+
+
 def _case(
     panel: AsOfPanel, model: Model, times: tuple[datetime, datetime], ahead: Source | None
 ) -> Case | None:
