@@ -23,13 +23,13 @@ from alerts.claims import claim_age, hold_claim, is_abandoned
 from alerts.lanes import Lane
 from alerts.retries import DeliveryPolicy
 from alerts.sending import DeliveryReport, Sender, conclude, log_attempt
-from alerts.takeover import take_over_failed
+from alerts.takeover import take_over_failed, why_useless
 from pipeline.errors import ReviewError
 from pipeline.ledger.audit import append_audit
 from pipeline.ledger.deliveries import OutboxRow, due_channels, move_message, read_message, read_outbox
 from pipeline.ledger.recipients import address_of
 
-__all__ = ["DeliveryPolicy", "DeliveryReport", "Sender", "deliver_pending", "resolve_unknown"]
+__all__ = ["DeliveryPolicy", "DeliveryReport", "Sender", "deliver_pending", "put_back", "resolve_unknown"]
 
 
 def deliver_pending(sender: Sender) -> DeliveryReport:
@@ -72,6 +72,31 @@ def resolve_unknown(
         move_message(conn, row, state="sent", sent_at=at)
     payload = {"resend": resend, "reason": reason}
     append_audit(conn, at=at, actor=person, action="delivery.resolve", subject=outbox_id, payload=payload)
+
+
+def put_back(conn: Connection, outbox_id: str, *, person: str, party: str, reason: str, at: datetime) -> str:
+    """Put a message that a person asks for back into the outbox, with the same bytes and Message-ID.
+
+    Returns the state in which it was; one that waits already stays as it is.
+
+    Raises
+    ------
+    ReviewError
+        it is being sent, somebody was quicker, no reason is given, or it is of no use any more
+    """
+    row = read_message(conn, outbox_id)
+    if not reason.strip():
+        raise ReviewError("say why it is sent again; it stands in the record")
+    if row.state == "pending":
+        return row.state
+    useless = why_useless(conn, row, at)
+    if row.state == "sending" or useless:
+        raise ReviewError(f"message {outbox_id} is not sent again: {useless or 'it is being sent now'}")
+    if not move_message(conn, row, state="pending", next_attempt_at=at, last_error="", sent_at=None):
+        raise ReviewError(f"message {outbox_id} has moved meanwhile; look again")
+    payload = {"party": party, "was": row.state, "reason": reason}
+    append_audit(conn, at=at, actor=person, action="delivery.again", subject=outbox_id, payload=payload)
+    return row.state
 
 
 def _due(sender: Sender, down: set[str]) -> list[str]:

@@ -14,7 +14,7 @@ from alerts.roster import duty_of, load_roster
 from alerts.sealed import commitment
 from flows.consult_words import consult_poster, note, question_row
 from flows.exchange_notes import remember_chain
-from flows.node import Node, node_of
+from flows.node import Node, node_of, parties
 from flows.workspace import Workspace
 from pipeline.errors import UsageError
 from pipeline.exchange.post import post
@@ -74,34 +74,68 @@ def seal_number(ws: Workspace, subject: str, probability: float, person: str, op
     return {"subject": subject, "commitment": row.commitment, "opens": iso(opens)}
 
 
-def ask(ws: Workspace, subject: str, text: str, person: str, within: timedelta) -> Plain:
-    """Ask the other party something, to be answered within a time."""
-    node, at = _node(ws), ws.clock()
+def ask(
+    ws: Workspace,
+    subject: str,
+    text: str,
+    person: str,
+    within: timedelta,
+    *,
+    party: str = "",
+    at: datetime | None = None,
+) -> Plain:
+    """Ask the other party something, to be answered within a time; what it still owes is not asked twice.
+
+    Parameters
+    ----------
+    party : who asks, where one node serves both parties; a party's node asks for its own alone
+    at : the present of an exercise on a node of both parties; None: now
+    """
+    node, asker, asked = _sides(ws, party)
+    at = ws.clock() if at is None or node is not None else at
     if not text.strip() or not person.strip():
         raise UsageError("a question needs words and the name of who asks")
     with ws.ledger.write() as conn:
-        row = question_row(node, subject, text, person, at, within, ring=_ring(ws, node.party, at))
+        same = (asker, subject, text)
+        known = [q for q in read_questions(conn) if (q.asker, q.subject, q.text) == same]
+        waiting = [q for q in known if q.id not in read_answers(conn)]
+        if waiting:
+            return {"question": waiting[-1].id, "due": iso(waiting[-1].due)}
+        ring = _ring(ws, asker, at)
+        row = question_row((asker, asked), subject, text, person, at, within, ring=ring)
         insert_question(conn, row)
-        note(conn, at, person, "question", row.id, {"subject": subject, "due": iso(row.due)})
+        note(conn, at, person, "question", row.id, {"subject": subject, "party": asker, "due": iso(row.due)})
         _post_all(conn, node, at)
-    remember_chain(ws, node.sender, node.peers)
+    _remember(ws, node)
     return {"question": row.id, "due": iso(row.due)}
 
 
-def answer(ws: Workspace, question: str, text: str, person: str) -> Plain:
-    """Answer a question of the other party; raises UsageError where there is none such, or it is answered."""
-    node, at = _node(ws), ws.clock()
+def answer(
+    ws: Workspace,
+    question: str,
+    text: str,
+    person: str,
+    *,
+    party: str = "",
+    at: datetime | None = None,
+) -> Plain:
+    """Answer a question of the other party; raises UsageError where there is none such, or it is answered.
+
+    ``party`` and ``at`` are those of :func:`ask`.
+    """
+    node, own, _ = _sides(ws, party)
+    at = ws.clock() if at is None or node is not None else at
     if not text.strip() or not person.strip():
         raise UsageError("an answer needs words and the name of who answers")
     with ws.ledger.write() as conn:
         row = _find(conn, question)
-        if row.asked != node.party:
+        if row.asked != own:
             raise UsageError(f"question {row.id} is for {row.asked} to answer")
-        if not insert_answer(conn, AnswerRow(row.id, node.party, person, text, at)):
+        if not insert_answer(conn, AnswerRow(row.id, own, person, text, at)):
             raise UsageError(f"question {row.id} is answered; that stands")
-        note(conn, at, person, "answer", row.id, {})
+        note(conn, at, person, "answer", row.id, {"party": own})
         _post_all(conn, node, at)
-    remember_chain(ws, node.sender, node.peers)
+    _remember(ws, node)
     return {"question": row.id, "answered": iso(at)}
 
 
@@ -140,6 +174,23 @@ def _node(ws: Workspace) -> Node:
     if node is None:
         raise UsageError("one node serves both parties here; consultation is between nodes (SAMEAIR_PARTY)")
     return node
+
+
+def _sides(ws: Workspace, party: str) -> tuple[Node | None, str, str]:
+    """Return this node, None where it serves both parties, who speaks, and to whom."""
+    node = node_of(ws)
+    own = node.party if node is not None else party
+    if party not in ("", own):
+        raise UsageError(f"this node speaks for {own} alone; {party} speaks on its own")
+    if own not in parties():
+        raise UsageError(f"say for which party with --party: {', '.join(parties())}")
+    return node, own, next(p for p in parties() if p != own)
+
+
+def _remember(ws: Workspace, node: Node | None) -> None:
+    """Note beside the ledger that the chain goes on."""
+    if node is not None:
+        remember_chain(ws, node.sender, node.peers)
 
 
 def _find(conn: Connection, question: str) -> QuestionRow:
@@ -193,7 +244,9 @@ def _roster(ws: Workspace) -> Path:
     return ws.settings.data_dir / "roster.toml"
 
 
-def _post_all(conn: Connection, node: Node, at: datetime) -> None:
-    """Put what was just written into the chain, in the same transaction."""
+def _post_all(conn: Connection, node: Node | None, at: datetime) -> None:
+    """Put what was just written into the chain, in the same transaction; a node of both parties has none."""
+    if node is None:
+        return
     for message in consult_poster(conn, node, at):
         post(conn, node.sender, message, at)

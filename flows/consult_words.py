@@ -132,13 +132,20 @@ CONSULT_HANDLERS: dict[str, Handler] = {
 
 
 def question_row(
-    node: Node, subject: str, text: str, person: str, at: datetime, within: timedelta, *, ring: str = "{}"
+    sides: tuple[str, str],
+    subject: str,
+    text: str,
+    person: str,
+    at: datetime,
+    within: timedelta,
+    *,
+    ring: str = "{}",
 ) -> QuestionRow:
-    """Return a question of this node to the other party; the same words at an instant are the same one."""
+    """Return a question of one party to the other; the same words at an instant are the same one."""
     return QuestionRow(
-        id=f"{node.party}-{stable_ulid(at, f'{subject}|{text}')}",
-        asker=node.party,
-        asked=node.peers[0],
+        id=f"{sides[0]}-{stable_ulid(at, f'{subject}|{text}')}",
+        asker=sides[0],
+        asked=sides[1],
         person=person,
         subject=subject,
         text=text,
@@ -178,8 +185,8 @@ def _ask_disagreed(conn: Connection, node: Node, at: datetime) -> None:
         other = next(iter(numbers.values()))
         if mine > other and node.terms.disagree(mine, other):
             text = f"Our sealed probability is {mine:g}, yours {other:g}. What do you see that we do not?"
-            within = node.terms.answer_within
-            insert_question(conn, question_row(node, subject, text, "sealed numbers", at, within))
+            within, sides = node.terms.answer_within, (node.party, node.peers[0])
+            insert_question(conn, question_row(sides, subject, text, "sealed numbers", at, within))
 
 
 def _messages(conn: Connection, party: str, peer: str) -> list[Message]:

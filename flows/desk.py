@@ -38,6 +38,7 @@ class Decision:
     What the decision makes complete is sent at once if ``deliver``, else by the next delivery. ``shown`` is
     the digest of how the warning stood when the person looked at it (``alerts.standing``): the decision is
     refused if it stands otherwise. ``evidence`` is the digest of what was on the screen, for the audit trail.
+    Without ``act`` the decision is only signed; :func:`carry_out` then issues and sends.
     """
 
     party: str
@@ -46,6 +47,7 @@ class Decision:
     deliver: bool = True
     shown: str = ""
     evidence: str = ""
+    act: bool = True
 
     @property
     def told(self) -> Plain:
@@ -103,6 +105,8 @@ def approve_version(
         "missing": ", ".join(report.missing),
         "objected": ", ".join(report.objected),
     } | ({"joint": said} if said else {})
+    if not decision.act:
+        return found
     present = max(when, present_of(ws, content.world))
     done = [issue_version(ws, row.warning_id, row.version, present)] if report.ok else []
     return found | _consequences(ws, content, done, present, deliver=decision.deliver)
@@ -134,8 +138,18 @@ def object_to_version(
         "objected": _said(digest, decision, when),
         "reason": reason,
     }
+    if not decision.act:
+        return found
     present = max(when, present_of(ws, content.world))
     return found | _consequences(ws, content, [], present, deliver=decision.deliver)
+
+
+def carry_out(ws: Workspace, warning_id: str, version: int) -> Plain:
+    """Issue and send what the decisions about a version have made ready; repeating it changes nothing."""
+    row = find_version(ws, warning_id, version)
+    content = WarningContent.from_dict(row.content)
+    present = max(decision_time(ws, content, None), present_of(ws, content.world))
+    return _consequences(ws, content, [], present, deliver=True)
 
 
 def draft_ending(

@@ -19,6 +19,7 @@ from alerts.feed import cap_name
 from alerts.identifiers import alert_identifier
 from alerts.joint import instant_of
 from alerts.joint_episodes import own_names
+from alerts.message_view import Background
 from alerts.outbox import Dispatch, Issued, issue
 from alerts.warnings import close, issue_times
 from flows.anchoring import issue_head
@@ -93,17 +94,9 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
     with ws.ledger.read() as conn:
         row = read_version(conn, warning_id, version)
         content = WarningContent.from_dict(row.content)
-        times = issue_times(conn, warning_id)
-        at = times.get(version, instant_of(conn, row, at))
-        background = background_of(ws, content, policy_of(ws))
-        replaces = replaced_messages(conn, content)
-        earlier = [(r.warning_id, r.version) for r in taken_over(conn, content)]
+        at = issue_times(conn, warning_id).get(version, instant_of(conn, row, at))
     recipients = audience(ws, content.world, recipients_of(ws, at))
-    earlier += [(warning_id, reference.version) for reference in content.references]
-    senders = senders_of(ws, earlier)
-    header = CapHeader(ws.settings.mail_from, at, ws.settings.contact, replaces=replaces, senders=senders)
-    said = replace(content, references=own_references(content.references, times))
-    xml = build_cap(said, header, areas_of(ws, content.world), background)
+    xml, background = message_of(ws, content, at)
     dispatch = Dispatch(
         recipients=recipients,
         render=letter_writer(ws.settings, xml, background, lambda: issue_head(ws, warning_id, version, at)),
@@ -127,6 +120,20 @@ def issue_version(ws: Workspace, warning_id: str, version: int, at: datetime) ->
         write_atomic(path, xml)
     refresh_feed(ws, content.world)
     return done
+
+
+def message_of(ws: Workspace, content: WarningContent, at: datetime) -> tuple[bytes, Background]:
+    """Return the CAP message of a content sent at an instant, and what letters add to the content."""
+    with ws.ledger.read() as conn:
+        times = issue_times(conn, content.warning_id)
+        replaces = replaced_messages(conn, content)
+        earlier = [(r.warning_id, r.version) for r in taken_over(conn, content)]
+    background = background_of(ws, content, policy_of(ws))
+    earlier += [(content.warning_id, reference.version) for reference in content.references]
+    senders = senders_of(ws, earlier)
+    header = CapHeader(ws.settings.mail_from, at, ws.settings.contact, replaces=replaces, senders=senders)
+    said = replace(content, references=own_references(content.references, times))
+    return build_cap(said, header, areas_of(ws, content.world), background), background
 
 
 def own_references(references: Sequence[Reference], times: Mapping[int, datetime]) -> tuple[Reference, ...]:

@@ -1,8 +1,8 @@
-"""The review pages and the read API: what the forecasters look at before they decide on the command line.
+"""The review pages and the read API: what the forecasters look at before they decide, and where they do.
 
-The pages only read. A decision is made with ``sameair warnings approve`` or ``object``; the pages show the
-exact command. The one thing that writes is the acknowledgement link, which alone is meant for everybody:
-:func:`create_public_app` serves it without the rest.
+The pages read the ledger and the files of runs. What people decide on them is handed to ``review.doing``,
+which whoever starts the application brings along. What recipients and other nodes need is served without
+the rest by :func:`create_public_app`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pipeline.times import Clock, system_clock
 from review.access import SAFE, SignInNeeded, add, include
 from review.accounts.totp import SecretBox
 from review.acknowledge import acknowledge_routes
+from review.doing import Doing
 from review.exchange_api import ReceiverOf, exchange_routes
 from review.feed import feed_routes
 from review.pages import page_routes, show_error
@@ -42,7 +43,11 @@ NOT_FOUND: Final = 404
 
 
 def create_app(
-    settings: Settings, *, clock: Clock = system_clock, allowed_hosts: tuple[str, ...] = LOOPBACK_HOSTS
+    settings: Settings,
+    *,
+    clock: Clock = system_clock,
+    allowed_hosts: tuple[str, ...] = LOOPBACK_HOSTS,
+    doing: Doing | None = None,
 ) -> FastAPI:
     """Return the application for one installation.
 
@@ -50,6 +55,7 @@ def create_app(
     ----------
     settings : where ledger and runs lie
     clock : tells the time against which deadlines are shown
+    doing : what acts for the people at the pages; None: they show everything and decide nothing
     allowed_hosts : values of the Host header that are answered
 
     Examples
@@ -63,6 +69,7 @@ def create_app(
     """
     app = _bare_app(settings, clock, allowed_hosts, openapi_url="/api/v1/openapi.json")
     include(app, (api_routes(), feed_routes(), page_routes(), sign_in_routes()))
+    app.state.doing = doing
     app.state.box = SecretBox(settings.keys_dir / "second-factor.key")
     app.add_exception_handler(SignInNeeded, _sign_in_needed)
     app.add_exception_handler(SameairError, _sameair_error)

@@ -14,6 +14,7 @@ from pipeline.settings import Settings
 from pipeline.times import Clock, system_clock
 from review.accounts.book import first_links, welcome_path
 from review.app import create_app, create_public_app
+from review.doing import Doing
 from review.exchange_api import ReceiverOf
 from review.security import LOOPBACK_HOSTS
 
@@ -103,6 +104,7 @@ def serve(
     *,
     public: bool = False,
     receiver_of: ReceiverOf | None = None,
+    doing: Doing | None = None,
 ) -> None:
     """Serve the pages, or only what is public, until interrupted."""
     import uvicorn
@@ -111,7 +113,7 @@ def serve(
         app = create_public_app(settings, receiver_of=receiver_of)
     else:
         listening.check(settings)
-        app = create_app(settings, allowed_hosts=listening.hosts(settings))
+        app = create_app(settings, allowed_hosts=listening.hosts(settings), doing=doing)
     uvicorn.run(app, **listening.options())
 
 

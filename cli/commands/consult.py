@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Consult the other party: seal a probability, ask, answer, write down a call.")
 
 Person = Annotated[str, typer.Option("--person", help="Your name; it stands in the record.")]
+Party = Annotated[
+    str, typer.Option("--party", help="The party for which you speak, where one node serves both.")
+]
 Question = Annotated[str, typer.Argument(help="Id of the question, or the end of it.")]
 
 
@@ -98,13 +101,14 @@ def ask(
     subject: Annotated[str, typer.Option("--about", help="Warning, cycle or day it is about.")],
     person: Person,
     within: Annotated[int, typer.Option("--within", min=1, help="Minutes to answer.")] = 60,
+    party: Party = "",
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask the other party; unanswered in time, the list shows the number to ring."""
     from flows.consult import ask as put
 
-    found = put(opened(data_dir), subject, text, person, timedelta(minutes=within))
+    found = put(opened(data_dir), subject, text, person, timedelta(minutes=within), party=party)
     tell(found, as_json=as_json)
 
 
@@ -113,13 +117,14 @@ def answer(
     question: Question,
     text: Annotated[str, typer.Argument(help="The answer.")],
     person: Person,
+    party: Party = "",
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question of the other party, once."""
     from flows.consult import answer as give
 
-    tell(give(opened(data_dir), question, text, person), as_json=as_json)
+    tell(give(opened(data_dir), question, text, person, party=party), as_json=as_json)
 
 
 @app.command()

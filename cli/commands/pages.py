@@ -36,6 +36,8 @@ def review(
 ) -> None:
     """Serve the review pages and the read API until stopped; at first, print links to set a password."""
     from flows.exchange_links import receiver_of
+    from flows.reviewing import Reviewing
+    from flows.workspace import open_workspace
     from pipeline.errors import UsageError
     from review.serving import Listening, first_addresses, serve
 
@@ -55,4 +57,5 @@ def review(
             for party, to in first.items()
         ]
         print_lines([f"review pages at {base}/ ; stop with Ctrl-C", *lines])
-    serve(settings, listening, public=public, receiver_of=receiver_of(settings))
+    doing = None if public else Reviewing(open_workspace(settings))
+    serve(settings, listening, public=public, receiver_of=receiver_of(settings), doing=doing)

@@ -165,6 +165,12 @@ def read_message(conn: Connection, outbox_id: str) -> OutboxRow:
     return row_of(conn.execute(select(outbox).where(outbox.c.id == outbox_id)).one()._mapping)
 
 
+def find_message(conn: Connection, outbox_id: str) -> OutboxRow | None:
+    """Return one message, None where there is none of that id."""
+    found = conn.execute(select(outbox).where(outbox.c.id == outbox_id)).one_or_none()
+    return None if found is None else row_of(found._mapping)
+
+
 def count_attempts(conn: Connection, outbox_id: str, outcome: str) -> int:
     """Return how many attempts for a message came to an outcome."""
     return sum(a.outcome == outcome for a in read_attempts(conn, outbox_id))

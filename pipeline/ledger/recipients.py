@@ -73,6 +73,14 @@ def read_recipients(conn: Connection, recipient_id: str | None = None) -> list[t
     return found
 
 
+def party_of_recipient(conn: Connection, recipient_id: str) -> str | None:
+    """Return whose recipient an id is, erased ones too; None for one that the ledger does not know."""
+    found: str | None = conn.execute(
+        select(recipients.c.party).where(recipients.c.id == recipient_id)
+    ).scalar()
+    return found
+
+
 def write_recipient(conn: Connection, row: RecipientRow, contact: Contact) -> None:
     """Enter a recipient, or put what is known of it right."""
     known = conn.execute(select(recipients.c.id).where(recipients.c.id == row.id)).first()

@@ -1,0 +1,63 @@
+"""What the pages can have done, by whoever runs the workspace: review itself starts no flow.
+
+An application without it shows everything and decides nothing. Every method raises a ``SameairError`` that
+says why not; ``Changed`` where a warning does not stand any more as it was shown.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from fastapi import Request
+
+from alerts.asked_for import Addressee, Choice, Ending, ProposedLetter, Question
+from alerts.content import WarningContent
+from alerts.vocabulary import Language
+
+Plain = dict[str, Any]
+
+
+class Doing(Protocol):
+    """What a workspace does for the people at the pages."""
+
+    def signs_for(self, party: str) -> bool:
+        """Tell whether decisions of a party are signed on this node."""
+
+    def approve(self, choice: Choice) -> Plain:
+        """Record the party's approval."""
+
+    def object_(self, choice: Choice, reason: str) -> Plain:
+        """Record the party's objection."""
+
+    def edit(self, choice: Choice, content: WarningContent, reason: str) -> Plain:
+        """Replace the text of the version."""
+
+    def close(self, choice: Choice, kind: Ending, reason: str) -> Plain:
+        """Draft the all-clear or the cancellation of a warning in force."""
+
+    def carry_out(self, warning_id: str, version: int) -> Plain:
+        """Issue and send what decisions have made ready."""
+
+    def ask(self, question: Question) -> Plain:
+        """Ask the other party."""
+
+    def answer(self, question: str, party: str, person: str, text: str) -> Plain:
+        """Answer a question of the other party."""
+
+    def send_again(self, outbox_id: str, party: str, person: str, reason: str) -> Plain:
+        """Put a message to a recipient of the party back into the outbox."""
+
+    def deliver(self, world: str) -> Plain:
+        """Send what stands in the outbox for a world."""
+
+    def letter(self, content: WarningContent, language: Language, party: str) -> ProposedLetter:
+        """Write a version as a reader of a party would get it."""
+
+    def addressees(self, content: WarningContent) -> tuple[Addressee, ...]:
+        """Return to whom a version would go now."""
+
+
+def doing_of(request: Request) -> Doing | None:
+    """Return what can be done here, None where the pages only show."""
+    found: Doing | None = getattr(request.app.state, "doing", None)
+    return found
