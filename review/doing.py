@@ -6,6 +6,7 @@ says why not; ``Changed`` where a warning does not stand any more as it was show
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from fastapi import Request
@@ -17,7 +18,32 @@ from alerts.vocabulary import Language
 Plain = dict[str, Any]
 
 
-class Doing(Protocol):
+class Operating(Protocol):
+    """What keeps an installation running, and recipients as they wish to be."""
+
+    def feeds(self, world: str) -> list[Plain]:
+        """Return how every feed of a world is, the worst first."""
+
+    def coverage(self, world: str) -> list[Plain]:
+        """Return how much of the last 24 h of each city's network is there."""
+
+    def retry_answer(self, entry_id: str, person: str) -> Plain:
+        """Read an answer of quarantine again."""
+
+    def close_answer(self, entry_id: str, person: str, reason: str) -> None:
+        """Close an answer that nobody will read again."""
+
+    def keys(self) -> list[Plain]:
+        """Return the public keys that this node knows, by fingerprint."""
+
+    def subscribe(self, recipient: str, changes: Mapping[str, Any], person: str) -> Plain:
+        """Change what a recipient is sent."""
+
+    def ask_address(self, recipient: str, person: str) -> Plain:
+        """Send a recipient the mail by which its address is confirmed."""
+
+
+class Doing(Operating, Protocol):
     """What a workspace does for the people at the pages."""
 
     def signs_for(self, party: str) -> bool:
