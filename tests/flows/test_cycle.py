@@ -227,6 +227,7 @@ def test_a_second_call_changes_nothing_and_sends_nothing(done, plan, found):
     assert files(done.settings.data_dir) == before
 
 
+@pytest.mark.slow
 def test_another_run_of_the_same_cycle_says_the_same_and_sends_nothing(done, plan, found):
     before = {p.name: p.read_bytes() for p in outbox(done)}
     assert run_cycle(done, plan, again=True) is False

@@ -157,6 +157,7 @@ def test_who_acknowledged_when_and_who_never(ws):
     assert [d["drill"] for d in listed_drills(ws)] == [record.id]
 
 
+@pytest.mark.slow
 def test_a_drill_leaves_what_is_real_as_it_was(beside):
     ws, record, rows, feed = beside
     after = real_rows(ws)

@@ -206,6 +206,7 @@ def https(tmp_path):
     pair.close()
 
 
+@pytest.mark.slow
 def test_rounds_over_a_real_https_server_with_a_link_that_is_cut(https, to_say):
     pair, proxy, _, _ = https
     said, asked = to_say

@@ -68,6 +68,7 @@ def test_cycles_without_a_usable_model_are_equal_too(tmp_path, monkeypatch):
     assert_run_equals_rows(ws, tmp_path / "out", datetime(2020, 3, 10, 8, tzinfo=UTC))
 
 
+@pytest.mark.slow
 def test_a_fresh_folder_trains_the_same_model_and_gives_the_same_numbers(tmp_path):
     one, other = open_imported(tmp_path / "one"), open_imported(tmp_path / "other")
     plan = plan_hindcast("2019-05-06", "2019-05-06", "seoul,beijing", LEARNED)

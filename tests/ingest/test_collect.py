@@ -389,6 +389,7 @@ def test_the_record_of_answers_does_not_grow_for_ever(intake, clock):
     assert parse_instant(rows[1]) > last - 24 * HOUR - KEEPS - timedelta(days=7)
 
 
+@pytest.mark.slow
 def test_a_round_whose_time_is_over_says_so_and_the_next_asks_for_the_rest(intake, clock):
     slow, quick = Toy(clock, "slow"), Toy(clock, "quick")
     feeds = [slow.feed(fetch=lambda http, ask: (pause.wait(0.4), slow.fetch(http, ask))[1]), quick.feed()]

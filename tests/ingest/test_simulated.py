@@ -46,6 +46,7 @@ def days(w):
     )
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_world_to_the_last_digit():
     again = make_world(1)
     assert again.end == world().end

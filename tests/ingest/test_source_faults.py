@@ -59,7 +59,12 @@ OUTCOMES = {
 """What a fault that lasts a whole round ends in, for every feed of every source."""
 AT_NIGHT = list(OUTCOMES)[7:]
 """Faults that the session ends alike for all sources; tried on each of them by `make test-all`."""
-FAULTS = [pytest.param(f, marks=pytest.mark.slow) if f in AT_NIGHT else f for f in OUTCOMES]
+BY_DAY = ("airkorea", "cnemc")
+"""One source of each side; the others' faults run among the slow tests."""
+
+
+def is_for_the_night(name, fault):
+    return fault in AT_NIGHT or name not in BY_DAY
 
 
 class Place:
@@ -168,8 +173,14 @@ def ends(report):
     return report.outcome, "+".join(sorted({type(error).__name__ for error in report.errors}))
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        pytest.param(name, fault, marks=pytest.mark.slow if is_for_the_night(name, fault) else ())
+        for name in CASES
+        for fault in OUTCOMES
+    ],
+)
 def test_a_fault_ends_as_stated_and_heals_at_the_next_round(begin, clean, name, fault):
     clock, place, fake = begin(name)
     with serving_fake(fake) as served:

@@ -125,6 +125,7 @@ events = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(events=events, at=st.integers(0, 9))
 def test_whatever_was_decided_the_model_in_use_knew_nothing_later_and_is_no_shadow(events, at):
