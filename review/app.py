@@ -14,12 +14,13 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from alerts.fonts import FAMILIES, WEIGHTS, font_bytes
+from alerts.map import region_features
 from pipeline.errors import SameairError
 from pipeline.ledger import open_ledger
 from pipeline.settings import Settings
@@ -35,6 +36,8 @@ from review.read_api.problems import invalid, problem
 from review.read_api.routes import api_routes
 from review.security import LOOPBACK_HOSTS, add_headers
 from review.sign_in import sign_in_routes
+from review.theme import theme_routes
+from review.verification.routes import verification_routes
 from review.verify_address import verify_routes
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -68,8 +71,9 @@ def create_app(
     True
     """
     app = _bare_app(settings, clock, allowed_hosts, openapi_url="/api/v1/openapi.json")
-    include(app, (api_routes(), feed_routes(), page_routes(), sign_in_routes()))
+    include(app, (api_routes(), feed_routes(), page_routes(), sign_in_routes(), theme_routes()))
     app.state.doing = doing
+    include(app, (verification_routes(),))
     app.state.box = SecretBox(settings.keys_dir / "second-factor.key")
     app.add_exception_handler(SignInNeeded, _sign_in_needed)
     app.add_exception_handler(SameairError, _sameair_error)
@@ -112,13 +116,14 @@ def _bare_app(
     app.state.ledger = open_ledger(settings.ledger)
     app.middleware("http")(add_headers)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts))
-    include(app, (acknowledge_routes(), verify_routes(), _font_routes()))
+    include(app, (acknowledge_routes(), verify_routes(), _asset_routes()))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
 
-def _font_routes() -> APIRouter:
+def _asset_routes() -> APIRouter:
     router = APIRouter(include_in_schema=False)
+    add(router, "/map/land.json", _land, None)
     add(router, "/static/fonts/{name}", _font, None)
     return router
 
@@ -129,6 +134,14 @@ async def _sign_in_needed(request: Request, _exc: Exception) -> Response:
         return problem(401, "sign in first, or give a token: Authorization: Bearer …")
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(f"/sign-in?to={quote(target)}", 303)
+
+
+def _land() -> Response:
+    """Return the land of the region for maps, without borders."""
+    return JSONResponse(
+        {"type": "FeatureCollection", "features": region_features()},
+        headers={"Cache-Control": "max-age=86400"},
+    )
 
 
 def _font(name: str) -> Response:

@@ -18,11 +18,14 @@ from alerts.stated import source_name, stated_range
 from alerts.vocabulary import LANGUAGES, vocabulary
 from pipeline.names import is_simulated
 from pipeline.times import iso, to_utc
+from review.access import SAFE
 from review.accounts.roles import Action, may
 from review.accounts.sessions import Visitor
 from review.texts import Texts, preferred, texts
 
 LANGUAGE_COOKIE: Final = "sameair_language"
+THEME_COOKIE: Final = "sameair_theme"
+THEMES: Final = ("light", "dark")
 DEFAULT_ZONE: Final = "UTC"
 
 
@@ -59,6 +62,8 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
         csrf=visitor.csrf if visitor else "",
         places=_places(request, visitor),
         path=request.url.path,
+        here=here_of(request),
+        theme=theme_of(request),
         now=request.app.state.clock(),
         **context,
     )
@@ -70,6 +75,19 @@ def words_of(request: Request) -> Texts:
     visitor: Visitor | None = getattr(request.state, "visitor", None)
     chosen = visitor.account.language if visitor else request.cookies.get(LANGUAGE_COOKIE, "")
     return texts(chosen if chosen in LANGUAGES else preferred(request.headers.get("accept-language", "")))
+
+
+def theme_of(request: Request) -> str:
+    """Return ``light`` or ``dark`` if somebody chose it in this browser, else nothing."""
+    chosen = request.cookies.get(THEME_COOKIE, "")
+    return chosen if chosen in THEMES else ""
+
+
+def here_of(request: Request) -> str:
+    """Return where a form leads back to: this page, after a change the start page."""
+    if request.method not in SAFE:
+        return "/"
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def _places(request: Request, visitor: Visitor | None) -> list[Place]:

@@ -44,7 +44,7 @@ def sign_in_routes() -> APIRouter:
 
 def sign_in_page(request: Request, to: str = "/") -> Response:
     """Ask for name and password."""
-    return render(request, "sign_in.html.j2", to=_inside(to), said="")
+    return render(request, "sign_in.html.j2", to=inside(to), said="")
 
 
 def post_sign_in(
@@ -56,8 +56,8 @@ def post_sign_in(
     try:
         token = sign_in(state.ledger, state.box, Attempt(name, password, code, address), state.clock())
     except SignInRefused as refusal:
-        return render(request, "sign_in.html.j2", status=REFUSED, to=_inside(to), said=str(refusal))
-    return _entered(request, token, _inside(to))
+        return render(request, "sign_in.html.j2", status=REFUSED, to=inside(to), said=str(refusal))
+    return _entered(request, token, inside(to))
 
 
 def post_sign_out(request: Request) -> Response:
@@ -96,7 +96,7 @@ def post_welcome(request: Request, token: str, password: Field, again: Field) ->
 
 def post_language(request: Request, language: Field, to: Field = "/") -> Response:
     """Remember the language of somebody who has not signed in."""
-    answer = RedirectResponse(_inside(to), SEE_OTHER)
+    answer = RedirectResponse(inside(to), SEE_OTHER)
     answer.set_cookie(
         LANGUAGE_COOKIE, language[:8], max_age=int(YEAR.total_seconds()), samesite="lax", httponly=True
     )
@@ -138,12 +138,12 @@ def _entered(request: Request, token: str, to: str) -> Response:
     return answer
 
 
-def _inside(to: str) -> str:
+def inside(to: str) -> str:
     """Return where to go on, never another server.
 
-    >>> _inside("/warnings?x=1"), _inside("//evil.example/"), _inside("https://evil.example/")
+    >>> inside("/warnings?x=1"), inside("//evil.example/"), inside("https://evil.example/")
     ('/warnings?x=1', '/', '/')
-    >>> _inside("/" + chr(92) + "evil")
+    >>> inside("/" + chr(92) + "evil")
     '/'
     """
     parts = urlsplit(to)

@@ -123,6 +123,7 @@ class TimeChart:
             ],
             "limits": [{"value": one.value, "label": one.label, "role": one.role} for one in self.limits],
             "now": to_utc(self.now).timestamp() if self.now else None,
+            "range": self.extent(),
         }
 
     def heads(self) -> list[str]:
@@ -148,7 +149,7 @@ class TimeChart:
         if not self.times:
             return Markup()
         at = [to_utc(t).timestamp() for t in self.times]
-        canvas = Canvas(Extent(at[0], max(at[-1], at[0] + 1.0), 0.0, self.top()))
+        canvas = Canvas(Extent(at[0], max(at[-1], at[0] + 1.0), *self.extent()))
         canvas.grid(self._days(at[0], at[-1]))
         for band in self.bands:
             canvas.area(at, band.lower, band.upper, band.role)
@@ -163,12 +164,20 @@ class TimeChart:
             canvas.upright(to_utc(self.now).timestamp())
         return canvas.svg()
 
-    def top(self) -> float:
-        """Return the highest value of the scale: some room over what is drawn and the limit next above."""
-        columns = [line.values for line in self.lines] + [band.upper for band in self.bands]
-        drawn = max((v for column in columns for v in plain_numbers(column) if v is not None), default=0.0)
-        above = min((one.value for one in self.limits if one.value > drawn), default=0.0)
-        return max(drawn, above if above < max(drawn, 1.0) * 1.6 else 0.0, 1.0) * 1.08
+    def extent(self) -> tuple[float, float]:
+        """Return the ends of the scale: zero or less, and some room over the values and the limit next above.
+
+        >>> TimeChart("t", "", "", [], limits=[Limit(75.0, "very bad")]).extent()
+        (0.0, 1.08)
+        """
+        columns = [line.values for line in self.lines] + [
+            c for band in self.bands for c in (band.lower, band.upper)
+        ]
+        drawn = [0.0, *(v for column in columns for v in plain_numbers(column) if v is not None)]
+        highest = max(drawn)
+        above = min((one.value for one in self.limits if one.value > highest), default=0.0)
+        top = max(highest, above if above < highest * 1.6 else 0.0, 1.0)
+        return round(min(drawn) * 1.08, 4), round(top * 1.08, 4)
 
     @staticmethod
     def _days(first: float, last: float) -> list[tuple[float, str]]:
