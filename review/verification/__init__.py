@@ -1,1 +1,1 @@
-"""The verification page: how good forecasts, reviewed warnings and baselines were, with counts and intervals."""
+"""The verification page: how good forecasts, reviewed warnings and baselines were, with counts and ranges."""

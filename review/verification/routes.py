@@ -36,7 +36,7 @@ def verification_routes() -> APIRouter:
 
 
 def verification(request: Request) -> HTMLResponse:
-    """Show the scores that are kept of a world, or where there are none what its models scored in training."""
+    """Show the scores kept of a world, or where there are none what its models scored in training."""
     settings, until = request.app.state.settings, seen_until(request)
     with request.app.state.ledger.read() as conn:
         world = world_of(request, conn)

@@ -106,15 +106,21 @@ def reliability(folder: Path, choice: Choice, t: Texts) -> XYChart | None:
     series = []
     for model in _models(rows):
         mine = rows[rows["model"] == model].sort_values("bin")
-        band = (mine["band_low"].tolist(), mine["band_high"].tolist()) if model == SUBJECT else ((), ())
-        counts = [int(n) for n in mine["n"]]
+        low, high = (mine[name].tolist() if model == SUBJECT else [] for name in ("band_low", "band_high"))
         said, seen = mine["mean_probability"].tolist(), mine["observed_frequency"].tolist()
-        series.append(XY(_named(model, t), said, seen, _role(model), *band, counts))
+        counts = [int(n) for n in mine["n"]]
+        series.append(XY(_named(model, t), said, seen, _role(model), low, high, counts))
     if not series:
         return None
-    axes = (t("verification.probability"), t("verification.frequency"))
-    note = t("verification.reliability_note")
-    return XYChart("reliability", t("verification.reliability"), *axes, series, diagonal=True, note=note)
+    return XYChart(
+        "reliability",
+        t("verification.reliability"),
+        t("verification.probability"),
+        t("verification.frequency"),
+        series,
+        diagonal=True,
+        note=t("verification.reliability_note"),
+    )
 
 
 def roc(folder: Path, choice: Choice, t: Texts) -> XYChart | None:
@@ -123,15 +129,21 @@ def roc(folder: Path, choice: Choice, t: Texts) -> XYChart | None:
     series = []
     for model in _models(rows):
         mine = rows[rows["model"] == model].sort_values("cost_loss", ascending=False)
-        curve = ([0.0, *mine[name].tolist(), 1.0] for name in ("pofd", "pod"))
-        series.append(XY(_named(model, t), *curve, _role(model)))
+        false, hit = ([0.0, *mine[name].tolist(), 1.0] for name in ("pofd", "pod"))
+        series.append(XY(_named(model, t), false, hit, _role(model)))
     if not series:
         return None
     issued = [line for line in lines(folder, choice) if line.model == REVIEWED]
     series += [_point(line, t) for line in issued if line.scores["pod"].value is not None]
-    axes = (t("verification.pofd"), t("verification.pod"))
-    note = t("verification.roc_note")
-    return XYChart("roc", t("verification.roc"), *axes, series, diagonal=True, note=note)
+    return XYChart(
+        "roc",
+        t("verification.roc"),
+        t("verification.pofd"),
+        t("verification.pod"),
+        series,
+        diagonal=True,
+        note=t("verification.roc_note"),
+    )
 
 
 def episodes(folder: Path, choice: Choice, until: str = "") -> tuple[list[Row], list[Row]]:
@@ -157,7 +169,8 @@ def _of(rows: pd.DataFrame, choice: Choice, *, lead: str = "", of: str | None = 
     period = choice.of if of is None else of
     wanted = (rows["city"] == choice.city) & (rows["threshold"] == choice.threshold)
     wanted &= (rows["lead"] == (lead or choice.lead)) & (rows["of"].fillna("") == period)
-    return rows[wanted]
+    found: pd.DataFrame = rows[wanted]
+    return found
 
 
 def _rows(table: pd.DataFrame) -> list[Row]:
