@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.routing import APIRoute
@@ -17,8 +16,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import BaseRoute
 
 from pipeline.errors import ContractError
-from review.accounts.roles import Action, may
-from review.accounts.sessions import Visitor, visitor_of
+from review.accounts.roles import Action, may, may_program
+from review.accounts.sessions import Visitor, visitor_of, visitor_of_token
+from review.security import is_secure
 
 COOKIE: Final = "sameair_session"
 SECURE_COOKIE: Final = "__Host-sameair_session"
@@ -31,11 +31,16 @@ class SignInNeeded(Exception):
     """Nobody is signed in; a page leads to signing in, the API answers 401."""
 
 
+class SecondFactorNeeded(Exception):
+    """The person's role asks for a second factor, and there is none yet; leads to setting it up."""
+
+
 class Allow:
     """Lets a request through if the person's role may do the action; None lets everybody through.
 
     A request that changes something must come from a page of ours: by its origin, and by the token of the
-    session that the form repeats.
+    session that the form repeats. A program's token stands in a header that no other page can send; it is
+    good for reading, and for acknowledging if it was made for that.
     """
 
     def __init__(self, action: Action | None) -> None:
@@ -43,18 +48,29 @@ class Allow:
 
     async def __call__(self, request: Request) -> None:
         """Check a request; sets ``request.state.visitor``."""
-        state = request.app.state
-        token = request.cookies.get(cookie_name(request), "")
-        visitor = await run_in_threadpool(visitor_of, state.ledger, token, state.clock())
+        state, action = request.app.state, self.action
+        given = _bearer(request) if action is not None else ""
+        token = given or request.cookies.get(cookie_name(request), "")
+        who = visitor_of_token if given else visitor_of
+        visitor = await run_in_threadpool(who, state.ledger, token, state.clock())
         request.state.visitor = visitor
-        if request.method not in SAFE:
+        if request.method not in SAFE and not given:
             await _check_origin(request, visitor)
-        if self.action is None:
+        if action is None:
             return
         if visitor is None:
             raise SignInNeeded
-        if not may(visitor.role, self.action):
+        if not may(visitor.role, action) or not _may_token(request, visitor, action):
             raise HTTPException(FORBIDDEN, "Your role does not allow this.")
+        if action is not Action.own_account and needs_second_factor(request, visitor):
+            raise SecondFactorNeeded
+
+
+def needs_second_factor(request: Request, visitor: Visitor) -> bool:
+    """Tell whether somebody has still to set up a second factor; a provider asks for its own."""
+    asked = visitor.account.role in request.app.state.settings.second_factor_roles
+    by_provider = visitor.way == "oidc" or (visitor.program is not None and visitor.account.oidc_subject)
+    return asked and not visitor.account.totp and not by_provider
 
 
 def add(
@@ -108,21 +124,30 @@ def cookie_name(request: Request) -> str:
     return SECURE_COOKIE if is_secure(request) else COOKIE
 
 
-def is_secure(request: Request) -> bool:
-    """Tell whether the person reaches us over TLS, here or at a web server in front."""
-    return request.url.scheme == "https" or bool(request.app.state.settings.review_url.startswith("https:"))
+def _bearer(request: Request) -> str:
+    """Return the token of a program, empty where none is sent."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _may_token(request: Request, visitor: Visitor, action: Action) -> bool:
+    program = visitor.program
+    reads = request.method in SAFE
+    return program is None or may_program(action, reads=reads, acknowledges=program.acknowledges)
 
 
 async def _check_origin(request: Request, visitor: Visitor | None) -> None:
     """Refuse a change that no page of ours asked for."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    if site is not None and site not in ("same-origin", "none"):
-        raise HTTPException(FORBIDDEN, "This was sent from another page; open it here and repeat.")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    schemes = {request.url.scheme, *(["https"] if is_secure(request) else [])}
+    ours = {f"{scheme}://{request.headers.get('host', '')}" for scheme in schemes}
+    if (site is not None and site not in ("same-origin", "none")) or (
+        origin is not None and origin not in ours
+    ):
         raise HTTPException(FORBIDDEN, "This was sent from another page; open it here and repeat.")
     if visitor is None:
         return
     form = await request.form(max_fields=MOST_FIELDS, max_files=0)
     given = request.headers.get("x-csrf-token") or str(form.get("csrf", ""))
-    if not hmac.compare_digest(given, visitor.csrf):
+    if not visitor.csrf or not hmac.compare_digest(given.encode(), visitor.csrf.encode()):
         raise HTTPException(FORBIDDEN, "This page is too old; load it again and repeat.")

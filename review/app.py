@@ -25,12 +25,15 @@ from pipeline.errors import SameairError
 from pipeline.ledger import open_ledger
 from pipeline.settings import Settings
 from pipeline.times import Clock, system_clock
-from review.access import SAFE, SignInNeeded, add, include
+from review.access import FORBIDDEN, SAFE, SecondFactorNeeded, SignInNeeded, add, include
 from review.accounts.totp import SecretBox
 from review.acknowledge import acknowledge_routes
+from review.api_document import document_routes
 from review.doing import Doing
 from review.exchange_api import ReceiverOf, exchange_routes
 from review.feed import feed_routes
+from review.limits import BodyLimit
+from review.own.routes import own_routes
 from review.pages import page_routes, show_error
 from review.read_api.problems import invalid, problem
 from review.read_api.routes import api_routes
@@ -70,12 +73,15 @@ def create_app(
     >>> "/api/v1/runs" in app.openapi()["paths"]
     True
     """
-    app = _bare_app(settings, clock, allowed_hosts, openapi_url="/api/v1/openapi.json")
-    include(app, (api_routes(), feed_routes(), page_routes(), sign_in_routes(), theme_routes()))
+    app = _bare_app(settings, clock, allowed_hosts)
+    app.add_middleware(BodyLimit)
+    include(app, (api_routes(), feed_routes(), page_routes(), sign_in_routes(), own_routes(), theme_routes()))
+    include(app, (document_routes(),))
     app.state.doing = doing
     include(app, (verification_routes(),))
     app.state.box = SecretBox(settings.keys_dir / "second-factor.key")
     app.add_exception_handler(SignInNeeded, _sign_in_needed)
+    app.add_exception_handler(SecondFactorNeeded, _second_factor_needed)
     app.add_exception_handler(SameairError, _sameair_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -97,7 +103,7 @@ def create_public_app(
     ----------
     receiver_of : who takes envelopes of the other nodes; None: this node exchanges none
     """
-    app = _bare_app(settings, clock, allowed_hosts, openapi_url=None)
+    app = _bare_app(settings, clock, allowed_hosts)
     if receiver_of is not None:
         app.include_router(exchange_routes(receiver_of, timedelta(seconds=settings.clock_skew)))
     app.add_exception_handler(SameairError, _plain_error)
@@ -105,13 +111,9 @@ def create_public_app(
     return app
 
 
-def _bare_app(
-    settings: Settings, clock: Clock, allowed_hosts: tuple[str, ...], *, openapi_url: str | None
-) -> FastAPI:
+def _bare_app(settings: Settings, clock: Clock, allowed_hosts: tuple[str, ...]) -> FastAPI:
     """Return an application with what both have: ledger, headers, styles, acknowledgement links."""
-    app = FastAPI(
-        title="sameair read API", version="1", docs_url=None, redoc_url=None, openapi_url=openapi_url
-    )
+    app = FastAPI(title="sameair read API", version="1", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.settings, app.state.clock = settings, clock
     app.state.ledger = open_ledger(settings.ledger)
     app.middleware("http")(add_headers)
@@ -144,6 +146,13 @@ def _land() -> Response:
     )
 
 
+async def _second_factor_needed(request: Request, _exc: Exception) -> Response:
+    """Lead somebody to setting up what their role asks for."""
+    if request.url.path.startswith("/api/"):
+        return problem(FORBIDDEN, "the role asks for a second factor; set it up under Your account")
+    return RedirectResponse("/account/second-factor", 303)
+
+
 def _font(name: str) -> Response:
     """Return one of the subset fonts."""
     for package in FAMILIES.values():
@@ -154,7 +163,9 @@ def _font(name: str) -> Response:
 
 
 def _sameair_error(request: Request, error: Exception) -> Response:
-    return _answer(request, STORAGE_STATUS, str(error))
+    """Say what is wrong to who is signed in; to a stranger no path and no name of anything."""
+    known = getattr(request.state, "visitor", None) is not None
+    return _answer(request, STORAGE_STATUS, str(error) if known else "This is not available at the moment.")
 
 
 def _http_error(request: Request, error: Exception) -> Response:

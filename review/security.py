@@ -14,12 +14,14 @@ from pipeline.settings import Settings
 
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "connect-src 'self'; frame-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 BULLETIN_POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; font-src data:; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 )
+LETTER_POLICY: Final = BULLETIN_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
+"""For a mail that is shown inside one of our own pages: nothing in it runs, nothing is loaded."""
 HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -28,16 +30,25 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+TLS_ONLY: Final = "max-age=31536000"
+"""A browser that came over TLS once comes over TLS alone for a year."""
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "[::1]")
 """Names under which the pages answer; any other Host header is refused (DNS rebinding)."""
+
+
+def is_secure(request: Request) -> bool:
+    """Tell whether the person reaches us over TLS, here or at a web server in front."""
+    return request.url.scheme == "https" or bool(request.app.state.settings.review_url.startswith("https:"))
 
 
 async def add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     """Add the security headers; an answer may have set a policy of its own."""
     response = await call_next(request)
     for name, value in HEADERS.items():
-        response.headers[name] = value
+        response.headers.setdefault(name, value)
     response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
+    if is_secure(request):
+        response.headers["Strict-Transport-Security"] = TLS_ONLY
     if not request.url.path.startswith("/static/"):
         response.headers.setdefault("Cache-Control", "no-store")
     return response

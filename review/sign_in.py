@@ -1,26 +1,27 @@
-"""Signing in and out, setting a password by a link, and a person's own account."""
+"""Signing in and out, and setting a password by a link."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated, Final
 from urllib.parse import urlsplit
-from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from pipeline.errors import UsageError
 from pipeline.ledger.accounts import account_of_link
-from review.access import SAFE, add, cookie_name, is_secure, visitor
-from review.accounts.book import accept, parties, set_preferences
-from review.accounts.passwords import token_digest
+from review.access import add, cookie_name, visitor
+from review.accounts.book import accept
+from review.accounts.passwords import AccountFault, token_digest
 from review.accounts.roles import Action
-from review.accounts.sessions import LONGEST, Attempt, SignInRefused, sign_in, sign_out
-from review.page import LANGUAGE_COOKIE, render
+from review.accounts.sessions import LONGEST, Attempt, sign_in, sign_out
+from review.accounts.trying import SLOWED, SignInRefused, device_cookie
+from review.page import LANGUAGE_COOKIE, render, words_of
+from review.security import is_secure
 
 SEE_OTHER: Final = 303
 REFUSED: Final = 403
+SLOWED_STATUS: Final = 429
 GONE: Final = 410
 BAD: Final = 422
 YEAR: Final = timedelta(days=365)
@@ -37,14 +38,12 @@ def sign_in_routes() -> APIRouter:
     add(router, "/welcome/{token}", welcome_page, None)
     add(router, "/welcome/{token}", post_welcome, None, ["POST"])
     add(router, "/language", post_language, None, ["POST"])
-    add(router, "/account", account_page, Action.own_account, SAFE)
-    add(router, "/account", post_account, Action.own_account, ["POST"])
     return router
 
 
 def sign_in_page(request: Request, to: str = "/") -> Response:
     """Ask for name and password."""
-    return render(request, "sign_in.html.j2", to=inside(to), said="")
+    return ask_who(request, to)
 
 
 def post_sign_in(
@@ -52,12 +51,30 @@ def post_sign_in(
 ) -> Response:
     """Start a session and lead to the page that was asked for."""
     state = request.app.state
-    address = request.client.host if request.client else ""
+    attempt = Attempt(
+        name,
+        password,
+        code,
+        request.client.host if request.client else "",
+        request.cookies.get(device_name(request), ""),
+        request.headers.get("user-agent", ""),
+    )
     try:
-        token = sign_in(state.ledger, state.box, Attempt(name, password, code, address), state.clock())
+        entry = sign_in(state.ledger, state.box, attempt, state.clock())
     except SignInRefused as refusal:
-        return render(request, "sign_in.html.j2", status=REFUSED, to=inside(to), said=str(refusal))
-    return _entered(request, token, inside(to))
+        status = SLOWED_STATUS if str(refusal) == SLOWED else REFUSED
+        return ask_who(request, to, said=f"refused_{refusal}", name=name, status=status)
+    answer = entered(request, entry.token, inside(to))
+    _set_cookie(request, answer, device_name(request), entry.device, YEAR)
+    return answer
+
+
+def ask_who(request: Request, to: str, *, said: str = "", name: str = "", status: int = 200) -> Response:
+    """Show the form to sign in with, and why it did not work."""
+    text = words_of(request)(f"account.{said}") if said else ""
+    by_provider = bool(request.app.state.settings.oidc_issuer)
+    shown = {"to": inside(to), "said": text, "name": name, "by_provider": by_provider}
+    return render(request, "sign_in.html.j2", status=status, **shown)
 
 
 def post_sign_out(request: Request) -> Response:
@@ -82,16 +99,19 @@ def post_welcome(request: Request, token: str, password: Field, again: Field) ->
     state = request.app.state
     with state.ledger.read() as conn:
         row = account_of_link(conn, token_digest(token), state.clock())
-    if row is None:
+    if row is None or row.state == "closed":
         return render(request, "welcome_over.html.j2", status=GONE)
     try:
         if password != again:
-            raise UsageError("the two passwords differ; type the same one twice")
+            raise AccountFault("differ", "the two passwords differ; type the same one twice")
         with state.ledger.write() as conn:
-            accept(conn, token, password, state.clock())
-    except UsageError as error:
-        return render(request, "welcome.html.j2", status=BAD, row=row, said=str(error))
-    return RedirectResponse("/sign-in", SEE_OTHER)
+            row = accept(conn, token, password, state.clock())
+    except AccountFault as fault:
+        said = words_of(request)(f"account.fault_{fault.key}")
+        return render(request, "welcome.html.j2", status=BAD, row=row, said=said)
+    answer = RedirectResponse("/sign-in", SEE_OTHER)
+    _set_cookie(request, answer, device_name(request), device_cookie(state.box, row), YEAR)
+    return answer
 
 
 def post_language(request: Request, language: Field, to: Field = "/") -> Response:
@@ -103,39 +123,21 @@ def post_language(request: Request, language: Field, to: Field = "/") -> Respons
     return answer
 
 
-def account_page(request: Request) -> Response:
-    """Show a person's own account."""
-    return _account(request)
-
-
-def post_account(request: Request, language: Field, timezone: Field) -> Response:
-    """Change language and zone."""
-    state = request.app.state
-    try:
-        with state.ledger.write() as conn:
-            set_preferences(conn, visitor(request).account, language, timezone, state.clock())
-    except UsageError as error:
-        return _account(request, said=str(error), status=BAD)
-    return RedirectResponse("/account", SEE_OTHER)
-
-
-def _account(request: Request, *, said: str = "", status: int = 200) -> Response:
-    zones = sorted(available_timezones())
-    return render(request, "account.html.j2", status=status, said=said, zones=zones, parties=parties())
-
-
-def _entered(request: Request, token: str, to: str) -> Response:
+def entered(request: Request, token: str, to: str) -> Response:
+    """Lead somebody who has signed in to a page of ours, with the cookie of the session."""
     answer = RedirectResponse(to, SEE_OTHER)
-    answer.set_cookie(
-        cookie_name(request),
-        token,
-        max_age=int(LONGEST.total_seconds()),
-        path="/",
-        secure=is_secure(request),
-        httponly=True,
-        samesite="lax",
-    )
+    _set_cookie(request, answer, cookie_name(request), token, LONGEST)
     return answer
+
+
+def device_name(request: Request) -> str:
+    """Return the name of the cookie by which a browser is known that signed in before."""
+    return "__Host-sameair_device" if is_secure(request) else "sameair_device"
+
+
+def _set_cookie(request: Request, answer: Response, name: str, value: str, life: timedelta) -> None:
+    age, secure = int(life.total_seconds()), is_secure(request)
+    answer.set_cookie(name, value, max_age=age, path="/", secure=secure, httponly=True, samesite="lax")
 
 
 def inside(to: str) -> str:

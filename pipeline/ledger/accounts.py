@@ -160,8 +160,8 @@ def failures_since(conn: Connection, since: datetime, *, name: str = "", address
         (c.at > since) & ((c.name == name) if name else True) & ((c.address == address) if address else True)
     )
     if name and address:
-        worked = conn.execute(select(func.max(c.at)).where(which, c.worked)).scalar()
-        which &= (c.at > worked) if worked is not None else True
+        worked = conn.execute(select(func.max(c.seq)).where(which, c.worked)).scalar()
+        which &= c.seq > (worked or 0)
     count = select(func.count()).select_from(sign_in_attempts).where(which, ~c.worked)
     return conn.execute(count).scalar_one()
 

@@ -28,7 +28,7 @@ from pipeline.ledger.accounts import (
     use_link,
 )
 from pipeline.ledger.audit import append_audit
-from review.accounts.passwords import hash_password, new_token, token_digest
+from review.accounts.passwords import AccountFault, hash_password, new_token, token_digest
 from review.accounts.roles import Role
 
 LINK_LIFE: Final = timedelta(hours=72)
@@ -119,7 +119,7 @@ def new_link(conn: Connection, name: str, *, by: str, at: datetime) -> str:
     """Return the token of a new link that sets a password; its use ends sessions and the second factor."""
     row = account(conn, name)
     if row.state == "closed":
-        raise UsageError(f"the account {row.name} is closed; open it first")
+        raise AccountFault("closed", f"the account {row.name} is closed; open it first")
     _note(conn, row, "account.link", by, at)
     return _new_link(conn, row, at)
 
@@ -135,7 +135,7 @@ def accept(conn: Connection, token: str, password: str, at: datetime) -> Account
     digest = token_digest(token)
     row = account_of_link(conn, digest, at)
     if row is None or row.state == "closed":
-        raise UsageError("this link was used before or is too old; ask your operator for a new one")
+        raise AccountFault("link", "this link was used before or is too old; ask your operator for a new one")
     hashed = hash_password(password, name=row.name)
     use_link(conn, digest, at)
     change_account(conn, row.id, password=hashed, state="active", totp="", totp_step=0)
@@ -165,7 +165,7 @@ def reopen(conn: Connection, name: str, *, by: str, at: datetime) -> str:
     """Open a closed account and return the token of the link that sets its password."""
     row = account(conn, name)
     if row.state != "closed":
-        raise UsageError(f"the account {row.name} is not closed")
+        raise AccountFault("open", f"the account {row.name} is not closed")
     change_account(conn, row.id, state="invited")
     _note(conn, row, "account.reopen", by, at)
     return _new_link(conn, row, at)
@@ -179,9 +179,9 @@ def bind_subject(conn: Connection, name: str, subject: str, *, by: str, at: date
     row = account(conn, name)
     other = account_of_subject(conn, subject) if subject else None
     if other is not None and other.id != row.id:
-        raise UsageError(f"the identity provider's subject is that of {other.name} already")
+        raise AccountFault("subject", f"the identity provider's subject is that of {other.name} already")
     if row.state == "closed":
-        raise UsageError(f"the account {row.name} is closed; open it first")
+        raise AccountFault("closed", f"the account {row.name} is closed; open it first")
     change_account(conn, row.id, oidc_subject=subject or None, state="active" if subject else row.state)
     if not subject:
         end_sessions(conn, row.id, at)
@@ -191,9 +191,9 @@ def bind_subject(conn: Connection, name: str, subject: str, *, by: str, at: date
 def set_preferences(conn: Connection, row: AccountRow, language: str, timezone: str, at: datetime) -> None:
     """Let a person choose language and zone."""
     if language not in LANGUAGES:
-        raise UsageError(f"there is no language {language}; there are {', '.join(LANGUAGES)}")
+        raise AccountFault("language", f"there is no language {language}; there are {', '.join(LANGUAGES)}")
     if timezone not in available_timezones():
-        raise UsageError(f"there is no zone {timezone}; write e.g. Asia/Seoul")
+        raise AccountFault("zone", f"there is no zone {timezone}; write e.g. Asia/Seoul")
     change_account(conn, row.id, language=language, timezone=timezone)
     _note(conn, row, "account.preferences", row.name, at, language=language, timezone=timezone)
 
@@ -208,17 +208,19 @@ def account(conn: Connection, name: str) -> AccountRow:
 
 def _check(who: Invitation) -> None:
     if not _NAME.fullmatch(who.name.lower()):
-        raise UsageError("an account's name has 2 to 64 of a-z 0-9 . _ - and begins with a letter")
+        raise AccountFault("name", "an account's name has 2 to 64 of a-z 0-9 . _ - and begins with a letter")
     if not who.person.strip() or len(who.person) > 200 or not who.person.isprintable():
-        raise UsageError("say who the person is, in one line")
+        raise AccountFault("person", "say who the person is, in one line")
     if who.party not in parties():
-        raise UsageError(f"there is no party {who.party}; there are {', '.join(parties())}")
+        raise AccountFault("party", f"there is no party {who.party}; there are {', '.join(parties())}")
     if who.language not in LANGUAGES:
-        raise UsageError(f"there is no language {who.language}; there are {', '.join(LANGUAGES)}")
+        raise AccountFault(
+            "language", f"there is no language {who.language}; there are {', '.join(LANGUAGES)}"
+        )
     try:
         ZoneInfo(who.timezone)
     except (KeyError, ValueError, OSError):
-        raise UsageError(f"there is no zone {who.timezone}; write e.g. Asia/Seoul") from None
+        raise AccountFault("zone", f"there is no zone {who.timezone}; write e.g. Asia/Seoul") from None
 
 
 def _keep_an_operator(conn: Connection, row: AccountRow, stays: bool) -> None:
@@ -226,7 +228,7 @@ def _keep_an_operator(conn: Connection, row: AccountRow, stays: bool) -> None:
     kept = (row.party, Role.operator, "active")
     others = [r for r in list_accounts(conn) if (r.party, r.role, r.state) == kept]
     if not stays and [r.id for r in others] == [row.id]:
-        raise UsageError(f"{row.name} is the only operator of {row.party}; make another one first")
+        raise AccountFault("last", f"{row.name} is the only operator of {row.party}; make another one first")
 
 
 def _new_link(conn: Connection, row: AccountRow, at: datetime) -> str:

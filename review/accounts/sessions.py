@@ -2,7 +2,7 @@
 
 A session is a random token in a cookie of which only the digest is stored. It ends after :data:`IDLE`
 without a page, after :data:`LONGEST` in any case, by signing out, and when the account changes its
-password or is closed. Names and addresses of attempts are stored as digests, for a day.
+password or is closed. How trying is slowed down stands in :mod:`review.accounts.trying`.
 """
 
 from __future__ import annotations
@@ -13,40 +13,30 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from pipeline.errors import ReviewError
 from pipeline.ledger import Ledger
+from pipeline.ledger.account_tokens import TokenRow, find_token, touch_token
 from pipeline.ledger.accounts import (
     AccountRow,
     SessionRow,
     change_account,
     end_sessions,
-    failures_since,
     find_account,
     find_session,
-    forget_attempts,
     get_account,
     insert_session,
-    note_attempt,
     touch_session,
 )
 from pipeline.ledger.audit import append_audit
 from review.accounts.passwords import is_password, new_token, token_digest
 from review.accounts.roles import Role
 from review.accounts.totp import SecretBox, matching_step
+from review.accounts.trying import WRONG, SignInRefused, Trying, device_cookie, known_device, network
 
 IDLE: Final = timedelta(hours=2)
 LONGEST: Final = timedelta(hours=12)
 SEEN_EVERY: Final = timedelta(minutes=5)
 """How often a session that is used is written down as used."""
-WINDOW: Final = timedelta(minutes=15)
-TRIES_OF_NAME: Final = 5
-TRIES_OF_ADDRESS: Final = 50
-WRONG: Final = "Name, password or code is wrong."
-SLOWED: Final = "Too many attempts; wait 15 minutes, or ask your operator for a new link."
-
-
-class SignInRefused(ReviewError):
-    """Signing in did not work; the text says no more than a stranger may know."""
+AGENT_LENGTH: Final = 200
 
 
 @dataclass(frozen=True)
@@ -57,15 +47,30 @@ class Attempt:
     password: str
     code: str
     address: str
+    device: str = ""
+    agent: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What somebody gets who signed in: the token of a session, and the mark of the browser."""
+
+    token: str
+    device: str
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who is signed in, with the token that proves that a form came from our page."""
+    """Who is signed in, with the token that proves that a form came from our page.
+
+    ``program`` is the token of a program that reads for the person; it has no forms.
+    """
 
     account: AccountRow
     csrf: str
     digest: str
+    way: str = "password"
+    program: TokenRow | None = None
 
     @property
     def role(self) -> Role:
@@ -78,40 +83,58 @@ class Visitor:
         return self.account.party
 
 
-def sign_in(ledger: Ledger, box: SecretBox, attempt: Attempt, at: datetime) -> str:
-    """Return the token of a new session.
+def sign_in(ledger: Ledger, box: SecretBox, attempt: Attempt, at: datetime) -> Entry:
+    """Return a new session's token, and a mark by which this browser is known next time.
 
     Raises
     ------
     SignInRefused
         anything is wrong, or was too often in the last quarter of an hour
     """
-    name, address = token_digest(attempt.name.strip().lower()), token_digest(attempt.address)
     with ledger.read() as conn:
-        since = at - WINDOW
-        tries = failures_since(conn, since, name=name), failures_since(conn, since, address=address)
         row = find_account(conn, attempt.name)
-    if tries[0] >= TRIES_OF_NAME or tries[1] >= TRIES_OF_ADDRESS:
-        raise SignInRefused(SLOWED)
+        device = known_device(box, row, attempt.device)
+        trying = Trying.of(attempt.name, device or network(attempt.address), is_known=bool(device))
+        trying.check(conn, at)
     right = is_password(row.password if row is not None else "", attempt.password)
     with ledger.write() as conn:
         row = find_account(conn, attempt.name)
         good = right and row is not None and row.state == "active"
         step = _step(box, row, attempt.code, at) if good and row is not None else None
-        good = good and step is not None
-        note_attempt(conn, name, address, at, worked=good)
-        forget_attempts(conn, at - timedelta(days=1))
-        if good and row is not None and step is not None:
+        trying.note(conn, at, worked=step is not None)
+        if row is not None and step is not None:
             change_account(conn, row.id, totp_step=step)
-            return start_session(conn, row, at)
+            return Entry(start_session(conn, row, at, agent=attempt.agent), device_cookie(box, row))
     raise SignInRefused(WRONG)
 
 
-def start_session(conn: Connection, row: AccountRow, at: datetime) -> str:
+def confirm_password(ledger: Ledger, visitor: Visitor, password: str, at: datetime) -> None:
+    """Ask who is signed in for the password again, before something that a passer-by must not do.
+
+    Raises
+    ------
+    SignInRefused
+        it is wrong, or was too often in the last quarter of an hour
+    """
+    row = visitor.account
+    trying = Trying.of(row.name, f"session {visitor.digest}", is_known=True)
+    with ledger.read() as conn:
+        trying.check(conn, at)
+    right = is_password(row.password, password)
+    with ledger.write() as conn:
+        trying.note(conn, at, worked=right)
+    if not right:
+        raise SignInRefused(WRONG)
+
+
+def start_session(
+    conn: Connection, row: AccountRow, at: datetime, *, way: str = "password", agent: str = ""
+) -> str:
     """Enter a session of a person who has shown who they are and return the token of its cookie."""
-    token = new_token()
-    insert_session(conn, SessionRow(token_digest(token), row.id, new_token(), at, at, None))
-    append_audit(conn, at=at, actor=row.name, action="account.sign_in", subject=row.name, payload={})
+    token, browser = new_token(), "".join(c for c in agent if c.isprintable())[:AGENT_LENGTH]
+    insert_session(conn, SessionRow(token_digest(token), row.id, new_token(), at, at, None, way, browser))
+    payload = {"way": way}
+    append_audit(conn, at=at, actor=row.name, action="account.sign_in", subject=row.name, payload=payload)
     return token
 
 
@@ -127,7 +150,20 @@ def visitor_of(ledger: Ledger, token: str, at: datetime) -> Visitor | None:
     if at - session.seen_at >= SEEN_EVERY:
         with ledger.write() as conn:
             touch_session(conn, session.digest, at)
-    return Visitor(row, session.csrf, session.digest)
+    return Visitor(row, session.csrf, session.digest, session.way)
+
+
+def visitor_of_token(ledger: Ledger, token: str, at: datetime) -> Visitor | None:
+    """Return for whom a program reads, None if its token was revoked, is too old or was never one."""
+    with ledger.read() as conn:
+        found = find_token(conn, token_digest(token), at)
+        row = get_account(conn, found.account_id) if found is not None else None
+    if found is None or row is None or row.state != "active":
+        return None
+    if found.used_at is None or at - found.used_at >= SEEN_EVERY:
+        with ledger.write() as conn:
+            touch_token(conn, found.digest, at)
+    return Visitor(row, "", found.digest, "token", found)
 
 
 def sign_out(ledger: Ledger, visitor: Visitor, at: datetime) -> None:

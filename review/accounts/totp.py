@@ -12,6 +12,7 @@ from typing import Final
 import pyotp
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from filelock import FileLock
 
 from pipeline.errors import StorageError
 from pipeline.files import write_atomic
@@ -53,12 +54,20 @@ class SecretBox:
                 f"{self._file.name} is not the key with which second factors were sealed; restore it"
             ) from None
 
+    def mark(self, text: str) -> str:
+        """Return by what a text is known as ours."""
+        return hmac.new(self._key(), b"mark " + text.encode(), "sha256").hexdigest()
+
     def _cipher(self) -> AESGCM:
+        return AESGCM(self._key())
+
+    def _key(self) -> bytes:
         if not self._file.exists():
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(self._file, AESGCM.generate_key(256))
-            self._file.chmod(0o600)
-        return AESGCM(self._file.read_bytes())
+            with FileLock(f"{self._file}.lock"):
+                if not self._file.exists():
+                    write_atomic(self._file, AESGCM.generate_key(256)).chmod(0o600)
+        return self._file.read_bytes()
 
 
 def new_secret() -> str:

@@ -25,15 +25,13 @@ from review.accounts.roles import Role
 from review.accounts.sessions import (
     IDLE,
     LONGEST,
-    TRIES_OF_NAME,
-    WINDOW,
     Attempt,
-    SignInRefused,
     sign_in,
     sign_out,
     visitor_of,
 )
 from review.accounts.totp import SecretBox, new_secret
+from review.accounts.trying import TRIES_OF_NAME, TRIES_OF_PAIR, TRIES_OF_PLACE, WINDOW, SignInRefused
 
 NOW = parse_instant("2026-01-14T08:00Z")
 KIM = Invitation("kim", "Kim Minji", "seoul", Role.lead, "ko", "Asia/Seoul")
@@ -57,8 +55,8 @@ def made(ledger, who=KIM, at=NOW):
         accept(conn, invite(conn, who, by="test", at=at), PHRASE, at)
 
 
-def entered(ledger, box, at=NOW, code="", password=PHRASE, name="kim"):
-    return sign_in(ledger, box, Attempt(name, password, code, "127.0.0.1"), at)
+def entered(ledger, box, at=NOW, code="", password=PHRASE, name="kim", address="127.0.0.1", device=""):
+    return sign_in(ledger, box, Attempt(name, password, code, address, device), at).token
 
 
 def test_a_link_sets_a_password_once_and_not_after_three_days(ledger):
@@ -121,14 +119,45 @@ def test_signing_out_closing_and_a_new_password_end_sessions(ledger, box):
     assert entered(ledger, box)
 
 
-def test_trying_is_slowed_down_by_name_and_the_right_password_does_not_help_then(ledger, box):
-    made(ledger)
-    for _ in range(TRIES_OF_NAME):
+def failed(ledger, box, times, **more):
+    for _ in range(times):
         with pytest.raises(SignInRefused, match="wrong"):
-            entered(ledger, box, password="not the right words")
-    with pytest.raises(SignInRefused, match="Too many"):
+            entered(ledger, box, password="not the right words", **more)
+
+
+def test_trying_is_slowed_down_and_the_right_password_does_not_help_then(ledger, box):
+    made(ledger)
+    failed(ledger, box, TRIES_OF_PAIR)
+    with pytest.raises(SignInRefused, match="slowed"):
         entered(ledger, box)
     assert entered(ledger, box, at=NOW + WINDOW + timedelta(seconds=1))
+
+
+def test_a_stranger_cannot_shut_out_whose_browser_is_known(ledger, box, monkeypatch):
+    monkeypatch.setattr("review.accounts.sessions.is_password", lambda _stored, given: given == PHRASE)
+    made(ledger)
+    known = sign_in(ledger, box, Attempt("kim", PHRASE, "", "192.0.2.1"), NOW).device
+    for n in range(TRIES_OF_NAME):
+        failed(ledger, box, 1, address=f"198.51.100.{n}")
+    with pytest.raises(SignInRefused, match="slowed"):
+        entered(ledger, box, address="203.0.113.9")
+    assert entered(ledger, box, address="203.0.113.9", device=known)
+    for forged in (known[:-1] + "x", "x." + "0" * 64, known.replace(".", ".é"), "." * 9):
+        with pytest.raises(SignInRefused, match="slowed"):
+            entered(ledger, box, address="203.0.113.9", device=forged)
+    failed(ledger, box, TRIES_OF_PAIR, address="203.0.113.9", device=known)
+    with pytest.raises(SignInRefused, match="slowed"):
+        entered(ledger, box, address="203.0.113.9", device=known)
+
+
+def test_one_place_cannot_go_through_many_names(ledger, box, monkeypatch):
+    monkeypatch.setattr("review.accounts.sessions.is_password", lambda _stored, given: given == PHRASE)
+    made(ledger)
+    for n in range(TRIES_OF_PLACE):
+        failed(ledger, box, 1, name=f"name{n}", address=f"2001:db8:1:2::{n}")
+    with pytest.raises(SignInRefused, match="slowed"):
+        entered(ledger, box, address="2001:db8:1:2:ffff::1")
+    assert entered(ledger, box, address="2001:db8:1:3::1")
 
 
 def test_an_unknown_name_is_refused_in_the_same_words(ledger, box):

@@ -1,0 +1,1 @@
+"""The page of a person's own account: language, password, second factor, sessions, tokens of programs."""
