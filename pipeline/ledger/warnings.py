@@ -40,6 +40,18 @@ class VersionRow:
 
 
 @dataclass(frozen=True)
+class RevisionRow:
+    """One text that a version has borne, and who wrote it."""
+
+    version: int
+    revision: int
+    content: dict[str, Any]
+    content_digest: str
+    written_by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class EventRow:
     """One step in the life of a version."""
 
@@ -176,6 +188,15 @@ def read_version(conn: Connection, warning_id: str, version: int) -> VersionRow:
             f"there is no version {version} of warning {warning_id}; see `sameair warnings list`"
         )
     return found[0]
+
+
+def read_revisions(conn: Connection, warning_id: str, version: int) -> list[RevisionRow]:
+    """Return every text that a version has borne, oldest first."""
+    c = warning_versions.c
+    names = RevisionRow.__dataclass_fields__
+    query = select(*(c[name] for name in names)).where(c.warning_id == warning_id, c.version == version)
+    rows = [dict(row._mapping) for row in conn.execute(query.order_by(c.revision))]
+    return [RevisionRow(**{**row, "content": json.loads(row["content"])}) for row in rows]
 
 
 def read_versions(conn: Connection, warning_id: str) -> list[VersionRow]:
