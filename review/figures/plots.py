@@ -14,6 +14,9 @@ from review.figures.time_chart import Limit
 
 Numbers = Sequence[float | None]
 NARROW = 420.0
+WIDEST = 960.0
+LEAST_BAR = 16.0
+"""A bar has at least so much room, as long as the chart is not too wide [px]."""
 GAP = 0.22
 """The part of a category's room that stays free at its sides."""
 
@@ -171,7 +174,8 @@ class BarChart:
     def svg(self) -> Markup:
         """Return the picture."""
         low, high = self._extent()
-        count, width = max(len(self.categories), 1), 640.0
+        count = max(len(self.categories), 1)
+        width = min(max(NARROW, LEFT + RIGHT + LEAST_BAR * count * (len(self.series) + 1)), WIDEST)
         canvas = Canvas(Extent(0.0, float(count), low, high), width=width)
         canvas.grid([(n + 0.5, name) for n, name in enumerate(self.categories)])
         room = (width - LEFT - RIGHT) / count
@@ -268,13 +272,14 @@ class DotPlot:
     def svg(self) -> Markup:
         """Return the picture: dots that would lie on each other are stacked."""
         count = max(len(self.groups), 1)
-        canvas = Canvas(Extent(*self.extent, 0.0, float(count)), width=640.0, height=60.0 + 62.0 * count)
+        canvas = Canvas(Extent(*self.extent, 0.0, float(count)), width=NARROW, height=50.0 + 62.0 * count)
         low, high = self.extent
         step = (high - low) / 5
         canvas.grid([(low + n * step, shown(low + n * step)) for n in range(6)], ticks=[])
         for place, (name, dots) in enumerate(self.groups):
             base = canvas.y(count - 1 - place) - 8
             canvas.stroke(LEFT, base + 8, canvas.width - RIGHT, base + 8, "grid")
+            canvas.text(LEFT, base - 36, name, anchor="start")
             seen: dict[int, int] = {}
             for dot in sorted(dots, key=lambda one: one.value):
                 x = canvas.x(dot.value)

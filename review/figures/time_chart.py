@@ -155,7 +155,7 @@ class TimeChart:
             canvas.area(at, band.lower, band.upper, band.role)
         for limit in self.limits:
             canvas.across(limit.value, limit.label)
-        for line in self.lines:
+        for line in sorted(self.lines, key=lambda one: one.role == "observed"):
             if line.kind == "points":
                 canvas.dots(at, line.values, line.role)
             else:

@@ -10,6 +10,8 @@ export async function show(figure, held, words) {
   await sheet("../vendor/uplot/uPlot.min.css");
   const plot = figure.querySelector(".plot");
   if (held.times.length < 2) return;
+  // What was measured lies over what was forecast.
+  held.lines.sort((a, b) => (a.role === "observed") - (b.role === "observed"));
   const title = figure.querySelector("figcaption").textContent.trim();
   const said = readout(figure, plot);
   const clock = times(held.zone);
