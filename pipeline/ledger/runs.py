@@ -175,6 +175,13 @@ def list_runs(conn: Connection, world: str | None = None, limit: int = 20) -> li
     return [_run_row(row) for row in conn.execute(query)]
 
 
+def runs_known(conn: Connection, world: str, as_of: datetime, limit: int) -> list[RunRow]:
+    """Return the runs of a world whose snapshot was taken by an instant, the newest cycle first."""
+    query = select(runs).where(runs.c.world == world, runs.c.as_of <= as_of)
+    newest = query.order_by(runs.c.cycle.desc(), runs.c.id.desc()).limit(limit)
+    return [_run_row(row) for row in conn.execute(newest)]
+
+
 def _end(conn: Connection, run_id: str, at: datetime, **values: object) -> None:
     """End a run that is running."""
     running = update(runs).where(runs.c.id == run_id, runs.c.status == "running")
