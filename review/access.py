@@ -137,12 +137,16 @@ def _may_token(request: Request, visitor: Visitor, action: Action) -> bool:
 
 
 async def _check_origin(request: Request, visitor: Visitor | None) -> None:
-    """Refuse a change that no page of ours asked for."""
+    """Refuse a change that no page of ours asked for.
+
+    A form of a page that tells nobody where it came from (``Referrer-Policy: no-referrer``) has the origin
+    ``null``; the browser itself then says whether it is of the same origin.
+    """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     schemes = {request.url.scheme, *(["https"] if is_secure(request) else [])}
     ours = {f"{scheme}://{request.headers.get('host', '')}" for scheme in schemes}
     if (site is not None and site not in ("same-origin", "none")) or (
-        origin is not None and origin not in ours
+        origin is not None and origin not in ours and (origin, site) != ("null", "same-origin")
     ):
         raise HTTPException(FORBIDDEN, "This was sent from another page; open it here and repeat.")
     if visitor is None:
