@@ -1,0 +1,1 @@
+"""The episode page: everything that speaks for and against one predicted episode, beside the decision."""

@@ -1,0 +1,155 @@
+"""The pages of episodes: a list, and for each of them the evidence beside the decision."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import HTMLResponse, Response
+
+from alerts.path_map import origin_texts
+from alerts.policy import load_policy
+from alerts.stated import source_name, stated_range
+from alerts.vocabulary import vocabulary
+from pipeline.cities import all_cities
+from pipeline.errors import UsageError
+from pipeline.ledger.episodes import list_episodes
+from pipeline.names import is_simulated
+from pipeline.observations import ObservationStore
+from pipeline.times import parse_instant
+from review.access import add
+from review.accounts.roles import Action
+from review.desk.known import present_of
+from review.episode.courses import course_chart, measured_of, stated_days
+from review.episode.proof import (
+    alike_of,
+    bars_of,
+    expected_of,
+    proof_of,
+    record_of,
+    tipping_of,
+    without_course,
+    without_of,
+)
+from review.episode.region import map_of, origin_of, panel_of
+from review.episode.stability import stability_of
+from review.episode.subject import (
+    Subject,
+    find_episode,
+    history_of,
+    runs_until,
+    subject_of,
+    warnings_of,
+    world_of_episode,
+)
+from review.page import render, words_of
+from review.worlds import world_of
+
+
+def episode_routes() -> APIRouter:
+    """Return the routes of the pages of episodes."""
+    router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+    add(router, "/episodes", episodes, Action.see_forecasts, ["GET"])
+    add(router, "/episodes/{episode_id}", episode, Action.see_forecasts, ["GET"])
+    return router
+
+
+def episodes(request: Request) -> Response:
+    """List the episodes of a world, the open ones first."""
+    with request.app.state.ledger.read() as conn:
+        world = world_of(request, conn)
+        found = list_episodes(conn, world) if world else []
+    rows = sorted(found, key=lambda row: (row.state == "open", row.onset), reverse=True)
+    cities = all_cities()
+    return render(
+        request, "episode/list.html.j2", rows=rows, cities=cities, world=world, simulated=is_simulated(world)
+    )
+
+
+def episode(
+    request: Request,
+    episode_id: str,
+    run: str | None = None,
+    as_of: str | None = None,
+    day: str | None = None,
+    threshold: int | None = None,
+) -> Response:
+    """Show the evidence for and against an episode, as a run had it.
+
+    ``run`` names an earlier run; ``as_of`` an instant after which nothing is shown; ``day`` and ``threshold``
+    what the page tells of.
+    """
+    subject = _subject(request, episode_id, run, as_of, (_day(day), threshold))
+    with request.app.state.ledger.read() as conn:
+        warnings = warnings_of(conn, episode_id)
+    return render(
+        request,
+        "episode/page.html.j2",
+        subject=subject,
+        warnings=warnings,
+        simulated=is_simulated(subject.row.world),
+        **_evidence(request, subject),
+    )
+
+
+def _subject(
+    request: Request,
+    episode_id: str,
+    run: str | None,
+    as_of: str | None,
+    asked: tuple[date | None, int | None],
+) -> Subject:
+    settings = request.app.state.settings
+    with request.app.state.ledger.read() as conn:
+        world = world_of_episode(conn, episode_id)
+        row = find_episode(conn, world, episode_id) if world is not None else None
+        if world is None or row is None:
+            raise HTTPException(404, "There is no such episode.")
+        at = present_of(conn, world, request.app.state.clock(), _instant(as_of)).at
+        runs = runs_until(conn, world, run, at)
+    if not runs:
+        raise HTTPException(404, "No run of this world counts here; take the page without ?run= and ?as_of=.")
+    return subject_of(row, runs, at, load_policy(settings.policy_file), settings, asked)
+
+
+def _evidence(request: Request, subject: Subject) -> dict[str, Any]:
+    settings, t = request.app.state.settings, words_of(request)
+    store = ObservationStore(settings.observations_dir, request.app.state.ledger, request.app.state.clock)
+    proof, focus = proof_of(subject, settings), subject.focus
+    measured = measured_of(store, subject)
+    panel = panel_of(subject, settings)
+    extra = without_course(proof, subject.run.cycle)
+    return {
+        "measured": measured,
+        "course": course_chart(subject, measured, settings, t, extra),
+        "stated": stated_days(subject, settings),
+        "stability": stability_of(subject, focus, settings, t) if focus else None,
+        "record": record_of(proof, focus, t) if focus else None,
+        "tipping": tipping_of(proof, t.language),
+        "expected": expected_of(proof, t.language),
+        "without": without_of(proof),
+        "bars": bars_of(proof, focus, t) if focus else [],
+        "alike": alike_of(proof, focus) if focus else None,
+        "region": map_of(store, subject, panel, t),
+        "origin": origin_of(panel, t),
+        "history": history_of(subject, load_policy(settings.policy_file)),
+        "origin_words": origin_texts,
+        "source_of": lambda source: source_name(source, vocabulary(t.language)),
+        "range_of": lambda said: stated_range(said, t.language),
+        "name_of_city": {city.id: city.name[t.language] for city in all_cities().values()},
+    }
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise HTTPException(422, "day is a date such as 2019-03-05.") from error
+
+
+def _instant(text: str | None) -> datetime | None:
+    try:
+        return parse_instant(text) if text else None
+    except (UsageError, ValueError) as error:
+        raise HTTPException(422, "as_of is an instant such as 2019-03-05T08:00Z.") from error
