@@ -121,7 +121,7 @@ class Settings(BaseSettings):
     oidc_secret_file: Path | None = Field(
         None, description="file of the secret shared with the provider; none: a public client with PKCE"
     )
-    oidc_ca_file: Path | None = Field(None, description="extra certificate authority for the provider")
+    oidc_ca_file: Path | None = Field(None, description="certificate authority of the provider; default: the usual ones")
     remind_minutes: tuple[PositiveInt, ...] = Field(
         (30, 60), description="JSON list: minutes after sending at which an agency is reminded to acknowledge"
     )
@@ -203,6 +203,11 @@ class Settings(BaseSettings):
     def verification_dir(self) -> Path:
         """Return the folder of scores that are kept for the forecasters' page."""
         return self.data_dir / "verification"
+
+    @property
+    def reports_dir(self) -> Path:
+        """Return the folder of reports that the archive lists."""
+        return self.data_dir / "reports"
 
     @property
     def keys_dir(self) -> Path:

@@ -69,11 +69,13 @@ def post_sign_in(
     return answer
 
 
-def ask_who(request: Request, to: str, *, said: str = "", name: str = "", status: int = 200) -> Response:
-    """Show the form to sign in with, and why it did not work."""
+def ask_who(
+    request: Request, to: str, *, said: str = "", name: str = "", subject: str = "", status: int = 200
+) -> Response:
+    """Show the form to sign in with, and why it did not work; ``subject``: as whom a provider knows them."""
     text = words_of(request)(f"account.{said}") if said else ""
     by_provider = bool(request.app.state.settings.oidc_issuer)
-    shown = {"to": inside(to), "said": text, "name": name, "by_provider": by_provider}
+    shown = {"to": inside(to), "said": text, "name": name, "by_provider": by_provider, "subject": subject}
     return render(request, "sign_in.html.j2", status=status, **shown)
 
 

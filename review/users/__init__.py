@@ -1,0 +1,1 @@
+"""The page of a party's accounts, for its operators."""
