@@ -288,7 +288,7 @@ class DotPlot:
                 canvas.mark(round(x / 9) * 9.0, base - 9.0 * stack, 4.0, f"dot role-{dot.role}", said)
         if self.mark is not None:
             canvas.upright(self.mark)
-            canvas.text(canvas.x(self.mark), 8.0, self.mark_label, kind="now-name")
+            canvas.text(canvas.x(self.mark), 9.5, self.mark_label, kind="now-name")
         return canvas.svg()
 
 

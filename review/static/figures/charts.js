@@ -4,7 +4,7 @@ import { buttons, keyboard, make, readout, sheet, shown, token, withAlpha } from
 
 const DASHES = [6, 4];
 const LEAST_HOURS = 6;
-const kept = new Map(); // figure id -> zoom and cursor, for a part of the page that is written anew
+const kept = new Map(); // figure id -> first and last second of a zoom, for a part of the page that is written anew
 
 export async function show(figure, held, words) {
   await sheet("../vendor/uplot/uPlot.min.css");
@@ -22,12 +22,12 @@ export async function show(figure, held, words) {
 
 function draw(view) {
   const { figure, held, plot } = view;
-  const before = view.chart ? state(view) : kept.get(figure.id);
+  const before = kept.get(figure.id);
   view.chart?.destroy();
   plot.replaceChildren();
   plot.classList.add("alive");
   view.chart = new uPlot(options(view), columns(held), plot);
-  if (before?.zoom && before.zoom[0] < held.times.at(-1)) zoomTo(view, ...before.zoom);
+  if (before && before[0] < held.times.at(-1)) zoomTo(view, ...before);
 }
 
 function columns(held) {
@@ -59,7 +59,7 @@ function options(view) {
       ...held.lines.map((line) => stroke(line, role(line))),
     ],
     bands: held.bands.map((band, at) => ({ series: [2 * at + 1, 2 * at + 2], fill: withAlpha(role(band), 0.17) })),
-    hooks: { draw: [(u) => marks(u, view, font, colour)], setCursor: [(u) => read(u, view)] },
+    hooks: { draw: [(u) => marks(u, view, font, colour)], setCursor: [(u) => read(u, view)], setScale: [(u) => keep(u, view)] },
   };
 }
 
@@ -143,12 +143,11 @@ function read(u, view) {
 function wire(view) {
   const { figure, plot, words, title } = view;
   const reset = () => zoomTo(view, view.held.times[0], view.held.times.at(-1));
-  const bar = buttons(figure, [
+  buttons(figure, [
     ["−", words.zoom_out, () => zoom(view, 2)],
     ["+", words.zoom_in, () => zoom(view, 0.5)],
     ["↔", words.reset, reset],
   ]);
-  bar.addEventListener("click", () => kept.set(figure.id, state(view)));
   keyboard(plot, `${title}. ${words.keys}`, {
     ArrowLeft: (event) => step(view, event.shiftKey ? -6 : -1),
     ArrowRight: (event) => step(view, event.shiftKey ? 6 : 1),
@@ -159,9 +158,6 @@ function wire(view) {
     Escape: () => view.chart.setCursor({ left: -10, top: -10 }),
   });
   plot.addEventListener("pointermove", () => { view.byKeys = false; });
-  for (const event of ["keyup", "pointerup", "dblclick"]) {
-    plot.addEventListener(event, () => kept.set(figure.id, state(view)));
-  }
   const watched = new ResizeObserver(() => {
     if (!plot.isConnected) watched.disconnect();
     else if (room(plot).width !== view.chart.width) view.chart.setSize(room(plot));
@@ -176,10 +172,10 @@ function room(plot) {
   return { width, height: Math.round(Math.min(Math.max(width * 0.42, 190), innerHeight * 0.6)) };
 }
 
-function state(view) {
-  const { min, max } = view.chart.scales.x;
-  const whole = min <= view.held.times[0] && max >= view.held.times.at(-1);
-  return { zoom: whole ? null : [min, max] };
+function keep(chart, { figure, held }) {
+  const { min, max } = chart.scales.x;
+  if (min <= held.times[0] && max >= held.times.at(-1)) kept.delete(figure.id);
+  else kept.set(figure.id, [min, max]);
 }
 
 function zoomTo(view, min, max) {

@@ -34,12 +34,13 @@ export async function show(figure, held, words) {
     ["↔", words.reset, home],
   ]);
   let at = -1;
+  let open;
   const go = (by) => {
     if (!places.length) return;
     at = (at + by + places.length) % places.length;
     const { layer, text } = places[at];
-    map.closeTooltip();
-    layer.openTooltip();
+    open?.closeTooltip();
+    open = layer.openTooltip();
     map.panInside(layer.getLatLng(), { padding: [60, 60], animate: !still });
     said.show(text);
     said.say(text);
