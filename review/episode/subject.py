@@ -28,7 +28,8 @@ RUNS = 400
 class Choice:
     """One day and threshold that may be looked at: lead day, date, concentration [ug m-3].
 
-    ``chance`` is what the run gives it, ``needed`` the probability from which the policy opens the level [1].
+    ``chance`` is what the run gives it, ``needed`` the probability from which the policy opens the level, or
+    keeps it where the episode ``holds`` it [1].
     """
 
     lead_day: int
@@ -37,6 +38,14 @@ class Choice:
     level: str
     chance: float
     needed: float
+    holds: bool
+
+    @property
+    def verdict(self) -> str:
+        """Return what this day alone does to the level: ``opens``, ``stays``, ``closed`` or ``lapses``."""
+        if self.holds:
+            return "stays" if self.chance >= self.needed else "lapses"
+        return "opens" if self.chance >= self.needed else "closed"
 
 
 @dataclass(frozen=True)
@@ -104,19 +113,23 @@ def subject_of(
     city, run = all_cities()[row.city], runs[0]
     whole = forecast_of(run, settings)
     forecast = whole.of(row.city) if whole is not None else CityForecast()
-    choices = choices_of(forecast, policy, city)
     episode = _as_known(Episode.from_dict(row.details), run)
+    choices = choices_of(forecast, policy, city, episode.now.level if episode.ledger_state == "open" else 0)
     return Subject(row, episode, city, runs, at, forecast, choices, focus_of(choices, episode, asked))
 
 
-def choices_of(forecast: CityForecast, policy: Policy, city: City) -> tuple[Choice, ...]:
-    """Return the days ahead of a forecast by the levels of the policy, with what opens each."""
+def choices_of(forecast: CityForecast, policy: Policy, city: City, held: int) -> tuple[Choice, ...]:
+    """Return the days ahead of a forecast by the levels of the policy, with what opens or keeps each.
+
+    ``held`` is the number of the highest level that is open.
+    """
     return tuple(
-        Choice(day.lead_day, day.day, threshold, policy.level_id(number), chance, needed)
+        Choice(day.lead_day, day.day, threshold, policy.level_id(number), chance, needed, number <= held)
         for day in forecast.days
         if 1 <= day.lead_day <= FORECAST_DAYS and not day.is_outlook
         for number, threshold in enumerate(policy.thresholds(city.id), 1)
-        for chance, needed in [(day.chance_over(threshold), policy.opening(city.id, number, day.lead_day))]
+        for asked in [policy.keeping if number <= held else policy.opening]
+        for chance, needed in [(day.chance_over(threshold), asked(city.id, number, day.lead_day))]
         if chance is not None
     )
 
