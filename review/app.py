@@ -28,18 +28,26 @@ from pipeline.times import Clock, system_clock
 from review.access import FORBIDDEN, SAFE, SecondFactorNeeded, SignInNeeded, add, include
 from review.accounts.totp import SecretBox
 from review.acknowledge import acknowledge_routes
+from review.agency.routes import agency_routes
 from review.api_document import document_routes
+from review.archive.routes import archive_routes
+from review.by_provider import provider_routes
+from review.desk.routes import desk_routes
 from review.doing import Doing
+from review.episode.pages import episode_routes
 from review.exchange_api import ReceiverOf, exchange_routes
 from review.feed import feed_routes
 from review.limits import BodyLimit
+from review.operations.routes import operations_routes
 from review.own.routes import own_routes
 from review.pages import page_routes, show_error
 from review.read_api.problems import invalid, problem
 from review.read_api.routes import api_routes
+from review.school import school_routes
 from review.security import LOOPBACK_HOSTS, add_headers
 from review.sign_in import sign_in_routes
 from review.theme import theme_routes
+from review.users.routes import users_routes
 from review.verification.routes import verification_routes
 from review.verify_address import verify_routes
 
@@ -76,9 +84,12 @@ def create_app(
     app = _bare_app(settings, clock, allowed_hosts)
     app.add_middleware(BodyLimit)
     include(app, (api_routes(), feed_routes(), page_routes(), sign_in_routes(), own_routes(), theme_routes()))
-    include(app, (document_routes(),))
+    include(app, (desk_routes(), episode_routes(), document_routes(), users_routes()))
+    include(app, (provider_routes(),))
     app.state.doing = doing
-    include(app, (verification_routes(),))
+    include(app, (verification_routes(), archive_routes()))
+    include(app, (school_routes(),))
+    include(app, (operations_routes(), agency_routes()))
     app.state.box = SecretBox(settings.keys_dir / "second-factor.key")
     app.add_exception_handler(SignInNeeded, _sign_in_needed)
     app.add_exception_handler(SecondFactorNeeded, _second_factor_needed)

@@ -1,4 +1,4 @@
-"""The pages: desk, warning, list of warnings, list of runs, and the bulletin of a run."""
+"""The pages: warning, list of warnings."""
 
 from __future__ import annotations
 
@@ -6,33 +6,28 @@ from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.responses import HTMLResponse, Response
 
 from alerts.content import WarningContent
 from alerts.origin_page import origin_cards, unknown_origins
 from alerts.origin_view import says_origin
 from alerts.path_map import origin_texts
-from alerts.policy import load_policy
 from alerts.stated import read_combined
 from alerts.vocabulary import LANGUAGES
 from alerts.wording import Text, wording
 from forecasting.reasons.stored import read_reasons, reason_lines
-from pipeline.cities import all_cities
-from pipeline.ledger.runs import RunRow, get_run, list_runs
+from pipeline.ledger.runs import RunRow, get_run
 from pipeline.origin_panel import read_panel
 from pipeline.settings import Settings
 from review.access import add
 from review.accounts.roles import Action
 from review.page import render
-from review.security import BULLETIN_POLICY, bulletin_file, combined_file, origins_file, reasons_file
+from review.security import bulletin_file, combined_file, origins_file, reasons_file
 from review.views import (
     approve_command,
-    exchange_lines,
     version_views,
-    waiting_versions,
     warning_rows,
 )
-from review.world_states import world_states
 
 ROWS = 60
 
@@ -40,28 +35,9 @@ ROWS = 60
 def page_routes() -> APIRouter:
     """Return the routes of the pages."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-    add(router, "/", desk, Action.see_forecasts, ["GET"])
-    add(router, "/runs", runs, Action.see_forecasts, ["GET"])
-    add(router, "/runs/{run_id}/bulletin", bulletin, Action.see_forecasts, ["GET"])
     add(router, "/warnings", warnings, Action.see_forecasts, ["GET"])
     add(router, "/warnings/{warning_id}", warning, Action.see_forecasts, ["GET"])
     return router
-
-
-def desk(request: Request) -> Response:
-    """Show every world, what waits for a decision, and how the last cycle went."""
-    now, policy = request.app.state.clock(), load_policy(request.app.state.settings.policy_file)
-    with request.app.state.ledger.read() as conn:
-        waiting = waiting_versions(conn, now, policy)
-        exchange = exchange_lines(conn, request.app.state.settings, now)
-        states = world_states(conn, now)
-        return _page(request, "desk.html.j2", worlds=states, waiting=waiting, exchange=exchange)
-
-
-def runs(request: Request, world: str | None = None) -> Response:
-    """Show the newest runs."""
-    with request.app.state.ledger.read() as conn:
-        return _page(request, "runs.html.j2", runs=list_runs(conn, world or None, ROWS), world=world)
 
 
 def warnings(request: Request, world: str | None = None) -> Response:
@@ -90,19 +66,6 @@ def warning(request: Request, warning_id: str) -> Response:
         others=_others(run, content, settings) if run else {},
         **_origins(run, content, settings),
     )
-
-
-def bulletin(request: Request, run_id: str, city: str = "", language: str = "") -> Response:
-    """Return a bulletin of a run as it was written: the page, or with a language the PDF in it."""
-    with request.app.state.ledger.read() as conn:
-        run = get_run(conn, run_id)
-    known = city in ("", *all_cities()) and language in ("", *LANGUAGES)
-    path = bulletin_file(run, request.app.state.settings, city, language) if run and known else None
-    if path is None:
-        raise HTTPException(404, "This run has no such bulletin.")
-    if language:
-        return FileResponse(path, media_type="application/pdf", filename=path.name)
-    return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": BULLETIN_POLICY})
 
 
 def show_error(request: Request, status: int, detail: str) -> Response:

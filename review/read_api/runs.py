@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from fastapi import HTTPException, Request
 from fastapi.responses import Response
 
-from alerts.policy import load_policy
 from pipeline.dust_outlook import read_outlook
 from pipeline.ledger.runs import RunRow, get_run, list_runs
 from pipeline.names import is_simulated
 from pipeline.origin_panel import read_panel
-from review.access import visitor
-from review.accounts.roles import Action, may
+from review.embargo import seen_until
 from review.read_api.answers import NETCDF, Before, Id, Limit, World, answer, file_answer, page_of
 from review.read_api.documents import run_document
 from review.read_api.forecasts import read_forecast
@@ -88,9 +84,6 @@ def seen_run(request: Request, run_id: str) -> RunRow:
 
 
 def is_open(request: Request, row: RunRow) -> bool:
-    """Tell whether the one who asks may see a run: who sees no forecasts waits for the end of its embargo."""
-    if may(visitor(request).role, Action.see_forecasts):
-        return True
-    state = request.app.state
-    embargo = timedelta(hours=load_policy(state.settings.policy_file).observers.embargo_hours)
-    return bool(row.cycle + embargo <= state.clock())
+    """Tell whether the one who asks may see a run: an observer waits for the end of its embargo."""
+    until = seen_until(request)
+    return until is None or row.cycle <= until

@@ -10,11 +10,9 @@ from fastapi import HTTPException, Query, Request
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
-from alerts.policy import load_policy
 from forecasting.verification.kept import Kept, facts_of, kept_verifications, table_of
 from pipeline.times import iso
-from review.access import visitor
-from review.accounts.roles import Action, may
+from review.embargo import seen_until
 from review.read_api.answers import World, answer
 from review.read_api.models import Verification
 from review.worlds import world_of
@@ -66,12 +64,8 @@ def _world(request: Request, conn: Connection, world: str | None) -> str:
 
 def _is_open(request: Request, kept: Kept) -> bool:
     """Tell whether the one who asks may see scores of issues until a day."""
-    if may(visitor(request).role, Action.see_forecasts):
-        return True
-    state = request.app.state
-    embargo = timedelta(hours=load_policy(state.settings.policy_file).observers.embargo_hours)
-    over = datetime.combine(kept.last_issue, time(), UTC) + DAY + embargo
-    return bool(over <= state.clock())
+    until = seen_until(request)
+    return until is None or datetime.combine(kept.last_issue, time(), UTC) + DAY <= until
 
 
 def _plain(value: object) -> str | float | int | None:

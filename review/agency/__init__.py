@@ -1,0 +1,1 @@
+"""The agencies' pages: warnings and bulletins for their city, acknowledging, what they are sent."""

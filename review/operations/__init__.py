@@ -1,0 +1,1 @@
+"""The page of operations: runs, sources, quarantine, deliveries, exchange, audit trail, keys, recipients."""
