@@ -42,6 +42,7 @@ from cli.commands import (
     quarantine,
     recipients,
     rules,
+    school,
     sharing,
     sources,
     status,
@@ -99,6 +100,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(consult.app, name="consult")
 app.add_typer(quality.app, name="quality")
 app.add_typer(rules.app, name="rules")
+app.add_typer(school.app, name="school")
 app.add_typer(sharing.app, name="measures")
 app.add_typer(recipients.app, name="recipients")
 app.add_typer(users.app, name="users")

@@ -110,6 +110,29 @@ def build_lessons(ws: Workspace, wanted: Wanted) -> Built:
     return Built(tuple(new), len(found), Counter(found[day].kind for day in chosen))
 
 
+def day_between(first: str, last: str | None, now: datetime) -> tuple[date, date]:
+    """Return the days that may be asked about, up to yesterday unless told otherwise.
+
+    Raises
+    ------
+    UsageError
+        one is no date, or they are reversed
+
+    Examples
+    --------
+    >>> from pipeline.times import parse_instant
+    >>> [d.isoformat() for d in day_between("2019-01-01", None, parse_instant("2019-03-03"))]
+    ['2019-01-01', '2019-03-02']
+    """
+    try:
+        days = date.fromisoformat(first), date.fromisoformat(last) if last else now.date() - timedelta(days=1)
+    except ValueError as error:
+        raise UsageError(f"{error}; write days like 2019-12-01") from None
+    if days[1] < days[0]:
+        raise UsageError(f"--to {days[1]} lies before --from {days[0]}")
+    return days
+
+
 def offer_lessons(ws: Workspace, world: str, until: datetime) -> int:
     """Give a simulated world its first lessons, and return how many it has; nothing here fails a cycle."""
     folder = lessons_folder(ws.settings.data_dir)
@@ -146,8 +169,9 @@ def _replayed(folder: Path) -> tuple[pd.DataFrame, dict[str, str]]:
 
 
 def _with_persistence(panel: AsOfPanel, said: pd.DataFrame, days: Mapping[date, Candidate]) -> pd.DataFrame:
-    """Return the forecasts with those of persistence at the cycles of some days."""
-    cycles = sorted({cycle for day, one in days.items() for cycle in cycles_of(day, one.leads)})
+    """Return the forecasts with those of persistence at the same cycles, as far as some days need them."""
+    spoken = {when.to_pydatetime() for when in said["issue_time"].unique()}
+    cycles = sorted({c for day, one in days.items() for c in cycles_of(day, one.leads)} & spoken)
     cities, none = list(all_cities().values()), {"pm2p5": None}
     made = hindcast(panel, cities, cycles, none, quantities=("pm2p5",))["pm2p5"]
     beside = made[(made["model"] == "persistence") & (made["target"] == "daily")]

@@ -100,6 +100,7 @@ def run(  # noqa: PLR0913 - one argument per option
     """
     from flows.run import run_cycle
     from flows.runtime import begin_server
+    from flows.school import offer_lessons
     from flows.summary import summary_lines, summary_of
 
     with opened(data_dir, as_json) as ws:
@@ -107,10 +108,12 @@ def run(  # noqa: PLR0913 - one argument per option
         plan = make_plan(ws, wanted, drill=drill, meanwhile=lambda: begin_server(ws.settings.data_dir))
         done_before = run_cycle(ws, plan, again=again)
         found = summary_of(ws, plan)
+        lessons = offer_lessons(ws, plan.world, plan.cycle)
     if as_json:
         print_json({**found, "done_before": done_before})
     else:
-        print_lines(summary_lines(found))
+        told = [f"school     {lessons} lessons on this world's past"] * bool(lessons)
+        print_lines([*summary_lines(found), *told])
     if found["degraded"]:
         raise typer.Exit(3)
 

@@ -37,6 +37,8 @@ from review.school.records import (
 from review.school.steps import around, city_view, stand_of
 from review.texts import Texts
 
+SOME, ENOUGH = 24, 100
+"""A calibration is drawn from so many answers on; below the second number scores are called early."""
 TOLD = 10
 """So many places around the cities stand in the table; the others follow on demand."""
 
@@ -71,7 +73,8 @@ def index(request: Request) -> Response:
         leads=history.by_lead(),
         sources=SOURCES,
         namer=_namer(t),
-        figure=calibration_chart(history.calibrations(), t) if history.results else None,
+        figure=calibration_chart(history.calibrations(), t) if len(history.results) >= SOME else None,
+        enough=ENOUGH,
         teaches=may(who.role, Action.see_operations),
     )
 
@@ -205,7 +208,7 @@ def _over(request: Request, found: Lesson, begun: BegunRow) -> Response:
         sources=SOURCES,
         namer=_namer(t),
         names={one.city: name_of(one.city, t.language) for one in found.targets},
-        charts=[air_chart(found, one.city, found.end, t, sees=False, day=True) for one in found.targets],
+        charts=[air_chart(found, one.city, found.end, t, sees=True, day=True) for one in found.targets],
         reasons=[(lead, lines) for lead, lines in reasons if lines],
         following=fresh[0] if fresh else None,
     )
