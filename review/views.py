@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from alerts.content import WarningContent
-from alerts.policy import Policy
-from alerts.rechecked import decision_left, recheck_text, rechecked
 from alerts.versions import OPEN, required_parties
-from pipeline.cities import all_cities
-from pipeline.exchange.standing import standing_of
 from pipeline.ledger.deliveries import OutboxRow, read_outbox
 from pipeline.ledger.recipients import known_as, name_shown
 from pipeline.ledger.warnings import (
@@ -23,36 +18,12 @@ from pipeline.ledger.warnings import (
     VersionRow,
     list_versions,
     read_events,
-    read_in_state,
     read_signatures,
     read_versions,
 )
-from pipeline.programme import programme_of
-from pipeline.settings import Settings
 
 DEFAULT_DATA_DIR = Path("var")
 """The folder that commands use when none is named."""
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A version that waits for decisions: by when, of whom, how long to the decision it serves [min].
-
-    ``beside`` says how the other side's bulletin compared with it.
-    """
-
-    row: VersionRow
-    content: WarningContent
-    unsigned: tuple[str, ...]
-    hours_left: float
-    decision: str
-    beside: str
-
-    @property
-    def is_over(self) -> bool:
-        """Tell whether the deadline has passed; an exercise is decided in its own time."""
-        is_live = not self.content.simulated and self.content.cap_status in ("Actual", "Test")
-        return self.hours_left < 0 and is_live
 
 
 @dataclass(frozen=True)
@@ -79,28 +50,6 @@ def approve_command(row: VersionRow, party: str, data_dir: Path = DEFAULT_DATA_D
     if data_dir != DEFAULT_DATA_DIR:
         words += ["--data-dir", str(data_dir.resolve())]
     return shlex.join(words) + ' --person "NAME"'
-
-
-def exchange_lines(conn: Connection, settings: Settings, now: datetime) -> list[tuple[str, bool]]:
-    """Return how every other party's node stands, and whether it is silent; none on a node of all parties."""
-    if not settings.party:
-        return []
-    silent = programme_of(settings.programme_file).silent
-    others = {city.party for city in all_cities().values()} - {settings.party}
-    found = [standing_of(conn, peer, now) for peer in sorted(others)]
-    return [(one.line(now), one.silence(now) > silent or bool(one.fault)) for one in found]
-
-
-def waiting_versions(conn: Connection, now: datetime, policy: Policy) -> list[Waiting]:
-    """Return what waits for decisions, the nearest deadline first."""
-    found = []
-    for row in read_in_state(conn, OPEN):
-        content = WarningContent.from_dict(row.content)
-        hours = (row.review_deadline - now).total_seconds() / 3600
-        beside = rechecked(conn, row)
-        clock = (decision_left(policy, row, now), recheck_text(beside, policy) if beside else "")
-        found.append(Waiting(row, content, _unsigned(conn, row, content), hours, *clock))
-    return sorted(found, key=lambda waiting: waiting.row.review_deadline)
 
 
 def version_views(conn: Connection, warning_id: str) -> list[VersionView]:
