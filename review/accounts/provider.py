@@ -109,7 +109,7 @@ class Provider:
                 grant_type="authorization_code",
                 timeout=WAIT_S,
             )
-            keys = KeySet.import_key_set(self._get(self._endpoint("jwks_uri")))
+            keys = KeySet.import_key_set({"keys": self._get(self._endpoint("jwks_uri"))["keys"]})
             claims = jwt.decode(str(token["id_token"]), keys, algorithms=SIGNED_BY).claims
             self._check(claims, pending.nonce, at)
         except (AuthlibBaseError, JoseError, requests.RequestException, ValueError, KeyError) as error:

@@ -25,6 +25,7 @@ from review.accounts.passwords import AccountFault
 from review.accounts.roles import Action, may
 from review.accounts.sessions import confirm_password
 from review.accounts.trying import SignInRefused
+from review.own.browsers import browser_name
 from review.own.second_factor import add_second_factor
 from review.page import render, words_of
 
@@ -131,6 +132,7 @@ def _account(request: Request, *, status: int = 200, **shown: Any) -> Response:
         status=status,
         zones=sorted(available_timezones()),
         sessions=sessions,
+        browsers={one.digest: browser_name(one.agent) for one in sessions},
         tokens=tokens,
         most_days=LONGEST_LIFE,
         can_acknowledge=may(who.role, Action.acknowledge),

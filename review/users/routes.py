@@ -27,7 +27,8 @@ from review.accounts.book import (
 from review.accounts.passwords import AccountFault
 from review.accounts.provider import known_as
 from review.accounts.roles import Action, Role
-from review.page import render, words_of
+from review.operations.page import show
+from review.page import words_of
 
 SEE_OTHER: Final = 303
 NOT_FOUND: Final = 404
@@ -144,14 +145,15 @@ def _text(request: Request, fault: UsageError) -> str:
     return t(key) if t.has(key) else str(fault)
 
 
-def _page(request: Request, *, status: int = 200, **shown: Any) -> Response:
+def _page(request: Request, *, status: int = 200, **told: Any) -> Response:
     party = visitor(request).party
     with request.app.state.ledger.read() as conn:
         rows = [row for row in list_accounts(conn) if row.party == party]
-    context = {"refusal": "", "done": "", "link": "", "link_of": "", "typed": {}, **shown}
-    return render(
+    context = {"refusal": "", "done": "", "link": "", "link_of": "", "typed": {}, **told}
+    return show(
         request,
         "users/users.html.j2",
+        "users",
         status=status,
         rows=rows,
         roles=[role.value for role in Role],
