@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -113,9 +115,15 @@ def run(  # noqa: PLR0913 - one argument per option
         print_json({**found, "done_before": done_before})
     else:
         told = [f"school     {lessons} lessons on this world's past"] * bool(lessons)
-        print_lines([*summary_lines(found), *told])
+        print_lines([*summary_lines(found), *told, _pages_line(data_dir)])
     if found["degraded"]:
         raise typer.Exit(3)
+
+
+def _pages_line(data_dir: Path | None) -> str:
+    """Return the command that shows this result in a browser."""
+    words = ["sameair", "review", *(["--data-dir", str(data_dir)] if data_dir else [])]
+    return f"pages      {shlex.join(words)}   (the forecasters' room: what to decide, and why)"
 
 
 def ingest(  # noqa: PLR0913 - one argument per option

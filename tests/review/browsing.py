@@ -30,15 +30,18 @@ class Browsing:
         self.complaints, self.asked = [], set()
 
     @contextmanager
-    def page(self, path="/", *, width=1280, height=900, dark=False, signed_in=True, scripts=True, **who):
-        """Open a page as somebody: ``role``, ``party`` and ``language`` are those of ``signed_in.person``."""
+    def page(self, path="/", *, width=1280, height=900, dark=False, signed_in=True, options=None, **who):
+        """Open a page as somebody: ``role``, ``party`` and ``language`` are those of ``signed_in.person``.
+
+        ``options`` are further ones of a browser's context.
+        """
         language = who.get("language", "en")
         context = self.browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
             locale=language,
             reduced_motion="reduce",
-            java_script_enabled=scripts,
+            **(options or {}),
         )
         try:
             if signed_in:

@@ -120,7 +120,7 @@ def test_a_map_goes_from_place_to_place_and_has_land_and_wind(browser):
 
 
 def test_without_scripts_pictures_and_tables_are_there(browser):
-    with browser.page(PATH, scripts=False) as page:
+    with browser.page(PATH, options={"java_script_enabled": False}) as page:
         assert page.locator(".figure svg.drawing").count() == 5
         assert page.locator("#plume tbody tr").count() == 97
         page.click("#plume summary")
