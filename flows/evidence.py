@@ -17,10 +17,11 @@ from alerts.policy import Policy, load_policy
 from flows.party_air import without_air_of
 from flows.plan import CyclePlan
 from flows.workspace import Workspace
+from forecasting.evidence.changed import Asked
 from forecasting.evidence.partner import Without, compared, is_open_question, members_by_day
 from forecasting.evidence.record import ISSUED, Past, held_out_past, record_of
 from forecasting.evidence.stored import VERSION, Document, write_evidence
-from forecasting.evidence.tipping import Asked, Decision, tipping
+from forecasting.evidence.tipping import Decision, tipping
 from forecasting.issue import OPERATIONAL, IssueForecast
 from forecasting.model import Model
 from forecasting.samples import forecast_samples

@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.model import Calibrated
-from forecasting.outputs import Ints
+from forecasting.evidence.changed import HOURS, Asked, Series, changed, series_that_may_change
 from forecasting.reasons.attribution import only
-from forecasting.situation.columns import MEAN, Column, Recipe
-from forecasting.targets import LOG_OFFSET, to_level
-from forecasting.weather_ahead import situations_of
-from pipeline.asof import AsOfPanel, AsOfSeries
-from pipeline.surroundings import ARRIVING
-from pipeline.times import NS_HOUR, iso, to_ns
+from forecasting.targets import LOG_OFFSET
+from pipeline.times import iso
 
 Floats = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float32]
 
-HOURS: Final = 6
-"""A reading is what a series measured in so many hours before the issue, up to the next older cycle [h]."""
-
-AIR: Final = ("pm2p5", "pm10")
-MIXING: Final = "atmosphere_boundary_layer_thickness"
 FACTORS: Final = np.geomspace(1 / 6, 6, 19)
 """By these a reading is multiplied; what lies between is interpolated."""
 
 FIRST_LOOK: Final = (0.4, 2.5)
 LOOKED_AT: Final = 6
 """So many series that move the forecast most at a first look are followed over all factors."""
-
-SEEN: Final = (0.005, 0.995)
-"""A reading outside these quantiles of what was learned from tells nothing, for the model never saw it."""
 
 SHOWN: Final = 3
 LEAST_BELOW: Final = 0.005
@@ -71,7 +57,7 @@ class Flip:
 
 @dataclass(frozen=True)
 class Tipping:
-    """What would have tipped the decision of a city that hangs by least.
+    """What would have tipped the decision of a city that hangs by least; see :func:`hangs_by_least`.
 
     Parameters
     ----------
@@ -94,31 +80,13 @@ class Tipping:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One issue as it was forecast.
-
-    Parameters
-    ----------
-    panel : series with all versions
-    recipe : of the model
-    said : the regression that spoke, and its spread
-    now : (1, recipe column) raw situation
-    issue_time, as_of : instant from which leads count, and instant of the snapshot [UTC]
-    """
-
-    panel: AsOfPanel
-    recipe: Recipe
-    said: Calibrated
-    now: Matrix
-    issue_time: datetime
-    as_of: datetime
-
-
 def hangs_by_least(
-    members: dict[int, Floats], decisions: Sequence[Decision]
-) -> tuple[Decision, float] | None:
-    """Return the decision whose probability lies nearest to what it needs, with that probability.
+    members: Mapping[int, Floats], decisions: Sequence[Decision]
+) -> tuple[list[Decision], Decision] | None:
+    """Return the decisions about the threshold that hangs by least, and the day that decides it.
+
+    A threshold is decided by the day whose probability goes furthest beyond what it needs, or falls least
+    short of it.
 
     Parameters
     ----------
@@ -126,26 +94,41 @@ def hangs_by_least(
 
     Examples
     --------
-    >>> near, far = Decision(1, 50, 0.4), Decision(2, 75, 0.4)
-    >>> hangs_by_least({1: np.array([40.0, 60.0]), 2: np.array([20.0, 30.0])}, [far, near])
-    (Decision(lead_day=1, threshold=50, needed=0.4), 0.5)
+    >>> day = np.array([40.0, 60.0])
+    >>> told = [Decision(1, 50, 0.4), Decision(2, 50, 0.4), Decision(1, 75, 0.45), Decision(2, 75, 0.45)]
+    >>> hangs_by_least({1: day, 2: day - 30}, told)[1]
+    Decision(lead_day=1, threshold=50, needed=0.4)
     """
-    found = [
-        (decision, float((members[decision.lead_day] > decision.threshold).mean()))
-        for decision in decisions
-        if decision.lead_day in members
-    ]
-    return min(found, key=lambda pair: abs(pair[1] - pair[0].needed), default=None)
+    by_threshold: dict[int, list[Decision]] = {}
+    for one in decisions:
+        if one.lead_day in members:
+            by_threshold.setdefault(one.threshold, []).append(one)
+
+    def margin(one: Decision) -> float:
+        return _chance(members[one.lead_day], one.threshold) - one.needed
+
+    best = {threshold: max(told, key=margin) for threshold, told in by_threshold.items()}
+    chosen = min(best.values(), key=lambda one: abs(margin(one)), default=None)
+    return None if chosen is None else (by_threshold[chosen.threshold], chosen)
+
+
+def _chance(members: Floats, threshold: int) -> float:
+    return float((members > threshold).mean())
 
 
 def tipping(
-    asked: Asked, city: str, outputs: dict[int, int], members: dict[int, Floats], what: Sequence[Decision]
+    asked: Asked,
+    city: str,
+    outputs: Mapping[int, int],
+    members: Mapping[int, Floats],
+    what: Sequence[Decision],
 ) -> Tipping | None:
     """Seek the smallest change of one series that tips the decision of a city that hangs by least.
 
     The readings of the last hours of one series are multiplied by a factor, the situation is made anew, and
-    the model says its day mean again; the published members move with what it says. Only readings such as
-    the model has learned from count.
+    the model says the day means again; the published members move with what it says. A threshold is tipped
+    when another side of what it needs is reached by the best of the days. Only readings such as the model
+    has learned from count.
 
     Parameters
     ----------
@@ -160,138 +143,80 @@ def tipping(
     chosen = hangs_by_least({day: m for day, m in members.items() if day in outputs}, what)
     if chosen is None:
         return None
-    decision, now = chosen
-    narrow = _Day(asked, outputs[decision.lead_day], members[decision.lead_day], decision)
-    series = list(_series(asked))
-    first = narrow.probabilities([(s, f) for s in series for f in FIRST_LOOK]).reshape(-1, len(FIRST_LOOK))
-    order = np.argsort(-np.abs(first - now).max(axis=1, initial=0.0), kind="stable")
-    followed = [series[i] for i in order[:LOOKED_AT]]
-    found = [flip for one in followed if (flip := _flip(narrow, one, now, decision)) is not None]
+    told, decisive = chosen
+    now = _chance(members[decisive.lead_day], decisive.threshold)
+    again = _Again(asked, told, outputs, members)
+    series = list(series_that_may_change(asked))
+    first = again.margins([(s, f) for s in series for f in FIRST_LOOK]).reshape(-1, len(FIRST_LOOK))
+    moved = np.abs(first - (now - decisive.needed)).max(axis=1, initial=0.0)
+    followed = [series[i] for i in np.argsort(-moved, kind="stable")[:LOOKED_AT]]
+    found = [flip for one in followed if (flip := _flip(again, one, now - decisive.needed)) is not None]
     flips = tuple(sorted(found, key=lambda flip: flip.spreads)[:SHOWN])
     until = iso(asked.issue_time)
-    return Tipping(city, decision, round(now, 3), HOURS, until, flips, len(series))
+    return Tipping(city, decisive, round(now, 3), HOURS, until, flips, len(series))
 
 
-@dataclass(frozen=True)
-class _Series:
-    """A series that may be changed: its columns, its reading, and what such readings were in training."""
+class _Again:
+    """The day means of one issue that decide a threshold, said again for changed readings."""
 
-    key: str
-    columns: Ints
-    read: float
-    low: float
-    high: float
-    spread: float
-    is_log: bool
-
-
-class _Day:
-    """One day mean of one issue, said again for changed readings."""
-
-    def __init__(self, asked: Asked, output: int, members: Floats, decision: Decision) -> None:
-        self.asked, self.decision, self.output = asked, decision, output
-        self.logs = np.log(members + LOG_OFFSET)
-        self.fitted = only(asked.said.fitted, np.array([output], np.int64))
+    def __init__(
+        self,
+        asked: Asked,
+        told: Sequence[Decision],
+        outputs: Mapping[int, int],
+        members: Mapping[int, Floats],
+    ) -> None:
+        self.asked, self.told = asked, told
+        self.outputs = np.array([outputs[one.lead_day] for one in told], np.int64)
+        self.logs = [np.log(members[one.lead_day] + LOG_OFFSET) for one in told]
+        self.fitted = only(asked.said.fitted, self.outputs)
         self.before = self._said(asked.now)
 
-    def probabilities(self, changes: Sequence[tuple[_Series, float]]) -> Floats:
-        """Return the probability of the decision with each series multiplied by its factor."""
+    def margins(self, changes: Sequence[tuple[Series, float]]) -> Floats:
+        """Return by how much the best day exceeds what it needs, with each series multiplied."""
         if not changes:
             return np.zeros(0)
         rows = np.concatenate([changed(self.asked, one, factor) for one, factor in changes])
         centre, scale = self._said(rows)
-        moved = centre + (self.logs[:, None] - self.before[0]) * scale / self.before[1]
-        return np.asarray((moved > np.log(self.decision.threshold + LOG_OFFSET)).mean(axis=0))
+        found = []
+        for i, one in enumerate(self.told):
+            away = (self.logs[i][:, None] - self.before[0][:, i]) / self.before[1][:, i]
+            over = centre[:, i] + away * scale[:, i] > np.log(one.threshold + LOG_OFFSET)
+            found.append(over.mean(axis=0) - one.needed)
+        return np.asarray(np.max(found, axis=0))
 
     def _said(self, rows: Matrix) -> tuple[Floats, Floats]:
-        centre = self.fitted.predict(rows)[:, 0]
-        spread = self.asked.said.spread
+        """Return centre and scale (row, day) of ln(c + 5)."""
+        centre = self.fitted.predict(rows)
         known = rows[:, self.asked.said.fitted.covariates].astype(np.float64)
-        blank = np.repeat(centre[:, None], len(self.asked.said.fitted.centre), axis=1)
-        return centre, np.asarray(spread.scale(blank, known)[:, self.output])
+        blank = np.zeros((len(rows), len(self.asked.said.fitted.centre)))
+        blank[:, self.outputs] = centre
+        return centre, np.asarray(self.asked.said.spread.scale(blank, known)[:, self.outputs])
 
 
-def changed(asked: Asked, one: _Series, factor: float) -> Matrix:
-    """Return the situation (1, recipe column) with the last hours of one series multiplied by a factor."""
-    series = asked.panel[one.key]
-    end = to_ns(asked.issue_time)
-    recent = (series.times > end - np.timedelta64(HOURS * NS_HOUR, "ns")) & (series.times <= end)
-    values = np.where(recent, series.values * factor, series.values)
-    panel = AsOfPanel({one.key: replace(series, values=values)}, asked.panel.world)
-    recipe = Recipe(tuple(asked.recipe.columns[i] for i in one.columns))
-    snapshot = None if asked.as_of == asked.issue_time else asked.as_of
-    row = asked.now.copy()
-    row[:, one.columns] = situations_of(panel, recipe, np.array([end]), snapshot)
-    return row
+def _flip(again: _Again, one: Series, now: float) -> Flip | None:
+    """Return the smallest change of a series that tips the decision, None where none that was seen does.
 
-
-def _series(asked: Asked) -> Iterator[_Series]:
-    """Yield the series that were read in the last hours and that the regression uses."""
-    fitted = asked.said.fitted
-    by_key: dict[str, list[int]] = {}
-    for position in fitted.kept:
-        column = asked.recipe.columns[position]
-        if column.day is None and _may_change(column) and column.key in asked.panel:
-            by_key.setdefault(column.key, []).append(int(position))
-    place = {int(position): i for i, position in enumerate(fitted.kept)}
-    for key, positions in by_key.items():
-        recent = _recent(asked.recipe, positions)
-        read = _read(asked.panel[key], asked)
-        if recent is None or not np.isfinite(read) or read <= 0:
-            continue
-        z = fitted.z[:, place[recent]].astype(np.float64)
-        z = z[z != 0]
-        if len(z) < len(fitted.issues) / 4:
-            continue
-        is_log = asked.recipe.columns[recent].quantity in AIR
-        spread, mean = fitted.scaling.spread[place[recent]], fitted.scaling.mean[place[recent]]
-        low, high = (float(spread * v + mean) for v in np.quantile(z, SEEN))
-        if is_log:
-            low, high = (max(float(to_level(np.array(v))), 0.0) for v in (low, high))
-        yield _Series(key, np.array(positions, np.int64), read, low, high, float(spread), is_log)
-
-
-def _may_change(column: Column) -> bool:
-    return column.quantity in (*AIR, MIXING) and not column.key.split(".")[2].startswith(ARRIVING)
-
-
-def _recent(recipe: Recipe, positions: Sequence[int]) -> int | None:
-    """Return the column that tells the last hours of a series: the mean over most of them."""
-    means = [
-        i
-        for i in positions
-        if recipe.columns[i].what == MEAN and recipe.columns[i].start == 0 and recipe.columns[i].end <= HOURS
-    ]
-    return max(means, key=lambda i: recipe.columns[i].end, default=None)
-
-
-def _read(series: AsOfSeries, asked: Asked) -> float:
-    """Return the mean of what a series measured in the last hours, NaN where nothing."""
-    end = to_ns(asked.issue_time)
-    values = series.window(end - np.timedelta64(HOURS * NS_HOUR, "ns"), end, to_ns(asked.as_of))[1]
-    return float(values.mean()) if len(values) else np.nan
-
-
-def _flip(day: _Day, one: _Series, now: float, decision: Decision) -> Flip | None:
-    """Return the smallest change of a series that tips the decision, None where none that was seen does."""
-    said = day.probabilities([(one, factor) for factor in FACTORS])
-    is_met = now >= decision.needed
-    aim = decision.needed - LEAST_BELOW if is_met else decision.needed
+    ``now`` is by how much the decision exceeds what it needs [1].
+    """
+    said = again.margins([(one, factor) for factor in FACTORS])
+    is_met = now >= 0
+    aim = -LEAST_BELOW if is_met else 0.0
     best: Flip | None = None
     for side in (-1, 1):
         order = np.flatnonzero(np.sign(np.log(FACTORS).round(9)) == side)[::side]
-        before, p_before = 1.0, now
+        before, margin = 1.0, now
         for i in order:
-            if (said[i] > aim) != is_met:
-                part = (aim - p_before) / (said[i] - p_before)
+            if (said[i] >= 0) != is_met:
+                part = (aim - margin) / (said[i] - margin)
                 factor = before * (FACTORS[i] / before) ** min(max(part, 0.0), 1.0)
                 best = _smaller(best, _as_flip(one, float(factor)))
                 break
-            before, p_before = float(FACTORS[i]), float(said[i])
+            before, margin = float(FACTORS[i]), float(said[i])
     return best
 
 
-def _as_flip(one: _Series, factor: float) -> Flip | None:
+def _as_flip(one: Series, factor: float) -> Flip | None:
     instead = one.read * factor
     if not one.low <= instead <= one.high:
         return None

@@ -137,9 +137,10 @@ def choices_of(forecast: CityForecast, policy: Policy, city: City, held: int) ->
 def focus_of(
     choices: tuple[Choice, ...], episode: Episode, asked: tuple[date | None, int | None]
 ) -> Choice | None:
-    """Return the day and threshold that was asked for, else the one that hangs by least within the episode.
+    """Return the day and threshold that was asked for, else the level that hangs by least, by its best day.
 
-    Days of the episode count first; of a level that is all but certain nothing hangs.
+    A level is decided by the day whose probability goes furthest beyond what it needs; days of the episode
+    count first.
     """
     wanted = [c for c in choices if (c.day, c.threshold) == asked]
     if wanted:
@@ -147,7 +148,11 @@ def focus_of(
     last = local_date(parse_instant(episode.now.end), all_cities()[episode.city].timezone)
     first = local_date(parse_instant(episode.now.onset), all_cities()[episode.city].timezone)
     inside = [c for c in choices if first <= c.day <= last]
-    return min(inside or choices, key=lambda c: abs(c.chance - c.needed), default=None)
+    by_level: dict[str, Choice] = {}
+    for one in inside or choices:
+        best = by_level.get(one.level, one)
+        by_level[one.level] = max(best, one, key=lambda c: c.chance - c.needed)
+    return min(by_level.values(), key=lambda c: abs(c.chance - c.needed), default=None)
 
 
 def history_of(subject: Subject, policy: Policy) -> list[dict[str, Any]]:
