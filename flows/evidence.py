@@ -18,37 +18,42 @@ from flows.party_air import without_air_of
 from flows.plan import CyclePlan
 from flows.workspace import Workspace
 from forecasting.evidence.changed import Asked
-from forecasting.evidence.partner import Without, compared, is_open_question, members_by_day
+from forecasting.evidence.partner import (
+    Without,
+    compared,
+    forecast_without,
+    is_open_question,
+    members_by_day,
+)
 from forecasting.evidence.record import ISSUED, Past, held_out_past, record_of
 from forecasting.evidence.stored import VERSION, Document, write_evidence
 from forecasting.evidence.tipping import Decision, tipping
-from forecasting.issue import OPERATIONAL, IssueForecast
+from forecasting.issue import OPERATIONAL
 from forecasting.model import Model
-from forecasting.samples import forecast_samples
 from forecasting.saying import missing_groups, variant
 from forecasting.threads import single_threaded
 from forecasting.weather_ahead import Manner, situations_of
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City, all_cities
 from pipeline.ledger.runs import RunRow, list_runs
-from pipeline.paths import day_means, join_paths, observed_paths
+from pipeline.paths import day_means, observed_paths
 from pipeline.times import FORECAST_DAYS, from_ns, iso, to_ns
 
 LOOK_BACK: Final = timedelta(days=120)
 """Runs of the same hour of the day are looked through this far back for such forecasts."""
 
 MANY: Final = 4000
+Members = Mapping[int, npt.NDArray[np.float64]]
 LEADS: Final = tuple(range(1, FORECAST_DAYS + 1))
 
 
 @dataclass(frozen=True)
 class Ran:
-    """A cycle as it was forecast: by the model alone, and as published."""
+    """A cycle as it was forecast: its series, its model, and the joint paths as published."""
 
     plan: CyclePlan
     panel: AsOfPanel
     model: Model | None
-    alone: IssueForecast
     published: xr.Dataset
     manner: Manner
 
@@ -67,7 +72,7 @@ def evidence_of(ws: Workspace, ran: Ran) -> Document:
         "as_of": iso(ran.plan.as_of),
         "policy": policy.version,
         "model_id": ran.model.model_id if ran.model else "none",
-        "cities": [_city(ws, ran, city, policy) for city in all_cities().values()],
+        "cities": [single_threaded(_city, ws, ran, city, policy) for city in all_cities().values()],
     }
 
 
@@ -92,14 +97,15 @@ def decisions_of(policy: Policy, city: City) -> list[Decision]:
 
 def _city(ws: Workspace, ran: Ran, city: City, policy: Policy) -> dict[str, Any]:
     members, thresholds = members_by_day(ran.published, city), policy.thresholds(city.id)
-    tips = single_threaded(_tipping, ran, city, policy, members)
-    less = single_threaded(_without, ran, city, thresholds)
-    return {
-        "city": city.id,
-        "records": _records(ws, ran, city, thresholds, members),
-        "tipping": tips.to_dict() if tips else None,
-        "without": less.to_dict() if less else None,
-    }
+    found = {"city": city.id, "records": _records(ws, ran, city, thresholds, members)}
+    outputs = _outputs(ran.model, ran.plan.cycle.hour, city) if ran.model else {}
+    told = {day: means for day, means in members.items() if day in outputs}
+    if ran.model is None or not told:
+        return found | {"tipping": None, "without": None}
+    asked = _asked(ran, ran.model)
+    tips = tipping(asked, city.id, outputs, told, decisions_of(policy, city))
+    less = _without(ran, asked, ran.model, city, thresholds, told)
+    return found | {"tipping": tips.to_dict() if tips else None, "without": less.to_dict() if less else None}
 
 
 def _records(
@@ -135,33 +141,33 @@ def _outputs(model: Model, hour: int, city: City) -> dict[int, int]:
     return {int(outputs.day[i]): int(i) for i in found}
 
 
-def _tipping(ran: Ran, city: City, policy: Policy, members: dict[int, npt.NDArray[np.float64]]) -> Any:
-    model, plan = ran.model, ran.plan
-    if model is None or not _outputs(model, plan.cycle.hour, city):
-        return None
-    snapshot = None if plan.as_of == plan.cycle else plan.as_of
-    issue = np.array([to_ns(plan.cycle)])
-    now = situations_of(ran.panel, model.recipe, issue, snapshot, ran.manner.ahead)
+def _asked(ran: Ran, model: Model) -> Asked:
+    """Return the issue as the model saw it."""
+    plan = ran.plan
+    now = _situation(ran, ran.panel, model)
     said = variant(model, plan.cycle.hour, missing_groups(model, plan.cycle.hour, now)[0])
-    asked = Asked(ran.panel, model.recipe, said, now, plan.cycle, plan.as_of)
-    outputs = _outputs(model, plan.cycle.hour, city)
-    return tipping(asked, city.id, outputs, members, decisions_of(policy, city))
+    return Asked(ran.panel, model.recipe, said, now, plan.cycle, plan.as_of)
 
 
-def _without(ran: Ran, city: City, thresholds: Sequence[int]) -> Without | None:
+def _situation(ran: Ran, panel: AsOfPanel, model: Model) -> npt.NDArray[np.float32]:
+    snapshot = None if ran.plan.as_of == ran.plan.cycle else ran.plan.as_of
+    return situations_of(panel, model.recipe, np.array([to_ns(ran.plan.cycle)]), snapshot, ran.manner.ahead)
+
+
+def _without(
+    ran: Ran, asked: Asked, model: Model, city: City, thresholds: Sequence[int], members: Members
+) -> Without | None:
     """Forecast a city again without the other side's air; None where nothing is in question or known."""
-    cities = list(all_cities().values())
-    partner = next((other.id for other in cities if other.party != city.party), "")
-    whole = ran.alone.paths["pm2p5"]
-    if ran.model is None or not is_open_question(members_by_day(whole, city), thresholds):
-        return None
+    partner = next((other.id for other in all_cities().values() if other.party != city.party), "")
     less = without_air_of(ran.panel, partner)
     left_out = len(ran.panel.known_by(ran.plan.as_of)) - len(less.known_by(ran.plan.as_of))
-    if not left_out:
+    if not left_out or not is_open_question(members, thresholds):
         return None
-    made = forecast_samples(less, ran.model, cities, "pm2p5", ran.plan.cycle, ran.plan.as_of, ran.manner)
-    again = join_paths(less, made, cities)
-    return compared(city, partner, left_out, (whole, again), thresholds)
+    hour = ran.plan.cycle.hour
+    row = _situation(ran, less, model)
+    moved = forecast_without(asked, model.hours[hour], row, missing_groups(model, hour, row)[0], city)
+    again, course = moved(members)
+    return compared(city, ran.plan.cycle, (partner, left_out), (members, again), course, thresholds)
 
 
 def issued_past(

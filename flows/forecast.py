@@ -111,11 +111,10 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
     products: dict[str, Path] = {}
     with _spared("reasons"):
         products |= write_run_reasons(explain_run(ws, plan, panel, model, made, manner), folder)
-    alone = made
     made, written = _published(ws, plan, panel, made, folder)
     products |= written
     with _spared("the evidence beside the forecast"):
-        ran = Ran(plan, panel, model, alone, made.paths["pm2p5"], manner)
+        ran = Ran(plan, panel, model, made.paths["pm2p5"], manner)
         products |= write_run_evidence(evidence_of(ws, ran), folder)
     samples = made.samples["pm2p5"]
     inputs = _inputs(ws, plan, samples, models)

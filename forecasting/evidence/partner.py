@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from forecasting.calibration.adaptive import Past, adapt
+from forecasting.calibration.groups import Groups
+from forecasting.calibration.quantiles import Distribution
+from forecasting.evidence.changed import Asked
+from forecasting.model import Calibrated, Hour, calibrated_without
+from forecasting.outputs import Ints, Outputs
+from forecasting.reasons.attribution import only
+from forecasting.targets import to_level, to_log
 from pipeline.cities import City
 from pipeline.paths import day_means, instant_of
-from pipeline.times import FORECAST_DAYS, local_date
+from pipeline.times import FORECAST_DAYS, local_date, to_ns
 
 Floats = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.float32]
+Times = npt.NDArray[np.datetime64]
 
 DECIDED: Final = 0.05
 """Where every probability that matters is this close to 0 there is nothing to ask about."""
@@ -56,7 +67,7 @@ class Without:
         return asdict(self)
 
 
-def is_open_question(members: dict[int, Floats], thresholds: Sequence[int]) -> bool:
+def is_open_question(members: Mapping[int, Floats], thresholds: Sequence[int]) -> bool:
     """Tell whether a forecast leaves a threshold of a day ahead possible.
 
     >>> is_open_question({1: np.array([10.0, 20.0])}, [50]), is_open_question({1: np.array([60.0])}, [50])
@@ -79,25 +90,116 @@ def members_by_day(paths: xr.Dataset, city: City, quantity: str = "pm2p5") -> di
     return found
 
 
-def compared(
+def forecast_without(
+    asked: Asked,
+    hour: Hour,
+    less: Matrix,
+    missing: Sequence[str],
     city: City,
-    partner: str,
-    series: int,
-    both: tuple[xr.Dataset, xr.Dataset],
-    thresholds: Sequence[int],
-) -> Without:
-    """Compare the joint paths of one issue with those made without a partner's air.
+) -> Callable[[Mapping[int, Floats]], tuple[dict[int, Floats], dict[int, float]]]:
+    """Return what moves published day means to those of a forecast without some groups of inputs.
+
+    The regression of the city's reference is solved again without them, from the same training, and its
+    errors calibrated anew; every future keeps its rank in the distribution of its day. What recent errors
+    taught stays.
 
     Parameters
     ----------
-    both : paths with and without, see ``pipeline.schema.check_paths``
+    less : (1, recipe column) raw situation without the inputs
+    missing : the groups of inputs that are missing in it
+
+    Returns
+    -------
+    a function of day means by lead day, that gives those without, and the median of every interval ahead by
+    its end [hours after the issue], all [ug m-3]
     """
-    whole, less = (members_by_day(paths, city) for paths in both)
-    first = np.datetime64(local_date(instant_of(both[0], "issue_time"), city.timezone), "D")
+    wanted = _of_reference(hour.outputs, city)
+    slim, said = narrowed(hour, wanted), narrow(asked.said, wanted)
+    groups = [asked.recipe.columns[i].group for i in hour.best.fitted.kept]
+    again = calibrated_without(slim, groups, missing)
+    at = np.array([to_ns(asked.as_of)])
+    both = [_distribution(one, slim, rows, at) for one, rows in ((said, asked.now), (again, less))]
+    days = {int(day): i for i, day in enumerate(slim.outputs.day) if day >= 0}
+
+    def moved(members: Mapping[int, Floats]) -> tuple[dict[int, Floats], dict[int, float]]:
+        found: dict[int, Floats] = {}
+        for day, means in members.items():
+            logs = np.zeros((len(means), 1, len(wanted)))
+            logs[:, 0, days[day]] = to_log(means)
+            found[day] = np.asarray(
+                to_level(both[1].at_scores(both[0].scores_of(logs))[:, 0, days[day]]), np.float64
+            )
+        middle = to_level(both[1].at_scores(np.zeros((1, len(wanted))))[0])
+        ends = zip(slim.outputs.day, slim.outputs.end, middle, strict=True)
+        return found, {int(end): float(v) for day, end, v in ends if day < 0 and end > 0}
+
+    return moved
+
+
+def narrowed(hour: Hour, wanted: Ints) -> Hour:
+    """Return one hour of a model with some outputs only, so that it is solved again sooner."""
+    past = Past(hour.past.issues, hour.past.z[:, wanted], hour.past.known[:, wanted])
+    return replace(hour, best=narrow(hour.best, wanted), past=past, usable=hour.usable[wanted], variants={})
+
+
+def narrow(said: Calibrated, wanted: Ints) -> Calibrated:
+    """Return a calibrated regression with some outputs only."""
+    fitted, outputs = said.fitted, said.fitted.outputs
+    few = Outputs(
+        outputs.targets,
+        outputs.target[wanted],
+        outputs.start[wanted],
+        outputs.end[wanted],
+        outputs.day[wanted],
+    )
+    groups = Groups(said.spread.groups.group[wanted], said.spread.groups.family)
+    errors = fitted.errors[:, wanted] if fitted.errors.size else fitted.errors
+    slim = replace(
+        only(fitted, wanted),
+        outputs=few,
+        truth=fitted.truth[:, wanted],
+        errors=errors,
+        offset=fitted.offset[:, wanted],
+    )
+    spread = replace(said.spread, groups=groups, base=said.spread.base[wanted])
+    return Calibrated(slim, spread, replace(said.shape, groups=groups))
+
+
+def _distribution(said: Calibrated, hour: Hour, rows: Matrix, at: Times) -> Distribution:
+    centre, scale = said.predict(rows)
+    shape = hour.best.shape
+    adjustment = adapt(hour.past, shape.groups, shape.half_width, at)
+    return Distribution(said.shape, centre, scale, adjustment)
+
+
+def _of_reference(outputs: Outputs, city: City) -> Ints:
+    """Return the outputs of a city's reference series."""
+    mine = [i for i, t in enumerate(outputs.targets) if (t.city, t.role) == (city.id, "reference")]
+    return np.flatnonzero(np.isin(outputs.target, mine[:1]))
+
+
+def compared(
+    city: City,
+    issue_time: datetime,
+    left_out: tuple[str, int],
+    both: tuple[Mapping[int, Floats], Mapping[int, Floats]],
+    course: Mapping[int, float],
+    thresholds: Sequence[int],
+) -> Without:
+    """Set a city's day means beside those forecast without a partner's air.
+
+    Parameters
+    ----------
+    left_out : city of the partner, and how many series were left out
+    both : published day means by lead day, and those without [ug m-3]
+    course : median without of every interval by its end [hours after the issue]
+    """
+    whole, less = both
+    first = local_date(issue_time, city.timezone)
     days = tuple(
         DayWithout(
             lead,
-            str(first + np.timedelta64(lead, "D")),
+            (first + timedelta(days=lead)).isoformat(),
             round(float(np.median(whole[lead])), 1),
             round(float(np.median(less[lead])), 1),
             {str(t): round(float((whole[lead] > t).mean()), 3) for t in thresholds},
@@ -105,16 +207,5 @@ def compared(
         )
         for lead in sorted(set(whole) & set(less))
     )
-    hours, course = _course(both[1], city)
-    return Without(city.id, partner, series, days, hours, course)
-
-
-def _course(paths: xr.Dataset, city: City) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Return the hours ahead of which a city's reference has intervals, and their medians."""
-    middle = np.median(paths["pm2p5"].sel(city=city.id).transpose("realization", "time").values, axis=0)
-    lead = (paths["time"].values - paths["issue_time"].values) / np.timedelta64(1, "h")
-    there = np.isfinite(middle) & (lead > 0)
-    return (
-        tuple(int(h) for h in lead[there]),
-        tuple(round(float(v), 1) for v in middle[there]),
-    )
+    hours = tuple(sorted(course))
+    return Without(city.id, *left_out, days, hours, tuple(round(course[h], 1) for h in hours))
