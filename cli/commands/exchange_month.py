@@ -18,7 +18,15 @@ def register(app: typer.Typer) -> None:
 
 def report(
     month: Annotated[str, typer.Option("--month", metavar="YYYY-MM", help="The month [UTC].")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for text, pages and JSON.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Folder for text, pages and JSON; default: the reports of the data folder.",
+            show_default=False,
+        ),
+    ] = None,
     world: World = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -29,8 +37,9 @@ def report(
     from flows.workspace import open_workspace
     from pipeline.names import MEASURED
 
-    found = month_report(open_workspace(make_settings(data_dir)), month, world or MEASURED)
-    files = write_month(found, out)
+    settings = make_settings(data_dir)
+    found = month_report(open_workspace(settings), month, world or MEASURED)
+    files = write_month(found, out or settings.reports_dir)
     if as_json:
         print_json({**found, "files": {name: str(path) for name, path in files.items()}})
         return

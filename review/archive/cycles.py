@@ -142,7 +142,10 @@ def _attempts(conn: Connection, world: str, start: datetime, end: datetime) -> l
     c = runs.c
     columns = (c.id, c.cycle, c.as_of, c.begun_at, c.status, c.is_current, c.degraded, c.error)
     query = select(*columns).where(c.world == world, c.cycle >= start, c.cycle < end, c.status != "running")
-    return [Attempt(*row[:6], row.degraded or "", row.error or "") for row in conn.execute(query)]
+    return [
+        Attempt(r.id, r.cycle, r.as_of, r.begun_at, r.status, r.is_current, r.degraded or "", r.error or "")
+        for r in conn.execute(query)
+    ]
 
 
 def _counts(attempts: Sequence[Attempt]) -> Attempt:

@@ -79,9 +79,13 @@ def cycle(request: Request, stamp: str, at: str = "", run: str = "") -> Response
         raise HTTPException(404, NO_CYCLE)
     instant = _instant(course, at)
     view = reader_of(request).desk(world, instant)
-    context = desk_context(request, view)
+    context = {**desk_context(request, view), "may_decide": False, "is_past": True}
     if not may(visitor(request).role, Action.see_forecasts):
-        context |= {"link": lambda _one: "#happened", "episode_link": lambda _one: "#happened"}
+        context |= {
+            "link": lambda _one: "#happened",
+            "episode_link": lambda _one: "#happened",
+            "has_bulletin": lambda _run: False,
+        }
     return render(
         request,
         "archive/cycle.html.j2",

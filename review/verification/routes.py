@@ -76,6 +76,8 @@ def _shown(
         "measures": MEASURES,
         "facts": facts,
         "times": {name: parse_instant(facts[name]) for name in INSTANTS},
+        "late_runs": facts["runs"] - facts["live"] if "runs" in facts else 0,
+        "caveats": facts["caveats"] if "runs" not in facts else (),
         "until": until,
         "lines": found,
         "subject": next((one for one in found if one.model == views.SUBJECT), None),

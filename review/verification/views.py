@@ -220,7 +220,8 @@ def _point(line: Line, t: Texts) -> XY:
     """Return what was issued as a point; its share of false detections follows from its counts."""
     pod, far = line.scores["pod"].value or 0.0, line.scores["far"].value or 0.0
     pofd = far * line.said / max(line.n - line.events, 1)
-    label = f"{t('verification.model_reviewed')} ({line.status})"
+    key = f"verification.status_{line.status}"
+    label = f"{t('verification.model_reviewed')} ({t(key) if t.has(key) else line.status})"
     return XY(label, [pofd], [pod], "reviewed", counts=[line.n])
 
 
