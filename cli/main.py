@@ -38,6 +38,7 @@ from cli.commands import (
     origins,
     pages,
     policy,
+    publish,
     quality,
     quarantine,
     recipients,
@@ -82,6 +83,7 @@ for group in (
     history,
     links,
     pages,
+    publish,
     sharing,
     trajectory,
 ):

@@ -7,22 +7,18 @@ from typing import Annotated, Final
 from fastapi import Form, HTTPException, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
-from alerts.acknowledge import Receipt, acknowledge
 from alerts.vocabulary import LANGUAGES, vocabulary
-from pipeline.errors import ReviewError
-from pipeline.ledger.acknowledgements import AcknowledgementRow
 from pipeline.ledger.agency_links import recipient_of_account
 from pipeline.ledger.runs import get_run
 from review.access import visitor
 from review.accounts.roles import Action, Role, may
+from review.agency.acknowledging import acknowledge_for_account
 from review.agency.issued import is_for, notices, papers
 from review.page import render, words_of
 from review.security import BULLETIN_POLICY, bulletin_file
 from review.worlds import world_of, worlds
 
 SEE_OTHER: Final = 303
-CONFLICT: Final = 409
-NOT_LINKED: Final = "Your account speaks for no recipient yet; ask your party's operator."
 
 
 def current(request: Request) -> Response:
@@ -77,23 +73,3 @@ def acknowledge_here(
     """Acknowledge a version for the recipient for whom the account speaks; a second time changes nothing."""
     row = acknowledge_for_account(request, warning_id, version)
     return RedirectResponse(f"/agency#w-{row.warning_id}", SEE_OTHER)
-
-
-def acknowledge_for_account(request: Request, warning_id: str, version: int) -> AcknowledgementRow:
-    """Enter that a version has arrived at the recipient for whom the account speaks.
-
-    Raises
-    ------
-    HTTPException
-        403: it speaks for none; 409: the version was never to go to it
-    """
-    who, now = visitor(request), request.app.state.clock()
-    try:
-        with request.app.state.ledger.write() as conn:
-            linked = recipient_of_account(conn, who.account.name)
-            if linked is None or linked[0].party != who.party:
-                raise HTTPException(403, NOT_LINKED)
-            receipt = Receipt(warning_id, version, linked[0].id, now)
-            return acknowledge(conn, receipt, now, way="person", person=who.account.name)
-    except ReviewError:
-        raise HTTPException(CONFLICT, "This version did not go to your agency.") from None

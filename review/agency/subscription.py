@@ -16,7 +16,7 @@ from pipeline.ledger.agency_links import recipient_of_account
 from pipeline.ledger.audit import rows_about
 from pipeline.ledger.recipients import Contact, RecipientRow
 from review.access import visitor
-from review.agency.current import NOT_LINKED
+from review.agency.acknowledging import NOT_LINKED
 from review.doing import Doing, doing_of
 from review.page import render, words_of
 

@@ -47,6 +47,14 @@ def answer(request: Request, document: BaseModel, *, following: str | None = Non
     return Response(body, media_type="application/json", headers=headers)
 
 
+def bytes_answer(request: Request, body: bytes, media_type: str) -> Response:
+    """Return bytes, or that the asker has them already."""
+    headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"', **CACHING}
+    if is_known(request, headers["ETag"]):
+        return Response(status_code=NOT_MODIFIED, headers=headers)
+    return Response(body, media_type=f"{media_type}; charset=utf-8", headers=headers)
+
+
 def file_answer(request: Request, path: pathlib.Path, name: str, media_type: str) -> Response:
     """Return a file that is never changed once it is written, or that the asker has it already."""
     stat = path.stat()

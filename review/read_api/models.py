@@ -200,6 +200,17 @@ class Warning(BaseModel):
     versions: list[WholeVersion]
 
 
+class Acknowledgement(BaseModel):
+    """That a version has arrived at a recipient, entered once."""
+
+    warning_id: str
+    version: int
+    recipient: str = Field(description="id of the recipient for whom the account speaks")
+    way: str = Field(description="link, reply or person")
+    by: str = Field(description="name of the account that entered it; empty: the recipient by link or reply")
+    at: str
+
+
 class Episode(BaseModel):
     """A stretch of high PM2.5 in one city, as its newest revision has it."""
 

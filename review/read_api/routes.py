@@ -14,6 +14,7 @@ from review.accounts.roles import Action
 from review.read_api import episodes, health, observations, runs, verification, warnings
 from review.read_api.answers import NETCDF
 from review.read_api.models import (
+    Acknowledgement,
     DustOfRun,
     Episodes,
     Forecast,
@@ -43,6 +44,14 @@ def api_routes() -> APIRouter:
     _document(router, "/warnings", warnings.warnings, Action.see_issued, Versions)
     _document(router, "/warnings/{warning_id}", warnings.warning, Action.see_issued, Warning)
     _document(router, "/verification", verification.verification, Action.see_past, Verification)
+    add(
+        router,
+        "/warnings/{warning_id}/{version}/acknowledgement",
+        warnings.acknowledgement,
+        Action.acknowledge,
+        ["POST"],
+        responses=documented(401, 403, 409, 422) | {200: {"model": Acknowledgement}},
+    )
     file = {"description": "CF-1.11 NetCDF", "content": {NETCDF: {"schema": {"type": "string"}}}}
     add(
         router,

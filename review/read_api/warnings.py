@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Annotated
 
-from fastapi import HTTPException, Request
+from fastapi import HTTPException, Path, Request
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
@@ -19,11 +20,15 @@ from pipeline.ledger.warnings import (
     read_events,
     read_versions,
 )
+from pipeline.times import iso
 from review.access import visitor
 from review.accounts.roles import Action, may
+from review.agency.acknowledging import acknowledge_for_account
 from review.read_api.answers import Before, Id, Limit, World, answer, page_of
 from review.read_api.documents import version_document, whole_version
-from review.read_api.models import Versions, Warning
+from review.read_api.models import Acknowledgement, Versions, Warning
+
+VersionNumber = Annotated[int, Path(ge=1, le=1_000_000, description="number of the version")]
 
 
 def warnings(request: Request, world: World = None, limit: Limit = 50, before: Before = None) -> Response:
@@ -47,6 +52,20 @@ def warning(request: Request, warning_id: Id) -> Response:
             conn, rows, events, deliveries=sees_deliveries(request), persons=sees_drafts(request)
         )
     return answer(request, document)
+
+
+def acknowledgement(request: Request, warning_id: Id, version: VersionNumber) -> Response:
+    """Acknowledge a version for the recipient for whom the account speaks; a second time changes nothing."""
+    row = acknowledge_for_account(request, warning_id, version)
+    found = Acknowledgement(
+        warning_id=row.warning_id,
+        version=row.version,
+        recipient=row.recipient,
+        way=row.way,
+        by=row.person,
+        at=iso(row.at),
+    )
+    return Response(found.model_dump_json(), media_type="application/json")
 
 
 def whole_warning(
