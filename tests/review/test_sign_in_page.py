@@ -5,9 +5,8 @@ import re
 import pytest
 import requests
 
-from review.access import COOKIE, rule_of
 from review.accounts.book import Invitation, invite
-from review.accounts.roles import Action, Role, may
+from review.accounts.roles import Role
 from review.app import create_app
 from tests.review.running_app import NOW, RunningApp
 from tests.review.signed_in import cookies, csrf_of
@@ -72,33 +71,3 @@ def test_a_form_without_the_token_of_the_session_is_refused(app):
     data = {"language": "ko", "timezone": "UTC"}
     for csrf in ("", "x", csrf_of(app.ledger, NOW, other)):
         assert ask(app, "POST", "/account", data=data | {"csrf": csrf}, cookies=mine).status_code == 403
-
-
-def paths(app):
-    for route in app.app.state.guarded:
-        for method in sorted(route.methods - {"HEAD"}):
-            yield method, re.sub(r"\{[^}]*\}", "x", route.path), rule_of(route).action
-
-
-def test_every_route_answers_each_role_as_the_table_says(app):
-    checked = 0
-    for method, path, action in paths(app):
-        for role in Role:
-            jar = cookies(app.ledger, NOW, role=role)
-            data = {"csrf": csrf_of(app.ledger, NOW, jar)} if method != "GET" else None
-            if path == "/sign-out" and method == "POST":
-                continue
-            status = ask(app, method, path, cookies=jar, data=data).status_code
-            allowed = action is None or may(role, action)
-            checked += 1
-            if not allowed:
-                assert status == 403, (method, path, role)
-            elif action is not None:
-                assert status not in (401, 403), (method, path, role)
-        status = ask(app, method, path, cookies={COOKIE: "none"}).status_code
-        assert (status in (303, 401)) or action is None, (method, path)
-    assert checked > len(Role) * 15
-
-
-def test_every_action_belongs_to_somebody():
-    assert all(any(may(role, action) for role in Role) for action in Action)
