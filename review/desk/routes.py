@@ -23,7 +23,7 @@ from review.desk.strips import strips_of
 from review.desk.view import DeskReader, DeskView
 from review.page import render, words_of
 from review.security import bulletin_file
-from review.worlds import world_of
+from review.worlds import world_of, worlds
 
 NOT_MODIFIED = 304
 TENTH = 10
@@ -84,7 +84,8 @@ def desk_context(request: Request, view: DeskView) -> dict[str, Any]:
     t, settings = words_of(request), request.app.state.settings
     said, visitor = Sentences(t), _visitor(request)
     with request.app.state.ledger.read() as conn:
-        exchange = exchange_lines(conn, settings, view.present.at) if not view.present.own_time else []
+        others = [one for one in worlds(conn) if one != view.world]
+        exchange = exchange_lines(conn, settings, request.app.state.clock()) if view.is_now else []
     own = visitor.party if visitor is not None else ""
     first = view.doubt[1] if view.doubt is not None else None
     rest = [(case, one) for case in view.cases for one in case.doubts if one is not first]
@@ -99,6 +100,7 @@ def desk_context(request: Request, view: DeskView) -> dict[str, Any]:
         "chances": {city.city.id: strips_of(city, view.policy, said) for city in view.cities},
         "more_doubts": sorted(rest, key=lambda pair: -pair[1].weight),
         "exchange": exchange,
+        "other_worlds": others,
         "may_decide": visitor is not None and may(visitor.role, Action.decide),
         "has_bulletin": lambda run: bulletin_file(run, settings) is not None,
         "link": lambda one: _evidence_path(request, one),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -69,6 +69,7 @@ class DeskView:
     cases : of the first of them, else of the strongest signal there is
     cycles_behind : cycles due since the run that counts
     mark : changes whenever the ledger says something new
+    is_now : whether it is the present of the world, not a past instant of it
     """
 
     world: str
@@ -84,6 +85,7 @@ class DeskView:
     sources: Sources
     cycles_behind: int
     mark: Mark
+    is_now: bool = True
 
     @property
     def question(self) -> Pending | None:
@@ -121,12 +123,15 @@ class DeskReader:
         with self.ledger.read() as conn:
             present, mark = present_of(conn, world, self.clock(), as_of), ledger_mark(conn)
         minute = present.at.replace(second=0, microsecond=0)
-        return self.views.get((world, as_of, minute, *mark), lambda: self._read(world, present, mark))
+        return self.views.get(
+            (world, as_of, minute, *mark), lambda: self._read(world, present, mark, is_now=as_of is None)
+        )
 
-    def _read(self, world: str, present: Present, mark: Mark) -> DeskView:
+    def _read(self, world: str, present: Present, mark: Mark, *, is_now: bool) -> DeskView:
         airs = self._airs(world, present.at, mark)
         with self.ledger.read() as conn:
-            return build_desk(conn, self.settings, world, present, airs, mark)
+            view = build_desk(conn, self.settings, world, present, airs, mark)
+        return replace(view, is_now=is_now)
 
     def _airs(self, world: str, at: datetime, mark: Mark) -> tuple[CityAir, ...]:
         """Return the cities' air; read anew when a batch came, and every ten minutes for what is assumed."""

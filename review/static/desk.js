@@ -96,7 +96,7 @@ function count() {
       amount >= 2880 ? fill(said.days, { days: Math.floor(hours / 24), hours: hours % 24 })
       : hours ? fill(said.hours, { hours, minutes: rest })
       : fill(said.minutes, { minutes: rest });
-    one.textContent = minutes < 0 ? `${said.over} ${text}` : `${text} ${said.left}`;
+    one.textContent = fill(minutes < 0 ? said.over : said.left, { time: text });
     one.closest(".decision")?.classList.toggle("over", minutes < 0);
   }
 }

@@ -78,7 +78,7 @@ class DeskWorld(RunningApp):
             propose_version(conn, example_content(**(live | changes)), NOW)
 
     def air(self, city="seoul", value=60.0, hours=48, until=CYCLE, world="measured", delay=0):
-        """Store hours of PM2.5 that end at an instant and came ``delay`` hours after each."""
+        """Store hours of PM2.5 that came ``delay`` hours after each; the clock goes on by a second."""
         ends = [until - timedelta(hours=h) for h in range(hours)]
         rows = pd.DataFrame(
             {
@@ -89,5 +89,6 @@ class DeskWorld(RunningApp):
                 "qc": np.zeros(hours, "int8"),
             }
         )
+        self.now += timedelta(seconds=1)
         store = ObservationStore(self.settings.observations_dir, self.ledger, lambda: self.now)
         store.append(rows, source="archive-x", world=world, assumed_delay=timedelta(hours=delay))

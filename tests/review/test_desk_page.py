@@ -89,7 +89,7 @@ def test_the_probability_of_the_last_four_runs_and_the_largest_doubt(desk):
     shown = re.search(r"Probability over the last four runs(.*?)Official forecasts", said)[1]
     assert re.findall(r"(\d+) %", shown.partition(" level from ")[2])[1:] == ["20", "30", "50", "80"]
     # 0.8 - 0.2, and once over the opening probability of 0.35 to 0.45
-    assert "moved by 60 points over the last runs and crossed the opening one 1 times" in said
+    assert "moved by 60 points over the last runs; crossings of the opening one: 1" in said
     assert "Nothing waits for a decision." in said
     assert "Strongest signal:" in said
 
