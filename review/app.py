@@ -32,6 +32,9 @@ from review.agency.routes import agency_routes
 from review.api_document import document_routes
 from review.archive.routes import archive_routes
 from review.by_provider import provider_routes
+from review.decide.actions import action_routes
+from review.decide.editing import edit_routes
+from review.decide.ending import ending_routes
 from review.desk.routes import desk_routes
 from review.doing import Doing
 from review.episode.pages import episode_routes
@@ -40,8 +43,9 @@ from review.feed import feed_routes
 from review.limits import BodyLimit
 from review.operations.routes import operations_routes
 from review.own.routes import own_routes
-from review.pages import page_routes, show_error
+from review.page import first_place, show_error
 from review.read_api.problems import invalid, problem
+from review.read_api.public import public_routes
 from review.read_api.routes import api_routes
 from review.school import school_routes
 from review.security import LOOPBACK_HOSTS, add_headers
@@ -50,6 +54,7 @@ from review.theme import theme_routes
 from review.users.routes import users_routes
 from review.verification.routes import verification_routes
 from review.verify_address import verify_routes
+from review.warnings_page.routes import warnings_routes
 
 STATIC: Final = Path(__file__).parent / "static"
 STORAGE_STATUS: Final = 503
@@ -83,9 +88,9 @@ def create_app(
     """
     app = _bare_app(settings, clock, allowed_hosts)
     app.add_middleware(BodyLimit)
-    include(app, (api_routes(), feed_routes(), page_routes(), sign_in_routes(), own_routes(), theme_routes()))
+    include(app, (api_routes(), feed_routes(), sign_in_routes(), own_routes(), theme_routes()))
     include(app, (desk_routes(), episode_routes(), document_routes(), users_routes()))
-    include(app, (provider_routes(),))
+    include(app, (provider_routes(), warnings_routes(), edit_routes(), action_routes(), ending_routes()))
     app.state.doing = doing
     include(app, (verification_routes(), archive_routes()))
     include(app, (school_routes(),))
@@ -115,6 +120,7 @@ def create_public_app(
     receiver_of : who takes envelopes of the other nodes; None: this node exchanges none
     """
     app = _bare_app(settings, clock, allowed_hosts)
+    include(app, (public_routes(),))
     if receiver_of is not None:
         app.include_router(exchange_routes(receiver_of, timedelta(seconds=settings.clock_skew)))
     app.add_exception_handler(SameairError, _plain_error)
@@ -182,6 +188,8 @@ def _sameair_error(request: Request, error: Exception) -> Response:
 def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else "error"
+    if status == FORBIDDEN and request.url.path == "/" and first_place(request):
+        return RedirectResponse(first_place(request), 303)
     return _answer(request, status, detail)
 
 
@@ -193,9 +201,11 @@ def _invalid(request: Request, error: Exception) -> Response:
     return show_error(request, 422, "; ".join(e["msg"] for e in errors))
 
 
-def _plain_error(_request: Request, error: Exception) -> Response:
+def _plain_error(request: Request, error: Exception) -> Response:
     """Say as little as possible to the world."""
     status = error.status_code if isinstance(error, HTTPException) else STORAGE_STATUS
+    if request.url.path.startswith("/public/"):
+        return problem(status, "not found, or not published" if status == NOT_FOUND else "not available")
     return PlainTextResponse("not found" if status == NOT_FOUND else "not available", status)
 
 

@@ -19,7 +19,7 @@ from alerts.vocabulary import LANGUAGES, vocabulary
 from pipeline.names import is_simulated
 from pipeline.times import iso, to_utc
 from review.access import SAFE
-from review.accounts.roles import Action, may
+from review.accounts.roles import Action, Role, may
 from review.accounts.sessions import Visitor
 from review.texts import Texts, preferred, texts
 
@@ -70,6 +70,11 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
     return HTMLResponse(html, status)
 
 
+def show_error(request: Request, status: int, detail: str) -> HTMLResponse:
+    """Show an error as a page."""
+    return render(request, "error.html.j2", status=status, code=status, detail=detail)
+
+
 def words_of(request: Request) -> Texts:
     """Return the words of the person's language: of the account, else as chosen, else as the browser asks."""
     visitor: Visitor | None = getattr(request.state, "visitor", None)
@@ -95,6 +100,16 @@ def _places(request: Request, visitor: Visitor | None) -> list[Place]:
     if visitor is None:
         return []
     return [p for p in PLACES if p.path in known and may(visitor.role, p.action)]
+
+
+def first_place(request: Request) -> str:
+    """Return where somebody begins who may not see the desk; nothing for who may, or is not signed in."""
+    visitor: Visitor | None = getattr(request.state, "visitor", None)
+    if visitor is None or may(visitor.role, Action.see_forecasts):
+        return ""
+    paths = [place.path for place in _places(request, visitor)]
+    own = "/agency" if visitor.role is Role.agency else next(iter(paths), "")
+    return own if own in paths else ""
 
 
 @pass_context
