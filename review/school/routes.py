@@ -132,21 +132,21 @@ async def answer(request: Request, lesson_id: str) -> Response:
 
 
 def _answer(request: Request, lesson_id: str, form: dict[str, str]) -> Response:
-    found, _ = _found(request, lesson_id)
+    found, digest = _found(request, lesson_id)
     who, t = visitor(request), words_of(request)
     with request.app.state.ledger.write() as conn:
         begun = find_begun(conn, who.account.id, found.id)
         done = steps_done(answers_to(conn, who.account.id, found.id))
-        if begun is None or form.get("step") != str(done) or done == len(found.asks):
+        is_next = form.get("step") == str(done) and done < len(found.asks)
+        if begun is None or begun.digest != digest or not is_next:
             return RedirectResponse(_path(found), 303)
         said, wrong = _typed(found, form)
         if not wrong:
             enter_answers(conn, begun, done, said, request.app.state.clock())
             return RedirectResponse(_path(found), 303)
     typed = {key: form.get(key, "") for key in _fields(found).values()}
-    due = iso(found.asks[done])
-    stand = (done, due)
-    return _hour(request, found, begun, stand, typed=typed, refusal=t("school.refusal"), status=422)
+    where = (done, iso(found.asks[done]))
+    return _hour(request, found, begun, where, typed=typed, refusal=t("school.refusal"), status=422)
 
 
 def _hour(
@@ -192,7 +192,7 @@ def _over(request: Request, found: Lesson, begun: BegunRow) -> Response:
     with request.app.state.ledger.read() as conn:
         results = results_of(found, answers_to(conn, begun.account_id, found.id))
     reasons = [
-        (lead_days(found, at), [line for told in one.values() for line in told.get(t.language, ())])
+        (lead_days(found, at), {city: told[t.language] for city, told in one.items() if told.get(t.language)})
         for at, one in zip(found.asks, found.reasons, strict=True)
     ]
     offered = [one for one in _offered(request) if one.id != found.id]
@@ -209,7 +209,7 @@ def _over(request: Request, found: Lesson, begun: BegunRow) -> Response:
         namer=_namer(t),
         names={one.city: name_of(one.city, t.language) for one in found.targets},
         charts=[air_chart(found, one.city, found.end, t, sees=True, day=True) for one in found.targets],
-        reasons=[(lead, lines) for lead, lines in reasons if lines],
+        reasons=[(lead, told) for lead, told in reasons if told],
         following=fresh[0] if fresh else None,
     )
 
