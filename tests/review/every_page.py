@@ -41,6 +41,7 @@ def examples(running, starts=(), *, most=400, **who):
         answer = session.get(running.base + address, timeout=30)
         seen[address] = route
         assert answer.status_code < 500, (address, answer.text[:300])
+        assert answer.status_code != 404 or route == address, f"a page links to {address}, which is not there"
         if answer.ok and answer.headers["content-type"].startswith("text/html"):
             if 'class="page-head"' in answer.text:
                 found.setdefault(route, address)

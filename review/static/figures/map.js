@@ -73,7 +73,7 @@ function fill(map, held, said) {
     tell(L.polyline(path.line, { className: `line role-${path.role}` }), path.label);
     path.hours.forEach((hour, at) => {
       const role = HOURS.includes(Math.abs(hour)) && `hour-${Math.abs(hour)}`;
-      if (role) tell(L.circleMarker(path.line[at], { radius: 4, className: `dot role-${role}` }), `${path.label} · ${hour} h`);
+      if (role) tell(L.circleMarker(path.line[at], { radius: 3, className: `dot role-${role}` }), `${path.label} · ${hour} h`);
     });
   }
   for (const wind of held.arrows) tell(L.marker(wind.at, { icon: arrow(wind), keyboard: false }), wind.label);
