@@ -1,0 +1,1 @@
+"""Warnings: the list, every version with what changed, who got it, and what can be done with it."""
