@@ -43,11 +43,11 @@ def take_hour(ws: Workspace, *, services: bool | None = None, only: Sequence[str
     found = ingest_live(ws, services=services, only=only)
     _keep_timetable(ws)
     _watch_exchange(ws)
-    _keep_scores(ws)
     if ws.settings.live_sources if services is None else services:
         look_after(ws)
         review_if_due(ws, MEASURED, ws.clock())
         _watch(ws)
+    _keep_scores(ws)
     return found
 
 

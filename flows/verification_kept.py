@@ -40,7 +40,7 @@ def keep_verification(ws: Workspace, request: Request, found: Verification, now:
 def keep_runs_if_due(ws: Workspace, world: str, now: datetime) -> Kept | None:
     """Score the stored runs of a world for the page once a day; None where it is not due or nothing is there.
 
-    It reads every current run: some 10 s of one core, and a further 20 s for a year of cycles.
+    It reads every current run: half a minute to a minute of one core for a year of cycles.
     """
     newest = kept_verifications(ws.settings.verification_dir / world, RUNS)[:1]
     if any(now - parse_instant(facts_of(one.folder)["made_at"]) < EVERY - SLACK for one in newest):

@@ -27,7 +27,7 @@ _MEASURES: Final = (
 _WITH_ENDS: Final = tuple(f"{name}{end}" for name in _MEASURES for end in ("", "_low", "_high"))
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "exceedance": (*_KEY, "said", "roc_area", *_WITH_ENDS, "undefined"),
+    "exceedance": (*_KEY, "said", "roc_area", "roc_area_low", "roc_area_high", *_WITH_ENDS, "undefined"),
     "reviewed": (*_KEY, "status", "said", *_WITH_ENDS, "undefined"),
     "reliability": (
         *_KEY, "bin", "mean_probability", "observed_frequency", "band_low", "band_high",
@@ -107,7 +107,8 @@ def facts_of(folder: Path) -> dict[str, Any]:
 def table_of(folder: Path, quantity: str, name: str) -> pd.DataFrame:
     """Return a table of a kept verification, empty with its columns where it has none of that name."""
     path = folder / f"{quantity}_{name}.parquet"
-    return pd.read_parquet(path) if path.is_file() else pd.DataFrame(columns=list(COLUMNS[name]))
+    columns = list(COLUMNS[name])
+    return pd.read_parquet(path).reindex(columns=columns) if path.is_file() else pd.DataFrame(columns=columns)
 
 
 def _reduced(found: Tables) -> dict[str, pd.DataFrame]:

@@ -190,6 +190,37 @@ def roc_areas(probability: Floats, event: npt.NDArray[np.bool_]) -> Floats:
     return ratio(above, events * (len(event) - events) * np.ones_like(above))
 
 
+def resampled_roc_areas(probability: Floats, event: npt.NDArray[np.bool_], weight: Floats) -> Floats:
+    """Return the ROC area of each resample, in which every row counts as often as it was drawn.
+
+    Parameters
+    ----------
+    probability, event : (row,)
+    weight : (draw, row)
+
+    Returns
+    -------
+    (draw,); NaN where a resample holds no event or nothing but events
+
+    Examples
+    --------
+    The second resample leaves out the event that had the lower probability:
+
+    >>> p, e = np.array([0.1, 0.4, 0.4, 0.8]), np.array([True, False, True, True])
+    >>> resampled_roc_areas(p, e, np.array([[1.0, 1, 1, 1], [0, 1, 1, 1]])).tolist() == [
+    ...     (0 + 0.5 + 1) / 3, (0.5 + 1) / 2]
+    True
+    """
+    order = np.argsort(probability, kind="stable")
+    ordered, happened = probability[order], event[order]
+    starts = np.flatnonzero(np.append(True, np.diff(ordered) > 0))
+    drawn = weight[:, order]
+    events = np.add.reduceat(drawn * happened, starts, axis=1)
+    others = np.add.reduceat(drawn * ~happened, starts, axis=1)
+    below = np.cumsum(others, axis=1) - others / 2
+    return ratio((events * below).sum(axis=1), events.sum(axis=1) * others.sum(axis=1))
+
+
 def pod_at_far(probability: Floats, event: npt.NDArray[np.bool_], far: float) -> float:
     """Return the highest POD that a choice of the warning probability gives at no more than this FAR.
 

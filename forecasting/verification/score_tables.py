@@ -20,6 +20,7 @@ from forecasting.verification.measures import (
     event_measures,
     pod_at_far,
     ratio,
+    resampled_roc_areas,
     roc_areas,
     skill,
 )
@@ -32,6 +33,9 @@ Rows = list[dict[str, Any]]
 
 OPERATIONAL = "sameair"
 BASELINES = ("climatology", "persistence")
+
+ROC_DRAWS = 200
+"""Of so many of the resamples the interval of a ROC area is made: each is a pass over all rows."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +91,12 @@ def score_group(group: Group, options: Options, into: Collected) -> None:
         found = {**continuous_measures(by_row), **_row_skills(group, by_row)}
         into.continuous += entries(key, group.models, found, {"n": by_row["n"]})
         events = {**event_measures(by_threshold), **event_skills(group, by_threshold)}
+        ranked = _ranked(group, part, events["far"][0])
+        if not whole:
+            rng.bit_generator.state = state
+            events["roc_area"] = _drawn_areas(group, part, everything, ranked.pop("roc_area"), rng)
         counts = {name: by_threshold[name] for name in ("n", "events", "said")}
-        into.exceedance += entries(key, group.models, events, counts, _ranked(group, part, events["far"][0]))
+        into.exceedance += entries(key, group.models, events, counts, ranked)
         if not options.whole_only:
             into.difference += _differences(key, group, options.subject, found, events)
         if onsets is not None:
@@ -108,6 +116,16 @@ def _ranked(group: Group, part: Part, far: Floats) -> dict[str, Floats]:
         ]
         found["pod_at_persistence_far"] = np.array(pods)
     return found
+
+
+def _drawn_areas(group: Group, part: Part, sums: DaySums, whole: Floats, rng: np.random.Generator) -> Floats:
+    """Return the areas under the ROC curve (model, threshold), and after them their resamples."""
+    p, event = group.probability[:, part.rows], group.event[part.rows]
+    weight = sums.row_counts(part.rows, rng, ROC_DRAWS)
+    drawn = np.full((len(weight), *whole.shape), np.nan)
+    for m, i in zip(*np.nonzero(np.isfinite(whole)), strict=True):
+        drawn[:, m, i] = resampled_roc_areas(p[m, :, i], event[:, i], weight)
+    return np.concatenate([whole[None], drawn])
 
 
 def _onsets(

@@ -88,9 +88,7 @@ class DaySums:
         -------
         sums by row (1 + draws, model) and by threshold (1 + draws, model, threshold)
         """
-        cells = np.unique(self.cell_of[rows])
-        days, start = np.unique(self.day[cells], return_index=True)
-        counts = block_counts(len(days), rng, draws=draws)
+        cells, start, counts = self._drawn(rows, rng, draws)
         by_row = {
             name: np.einsum("wd,md->wm", counts, np.add.reduceat(v[:, cells], start, axis=1))
             for name, v in self.per_row.items()
@@ -100,6 +98,21 @@ class DaySums:
             daily = np.add.reduceat(v[:, cells], start, axis=1)
             by_threshold[name] = np.tensordot(counts, daily, axes=(1, 1))
         return by_row, by_threshold
+
+    def row_counts(self, rows: Events, rng: np.random.Generator, draws: int) -> Floats:
+        """Return how often each row of a part is drawn in each resample, (draws, row).
+
+        With the same state of ``rng`` these are the first resamples of :meth:`resampled`.
+        """
+        cells, start, counts = self._drawn(rows, rng, draws)
+        which = np.searchsorted(start, np.searchsorted(cells, self.cell_of[rows]), side="right") - 1
+        return np.asarray(counts[1:, which], np.float64)
+
+    def _drawn(self, rows: Events, rng: np.random.Generator, draws: int) -> tuple[Ints, Ints, Floats]:
+        """Return the cells of a part, where each of its days begins among them, and how often it is drawn."""
+        cells = np.unique(self.cell_of[rows])
+        days, start = np.unique(self.day[cells], return_index=True)
+        return cells, start, block_counts(len(days), rng, draws=draws)
 
 
 def day_sums(group: Group, per_row: Mapping[str, Floats], per_threshold: Mapping[str, Floats]) -> DaySums:

@@ -18,7 +18,7 @@ from review.verification.choice import Choice, Options
 
 SUBJECT: Final = "sameair"
 ROLES: Final = {SUBJECT: "forecast", "persistence": "persistence", "climatology": "climatology"}
-SHOWN: Final = ("pod", "far", "csi", "bss_persistence", "bss_climatology", "bss_trend")
+SHOWN: Final = ("pod", "far", "csi", "bss_persistence", "bss_climatology", "bss_trend", "roc_area")
 SEASONS: Final = ("DJF", "MAM", "JJA", "SON")
 FEW: Final = 10
 """With fewer events or days than this, a measure says more of chance than of skill."""
@@ -58,7 +58,6 @@ class Line:
     events: int
     said: int
     scores: Mapping[str, Score]
-    roc_area: float | None
     undefined: str
 
 
@@ -181,14 +180,13 @@ def _rows(table: pd.DataFrame) -> list[Row]:
 
 
 def _line(row: Row, status: str) -> Line:
-    scores = {name: score(row, name) for name in SHOWN}
+    scores = {name: score(row, name) for name in SHOWN if name in row}
     counts = (int(row["n"] or 0), int(row["events"] or 0), int(row["said"] or 0))
     return Line(
         str(row["model"]),
         status,
         *counts,
         scores,
-        number(row.get("roc_area")),
         str(row["undefined"] or ""),
     )
 

@@ -9,9 +9,11 @@ import pytest
 
 from forecasting.verification.calibration_tables import calibration_rows
 from forecasting.verification.kept import COLUMNS, facts_of, keep, kept_verifications, table_of
+from forecasting.verification.losses import event_losses
 from forecasting.verification.pairs import groups
 from forecasting.verification.reviewed import REVIEWED, reviewed_rows
-from forecasting.verification.score_tables import Options
+from forecasting.verification.score_tables import Collected, Options, score_group
+from forecasting.verification.slices import day_sums, parts
 from tests.forecasting.verification_cases import row_of, rows_of, truth_of
 
 FEW = Options(draws=20)
@@ -86,3 +88,18 @@ def test_of_two_of_the_same_last_day_the_later_stays(tmp_path):
     kept(tmp_path, date(2026, 1, 5), 0.1)
     later = kept(tmp_path, date(2026, 1, 5), 0.9)
     assert kept_verifications(tmp_path, "runs") == [later]
+
+
+def test_a_roc_area_has_the_interval_of_its_resamples(found):
+    rows = Collected()
+    score_group(found[0], Options(draws=50), rows)
+    table = pd.DataFrame(rows.exceedance)
+    whole = row_of(table, model="persistence", part="all", threshold=50)
+    assert whole["roc_area"] == 0.0  # it says the opposite of what comes
+    assert whole["roc_area_low"] == whole["roc_area_high"] == 0.0
+    sums = day_sums(found[0], {}, event_losses(found[0]))
+    part = parts(found[0])[0]
+    counts = sums.row_counts(part.rows, np.random.default_rng(5), 3)
+    _, drawn = sums.resampled(part.rows, np.random.default_rng(5), 50)
+    assert counts.shape == (3, 12)
+    assert (counts @ found[0].event).tolist() == drawn["events"][1:4, 0].tolist()
