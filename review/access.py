@@ -24,6 +24,7 @@ COOKIE: Final = "sameair_session"
 SECURE_COOKIE: Final = "__Host-sameair_session"
 SAFE: Final = ("GET", "HEAD")
 FORBIDDEN: Final = 403
+NOT_FOUND: Final = 404
 MOST_FIELDS: Final = 200
 
 
@@ -49,6 +50,8 @@ class Allow:
     async def __call__(self, request: Request) -> None:
         """Check a request; sets ``request.state.visitor``."""
         state, action = request.app.state, self.action
+        if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]:
+            raise HTTPException(NOT_FOUND, "There is no such page.")
         given = _bearer(request) if action is not None else ""
         token = given or request.cookies.get(cookie_name(request), "")
         who = visitor_of_token if given else visitor_of

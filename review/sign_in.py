@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
@@ -91,7 +90,7 @@ def welcome_page(request: Request, token: str) -> Response:
     """Ask for the password of whose link this is."""
     with request.app.state.ledger.read() as conn:
         row = account_of_link(conn, token_digest(token), request.app.state.clock())
-    if row is None:
+    if row is None or row.state == "closed":
         return render(request, "welcome_over.html.j2", status=GONE)
     return render(request, "welcome.html.j2", row=row, said="")
 
@@ -150,6 +149,5 @@ def inside(to: str) -> str:
     >>> inside("/" + chr(92) + "evil")
     '/'
     """
-    parts = urlsplit(to)
-    plain = not parts.scheme and not parts.netloc and to.startswith("/") and to.isprintable()
-    return to if plain and "\\" not in to and not to.startswith("//") else "/"
+    is_path = to.startswith("/") and not to.startswith("//") and "\\" not in to
+    return to if is_path and to.isprintable() else "/"
