@@ -27,6 +27,9 @@ BEFORE: Final = timedelta(hours=48)
 EARLIER: Final = 3
 """So many earlier runs are drawn."""
 UNIT: Final = "µg/m³"
+ROLES: Final = ("reference", "hourly")
+"""The series that is forecast, else the one that stands for its hours."""
+
 MODELS: Final = ("open_meteo",)
 """Sources that are models of weather services; CAMS is asked of one."""
 
@@ -52,8 +55,8 @@ def measured_of(store: ObservationStore, subject: Subject) -> Measured:
     city, run, world = subject.city, subject.run, subject.row.world
     start = run.cycle - BEFORE
     panel = load_panel(store, [city], world, start=start, end=subject.at, as_of=subject.at, around=False)
-    key = f"{city.id}.pm2p5.reference"
-    if key not in panel:
+    key = next((k for role in ROLES if (k := f"{city.id}.pm2p5.{role}") in panel), None)
+    if key is None:
         return Measured({}, {})
     now = _course(panel[key].window(to_ns(start), to_ns(subject.at), to_ns(subject.at)))
     then = panel[key].window(to_ns(start), to_ns(subject.at), to_ns(run.as_of))[0]

@@ -7,19 +7,23 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
+from sqlalchemy import Connection
 
 from alerts.path_map import origin_texts
 from alerts.policy import load_policy
 from alerts.stated import source_name, stated_range
+from alerts.versions import OPEN
 from alerts.vocabulary import vocabulary
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 from pipeline.ledger.episodes import list_episodes
+from pipeline.ledger.warnings import VersionRow
 from pipeline.names import is_simulated
 from pipeline.observations import ObservationStore
 from pipeline.times import parse_instant
 from review.access import add
 from review.accounts.roles import Action
+from review.decide.panel import Panel, decision_panel
 from review.desk.known import present_of
 from review.episode.courses import course_chart, measured_of, stated_days
 from review.episode.proof import (
@@ -33,6 +37,7 @@ from review.episode.proof import (
     without_of,
 )
 from review.episode.region import map_of, origin_of, panel_of
+from review.episode.screen import on_screen
 from review.episode.stability import stability_of
 from review.episode.subject import (
     Subject,
@@ -81,16 +86,33 @@ def episode(
     what the page tells of.
     """
     subject = _subject(request, episode_id, run, as_of, (_day(day), threshold))
+    evidence = _evidence(request, subject)
+    is_past = run is not None or as_of is not None
     with request.app.state.ledger.read() as conn:
-        warnings = warnings_of(conn, episode_id)
+        warnings = [] if is_past else warnings_of(conn, episode_id)
+        panel = _panel(request, conn, subject, warnings, evidence)
     return render(
         request,
         "episode/page.html.j2",
         subject=subject,
         warnings=warnings,
+        panel=panel,
+        is_past=is_past,
+        world=subject.row.world,
         simulated=is_simulated(subject.row.world),
-        **_evidence(request, subject),
+        **evidence,
     )
+
+
+def _panel(
+    request: Request, conn: Connection, subject: Subject, warnings: list[VersionRow], shown: dict[str, Any]
+) -> Panel | None:
+    """Return where the newest text about the episode is decided, with what stands on this page."""
+    chosen = next((row for row in warnings if row.state in OPEN), warnings[0] if warnings else None)
+    if chosen is None:
+        return None
+    back = f"/episodes/{subject.row.id}"
+    return decision_panel(request, conn, chosen.warning_id, back=back, shown=on_screen(subject, shown))
 
 
 def _subject(

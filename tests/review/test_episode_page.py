@@ -1,0 +1,213 @@
+"""The episode page: what it says of a run's evidence, when it says nothing, and what was not known then."""
+
+import json
+from datetime import timedelta
+
+import pytest
+import requests
+from lxml import html
+
+from pipeline.ledger.runs import list_runs
+from review.accounts.roles import Role
+from tests.review.desk_world import CYCLE
+from tests.review.episode_world import (
+    DAY,
+    EPISODE,
+    EVIL,
+    EpisodeWorld,
+    combined,
+    everything,
+    evidence,
+    reasons,
+)
+from tests.review.signed_in import cookies
+
+PAGE = f"/episodes/{EPISODE}"
+ASKED = f"{PAGE}?day={DAY}&threshold=50"
+
+
+def get(world, path, **who):
+    return requests.get(world.base + path, timeout=20, cookies=cookies(world.ledger, world.now, **who))
+
+
+def text_of(world, path, **who):
+    answer = get(world, path, **who)
+    assert answer.status_code == 200, answer.text
+    page = html.fromstring(answer.text)
+    for block in page.xpath("//script"):
+        block.drop_tree()
+    return " ".join(" ".join(page.itertext()).split())
+
+
+def figures(world, path):
+    blocks = html.fromstring(get(world, path).text).xpath("//figure")
+    return {one.get("id"): json.loads(one.xpath(".//script")[0].text)["figure"] for one in blocks}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Five runs whose probability rises through what opens the level; the last stores everything."""
+    running = EpisodeWorld(tmp_path_factory.mktemp("episode"))
+    running.place("seoul")
+    running.air("seoul", value=48.0)
+    for back, chance in ((4, 0.1), (3, 0.2), (2, 0.5), (1, 0.3)):
+        running.run(cycle=CYCLE - timedelta(hours=6 * back), chance=chance)
+    running.episode(running.run(chance=0.55, products=everything()))
+    yield running
+    running.close()
+
+
+def other(world, number, *, chance=0.55, level=0, **told):
+    """The page of an episode of a world of its own, with one run."""
+    name, episode = f"simulated-{number}", f"seoul-{number}"
+    run = world.run(world=name, chance=chance, **told)
+    world.episode(run, world=name, episode=episode, level=level)
+    return f"/episodes/{episode}?day={DAY}&threshold=50"
+
+
+def test_the_page_begins_with_what_is_to_be_decided(world):
+    said = text_of(world, ASKED)
+    assert "This run gives 55 % that the mean of 2026-01-15 (D+1) in the city exceeds 50 µg/m³." in said
+    assert "Level J1 opens from 35 % on: it opens." in said
+    assert "48 µg/m³" in said
+    # of D+2 needs 40 %
+    assert "from 40 % on" in text_of(world, f"{PAGE}?day=2026-01-16&threshold=50")
+
+
+def test_it_says_whether_the_forecast_was_stable(world):
+    said = text_of(world, ASKED)
+    # the last four runs: 20, 50, 30, 55 % against 35 %: over, under, over
+    assert "between 20 and 55 % and passed the 35 % that opens the level 3 times" in said
+    assert figures(world, ASKED)["stability-chance"]["lines"][0]["values"] == [10, 20, 50, 30, 55]
+
+
+def test_it_counts_how_often_such_a_forecast_came_true(world):
+    said = text_of(world, ASKED)
+    assert "12 of the last 30 such forecasts came true. This one says 55 %." in said
+    # Wilson: (0.4 + 1.6449² / 60 ± …) of 12 in 30
+    assert "between 27 and 55 % (90 % interval)" in said
+    assert "10 were issued by runs; 20 are told by the model" in said
+
+
+def test_it_says_which_reading_would_tip_it_and_what_the_partner_did(world):
+    said = text_of(world, ASKED)
+    assert "It would not open if one of these had read otherwise" in said
+    assert "118 ≤ 61 1.3 standard deviations" in said
+    assert "47 → 60" in said
+    assert "41 → 55 %" in said
+    assert "of the side of Beijing (42 series)" in said
+
+
+def test_the_steps_from_the_usual_add_up_to_the_median(world):
+    page = html.fromstring(get(world, ASKED).text)
+    cells = page.xpath("//table[@class='why']/tbody/tr/td[@class='number']/text()")
+    # 40 + 20 + (2 - 3) + 1 = 60
+    assert [int(cell) for cell in cells] == [40, 20, -1, 1, 60]
+
+
+def test_it_shows_what_others_stated_on_the_same_chart(world):
+    course = figures(world, ASKED)["course"]
+    labels = [line["label"] for line in course["lines"]]
+    assert {"measured by the run", "this run", "AirKorea", "without the partner's air"} <= set(labels)
+    assert sum(label.startswith("run of ") for label in labels) == 3
+    band = next(band for band in course["bands"] if band["label"] == "AirKorea")
+    drawn = [v for v in band["lower"] if v is not None]
+    # each hour of one local day
+    assert drawn == [35.5] * 24
+    assert {limit["value"] for limit in course["limits"]} == {50.0, 15.0, 35.0, 75.0}
+
+
+def test_it_shows_similar_situations_and_where_the_air_comes_from(world):
+    said = text_of(world, ASKED)
+    assert "13 of the 20 most similar situations were followed by more than 50 µg/m³ on D+1" in said
+    assert "Nothing in the past resembles this situation" in said
+    assert said.count("71 ▲") == 3
+    region = figures(world, ASKED)["region"]
+    assert any(point["value"] == 48.0 for point in region["points"])
+    assert region["paths"]
+
+
+@pytest.mark.parametrize(
+    ("language", "heading"), [("ko", "예측이 안정적이었습니까?"), ("zh", "预报是否稳定？")]
+)
+def test_the_page_speaks_the_language_of_the_account(world, language, heading):
+    said = text_of(world, ASKED, language=language)
+    assert heading in said
+    assert "such forecasts" not in said
+
+
+def test_an_earlier_instant_shows_what_was_known_and_decides_nothing(world):
+    early = CYCLE - timedelta(hours=12)
+    path = f"{ASKED}&as_of={early:%Y-%m-%dT%H:%M:%SZ}"
+    said = text_of(world, path)
+    assert "You look at an earlier run" in said
+    assert "This run gives 50 %" in said
+    assert "between 10 and 50 %" in said
+    course = figures(world, path)["course"]
+    measured = next(line for line in course["lines"] if line["label"] == "measured by the run")
+    known = [at for at, v in zip(course["times"], measured["values"], strict=True) if v is not None]
+    assert max(known) <= early.timestamp()
+
+
+def test_what_arrived_since_an_earlier_run_is_told_apart(world):
+    with world.ledger.read() as conn:
+        first = list_runs(conn, "measured", 9)[-1]
+    course = figures(world, f"{ASKED}&run={first.id}")["course"]
+    drawn = {line["label"]: sum(v is not None for v in line["values"]) for line in course["lines"]}
+    # air is stored for 48 h up to the last run; the first ran 24 h before it
+    assert drawn["measured by the run"] == 24
+    assert drawn["arrived since"] == 24
+
+
+def test_what_is_not_there_is_said_and_what_to_do(world):
+    said = text_of(world, other(world, 1))
+    for part in (
+        "Only one run has spoken of this day so far",
+        "This run stored no record of such forecasts",
+        "No reasons are stored of this day",
+        "Nobody else had stated anything about these days",
+        "Not forecast again",
+        "No station within reach has reported",
+        "nothing received in the hours shown",
+    ):
+        assert part in said
+
+
+def test_too_few_cases_are_counted_as_few_and_no_reading_may_tip_it(world):
+    given = {"evidence": evidence(came=0, n=0, flips=False)}
+    said = text_of(world, other(world, 2, products=given))
+    assert "No forecast with about 55 % has been verified yet" in said
+    assert "No single one of 11 series tips it" in said
+
+
+def test_foreign_text_stays_text(world):
+    given = {"reasons": reasons(f"Jinan {EVIL}"), "combined": combined(source=EVIL)}
+    answer = get(world, other(world, 3, products=given, degraded=EVIL)).text
+    assert "alert(1)" in answer
+    assert EVIL not in answer
+
+
+def test_a_level_that_is_open_is_kept_from_a_lower_probability_on(world):
+    # J1 of Seoul on D+1 opens from 35 and is kept from 24 %
+    page = other(world, 4, chance=0.3, level=1)
+    assert "Level J1 is open and is kept from 24 % on: it stays open." in text_of(world, page)
+    assert "Level J2 opens from 35 % on: it does not open." in text_of(world, page.replace("=50", "=75"))
+
+
+def test_unknown_episodes_runs_and_days_are_refused(world):
+    assert get(world, "/episodes/seoul-NONE").status_code == 404
+    assert get(world, f"{PAGE}?run=NONE").status_code == 404
+    assert get(world, f"{PAGE}?day=yesterday").status_code == 422
+    assert get(world, f"{PAGE}?as_of=yesterday").status_code == 422
+    assert get(world, PAGE, role=Role.agency).status_code == 403
+
+
+def test_the_list_leads_to_each_episode(world):
+    page = get(world, "/episodes")
+    assert f'href="/episodes/{EPISODE}"' in page.text
+    assert "Seoul" in page.text
+
+
+def test_a_world_without_episodes_says_so(world):
+    world.run(world="simulated-9")
+    assert "No episode has been predicted in this world yet" in text_of(world, "/episodes?world=simulated-9")
