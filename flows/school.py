@@ -25,7 +25,7 @@ from forecasting.reasons.document import moved_days
 from forecasting.reasons.words import LANGUAGES, said_day
 from forecasting.school.build import LEADS, Candidate, candidates, choose, cycles_of, make_lesson
 from forecasting.school.lesson import Texts
-from forecasting.school.shelf import lesson_ids, lessons_folder, write_lesson
+from forecasting.school.shelf import lessons_folder, shelved, write_lesson
 from forecasting.threads import single_threaded
 from forecasting.verify import as_of_everything, observed_truth
 from pipeline.asof import AsOfPanel
@@ -137,12 +137,12 @@ def offer_lessons(ws: Workspace, world: str, until: datetime) -> int:
     """Give a simulated world its first lessons, and return how many it has; nothing here fails a cycle."""
     folder = lessons_folder(ws.settings.data_dir)
     try:
-        if is_simulated(world) and not any(one.startswith(f"{world}.") for one in lesson_ids(folder)):
+        if is_simulated(world) and not any(one.world == world for one in shelved(folder)):
             first = until - timedelta(days=2 * 366)
             build_lessons(ws, Wanted(world, first.date(), (until - timedelta(days=4)).date(), FEW))
     except SameairError as error:
         log.warning("no lessons of world %s: %s", world, error)
-    return sum(one.startswith(f"{world}.") for one in lesson_ids(folder))
+    return sum(one.world == world for one in shelved(folder))
 
 
 def _held_out(model: Model | None, world: str) -> tuple[pd.DataFrame, dict[str, str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -28,13 +30,32 @@ def lessons_folder(data_dir: Path) -> Path:
     return data_dir / FOLDER
 
 
-def lesson_ids(folder: Path) -> list[str]:
+@dataclass(frozen=True)
+class Shelved:
+    """A lesson as it stands on the shelf, unread."""
+
+    id: str
+    world: str
+    day: date
+
+
+def shelved(folder: Path) -> list[Shelved]:
     """Return the lessons that there are: those of measured worlds first.
 
     Within a world they come in an order that says nothing of their days.
     """
-    found = [file.stem for file in folder.glob("*/*.json") if _path(folder, file.stem) == file]
-    return sorted(found, key=lambda one: (is_simulated(one), one.partition(".")[0], _digest(one.encode())))
+    files = [file for file in folder.glob("*/*.json") if _path(folder, file.stem) == file]
+    found = [one for file in files if (one := _shelved(file.stem)) is not None]
+    return sorted(found, key=lambda one: (is_simulated(one.world), one.world, _digest(one.id.encode())))
+
+
+def _shelved(name: str) -> Shelved | None:
+    """Return what a file's name says, None where that is no lesson's."""
+    world, _, day = name.partition(".")
+    try:
+        return Shelved(name, world, date.fromisoformat(day))
+    except ValueError:
+        return None
 
 
 def read_lesson(folder: Path, lesson: str) -> tuple[Lesson, str] | None:

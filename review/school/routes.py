@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from forecasting.school.lesson import Lesson
-from forecasting.school.shelf import lesson_ids, lessons_folder, read_lesson
+from forecasting.school.shelf import Shelved, lessons_folder, read_lesson, shelved
 from pipeline.ledger.school import Asked, BegunRow, answers_to, begin_lesson, enter_answers, find_begun
 from pipeline.place_names import name_of
 from pipeline.times import iso
@@ -237,19 +237,18 @@ def _fields(found: Lesson) -> dict[Asked, str]:
 
 
 def _found(request: Request, lesson_id: str) -> tuple[Lesson, str]:
-    """Return a lesson that the person may see."""
-    found = read_lesson(_folder(request), lesson_id)
-    until = seen_until(request)
-    if found is None or (until is not None and found[0].end > until):
+    """Return a lesson that the person may see, with the digest of its file."""
+    offered = {one.id for one in _offered(request)}
+    found = read_lesson(_folder(request), lesson_id) if lesson_id in offered else None
+    if found is None:
         raise HTTPException(404, words_of(request)("school.none_such"))
     return found
 
 
-def _offered(request: Request) -> list[Lesson]:
-    """Return the lessons that the person may see."""
-    folder, until = _folder(request), seen_until(request)
-    read = [read_lesson(folder, one) for one in lesson_ids(folder)]
-    return [one[0] for one in read if one is not None and (until is None or one[0].end <= until)]
+def _offered(request: Request) -> list[Shelved]:
+    """Return the lessons that the person may see: of an observer those whose day is over for long enough."""
+    until, there = seen_until(request), shelved(_folder(request))
+    return [one for one in there if until is None or one.day < until.date()]
 
 
 def _folder(request: Request) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from flows.school import Wanted, build_lessons, day_between, offer_lessons
 from flows.workspace import open_workspace
 from forecasting.school.lesson import MODEL, PERSISTENCE
-from forecasting.school.shelf import lesson_ids, lessons_folder, read_lesson
+from forecasting.school.shelf import lessons_folder, read_lesson, shelved
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 from pipeline.settings import Settings
@@ -58,9 +58,9 @@ def test_days_are_dates_in_order():
 def test_a_simulated_world_gets_lessons_of_days_that_its_model_was_blind_to(past, plan):
     assert offer_lessons(past, plan.world, plan.cycle) == 4
     folder = lessons_folder(past.settings.data_dir)
-    names = lesson_ids(folder)
+    names = [one.id for one in shelved(folder)]
     assert offer_lessons(past, plan.world, plan.cycle) == 4
-    assert lesson_ids(folder) == names
+    assert [one.id for one in shelved(folder)] == names
     for name in names:
         found, _ = read_lesson(folder, name)
         assert found.world == plan.world

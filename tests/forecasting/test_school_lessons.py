@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from forecasting.school.build import APART, KINDS, Candidate, candidates, choose, cycles_of, make_lesson
 from forecasting.school.lesson import MODEL, PERSISTENCE, Lesson
 from forecasting.school.scores import FLOOR, brier, calibration, log_score, skill, tally
-from forecasting.school.shelf import lesson_ids, read_lesson, write_lesson
+from forecasting.school.shelf import read_lesson, shelved, write_lesson
 from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.cities import all_cities
 from pipeline.errors import ContractError, StorageError
@@ -49,7 +49,7 @@ def test_a_lesson_is_read_back_as_it_was_written(tmp_path):
     assert len(digest) == 64
     assert not write_lesson(tmp_path, lesson(late=9.0))
     assert read_lesson(tmp_path, WHOLE.id)[1] == digest
-    assert lesson_ids(tmp_path) == [WHOLE.id]
+    assert [(one.id, one.day) for one in shelved(tmp_path)] == [(WHOLE.id, WHOLE.day)]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,8 @@ def test_damaged_and_foreign_files_are_no_lessons(tmp_path):
     folder.mkdir()
     (folder / "measured.2026-01-08.json").write_text('{"version": 99}')
     (folder / "measured.2026-01-09.json").write_text("{")
+    (folder / "measured.2026-02-30.json").write_text("{}")
+    assert len(shelved(tmp_path)) == 2
     assert read_lesson(tmp_path, "measured.2026-01-08") is None
     assert read_lesson(tmp_path, "measured.2026-01-09") is None
 

@@ -11,8 +11,15 @@ from review.app import create_app
 from tests.forecasting.lesson_cases import REASON, lesson
 from tests.review.browsing import browsing
 from tests.review.running_app import RunningApp
+from tests.review.test_every_page import AXE, RULES, RUN
 
 pytestmark = pytest.mark.slow
+
+
+def complaints(page):
+    """Return what axe finds wrong with a page."""
+    page.evaluate(AXE)
+    return page.evaluate(RUN, RULES)
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +56,14 @@ def test_a_lesson_from_the_list_to_its_end(browser, language, width, dark, manne
             for field in page.locator(".asks input").all():
                 field.fill("40")
             browser.picture(page, f"school-question-{language}-{width}")
+            assert day > 5 or complaints(page) == []
             page.click(".question button")
             page.wait_for_load_state("networkidle")
         assert REASON in page.inner_text("main")
         assert re.search(r"164.*µg/m³", page.inner_text(".outcomes"), re.S)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         browser.picture(page, f"school-end-{language}-{width}")
+        assert complaints(page) == []
 
 
 def test_a_lesson_works_without_scripts(browser):
