@@ -122,7 +122,7 @@ class ReadWorld(RunningApp):
         row = RecipientRow(recipient, party, ["en"], [party], "J1", "email", NOW, NOW)
         account = person(self.ledger, self.now, role=Role.agency, party=party, **who)
         with self.ledger.write() as conn:
-            write_recipient(conn, row, Contact(recipient, recipient, names, "secret@seoul.example"))
+            write_recipient(conn, row, Contact(recipient, recipient, names, f"secret@{recipient}.example"))
             link_account(conn, account.name, recipient, by="op", at=NOW)
         return account.name
 
