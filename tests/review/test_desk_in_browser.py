@@ -45,7 +45,7 @@ def test_new_data_come_without_a_load_and_the_place_is_kept(browser):
     desk = browser.running
     with browser.page("/", width=1000, height=500) as page:
         expect(page.locator(NEWEST)).to_have_text("60")
-        table = page.locator("[data-part='city-beijing'] details.numbers")
+        table = page.locator("[data-part='city-beijing'] details.figure-numbers")
         table.locator("summary").click()
         held = table.element_handle()
         page.evaluate("scrollTo(0, 700)")
