@@ -76,9 +76,9 @@ def evidence_of(ws: Workspace, ran: Ran) -> Document:
     }
 
 
-def write_run_evidence(document: Document, folder: Path) -> dict[str, Path]:
+def write_evidence_of(ws: Workspace, ran: Ran, folder: Path) -> dict[str, Path]:
     """Write the evidence of a run into its folder, and return the path by product name."""
-    return {"evidence": write_evidence(document, folder / "evidence.json")}
+    return {"evidence": write_evidence(evidence_of(ws, ran), folder / "evidence.json")}
 
 
 def decisions_of(policy: Policy, city: City) -> list[Decision]:

@@ -16,7 +16,7 @@ from flows.arriving import keep_arriving
 from flows.combine import Combination, combine_run, write_combination
 from flows.dust import dust_of, write_dust
 from flows.event_rules import events_of
-from flows.evidence import Ran, evidence_of, write_run_evidence
+from flows.evidence import Ran, write_evidence_of
 from flows.models import Models, models_for
 from flows.origins import origins_of, write_origins
 from flows.own_statement import write_statements
@@ -114,8 +114,7 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
     made, written = _published(ws, plan, panel, made, folder)
     products |= written
     with _spared("the evidence beside the forecast"):
-        ran = Ran(plan, panel, model, made.paths["pm2p5"], manner)
-        products |= write_run_evidence(evidence_of(ws, ran), folder)
+        products |= write_evidence_of(ws, Ran(plan, panel, model, made.paths["pm2p5"], manner), folder)
     samples = made.samples["pm2p5"]
     inputs = _inputs(ws, plan, samples, models)
     inputs["calibrated"] = calibrated_on(model, panel, plan.as_of) if model is not None else ""
