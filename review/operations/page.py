@@ -8,9 +8,10 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
+from alerts.vocabulary import vocabulary
 from review.access import visitor
 from review.accounts.roles import Action, may
-from review.page import render
+from review.page import render, words_of
 from review.worlds import world_of, worlds
 
 PARTS: Final = (
@@ -29,8 +30,13 @@ def show(request: Request, template: str, part: str, **context: Any) -> HTMLResp
     known = {getattr(route, "path", "") for route in request.app.state.guarded}
     role = visitor(request).role
     parts = [(path, name) for path, name, action in PARTS if path in known and may(role, action)]
-    may_operate = may(role, Action.operate)
-    return render(request, template, parts=parts, part=part, may_operate=may_operate, **context)
+    shown = {
+        "parts": parts,
+        "part": part,
+        "may_operate": may(role, Action.operate),
+        "phrase": vocabulary(words_of(request).language).phrase,
+    }
+    return render(request, template, **shown, **context)
 
 
 def chosen_world(request: Request, conn: Connection) -> dict[str, Any]:
