@@ -77,6 +77,7 @@ function marks(u, view, font, colour) {
   const ratio = devicePixelRatio;
   ctx.save();
   ctx.font = font.replace(/^([\d.]+)px/, (_, px) => `${px * ratio}px`);
+  ctx.textBaseline = "alphabetic";
   ctx.lineWidth = ratio;
   let last = Infinity;
   let right = true;
