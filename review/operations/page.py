@@ -30,7 +30,7 @@ def show(request: Request, template: str, part: str, **context: Any) -> HTMLResp
     known = {getattr(route, "path", "") for route in request.app.state.guarded}
     role = visitor(request).role
     parts = [(path, name) for path, name, action in PARTS if path in known and may(role, action)]
-    shown = {
+    shown: dict[str, Any] = {
         "parts": parts,
         "part": part,
         "may_operate": may(role, Action.operate),
