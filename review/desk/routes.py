@@ -41,13 +41,9 @@ def desk(request: Request) -> Response:
     """Show the desk of a world now."""
     view = desk_view(request)
     fragment = "/desk/now" + (f"?{urlencode({'world': view.world})}" if view.world else "")
-    return render(
-        request,
-        "desk/page.html.j2",
-        fragment=fragment,
-        mark=_tag(request, view),
-        **desk_context(request, view),
-    )
+    tag = _tag(request, view)
+    shown = {"world": view.world, "body": _body(request, view, tag), "tag": tag, "fragment": fragment}
+    return render(request, "desk/page.html.j2", **shown)
 
 
 def desk_now(request: Request) -> Response:
@@ -57,10 +53,7 @@ def desk_now(request: Request) -> Response:
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Cookie, Accept-Language"}
     if tag in [one.strip() for one in request.headers.get("if-none-match", "").split(",")]:
         return Response(status_code=NOT_MODIFIED, headers=headers)
-    minute = view.present.at.replace(second=0, microsecond=0)
-    reader = reader_of(request)
-    html = reader.pages.get((tag, minute), lambda: _body(request, view))
-    return HTMLResponse(html, headers=headers)
+    return HTMLResponse(_body(request, view, tag), headers=headers)
 
 
 def desk_view(request: Request, as_of: datetime | None = None) -> DeskView:
@@ -109,8 +102,15 @@ def desk_context(request: Request, view: DeskView) -> dict[str, Any]:
     }
 
 
-def _body(request: Request, view: DeskView) -> str:
-    return bytes(render(request, "desk/body.html.j2", **desk_context(request, view)).body).decode()
+def _body(request: Request, view: DeskView, tag: str) -> str:
+    """Return the body of a desk as this person reads it; kept for the minute in which its countdown holds."""
+    minute = view.present.at.replace(second=0, microsecond=0)
+
+    def write() -> str:
+        written = render(request, "desk/body.html.j2", **desk_context(request, view))
+        return bytes(written.body).decode()
+
+    return reader_of(request).pages.get((tag, minute), write)
 
 
 def _tag(request: Request, view: DeskView) -> str:
