@@ -149,8 +149,10 @@ def test_every_page_is_linked_from_the_readme():
 def test_the_readme_is_short_and_its_picture_is_labelled_and_small():
     text = (ROOT / "README.md").read_text("utf-8")
     assert len(text.splitlines()) < MOST_README_LINES
-    assert "Simulated: nothing of this happened." in text
-    assert 10_000 < (ROOT / "docs" / "images" / "warning.png").stat().st_size < 300_000
+    assert text.count("Simulated: nothing of this happened.") == 2
+    for name in ("warning", "desk", "episode"):
+        assert f"(docs/images/{name}.png)" in text
+        assert 10_000 < (ROOT / "docs" / "images" / f"{name}.png").stat().st_size < 300_000
 
 
 def test_every_pinned_dependency_has_a_reason():

@@ -44,7 +44,7 @@ function options(view) {
   const axis = { stroke: colour("--soft"), font, grid: { stroke: colour("--rule"), width: 1 }, ticks: { show: false } };
   return {
     ...room(plot),
-    padding: [size, size, 0, 0],
+    padding: [size, size * 1.8, 0, 0],
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), held.zone),
     legend: { show: false },
     scales: { x: { time: true }, y: { range: () => held.range } },
@@ -86,7 +86,15 @@ function marks(u, view, font, colour) {
     const y = u.valToPos(limit.value, "y", true);
     right = Math.abs(last - y) < 15 * ratio ? !right : true;
     last = y;
-    ctx.strokeStyle = colour(`--role-${limit.role}`);
+    // An official colour may be too pale for a line: it lies under the dots that every limit has.
+    if (limit.role.startsWith("grade-")) {
+      ctx.setLineDash([]);
+      ctx.lineWidth = 3 * ratio;
+      ctx.strokeStyle = colour(`--role-${limit.role}`);
+      line(ctx, bbox.left, y, bbox.left + bbox.width, y);
+      ctx.lineWidth = ratio;
+    }
+    ctx.strokeStyle = colour("--role-limit");
     ctx.setLineDash([2 * ratio, 3 * ratio]);
     line(ctx, bbox.left, y, bbox.left + bbox.width, y);
     const x = right ? bbox.left + bbox.width - 3 * ratio : bbox.left + 4 * ratio;
