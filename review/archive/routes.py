@@ -79,7 +79,8 @@ def cycle(request: Request, stamp: str, at: str = "", run: str = "") -> Response
         raise HTTPException(404, NO_CYCLE)
     instant = _instant(course, at)
     view = reader_of(request).desk(world, instant)
-    context = {**desk_context(request, view), "may_decide": False, "is_past": True}
+    past = {"may_decide": False, "is_past": True, "other_worlds": []}
+    context = {**desk_context(request, view), **past}
     if not may(visitor(request).role, Action.see_forecasts):
         context |= {
             "link": lambda _one: "#happened",

@@ -178,12 +178,32 @@ def test_reports_are_listed_and_come_as_they_were_written(room):
     assert get(room, "/archive/reports/exchange-seoul-2026-01.en.html", role=Role.observer).status_code == 404
 
 
-def test_an_empty_installation_says_what_to_do(tmp_path):
+def test_what_comes_later_changes_nothing_of_an_instant(tmp_path):
     running = DeskWorld(tmp_path)
     try:
         assert "sameair run" in text(get(running, "/archive"))
+        running.run(cycle=CYCLE, chance=0.6)
+        running.propose()
+        running.now = LATER
+        running.air("seoul", 61.0)
+        stood = stand(running, at(HERE, NOW))
+        signer = Signer("seoul", "Lee", load_or_create_key(running.settings.keys_dir, "seoul"))
+        with running.ledger.write() as conn:
+            approve(conn, example_content().warning_id, 1, signer, SIGNED)
+            insert_outbox(conn, [message(1)])
+        running.run(cycle=AFTER, chance=0.9)
+        running.air("seoul", 300.0, until=AFTER, hours=4)
+        assert stand(running, at(HERE, NOW)) == stood
+        assert "61 µg/m³" in stood[0]
+        assert stand(running, at(HERE, SENT)) != stood
     finally:
         running.close()
+
+
+def stand(room, path):
+    """What a page says of an instant: its desk, and what had happened."""
+    tree = html.fromstring(get(room, path).text)
+    return [" ".join(tree.get_element_by_id(name).text_content().split()) for name in ("desk", "happened")]
 
 
 @pytest.mark.slow
