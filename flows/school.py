@@ -15,7 +15,7 @@ from typing import Final
 import pandas as pd
 
 from flows.hindcast import FILES, whole_panel
-from flows.models import in_use
+from flows.models import in_use, load_registered
 from flows.workspace import Workspace, reporter
 from forecasting.held_out import held_out_days
 from forecasting.hindcast import hindcast
@@ -31,6 +31,7 @@ from forecasting.verify import as_of_everything, observed_truth
 from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities
 from pipeline.errors import SameairError, UsageError
+from pipeline.ledger.models import get_model
 from pipeline.names import is_simulated
 
 log = logging.getLogger(__name__)
@@ -77,8 +78,12 @@ def build_lessons(ws: Workspace, wanted: Wanted) -> Built:
     StorageError
         a file cannot be written
     """
-    model = in_use(ws, wanted.world, "pm2p5", ws.clock())
-    said, made = _replayed(wanted.replayed) if wanted.replayed else _held_out(model, wanted.world)
+    if wanted.replayed:
+        said, made = _replayed(wanted.replayed)
+        model = _registered(ws, made["model"])
+    else:
+        model = in_use(ws, wanted.world, "pm2p5", ws.clock())
+        said, made = _held_out(model, wanted.world)
     panel = whole_panel(ws, wanted.world)
     if not len(said):
         raise UsageError(f"there are no forecasts of world '{wanted.world}' to make lessons of")
@@ -168,6 +173,13 @@ def _replayed(folder: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     return rows[(rows["target"] == "daily") & rows["lead_day"].isin(LEADS)], made
 
 
+def _registered(ws: Workspace, model_id: str) -> Model | None:
+    """Return the model that made a hindcast, to tell its reasons; None where it is not here any more."""
+    with ws.ledger.read() as conn:
+        row = get_model(conn, model_id)
+    return None if row is None else load_registered(ws, row)
+
+
 def _with_persistence(panel: AsOfPanel, said: pd.DataFrame, days: Mapping[date, Candidate]) -> pd.DataFrame:
     """Return the forecasts with those of persistence at the same cycles, as far as some days need them."""
     spoken = {when.to_pydatetime() for when in said["issue_time"].unique()}
@@ -181,7 +193,7 @@ def _with_persistence(panel: AsOfPanel, said: pd.DataFrame, days: Mapping[date, 
 def _reasons(
     panel: AsOfPanel, model: Model | None, at: datetime, medians: Mapping[str, Mapping[int, float]]
 ) -> dict[str, Texts]:
-    """Return what moved the model in use at a past cycle, by city and language; nothing where that fails."""
+    """Return what moved the model at a past cycle, by city and language; nothing where that fails."""
     if model is None:
         return {}
     try:

@@ -53,14 +53,15 @@ def air_chart(
         lines.append(Line(t("school.day_mean"), mean, "reviewed"))
     limits = [Limit(float(v), t("school.limit", value=v), "limit") for v in target.thresholds]
     title = t("school.air_title", city=name_of(city, t.language))
-    return TimeChart(f"air-{city}", title, UNIT, times, lines, bands, limits, None if day else at)
+    note = t("school.days_note") if bands else ""
+    return TimeChart(f"air-{city}", title, UNIT, times, lines, bands, limits, None if day else at, note)
 
 
-def calibration_chart(found: dict[str, list[Bin]], t: Texts) -> XYChart:
+def calibration_chart(found: dict[str, list[Bin]], t: Texts, own: str = "school.own") -> XYChart:
     """Return how often it happened of what was said, by who said it."""
     series = [
         XY(
-            t(f"school.{source}"),
+            t(own if source == OWN else f"school.{source}"),
             [one.said for one in bins],
             [one.happened for one in bins],
             ROLES[source],

@@ -93,7 +93,7 @@ def party(request: Request) -> Response:
         leads=history.by_lead() if history else [],
         sources=SOURCES,
         namer=_namer(t),
-        figure=calibration_chart(history.calibrations(), t) if history and history.results else None,
+        figure=calibration_chart(history.calibrations(), t, "school.people") if history else None,
     )
 
 
