@@ -20,6 +20,7 @@ SUBJECT: Final = "sameair"
 ROLES: Final = {SUBJECT: "forecast", "persistence": "persistence", "climatology": "climatology"}
 SHOWN: Final = ("pod", "far", "csi", "bss_persistence", "bss_climatology", "bss_trend", "roc_area")
 SEASONS: Final = ("DJF", "MAM", "JJA", "SON")
+BETWEEN: Final = ", "
 FEW: Final = 10
 """With fewer events or days than this, a measure says more of chance than of skill."""
 FIRST_EPISODES: Final = 60
@@ -83,7 +84,7 @@ def lines(folder: Path, choice: Choice) -> list[Line]:
 
 def by_lead(folder: Path, choice: Choice, options: Options, t: Texts) -> BarChart:
     """Return the chosen measure by lead, a bar for each model."""
-    wide = table_of(folder, choice.quantity, "exceedance")
+    wide = _beside(folder, choice)
     rows = [_of(wide, choice, lead=lead) for lead in options.leads]
     return _bars("by-lead", t("verification.by_lead"), list(options.leads), rows, choice, t)
 
@@ -91,7 +92,7 @@ def by_lead(folder: Path, choice: Choice, options: Options, t: Texts) -> BarChar
 def by_season(folder: Path, choice: Choice, options: Options, t: Texts) -> BarChart | None:
     """Return the chosen measure by season at the chosen lead; None where there is but one season."""
     there = [name for name in SEASONS if name in options.periods]
-    wide = table_of(folder, choice.quantity, "exceedance")
+    wide = _beside(folder, choice)
     rows = [_of(wide, choice, of=name) for name in there]
     names = [t(f"verification.of_{name}") for name in there]
     if len(there) < len(SEASONS) // 2:
@@ -164,6 +165,17 @@ def episodes(folder: Path, choice: Choice, until: str = "") -> tuple[list[Row], 
     return sorted(models, key=lambda row: row["model"] != SUBJECT), _rows(told.head(FIRST_EPISODES))
 
 
+def _beside(folder: Path, choice: Choice) -> pd.DataFrame:
+    """Return the scores of the models, and below them those of what was issued, its status in the name."""
+    ours = table_of(folder, choice.quantity, "exceedance")
+    reviewed = table_of(folder, choice.quantity, "reviewed")
+    issued = reviewed[reviewed["model"] == REVIEWED]
+    if not len(issued):
+        return ours
+    named = issued.assign(model=issued["model"] + BETWEEN + issued["status"].astype(str))
+    return pd.concat([ours, named], ignore_index=True)
+
+
 def _of(rows: pd.DataFrame, choice: Choice, *, lead: str = "", of: str | None = None) -> pd.DataFrame:
     period = choice.of if of is None else of
     wanted = (rows["city"] == choice.city) & (rows["threshold"] == choice.threshold)
@@ -218,9 +230,7 @@ def _point(line: Line, t: Texts) -> XY:
     """Return what was issued as a point; its share of false detections follows from its counts."""
     pod, far = line.scores["pod"].value or 0.0, line.scores["far"].value or 0.0
     pofd = far * line.said / max(line.n - line.events, 1)
-    key = f"verification.status_{line.status}"
-    label = f"{t('verification.model_reviewed')} ({t(key) if t.has(key) else line.status})"
-    return XY(label, [pofd], [pod], "reviewed", counts=[line.n])
+    return XY(_named(f"{REVIEWED}{BETWEEN}{line.status}", t), [pofd], [pod], "reviewed", counts=[line.n])
 
 
 def _models(rows: pd.DataFrame) -> list[str]:
@@ -228,9 +238,13 @@ def _models(rows: pd.DataFrame) -> list[str]:
 
 
 def _named(model: str, t: Texts) -> str:
-    key = f"verification.model_{'reviewed' if model == REVIEWED else model}"
+    if model.startswith(REVIEWED):
+        status = model.removeprefix(REVIEWED).removeprefix(BETWEEN)
+        key = f"verification.status_{status}"
+        return f"{t('verification.model_reviewed')} ({t(key) if t.has(key) else status})"
+    key = f"verification.model_{model}"
     return t(key) if t.has(key) else model
 
 
 def _role(model: str) -> str:
-    return ROLES.get(model, "previous")
+    return "reviewed" if model.startswith(REVIEWED) else ROLES.get(model, "previous")
