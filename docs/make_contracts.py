@@ -14,6 +14,7 @@ from pipeline.ledger import (
     exchange_tables,
     model_tables,
     recipient_tables,
+    school_tables,
     source_tables,
     warning_tables,
 )
@@ -119,6 +120,11 @@ def _paragraph(text: str | None) -> str:
 if __name__ == "__main__":
     needed = {batches.name, model_tables.model_roles.name}
     needed |= {recipient_tables.recipients.name, warning_tables.outbox.name, source_tables.quarantined.name}
-    needed |= {account_tables.accounts.name, agreement_tables.seals.name, exchange_tables.envelopes_sent.name}
+    needed |= {
+        school_tables.school_answers.name,
+        account_tables.accounts.name,
+        agreement_tables.seals.name,
+        exchange_tables.envelopes_sent.name,
+    }
     assert needed <= set(metadata.tables)  # noqa: S101
     TARGET.write_text(contracts_text(), "utf-8")
