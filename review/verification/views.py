@@ -59,7 +59,11 @@ class Line:
     events: int
     said: int
     scores: Mapping[str, Score]
-    undefined: str
+
+    @property
+    def has_intervals(self) -> bool:
+        """Tell whether there were days enough for an interval of any measure."""
+        return any(one.range for one in self.scores.values())
 
 
 def number(value: Any) -> float | None:
@@ -199,7 +203,6 @@ def _line(row: Row, status: str) -> Line:
         status,
         *counts,
         scores,
-        str(row["undefined"] or ""),
     )
 
 
