@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from alerts.content import WarningContent
 from alerts.standing import standing
 from alerts.vocabulary import Language
 from alerts.wording import wording
+from pipeline.exchange.canonical import canonical_json
 from pipeline.ledger.warnings import VersionRow
 from review.decide.differences import FieldChange, Piece, field_changes, text_changes
 
@@ -52,7 +54,8 @@ def compared(before: Mapping[str, Any], after: Mapping[str, Any], language: Lang
     [('level', 'J1', 'J2')]
     """
     texts = [_text(content, language) for content in (before, after)]
-    fields = tuple(c for c in field_changes(before, after) if c.name.split(".")[0] not in UNTOLD)
+    old, new = (json.loads(canonical_json(content)) for content in (before, after))
+    fields = tuple(c for c in field_changes(old, new) if c.name.split(".")[0] not in UNTOLD)
     return TextChange(text_changes(*texts), fields)
 
 

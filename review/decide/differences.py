@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Final, Literal
 
 Op = Literal["same", "gone", "new"]
-WORD: Final = re.compile(r"[\u3400-\u9fff]|\d+(?:[.,:/-]\d+)*|[^\W\d\u3400-\u9fff]+|\s+|.", re.DOTALL)
+WORD: Final = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+(?:[.,:/-]\d+)*|\s+|.", re.DOTALL)
 """A word, a number with its points, one Chinese character, blank space, or a sign."""
 
 

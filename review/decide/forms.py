@@ -97,10 +97,10 @@ def known_version(request: Request, warning_id: str, version: int) -> VersionRow
 
 
 def acting(request: Request) -> Doing:
-    """Return what acts for people here; 503 where nothing does."""
+    """Return what acts for people here; 409 where nothing does."""
     doing = doing_of(request)
     if doing is None:
-        raise HTTPException(503, "Decisions are not made on these pages here, but with `sameair warnings`.")
+        raise HTTPException(409, "Decisions are not made on these pages here, but with `sameair warnings`.")
     return doing
 
 
