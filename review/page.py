@@ -105,7 +105,7 @@ def _places(request: Request, visitor: Visitor | None) -> list[Place]:
 def first_place(request: Request) -> str:
     """Return where somebody begins who may not see the desk; nothing for who may, or is not signed in."""
     visitor: Visitor | None = getattr(request.state, "visitor", None)
-    if visitor is None or may(visitor.role, Action.see_forecasts):
+    if visitor is None or visitor.program is not None or may(visitor.role, Action.see_forecasts):
         return ""
     paths = [place.path for place in _places(request, visitor)]
     own = "/agency" if visitor.role is Role.agency else next(iter(paths), "")

@@ -21,6 +21,7 @@ from tests.review.signed_in import cookies, csrf_of
 FORBIDDEN = 403
 STRANGE = (303, 401)
 TRIED = (Role.lead, Role.operator, Role.agency)
+LED_ON = 303  # from the desk to the own first page, which says nothing of it
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,8 @@ def test_no_role_gets_further_than_the_table_says(app, jars, asked):
             if not may(role, action):
                 data = {"csrf": csrf_of(app.ledger, NOW, jars[role])} if method != "GET" else None
                 status = ask(app, asked, method, path, cookies=jars[role], data=data)
-                assert status == FORBIDDEN, (method, path, role)
+                elsewhere = (path, status) == ("/", LED_ON)
+                assert status == FORBIDDEN or elsewhere, (method, path, role)
                 checked += 1
         assert ask(app, asked, method, path, cookies={COOKIE: "none"}) in STRANGE, (method, path)
         assert ask(app, asked, method, path) in STRANGE, (method, path)
