@@ -2,16 +2,22 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from alerts.content import WarningContent
+from alerts.warnings import propose_version
+from pipeline.ledger.quarantined import Quarantined, file_quarantined
+from pipeline.ledger.runs import list_runs
+from pipeline.ledger.warnings import list_versions, read_versions
 from pipeline.times import parse_instant
 from review.accounts.roles import Role
-from review.app import create_app
+from review.decide.evidence import evidence_document, keep_evidence
 from tests.review.browsing import browsing
+from tests.review.deciding import DecidingApp
 from tests.review.every_page import examples, page_routes
-from tests.review.running_app import RunningApp
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -28,6 +34,8 @@ ELSEWHERE = {
 NO_PAGES = {
     "/desk/now": "the part of the desk that is written anew",
     "/runs/{run_id}/bulletin": "a bulletin as it was sent",
+    "/warnings/{warning_id}/standing": "the part of a page that says who has decided",
+    "/warnings/{warning_id}/{version}/letter/{language}": "a letter as recipients get it",
     "/archive/{stamp}/bulletin": "a bulletin as it was sent",
     "/archive/reports/{name:path}": "a report as a file",
     "/agency/bulletins/{run_id}": "a bulletin as it was sent",
@@ -39,14 +47,38 @@ NO_PAGES = {
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    """Serve what one simulated cycle left, an hour after it."""
+    """Serve what one simulated cycle left, and something of all else for which there is a page."""
     folder = tmp_path_factory.mktemp("room")
     command = [str(Path(sys.executable).with_name("sameair")), "run", "--data-dir", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=280)
-    app = RunningApp(folder, create_app)
+    app = DecidingApp(folder)
     app.now = parse_instant("2024-12-16T09:00Z")
+    furnish(app)
     yield app
     app.close()
+
+
+def furnish(app):
+    """Add a draft that waits, evidence that was kept with a decision, and an answer in quarantine."""
+    with app.ledger.write() as conn:
+        issued = list_versions(conn, ids(app)[1], 1)[0]
+        content = replace(WarningContent.from_dict(issued.content), warning_id="01JF77PC00QPYCN263DXEVM7V7")
+        propose_version(conn, content, app.now)
+        row = read_versions(conn, content.warning_id)[0]
+        document = evidence_document(conn, app.settings, row, WarningContent.from_dict(row.content))
+    app.unlinked = [f"/evidence/{keep_evidence(app.settings, document)}"]
+    said = ("BadPayload", "a value of -999", "[0].pm2_5", "look at the answer", "hour", app.now, 9)
+    with app.ledger.write() as conn:
+        file_quarantined(conn, ids(app)[1], Quarantined("cnemc.hour-01", "cnemc", "cnemc.hour", *said))
+    app.settings.quarantine_dir.mkdir(exist_ok=True)
+    (app.settings.quarantine_dir / "cnemc.hour-01.raw").write_bytes(b'[{"pm2_5"')
+
+
+def ids(app):
+    """Return run and world of the cycle."""
+    with app.ledger.read() as conn:
+        run = list_runs(conn, limit=1)[0]
+    return run.id, run.world
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +86,7 @@ def pages(running):
     """Return for each route of each role an address with a page."""
     found = {}
     for role in (Role.lead, Role.operator, Role.agency):
-        for route, address in examples(running, role=role).items():
+        for route, address in examples(running, running.unlinked, role=role).items():
             found.setdefault(route, (address, role))
     return found
 
