@@ -139,12 +139,3 @@ def test_a_closed_account_does_not_come_in(app, fake):
         close(conn, "lee", by="test", at=NOW)
     browser = requests.Session()
     assert get(browser, back(app, browser)).status_code == 403
-
-
-def test_without_a_provider_there_is_no_way_to_one(tmp_path):
-    running = RunningApp(tmp_path, create_app)
-    try:
-        assert requests.get(f"{running.base}/sign-in/provider", timeout=20).status_code == 404
-        assert "provider" not in requests.get(f"{running.base}/sign-in", timeout=20).text
-    finally:
-        running.close()

@@ -66,6 +66,11 @@ def test_a_stranger_cannot_tell_a_name_that_there_is_from_one_that_there_is_not(
     assert len(said) == 1
 
 
+def test_without_a_provider_there_is_no_way_to_one(app):
+    assert ask(app, "GET", "/sign-in/provider").status_code == 404
+    assert "provider" not in ask(app, "GET", "/sign-in").text
+
+
 def test_a_body_that_is_too_long_is_not_read(app):
     long = b"name=" + b"x" * MOST_BYTES
     assert ask(app, "POST", "/sign-in", data=long).status_code == 413
