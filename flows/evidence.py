@@ -17,6 +17,7 @@ from alerts.policy import Policy, load_policy
 from flows.party_air import without_air_of
 from flows.plan import CyclePlan
 from flows.workspace import Workspace
+from forecasting.calibration.quantiles import Distribution
 from forecasting.evidence.changed import Asked
 from forecasting.evidence.partner import (
     Without,
@@ -25,7 +26,7 @@ from forecasting.evidence.partner import (
     is_open_question,
     members_by_day,
 )
-from forecasting.evidence.record import ISSUED, Past, held_out_past, record_of
+from forecasting.evidence.record import ISSUED, Past, held_out, held_out_past, record_of
 from forecasting.evidence.stored import VERSION, Document, write_evidence
 from forecasting.evidence.tipping import Decision, tipping
 from forecasting.issue import OPERATIONAL
@@ -65,14 +66,16 @@ def evidence_of(ws: Workspace, ran: Ran) -> Document:
     change of one series that would have tipped the decision that hangs by least; and, where a threshold is
     possible at all, the forecast without the other side's air.
     """
-    policy = load_policy(ws.settings.policy_file)
+    policy, hour = load_policy(ws.settings.policy_file), ran.plan.cycle.hour
+    knows = ran.model is not None and hour in ran.model.hours
+    told = single_threaded(held_out, ran.model.hours[hour]) if ran.model is not None and knows else None
     return {
         "version": VERSION,
         "issue_time": iso(ran.plan.cycle),
         "as_of": iso(ran.plan.as_of),
         "policy": policy.version,
         "model_id": ran.model.model_id if ran.model else "none",
-        "cities": [single_threaded(_city, ws, ran, city, policy) for city in all_cities().values()],
+        "cities": [single_threaded(_city, ws, ran, city, policy, told) for city in all_cities().values()],
     }
 
 
@@ -95,9 +98,9 @@ def decisions_of(policy: Policy, city: City) -> list[Decision]:
     ]
 
 
-def _city(ws: Workspace, ran: Ran, city: City, policy: Policy) -> dict[str, Any]:
+def _city(ws: Workspace, ran: Ran, city: City, policy: Policy, past: Distribution | None) -> dict[str, Any]:
     members, thresholds = members_by_day(ran.published, city), policy.thresholds(city.id)
-    found = {"city": city.id, "records": _records(ws, ran, city, thresholds, members)}
+    found = {"city": city.id, "records": _records(ws, ran, city, thresholds, members, past)}
     outputs = _outputs(ran.model, ran.plan.cycle.hour, city) if ran.model else {}
     told = {day: means for day, means in members.items() if day in outputs}
     if ran.model is None or not told:
@@ -109,26 +112,26 @@ def _city(ws: Workspace, ran: Ran, city: City, policy: Policy) -> dict[str, Any]
 
 
 def _records(
-    ws: Workspace, ran: Ran, city: City, thresholds: Sequence[int], members: Mapping[int, Any]
+    ws: Workspace,
+    ran: Ran,
+    city: City,
+    thresholds: Sequence[int],
+    members: Members,
+    told: Distribution | None,
 ) -> list[dict[str, Any]]:
     """Return the last such forecasts of every day ahead and threshold."""
+    like = {(day, t): float((m > t).mean()) for day, m in sorted(members.items()) for t in thresholds}
     issued = issued_past(ws, ran.plan, ran.panel, city, thresholds)
-    learned = _held_out(ran, city, thresholds)
-    found = []
-    for lead in sorted(members):
-        for threshold in thresholds:
-            probability = float((members[lead] > threshold).mean())
-            past = [*learned.get((lead, threshold), []), *issued.get((lead, threshold), [])]
-            found.append(record_of(lead, threshold, probability, past).to_dict())
-    return found
-
-
-def _held_out(ran: Ran, city: City, thresholds: Sequence[int]) -> dict[tuple[int, int], list[Past]]:
-    model, hour = ran.model, ran.plan.cycle.hour
-    outputs = _outputs(model, hour, city) if model else {}
-    if model is None or not outputs:
-        return {}
-    return held_out_past(model.hours[hour], outputs, thresholds, ran.plan.as_of)
+    learned: dict[tuple[int, int], list[Past]] = {}
+    if ran.model is not None and told is not None:
+        hour = ran.plan.cycle.hour
+        outputs = _outputs(ran.model, hour, city)
+        mine = {at: p for at, p in like.items() if at[0] in outputs}
+        learned = held_out_past(ran.model.hours[hour], told, outputs, mine, ran.plan.as_of)
+    return [
+        record_of(*at, probability, [*learned.get(at, []), *issued.get(at, [])]).to_dict()
+        for at, probability in like.items()
+    ]
 
 
 def _outputs(model: Model, hour: int, city: City) -> dict[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -85,36 +85,48 @@ def record_of(
     return Record(lead_day, threshold, round(probability, 3), tuple(newest))
 
 
-def held_out_past(
-    hour: Hour, outputs: Mapping[int, int], thresholds: Sequence[int], as_of: datetime
-) -> dict[tuple[int, int], list[Past]]:
-    """Return by lead day and threshold what a model says of the issues that it learned from.
+def held_out(hour: Hour) -> Distribution:
+    """Return what a model says of the issues that it learned from, each year by a fit that never saw it.
 
-    Each year is told by a fit that never saw it, and the recent errors that shift and stretch a distribution
-    are those known at each of these issues. A day whose mean had not been received by ``as_of`` is left out.
-
-    Parameters
-    ----------
-    hour : one hour of the day of a model
-    outputs : column of the day mean of each lead day
+    The recent errors that shift and stretch a distribution are those known at each of these issues.
     """
     best = hour.best
     centre = best.fitted.held_out()
     scale = best.spread.scale(centre, hour.known)
     adjustment = adapt(hour.past, best.shape.groups, best.shape.half_width, hour.past.issues)
-    whole = Distribution(best.shape, centre, scale, adjustment)
+    return Distribution(best.shape, centre, scale, adjustment)
+
+
+def held_out_past(
+    hour: Hour,
+    told: Distribution,
+    outputs: Mapping[int, int],
+    like: Mapping[tuple[int, int], float],
+    as_of: datetime,
+) -> dict[tuple[int, int], list[Past]]:
+    """Return by lead day and threshold the issues whose probability lay near a present one.
+
+    A day whose mean had not been received by ``as_of`` is left out.
+
+    Parameters
+    ----------
+    hour : one hour of the day of a model
+    told : what it says of its issues, see :func:`held_out`
+    outputs : column of the day mean of each lead day
+    like : the present probability of every lead day and threshold
+    """
     found: dict[tuple[int, int], list[Past]] = {}
-    for threshold in thresholds:
-        probability = whole.probability(np.array([np.log(threshold + LOG_OFFSET)]))[..., 0]
-        for day, output in outputs.items():
-            truth = best.fitted.truth[:, output].astype(np.float64)
-            known = np.isfinite(truth) & np.isfinite(centre[:, output])
-            known &= hour.past.known[:, output] <= to_ns(as_of)
-            rows, means = np.flatnonzero(known), to_level(truth)
-            found[day, threshold] = [
-                _held_out(hour.past.issues[row], probability[row, output], means[row], threshold)
-                for row in rows
-            ]
+    every = {t: told.probability(np.array([np.log(t + LOG_OFFSET)]))[..., 0] for _, t in like}
+    for (day, threshold), present in like.items():
+        output = outputs[day]
+        truth = hour.best.fitted.truth[:, output].astype(np.float64)
+        probability = every[threshold][:, output]
+        counts = np.isfinite(truth) & (np.abs(probability - present) <= NEAR)
+        counts &= hour.past.known[:, output] <= to_ns(as_of)
+        rows, means = np.flatnonzero(counts), to_level(truth)
+        found[day, threshold] = [
+            _held_out(hour.past.issues[row], probability[row], means[row], threshold) for row in rows
+        ]
     return found
 
 

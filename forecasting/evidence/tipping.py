@@ -17,7 +17,7 @@ from pipeline.times import iso
 Floats = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float32]
 
-FACTORS: Final = np.geomspace(1 / 6, 6, 19)
+FACTORS: Final = np.geomspace(1 / 6, 6, 15)
 """By these a reading is multiplied; what lies between is interpolated."""
 
 FIRST_LOOK: Final = (0.4, 2.5)

@@ -158,6 +158,7 @@ def _evidence(request: Request, subject: Subject) -> dict[str, Any]:
         "history": history_of(subject, load_policy(settings.policy_file)),
         "origin_words": origin_texts,
         "source_of": lambda source: source_name(source, vocabulary(t.language)),
+        "parsed": parse_instant,
         "range_of": lambda said: stated_range(said, t.language),
         "name_of_city": {city.id: city.name[t.language] for city in all_cities().values()},
     }

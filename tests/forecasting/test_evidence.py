@@ -13,7 +13,7 @@ from forecasting.evidence.partner import (
     is_open_question,
     members_by_day,
 )
-from forecasting.evidence.record import HELD_OUT, ISSUED, NEAR, Past, held_out_past, record_of
+from forecasting.evidence.record import HELD_OUT, ISSUED, NEAR, Past, held_out, held_out_past, record_of
 from forecasting.evidence.stored import read_evidence, write_evidence
 from forecasting.evidence.tipping import Decision, hangs_by_least, tipping
 from forecasting.samples import forecast_samples
@@ -71,27 +71,31 @@ def test_a_record_holds_the_newest_forecasts_like_this_one_each_issue_once():
 
 
 def test_probabilities_of_years_that_were_not_seen_came_true_as_often_as_they_said(model, cities, issue):
-    columns = outputs_of(model, issue, cities[BEIJING])
-    found = held_out_past(model.hours[issue.hour], columns, [35], issue)
-    everything = [one for cases in found.values() for one in cases]
-    probability = np.array([one.probability for one in everything])
-    came = np.array([one.came for one in everything])
-    assert len(everything) > 900
-    assert all(one.came == (one.mean > 35) for one in everything if abs(one.mean - 35) > 0.06)
+    hour, column = model.hours[issue.hour], outputs_of(model, issue, cities[BEIJING])[1]
+    told = held_out(hour)
+    found = []
+    # bins that leave no probability out
+    for present in np.arange(0.1, 1.0, 0.2):
+        mine = held_out_past(hour, told, {1: column}, {(1, 35): float(present)}, issue)[1, 35]
+        assert all(abs(one.probability - present) <= NEAR + 0.0005 for one in mine)
+        assert all(one.came == (one.mean > 35) for one in mine if abs(one.mean - 35) > 0.06)
+        found += mine
+    probability, came = (
+        np.array([getattr(one, name) for one in found], float) for name in ("probability", "came")
+    )
+    assert len(found) > 380
     assert probability.mean() == pytest.approx(came.mean(), abs=0.05)
     # a probability that knows nothing scores the variance of what came; the invented air remembers a day
-    first = np.array([(one.probability, one.came) for one in found[1, 35]], float)
-    assert np.mean((first[:, 0] - first[:, 1]) ** 2) < 0.8 * first[:, 1].mean() * (1 - first[:, 1].mean())
+    assert np.mean((probability - came) ** 2) < 0.8 * came.mean() * (1 - came.mean())
 
 
 def test_a_day_that_was_not_measured_by_the_snapshot_is_in_no_record(model, cities, issue):
-    columns = outputs_of(model, issue, cities[SEOUL])
-    hour = model.hours[issue.hour]
-    early = issue - timedelta(days=200)
-    then = held_out_past(hour, columns, [30], early)[1, 30]
-    now = held_out_past(hour, columns, [30], issue)[1, 30]
+    hour, columns = model.hours[issue.hour], outputs_of(model, issue, cities[SEOUL])
+    early, told, like = issue - timedelta(days=200), held_out(hour), {(1, 30): 0.3}
+    then = held_out_past(hour, told, columns, like, early)[1, 30]
+    now = held_out_past(hour, told, columns, like, issue)[1, 30]
     assert 0 < len(then) < len(now)
-    # D+1 ends at most 48 h after its issue begins, so what was issued in the last day is not known
+    # D+1 ends more than a day after its issue: what was issued in the last day is not known
     assert max(one.issue_time for one in then) < f"{early - timedelta(hours=24):%Y-%m-%dT%H:%M:%SZ}"
     assert then == now[: len(then)]
 

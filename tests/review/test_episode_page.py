@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from functools import cache
 
 import pytest
 import requests
@@ -30,17 +31,23 @@ def get(world, path, **who):
     return requests.get(world.base + path, timeout=20, cookies=cookies(world.ledger, world.now, **who))
 
 
-def text_of(world, path, **who):
-    answer = get(world, path, **who)
+@cache
+def page_of(world, path, language="en"):
+    """The source of a page; none of them changes while it is looked at."""
+    answer = get(world, path, language=language)
     assert answer.status_code == 200, answer.text
-    page = html.fromstring(answer.text)
+    return answer.text
+
+
+def text_of(world, path, language="en"):
+    page = html.fromstring(page_of(world, path, language))
     for block in page.xpath("//script"):
         block.drop_tree()
     return " ".join(" ".join(page.itertext()).split())
 
 
 def figures(world, path):
-    blocks = html.fromstring(get(world, path).text).xpath("//figure")
+    blocks = html.fromstring(page_of(world, path)).xpath("//figure")
     return {one.get("id"): json.loads(one.xpath(".//script")[0].text)["figure"] for one in blocks}
 
 
@@ -99,7 +106,7 @@ def test_it_says_which_reading_would_tip_it_and_what_the_partner_did(world):
 
 
 def test_the_steps_from_the_usual_add_up_to_the_median(world):
-    page = html.fromstring(get(world, ASKED).text)
+    page = html.fromstring(page_of(world, ASKED))
     cells = page.xpath("//table[@class='why']/tbody/tr/td[@class='number']/text()")
     # 40 + 20 + (2 - 3) + 1 = 60
     assert [int(cell) for cell in cells] == [40, 20, -1, 1, 60]
