@@ -22,14 +22,14 @@ def acknowledge_for_account(request: Request, warning_id: str, version: int) -> 
     Raises
     ------
     HTTPException
-        403: it speaks for none; 409: the version was never to go to it
+        409: it speaks for none, or the version was never to go to it
     """
     who, now = visitor(request), request.app.state.clock()
     try:
         with request.app.state.ledger.write() as conn:
             linked = recipient_of_account(conn, who.account.name)
             if linked is None or linked[0].party != who.party:
-                raise HTTPException(403, NOT_LINKED)
+                raise HTTPException(CONFLICT, NOT_LINKED)
             receipt = Receipt(warning_id, version, linked[0].id, now)
             return acknowledge(conn, receipt, now, way="person", person=who.account.name)
     except ReviewError:

@@ -65,7 +65,7 @@ def _own(request: Request) -> tuple[RecipientRow, Contact]:
     """Return the recipient for whom the account speaks; of its own party, in any case."""
     found = _linked(request)
     if found is None:
-        raise HTTPException(403, NOT_LINKED)
+        raise HTTPException(CONFLICT, NOT_LINKED)
     return found
 
 

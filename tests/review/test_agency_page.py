@@ -110,10 +110,10 @@ def test_an_account_that_speaks_for_nobody_changes_nothing(room):
     form = {"cities": ["seoul"], "languages": ["ko"], "level": "J1"}
     jar = {"language": "zh"}
     assert "尚未指定接收单位" in room.get("/agency", jar=room.jar(Role.agency, **jar)).text
-    assert room.post("/agency/subscription", Role.agency, form, **jar).status_code == 403
+    assert room.post("/agency/subscription", Role.agency, form, **jar).status_code == 409
     assert (
         room.post("/agency/acknowledge", Role.agency, {"warning_id": BOTH, "version": 1}, **jar).status_code
-        == 403
+        == 409
     )
 
 
