@@ -21,9 +21,13 @@ RECHECK: Final = "warning.recheck"
 """The action under which the audit trail holds each comparison with the other side's bulletin."""
 
 
-def rechecked(conn: Connection, row: VersionRow) -> Plain | None:
-    """Return the newest comparison of a version's text with the other side's bulletin, or None."""
-    said: list[Plain] = [r["payload"] for r in rows_about(conn, row.warning_id, RECHECK)]
+def rechecked(conn: Connection, row: VersionRow, until: datetime | None = None) -> Plain | None:
+    """Return the newest comparison of a version's text with the other side's bulletin, or None.
+
+    With ``until`` the newest that had been made by that instant.
+    """
+    rows = rows_about(conn, row.warning_id, RECHECK)
+    said: list[Plain] = [r["payload"] for r in rows if until is None or r["at"] <= until]
     mine = [p for p in said if (p["version"], p["digest"]) == (row.version, row.content_digest)]
     return mine[-1] if mine else None
 

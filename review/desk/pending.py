@@ -137,7 +137,7 @@ def _pending(
         decision_of(policy.task(issue), issue, policy.review.timezone),
         silence,
         approved if silence == "alone" else (),
-        rechecked(conn, row),
+        rechecked(conn, row, present.at),
     )
 
 

@@ -42,7 +42,12 @@ def desk(request: Request) -> Response:
     view = desk_view(request)
     fragment = "/desk/now" + (f"?{urlencode({'world': view.world})}" if view.world else "")
     tag = _tag(request, view)
-    shown = {"world": view.world, "body": _body(request, view, tag), "tag": tag, "fragment": fragment}
+    shown: dict[str, Any] = {
+        "world": view.world,
+        "body": _body(request, view, tag),
+        "tag": tag,
+        "fragment": fragment,
+    }
     return render(request, "desk/page.html.j2", **shown)
 
 
