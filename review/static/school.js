@@ -4,6 +4,16 @@ import { enliven } from "./start.js";
 
 const clock = () => document.getElementById("clock");
 
+// The keys are named only where they work: once this script listens.
+function nameKeys() {
+  const steps = clock() ? clock().querySelector(".steps[data-hint]") : null;
+  if (!steps || steps.querySelector(".keys")) return;
+  const hint = document.createElement("span");
+  hint.className = "keys";
+  hint.textContent = steps.dataset.hint;
+  steps.append(hint);
+}
+
 async function step(address) {
   const answer = await fetch(address, { credentials: "same-origin" });
   if (!answer.ok || answer.redirected) return location.assign(address);
@@ -12,6 +22,7 @@ async function step(address) {
   const held = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.key : "";
   main.replaceChildren(...written.getElementById("main").childNodes);
   history.replaceState(null, "", address);
+  nameKeys();
   await enliven(main);
   const again = held && clock() ? clock().querySelector(`[data-key="${held}"]`) : null;
   const field = main.querySelector(".asks input");
@@ -33,3 +44,5 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   step(link.href);
 });
+
+nameKeys();

@@ -45,12 +45,14 @@ def test_a_lesson_from_the_list_to_its_end(browser, language, width, dark, manne
         page.click("main form button")
         hand = page.locator(".hand time")
         expect(hand).to_have_attribute("datetime", "2026-01-04T08:00:00Z")
+        page.wait_for_selector(".steps .keys", state="attached")
         page.keyboard.press("ArrowRight")
         expect(hand).to_have_attribute("datetime", "2026-01-04T09:00:00Z")
         page.keyboard.press("ArrowLeft")
         expect(hand).to_have_attribute("datetime", "2026-01-04T08:00:00Z")
-        assert page.locator("figure[data-alive]").count() == 2
+        expect(page.locator("figure[data-alive]")).to_have_count(2)
         for day in (5, 6, 7):
+            page.wait_for_selector(".steps .keys", state="attached")
             page.keyboard.press("End")
             expect(hand).to_have_attribute("datetime", f"2026-01-0{day}T08:00:00Z")
             for field in page.locator(".asks input").all():
@@ -63,6 +65,9 @@ def test_a_lesson_from_the_list_to_its_end(browser, language, width, dark, manne
         assert re.search(r"164.*µg/m³", page.inner_text(".outcomes"), re.S)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         browser.picture(page, f"school-end-{language}-{width}")
+        assert complaints(page) == []
+        page.click(".way a >> nth=-1")
+        expect(page.locator(".scores")).to_be_visible()
         assert complaints(page) == []
 
 
