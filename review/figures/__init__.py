@@ -4,8 +4,9 @@
 the picture of :mod:`review.figures.drawing`, and in any case the same numbers as a table.
 """
 
+from review.figures.dots import Dot, DotPlot
 from review.figures.maps import Arrow, MapFigure, Outline, Path, Point
-from review.figures.plots import XY, BarChart, Bars, Dot, DotPlot, XYChart
+from review.figures.plots import XY, BarChart, Bars, XYChart
 from review.figures.roles import ROLES
 from review.figures.time_chart import Band, Limit, Line, TimeChart
 

@@ -80,8 +80,8 @@ class MapFigure:
     Examples
     --------
     >>> here = Point(37.57, 126.98, "Seoul", 42.0, "seoul")
-    >>> MapFigure("stations", "Stations", [here], unit="µg m⁻³").rows()
-    [['Seoul', '42 µg m⁻³', '37.57, 126.98']]
+    >>> MapFigure("stations", "Stations", [here], unit="µg/m³").rows()
+    [['Seoul', '42 µg/m³', '37.57, 126.98']]
     """
 
     kind = "map"

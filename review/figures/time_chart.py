@@ -77,7 +77,7 @@ class TimeChart:
     >>> from datetime import UTC, timedelta
     >>> start = datetime(2019, 3, 5, tzinfo=UTC)
     >>> hours = [start + timedelta(hours=h) for h in range(3)]
-    >>> chart = TimeChart("plume", "Seoul", "µg m⁻³", hours, [Line("observed", [30, 42, None], "observed")])
+    >>> chart = TimeChart("plume", "Seoul", "µg/m³", hours, [Line("observed", [30, 42, None], "observed")])
     >>> chart.rows()[1][1:], chart.heads()
     (['42'], ['observed'])
     """

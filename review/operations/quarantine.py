@@ -66,7 +66,7 @@ def beginning(settings: Settings, entry_id: str) -> str | None:
         return None
     with path.open("rb") as file:
         text = file.read(SHOWN).decode("utf-8", "replace")
-    return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)
+    return "".join(c if c.isprintable() or c in "\n\t" else chr(0xFFFD) for c in text)
 
 
 def _found(request: Request, entry_id: str) -> Quarantined:
