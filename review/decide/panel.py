@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 
 from alerts.asked_for import Addressee
 from alerts.content import WarningContent
-from alerts.short_line import short_line
 from alerts.standing import standing_digest
 from alerts.versions import IN_FORCE, OPEN, required_parties
 from alerts.vocabulary import LANGUAGES, Vocabulary, vocabulary
@@ -56,7 +55,6 @@ class Panel:
     content: WarningContent
     text: str
     texts: Mapping[str, Text]
-    short: Mapping[str, str]
     standpoints: tuple[Standpoint, ...]
     course: tuple[Word, ...]
     asked: tuple[Asked, ...]
@@ -116,51 +114,71 @@ def decision_panel(
     row = chosen_version(versions, version)
     if row is None:
         return None
+    text, content, offers = _shown_text(request, conn, row)
     person, doing = visitor(request), doing_of(request)
-    text = request.query_params.get("text", "")
-    offers = offered(conn, row)
-    if text and text not in (*offers, row.content_digest):
-        raise HTTPException(404, "There is no such text.")
-    text = text if text in offers else ""
-    content = offers[text][1] if text else WarningContent.from_dict(row.content)
     present, own_time = present_for(WarningContent.from_dict(row.content), request.app.state.clock())
     digest = hashlib.sha256(canonical_json(content.to_dict())).hexdigest()
     points = standpoints(conn, row, digest)
-    refusal = _refusal(row, person, doing, points, over=deadline_over(row, present))
-    settings = request.app.state.settings
-    evidence = ""
-    if may(person.role, Action.decide):
-        evidence = keep_evidence(settings, evidence_document(conn, settings, row, content, shown))
-    said = {word: tuple(p.party for p in points if p.said == word) for word in ("approve", "object")}
     forced = any(v.state in IN_FORCE for v in versions)
     return Panel(
         row=row,
         content=content,
         text=text,
         texts={language: wording(content, language) for language in LANGUAGES},
-        short={language: short_line(content, language) for language in LANGUAGES},
         standpoints=points,
         course=course(conn, versions),
         asked=questions_about(conn, warning_id),
         offers=offers,
         addressees=doing.addressees(content) if doing is not None else (),
-        silence=silence_of(content, said["approve"], said["object"], is_forced=forced),
+        silence=_silence(content, points, is_forced=forced),
         minutes_left=int((row.review_deadline - present).total_seconds() // 60),
         own_time=own_time,
         present=present,
         party=person.party,
-        refusal=refusal,
+        refusal=_refusal(row, person, doing, points, over=deadline_over(row, present)),
         may_ask=_may_speak(row, person, doing),
         may_close=_may_speak(row, person, doing) and may(person.role, Action.close),
         in_force=forced,
         can_write=doing is not None,
         digest=digest,
         shown=standing_digest(conn, warning_id),
-        evidence=evidence,
+        evidence=_evidence(request, conn, row, content, shown),
         back=back if BACK.fullmatch(back) else f"/warnings/{warning_id}",
         done=_done(request),
         words=vocabulary(words_of(request).language),
     )
+
+
+def _shown_text(
+    request: Request, conn: Connection, row: VersionRow
+) -> tuple[str, WarningContent, Mapping[str, tuple[str, WarningContent]]]:
+    """Return which text is asked for (empty: that of the version), what it says, and all that are offered."""
+    offers = offered(conn, row)
+    text = request.query_params.get("text", "")
+    if text and text not in (*offers, row.content_digest):
+        raise HTTPException(404, "There is no such text.")
+    if text in offers:
+        return text, offers[text][1], offers
+    return "", WarningContent.from_dict(row.content), offers
+
+
+def _evidence(
+    request: Request,
+    conn: Connection,
+    row: VersionRow,
+    content: WarningContent,
+    shown: Mapping[str, Any] | None,
+) -> str:
+    """Keep what is on the screen of somebody who decides and return its digest; nothing for who looks on."""
+    if not may(visitor(request).role, Action.decide):
+        return ""
+    settings = request.app.state.settings
+    return keep_evidence(settings, evidence_document(conn, settings, row, content, shown))
+
+
+def _silence(content: WarningContent, points: tuple[Standpoint, ...], *, is_forced: bool) -> Silence:
+    approved, objected = (tuple(p.party for p in points if p.said == s) for s in ("approve", "object"))
+    return silence_of(content, approved, objected, is_forced=is_forced)
 
 
 def chosen_version(versions: list[VersionRow], version: int | None) -> VersionRow | None:

@@ -33,7 +33,12 @@ from review.worlds import worlds
 Form = Annotated[Fields, Depends(fields_of_form)]
 PRODUCTS: Final = ("joint_warning", "single_city_warning", "notice")
 CONFLICT: Final = 409
-LETTER_HEADERS: Final = {"Content-Security-Policy": LETTER_POLICY, "X-Frame-Options": "SAMEORIGIN"}
+LETTER_HEADERS: Final = {
+    "Content-Security-Policy": LETTER_POLICY,
+    "X-Frame-Options": "SAMEORIGIN",
+    "Cross-Origin-Opener-Policy": "unsafe-none",
+}
+"""A browser shows no page with an opener policy inside a frame that runs nothing."""
 
 
 def warnings_routes() -> APIRouter:
