@@ -1,6 +1,7 @@
 """A small world for tests of the desk: hours of air, runs with stored predictions, a proposed warning."""
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -14,7 +15,7 @@ from pipeline.ledger.runs import begin_run, fail_run, finish_run, make_current
 from pipeline.observations import ObservationStore
 from pipeline.times import parse_instant
 from review.app import create_app
-from review.desk.run_forecast import QUANTILES
+from review.desk.run_forecast import QUANTILES, _read
 from tests.review.running_app import NOW, RunningApp
 
 CYCLE = parse_instant("2026-01-14T08:00Z")
@@ -45,6 +46,20 @@ class DeskWorld(RunningApp):
 
     def __init__(self, folder):
         super().__init__(folder, create_app)
+        self.ledger.engine.dispose()
+        self.fresh = shutil.copy(folder / "ledger.sqlite", folder / "fresh.sqlite")
+
+    def clear(self):
+        """Begin anew on an empty installation, so that a module needs one server and not one a test."""
+        self.ledger.engine.dispose()
+        for file in self.settings.data_dir.glob("ledger.sqlite*"):
+            file.unlink()
+        shutil.copy(self.fresh, self.settings.data_dir / "ledger.sqlite")
+        for folder in (self.settings.observations_dir, self.settings.runs_dir):
+            shutil.rmtree(folder, ignore_errors=True)
+        vars(self.app.state)["_state"].pop("desk_reader", None)
+        _read.cache_clear()
+        self.now = NOW
 
     def run(self, *, world="measured", cycle=CYCLE, chance=None, products=None, inputs=None, **ended):
         """A run that counts; with ``chance`` it stores predictions, with ``error`` it fails."""

@@ -19,11 +19,17 @@ CITIES = ("seoul", "beijing")
 EVIL = "<script>alert(1)</script>"
 
 
-@pytest.fixture
-def desk(tmp_path):
-    running = DeskWorld(tmp_path)
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    running = DeskWorld(tmp_path_factory.mktemp("desk"))
     yield running
     running.close()
+
+
+@pytest.fixture
+def desk(served):
+    served.clear()
+    return served
 
 
 def get(desk, path="/", **who):
