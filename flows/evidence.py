@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from alerts.episodes import Episode
 from alerts.policy import Policy, load_policy
 from flows.party_air import without_air_of
 from flows.plan import CyclePlan
@@ -36,6 +37,7 @@ from forecasting.threads import single_threaded
 from forecasting.weather_ahead import Manner, situations_of
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City, all_cities
+from pipeline.ledger.episodes import open_episodes
 from pipeline.ledger.runs import RunRow, list_runs
 from pipeline.paths import day_means, observed_paths
 from pipeline.times import FORECAST_DAYS, from_ns, iso, to_ns
@@ -84,15 +86,23 @@ def write_evidence_of(ws: Workspace, ran: Ran, folder: Path) -> dict[str, Path]:
     return {"evidence": write_evidence(evidence_of(ws, ran), folder / "evidence.json")}
 
 
-def decisions_of(policy: Policy, city: City) -> list[Decision]:
-    """Return what may be decided of a city: every level and day ahead, with the probability that opens it.
+def decisions_of(policy: Policy, city: City, held: int = 0) -> list[Decision]:
+    """Return what may be decided of a city: every level and day ahead, with the probability that it needs.
 
+    Parameters
+    ----------
+    held : the highest level that was open before, which with those below it needs less to stay
+
+    Examples
+    --------
     >>> from pipeline.cities import city
-    >>> decisions_of(load_policy(), city("seoul"))[0]
-    Decision(lead_day=1, threshold=50, needed=0.35)
+    >>> [decisions_of(load_policy(), city("seoul"), held)[0].needed for held in (0, 1)]
+    [0.35, 0.24]
     """
     return [
-        Decision(lead, threshold, policy.opening(city.id, number, lead))
+        Decision(
+            lead, threshold, (policy.keeping if number <= held else policy.opening)(city.id, number, lead)
+        )
         for number, threshold in enumerate(policy.thresholds(city.id), 1)
         for lead in LEADS
     ]
@@ -106,7 +116,7 @@ def _city(ws: Workspace, ran: Ran, city: City, policy: Policy, past: Distributio
     if ran.model is None or not told:
         return found | {"tipping": None, "without": None}
     asked = _asked(ran, ran.model)
-    tips = tipping(asked, city.id, outputs, told, decisions_of(policy, city))
+    tips = tipping(asked, city.id, outputs, told, decisions_of(policy, city, _held(ws, ran, city)))
     less = _without(ran, asked, ran.model, city, thresholds, told)
     return found | {"tipping": tips.to_dict() if tips else None, "without": less.to_dict() if less else None}
 
@@ -132,6 +142,14 @@ def _records(
         record_of(*at, probability, [*learned.get(at, []), *issued.get(at, [])]).to_dict()
         for at, probability in like.items()
     ]
+
+
+def _held(ws: Workspace, ran: Ran, city: City) -> int:
+    """Return the highest level of a city's open episodes as earlier cycles left them, 0 for none."""
+    with ws.ledger.read() as conn:
+        known = open_episodes(conn, ran.plan.world, ran.plan.as_of)
+    told = [Episode.from_dict(row.details).before(ran.plan.cycle) for row in known if row.city == city.id]
+    return max((one.now.level for one in told if one is not None and one.now.status == "open"), default=0)
 
 
 def _outputs(model: Model, hour: int, city: City) -> dict[int, int]:

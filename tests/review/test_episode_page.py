@@ -98,7 +98,7 @@ def test_it_counts_how_often_such_a_forecast_came_true(world):
 
 def test_it_says_which_reading_would_tip_it_and_what_the_partner_did(world):
     said = text_of(world, ASKED)
-    assert "It would not open if one of these had read otherwise" in said
+    assert "It would not be reached if one of these had read otherwise" in said
     assert "118 ≤ 61 1.3 standard deviations" in said
     assert "47 → 60" in said
     assert "41 → 55 %" in said
