@@ -58,7 +58,7 @@ class Allow:
         visitor = await run_in_threadpool(who, state.ledger, token, state.clock())
         request.state.visitor = visitor
         if request.method not in SAFE and not given:
-            await _check_origin(request, visitor)
+            await _check_origin(request, visitor if action is not None else None)
         if action is None:
             return
         if visitor is None:

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from alerts.vocabulary import LANGUAGES
 from pipeline.ledger.accounts import account_of_link
 from review.access import add, cookie_name, visitor
 from review.accounts.book import accept
@@ -118,8 +119,9 @@ def post_welcome(request: Request, token: str, password: Field, again: Field) ->
 def post_language(request: Request, language: Field, to: Field = "/") -> Response:
     """Remember the language of somebody who has not signed in."""
     answer = RedirectResponse(inside(to), SEE_OTHER)
+    chosen = language if language in LANGUAGES else ""
     answer.set_cookie(
-        LANGUAGE_COOKIE, language[:8], max_age=int(YEAR.total_seconds()), samesite="lax", httponly=True
+        LANGUAGE_COOKIE, chosen, max_age=int(YEAR.total_seconds()), samesite="lax", httponly=True
     )
     return answer
 

@@ -5,6 +5,7 @@ import re
 import pytest
 import requests
 
+from review.access import COOKIE
 from review.accounts.book import Invitation, invite
 from review.accounts.roles import Role
 from review.app import create_app
@@ -71,3 +72,13 @@ def test_a_form_without_the_token_of_the_session_is_refused(app):
     data = {"language": "ko", "timezone": "UTC"}
     for csrf in ("", "x", csrf_of(app.ledger, NOW, other)):
         assert ask(app, "POST", "/account", data=data | {"csrf": csrf}, cookies=mine).status_code == 403
+
+
+def test_a_link_and_the_form_to_sign_in_work_where_somebody_is_signed_in_already(app):
+    with app.ledger.write() as conn:
+        token = invite(conn, Invitation("han", "Han", "seoul", Role.reader), by="test", at=NOW)
+    jar = cookies(app.ledger, NOW, role=Role.operator)
+    answer = ask(app, "POST", f"/welcome/{token}", data={"password": PHRASE, "again": PHRASE}, cookies=jar)
+    assert answer.status_code == 303
+    answer = ask(app, "POST", "/sign-in", data={"name": "han", "password": PHRASE}, cookies=jar)
+    assert answer.cookies[COOKIE] != jar[COOKIE]
