@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from review.figures.drawing import LEFT, RIGHT, Canvas, Extent
+from review.figures.drawing import LEFT, RIGHT, Canvas, Extent, nice_ticks
 from review.figures.roles import check_role, shown
 
 WIDTH = 420.0
@@ -76,8 +76,7 @@ class DotPlot:
         count = max(len(self.groups), 1)
         canvas = Canvas(Extent(*self.extent, 0.0, float(count)), width=WIDTH, height=50.0 + 62.0 * count)
         low, high = self.extent
-        step = (high - low) / 5
-        canvas.grid([(low + n * step, shown(low + n * step)) for n in range(6)], ticks=[])
+        canvas.grid([(value, shown(value)) for value in nice_ticks(low, high)], ticks=[])
         for place, (name, dots) in enumerate(self.groups):
             base = canvas.y(count - 1 - place) - 8
             canvas.stroke(LEFT, base + 8, canvas.width - RIGHT, base + 8, "grid")

@@ -17,6 +17,7 @@ SERIES: Final = (
     "climatology",
     "reviewed",
     "previous",
+    "partner",
 )
 """Roles that may stand side by side in one chart: their colours differ to every eye."""
 CITIES: Final = ("seoul", "beijing")
@@ -28,7 +29,6 @@ ROLES: Final = (
     *SERIES,
     *CITIES,
     *GRADES,
-    "partner",
     "limit",
     "neutral",
     "yes",

@@ -89,10 +89,12 @@ function marks(u, view, font, colour) {
     // An official colour may be too pale for a line: it lies under the dots that every limit has.
     if (limit.role.startsWith("grade-")) {
       ctx.setLineDash([]);
-      ctx.lineWidth = 3 * ratio;
+      ctx.lineWidth = 2 * ratio;
+      ctx.globalAlpha = 0.7;
       ctx.strokeStyle = colour(`--role-${limit.role}`);
       line(ctx, bbox.left, y, bbox.left + bbox.width, y);
       ctx.lineWidth = ratio;
+      ctx.globalAlpha = 1;
     }
     ctx.strokeStyle = colour("--role-limit");
     ctx.setLineDash([2 * ratio, 3 * ratio]);
