@@ -121,7 +121,9 @@ class Settings(BaseSettings):
     oidc_secret_file: Path | None = Field(
         None, description="file of the secret shared with the provider; none: a public client with PKCE"
     )
-    oidc_ca_file: Path | None = Field(None, description="certificate authority of the provider; default: the usual ones")
+    oidc_ca_file: Path | None = Field(
+        None, description="certificate authority of the provider; default: the usual ones"
+    )
     remind_minutes: tuple[PositiveInt, ...] = Field(
         (30, 60), description="JSON list: minutes after sending at which an agency is reminded to acknowledge"
     )

@@ -187,7 +187,13 @@ def test_foreign_text_is_escaped_everywhere(desk):
     with desk.ledger.write() as conn:
         key = load_or_create_key(desk.settings.keys_dir, "seoul")
         approve(conn, example_content().warning_id, 1, Signer("seoul", EVIL, key), NOW)
-    for path in ("/", "/operations/runs", "/warnings", f"/warnings/{example_content().warning_id}", f"/warnings/{EVIL}"):
+    for path in (
+        "/",
+        "/operations/runs",
+        "/warnings",
+        f"/warnings/{example_content().warning_id}",
+        f"/warnings/{EVIL}",
+    ):
         text = desk.get(path).text
         assert "<script>" not in text
         assert "<img" not in text
