@@ -14,6 +14,7 @@ from alerts.standing import standing_digest
 from alerts.vocabulary import LANGUAGES, vocabulary
 from pipeline.cities import all_cities
 from pipeline.errors import PolicyError, ReviewError
+from pipeline.ledger.episodes import read_episodes
 from pipeline.ledger.runs import get_run
 from pipeline.ledger.warnings import read_versions
 from pipeline.settings import Settings
@@ -94,6 +95,8 @@ def warning_page(request: Request, warning_id: str, version: int | None = None) 
         views = versions_shown(conn, rows, reader)
         panel = decision_panel(request, conn, warning_id, version) if inside else None
         run = get_run(conn, str(rows[-1].content["run_id"]))
+        told = [str(city["episode_id"]) for city in rows[-1].content["cities"]]
+        known = {row.id for row in read_episodes(conn, str(rows[-1].content["world"]), told)}
     return render(
         request,
         "warnings/warning.html.j2",
@@ -101,6 +104,7 @@ def warning_page(request: Request, warning_id: str, version: int | None = None) 
         views=views,
         newest=views[0],
         reader=reader,
+        episodes=known,
         has_bulletin=run is not None and bulletin_file(run, request.app.state.settings) is not None,
         words=vocabulary(t.language),
         world=views[0].content.world,

@@ -80,6 +80,7 @@ def test_the_same_form_sent_twice_decides_once(app):
     assert len(signed(app, name)) == 1
 
 
+@pytest.mark.slow
 def test_who_comes_second_sees_what_changed_and_decides_again(app):
     name, kim, wang = app.propose(), app.person("seoul"), app.person("beijing")
     mine, theirs = approve_form(kim, name), approve_form(wang, name)
@@ -125,6 +126,7 @@ def test_an_objection_keeps_its_words_where_somebody_was_quicker(app):
     assert "<script>" not in answer.text
 
 
+@pytest.mark.slow
 def test_an_objection_stands_with_its_reason_and_the_other_party_reads_it(app):
     name, kim = app.propose(), app.person("seoul")
     form = kim.form(kim.page(f"/warnings/{name}"), "/object")
@@ -146,6 +148,7 @@ def preview(person, form, **typed):
     return answer, person.form(html.fromstring(answer.text), "/edit")
 
 
+@pytest.mark.slow
 def test_an_edit_is_shown_before_it_is_written_and_earlier_decisions_fall(app):
     name, kim, wang = app.propose(), app.person("seoul"), app.person("beijing")
     assert wang.send(approve_form(wang, name)).status_code == 303
@@ -210,6 +213,7 @@ def test_a_faulty_edit_is_sent_back_with_what_was_typed(app, typed, said):
     assert [v.revision for v in app.versions(name)] == [1]
 
 
+@pytest.mark.slow
 def test_parties_on_one_node_ask_and_answer(app):
     name, kim, wang = app.propose(), app.person("seoul"), app.person("beijing")
     form = kim.form(kim.page(f"/warnings/{name}"), "/ask")
