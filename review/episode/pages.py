@@ -157,6 +157,7 @@ def _evidence(request: Request, subject: Subject) -> dict[str, Any]:
         "origin": origin_of(panel, t),
         "history": history_of(subject, load_policy(settings.policy_file)),
         "origin_words": origin_texts,
+        "note_of": vocabulary(t.language).phrase,
         "source_of": lambda source: source_name(source, vocabulary(t.language)),
         "parsed": parse_instant,
         "range_of": lambda said: stated_range(said, t.language),

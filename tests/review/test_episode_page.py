@@ -194,6 +194,11 @@ def test_foreign_text_stays_text(world):
     assert EVIL not in answer
 
 
+def test_what_the_run_did_without_is_said_in_the_reader_s_language(world):
+    page = other(world, 9, degraded="beijing.pm10.reference: nothing received of the last 24 h")
+    assert "베이징 PM10(기준): 최근 24시간 자료 없음" in text_of(world, page, "ko")
+
+
 def test_a_level_that_is_open_is_kept_from_a_lower_probability_on(world):
     # J1 of Seoul on D+1 opens from 35 and is kept from 24 %
     page = other(world, 4, chance=0.3, level=1)
