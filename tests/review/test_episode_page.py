@@ -195,7 +195,7 @@ def test_foreign_text_stays_text(world):
 
 
 def test_what_the_run_did_without_is_said_in_the_reader_s_language(world):
-    page = other(world, 9, degraded="beijing.pm10.reference: nothing received of the last 24 h")
+    page = other(world, 12, degraded="beijing.pm10.reference: nothing received of the last 24 h")
     assert "베이징 PM10(기준): 최근 24시간 자료 없음" in text_of(world, page, "ko")
 
 
