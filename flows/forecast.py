@@ -29,7 +29,7 @@ from flows.workspace import Workspace, reporter
 from forecasting.exceedance import summarise
 from forecasting.issue import IssueForecast, forecast_issue
 from forecasting.levels import calibrated_on
-from forecasting.samples import RECENT_DAYS
+from forecasting.samples import NO_MODEL, RECENT_DAYS
 from forecasting.weather_ahead import AS_USUAL
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City, all_cities
@@ -124,7 +124,7 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
             conn,
             run_id,
             at=ws.clock(),
-            model_id=str(samples.attrs["model_id"]),
+            model_id=None if samples.attrs["model_id"] == NO_MODEL else str(samples.attrs["model_id"]),
             inputs=inputs,
             degraded=degradation(str(samples.attrs["degraded"]), inputs["missing"], troubles),
             products={name: str(path.relative_to(ws.settings.data_dir)) for name, path in products.items()},

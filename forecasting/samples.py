@@ -25,6 +25,9 @@ from pipeline.errors import ContractError
 from pipeline.schema import SAMPLE_DIMS, check_samples
 from pipeline.times import FORECAST_DAYS, to_ns, to_utc
 
+NO_MODEL = "none"
+"""What stands in place of a model's name where persistence and climatology speak."""
+
 RECENT_DAYS = 425
 """A forecast reads nothing older than this many days before its snapshot, its model apart."""
 
@@ -88,7 +91,7 @@ def forecast_samples(  # noqa: PLR0913 - one argument per thing a forecast depen
     used, missing = _inputs(scene, usable, to_utc(as_of))
     data.attrs = {
         "world": panel.world,
-        "model_id": usable.model_id if usable else "none",
+        "model_id": usable.model_id if usable else NO_MODEL,
         "inputs_used": ",".join(used),
         "inputs_missing": ",".join(missing),
         "degraded": "; ".join(dict.fromkeys(notes)),

@@ -156,8 +156,6 @@ class Sentences:
             said.append(self.t("desk.wanting_failed", error=view.last.error or "–"))
         if view.cycles_behind and not view.present.own_time:
             said.append(self.t("desk.wanting_late", cycles=view.cycles_behind))
-        if view.run is not None and view.run.model_id is None:
-            said.append(self.t("desk.wanting_model"))
         said += [self._not_assessable(city) for city in view.cities if not city.assessable and view.run]
         if view.run is not None and view.run.degraded:
             said += self.words.phrases(view.run.degraded)

@@ -245,6 +245,9 @@ def test_a_cycle_tells_the_combined_forecast_beside_its_own(world, beside):
     assert member["weight"] > 0.2
     assert member["gain"] > 0
     assert day["combined"] != day["alone"]
+    # nothing was trained here: the ledger names no model, so that the pages say so
+    assert run.model_id is None
+    assert run.degraded.startswith("no usable model")
     rows = rows_of(ws, run, "predictions")
     assert set(rows["model"]) == {"sameair", "persistence", "climatology"}
     alone = daily_of(rows, "sameair")

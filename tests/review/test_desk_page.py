@@ -100,6 +100,16 @@ def test_the_probability_of_the_last_four_runs_and_the_largest_doubt(desk):
     assert "Strongest signal:" in said
 
 
+def test_a_run_without_a_model_says_so_as_the_largest_doubt(desk):
+    desk.run(chance=0.1, model_id=None, degraded="no usable model")
+    desk.air("seoul")
+    desk.air("beijing")
+    said = text(desk)
+    assert "No model could be used: this is persistence and climatology." in said
+    assert "baseline only" in said
+    assert said.count("no usable model") == 1
+
+
 def test_official_forecasts_agree_or_not(desk):
     member = {"source": "airkorea", "low": 0.0, "high": 35.5}
     day = {"city": "seoul", "day": "2026-01-16", "members": [member], "alone": None, "combined": None}
