@@ -38,14 +38,13 @@ from forecasting.weather_ahead import Manner, situations_of
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City, all_cities
 from pipeline.ledger.episodes import open_episodes
-from pipeline.ledger.runs import RunRow, list_runs
+from pipeline.ledger.runs import predicted_between
 from pipeline.paths import day_means, observed_paths
 from pipeline.times import FORECAST_DAYS, from_ns, iso, to_ns
 
 LOOK_BACK: Final = timedelta(days=120)
 """Runs of the same hour of the day are looked through this far back for such forecasts."""
 
-MANY: Final = 4000
 Members = Mapping[int, npt.NDArray[np.float64]]
 LEADS: Final = tuple(range(1, FORECAST_DAYS + 1))
 
@@ -196,32 +195,26 @@ def issued_past(
 ) -> dict[tuple[int, int], list[Past]]:
     """Return by lead day and threshold what earlier runs of the same hour published, and what came.
 
-    Only days whose mean was known at the snapshot count.
+    Only runs whose snapshot, and days whose mean, were there at the snapshot count.
     """
     with ws.ledger.read() as conn:
-        listed = list_runs(conn, plan.world, MANY)
-    wanted = [run for run in listed if run.is_current and _is_before(run, plan)]
+        listed = predicted_between(conn, plan.world, plan.cycle - LOOK_BACK, plan.cycle, plan.as_of)
     truth = _measured(panel, plan, city)
     found: dict[tuple[int, int], list[Past]] = {}
-    for run in wanted:
-        for row in _daily(ws, run, city, thresholds):
+    for cycle, path in (one for one in listed if one[0].hour == plan.cycle.hour):
+        for row in _daily(ws.settings.data_dir / path, city, thresholds):
             mean = truth.get(row["valid_end"])
             for threshold in thresholds if mean is not None else ():
                 probability = row[f"p_gt_{threshold}"]
                 if mean is not None and np.isfinite(probability):
-                    one = Past(iso(run.cycle), round(float(probability), 3), mean, mean > threshold, ISSUED)
+                    one = Past(iso(cycle), round(float(probability), 3), mean, mean > threshold, ISSUED)
                     found.setdefault((int(row["lead_day"]), threshold), []).append(one)
     return found
 
 
-def _is_before(run: RunRow, plan: CyclePlan) -> bool:
-    return run.cycle.hour == plan.cycle.hour and plan.cycle - LOOK_BACK <= run.cycle < plan.cycle
-
-
-def _daily(ws: Workspace, run: RunRow, city: City, thresholds: Sequence[int]) -> list[dict[Any, Any]]:
-    """Return the published day means ahead of a city of a run, a row a lead day."""
-    path = ws.settings.data_dir / run.products.get("predictions", "-")
-    if "predictions" not in run.products or not path.is_file():
+def _daily(path: Path, city: City, thresholds: Sequence[int]) -> list[dict[Any, Any]]:
+    """Return the published day means ahead of a city from a run's predictions, a row a lead day."""
+    if not path.is_file():
         return []
     columns = ["valid_end", "lead_day", *(f"p_gt_{t}" for t in thresholds)]
     only = [("city", "==", city.id), ("model", "==", OPERATIONAL), ("target", "==", "daily")]

@@ -182,6 +182,26 @@ def runs_known(conn: Connection, world: str, as_of: datetime, limit: int) -> lis
     return [_run_row(row) for row in conn.execute(newest)]
 
 
+def predicted_between(
+    conn: Connection, world: str, start: datetime, end: datetime, as_of: datetime
+) -> list[tuple[datetime, str]]:
+    """Return cycle and path of the predictions of the current runs of some cycles, oldest first.
+
+    What a run read is as long as the past of its world and is not loaded.
+
+    Parameters
+    ----------
+    start, end : cycles from the first to before the second
+    as_of : runs whose snapshot was taken later are left out
+    """
+    c = runs.c
+    query = select(c.cycle, c.products).where(
+        c.world == world, c.is_current.is_(True), c.cycle >= start, c.cycle < end, c.as_of <= as_of
+    )
+    found = [(row.cycle, (row.products or {}).get("predictions", "")) for row in conn.execute(query)]
+    return sorted((cycle, path) for cycle, path in found if path)
+
+
 def _end(conn: Connection, run_id: str, at: datetime, **values: object) -> None:
     """End a run that is running."""
     running = update(runs).where(runs.c.id == run_id, runs.c.status == "running")

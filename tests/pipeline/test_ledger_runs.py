@@ -18,6 +18,7 @@ from pipeline.ledger.runs import (
     list_runs,
     make_current,
     newest_current_run,
+    predicted_between,
 )
 from pipeline.ledger.tables import runs
 from pipeline.times import parse_instant
@@ -170,3 +171,18 @@ def test_registering_again_changes_nothing_and_another_model_needs_another_id(co
     assert get_model(conn, "a").details == {"trees": 3}
     with pytest.raises(StorageError, match="id of its own"):
         register(conn, "a", digest="f" * 64)
+
+
+def test_predictions_of_cycles_are_those_of_current_runs_taken_by_an_instant(conn):
+    for days, product in ((0, "predictions"), (1, "predictions"), (2, "nc"), (3, "predictions")):
+        at = CYCLE + days * DAY
+        made = begin_run(conn, world="measured", cycle=at, as_of=at, code_version="a", at=at)
+        told = {"model_id": None, "inputs": {}, "degraded": "", "products": {product: f"{days}.parquet"}}
+        finish_run(conn, made, at=at, **told)
+        assert make_current(conn, made, expected=None)
+    finished(conn, cycle=CYCLE + DAY)
+    both = [(CYCLE, "0.parquet"), (CYCLE + DAY, "1.parquet")]
+    assert predicted_between(conn, "measured", CYCLE, CYCLE + 3 * DAY, CYCLE + 9 * DAY) == both
+    # a run of an earlier cycle that was made after the instant is not known yet
+    assert predicted_between(conn, "measured", CYCLE, CYCLE + 3 * DAY, CYCLE) == both[:1]
+    assert predicted_between(conn, "simulated-1", CYCLE, CYCLE + 3 * DAY, CYCLE + 9 * DAY) == []
