@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
@@ -15,11 +16,23 @@ from typing import Final
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
-from alerts.feed import ATOM_TYPE, CAP_TYPE, FeedHead, build_feed, feed_name, version_of
-from pipeline.ledger.warnings import read_events
+from alerts.feed import (
+    ATOM_TYPE,
+    CAP_TYPE,
+    PAGE,
+    FeedHead,
+    build_feed,
+    cap_name,
+    feed_entry,
+    feed_name,
+    version_of,
+)
+from pipeline.ledger.warnings import VersionRow, issued_versions, list_versions, read_events, read_versions
 from pipeline.names import MEASURED
+from pipeline.settings import Settings
 from review.access import add
 from review.accounts.roles import Action
+from review.embargo import is_told, seen_until
 
 _FEED: Final = re.compile(r"feed-[a-z0-9][a-z0-9_-]{0,80}(\.[1-9]\d{0,5})?\.atom")
 NOT_MODIFIED: Final = 304
@@ -41,8 +54,10 @@ def to_feed() -> Response:
 def document(request: Request, name: str) -> Response:
     """Return a feed, an archive, or the CAP message of an issued version."""
     folder: Path = request.app.state.settings.data_dir / "warnings"
-    path = folder / name
-    if _FEED.fullmatch(name):
+    path, until = folder / name, seen_until(request)
+    if until is not None and name == feed_name(MEASURED):
+        return _answer(request, _feed_until(request, until), ATOM_TYPE, until.replace(microsecond=0))
+    if until is None and _FEED.fullmatch(name):
         if not path.is_file() and name == feed_name(MEASURED):
             head = FeedHead(MEASURED, request.app.state.settings.mail_from)
             return _answer(request, build_feed([], head), ATOM_TYPE, datetime.fromtimestamp(0, UTC))
@@ -59,12 +74,33 @@ def document(request: Request, name: str) -> Response:
 
 
 def _is_issued(request: Request, name: str) -> bool:
-    """Tell whether a name is that of a version that was issued; its file may lie there a moment before."""
-    found = version_of(name)
+    """Tell whether a name is that of a version that was issued; its file may lie there a moment before.
+
+    For an observer its embargo must be over, too.
+    """
+    found, until = version_of(name), seen_until(request)
     if found is None:
         return False
     with request.app.state.ledger.read() as conn:
-        return any(e.version == found[1] and e.state == "issued" for e in read_events(conn, found[0]))
+        told = [v.version for v in read_versions(conn, found[0]) if is_told(v, until)]
+        issued = [e.version for e in read_events(conn, found[0]) if e.state == "issued"]
+    return found[1] in told and found[1] in issued
+
+
+def feed_of(settings: Settings, rows: Sequence[VersionRow]) -> bytes:
+    """Return the feed of some versions of the measured world, newest first, of those that have a file."""
+    named = [cap_name(row.warning_id, row.version) for row in rows[:PAGE]]
+    there = [(settings.data_dir / "warnings" / name, name) for name in named]
+    entries = [feed_entry(path.read_bytes(), name) for path, name in there if path.is_file()]
+    return build_feed(entries, FeedHead(MEASURED, settings.mail_from))
+
+
+def _feed_until(request: Request, until: datetime) -> bytes:
+    """Return the feed of what was issued until the embargo."""
+    with request.app.state.ledger.read() as conn:
+        issued = set(issued_versions(conn, MEASURED))
+        rows = [r for r in list_versions(conn, MEASURED) if (r.warning_id, r.version) in issued]
+    return feed_of(request.app.state.settings, [row for row in rows if is_told(row, until)])
 
 
 def _answer(request: Request, body: bytes, media_type: str, changed: datetime) -> Response:
@@ -73,7 +109,7 @@ def _answer(request: Request, body: bytes, media_type: str, changed: datetime) -
     headers = {
         "ETag": tag,
         "Last-Modified": format_datetime(changed, usegmt=True),
-        "Cache-Control": "no-cache",
+        "Cache-Control": "private, no-cache",
     }
     if _is_known(request, tag, changed):
         return Response(status_code=NOT_MODIFIED, headers=headers)

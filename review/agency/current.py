@@ -14,6 +14,7 @@ from review.access import visitor
 from review.accounts.roles import Action, Role, may
 from review.agency.acknowledging import acknowledge_for_account
 from review.agency.issued import is_for, notices, papers
+from review.embargo import seen_until
 from review.page import render, words_of
 from review.security import BULLETIN_POLICY, bulletin_file
 from review.worlds import world_of, worlds
@@ -30,7 +31,8 @@ def current(request: Request) -> Response:
         world = world_of(request, conn)
         linked = recipient_of_account(conn, who.account.name) if is_agency else None
         mine = linked[0].id if linked else ""
-        found = notices(conn, world, who.party if is_agency else None, language, mine)
+        concerned = who.party if is_agency else None
+        found = notices(conn, world, concerned, language, mine, seen_until(request))
         known = worlds(conn)
         sheets = papers(conn, world, who.party, settings) if who.role is not Role.observer else []
     return render(

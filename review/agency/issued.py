@@ -18,6 +18,7 @@ from pipeline.ledger.mailbox import message_to
 from pipeline.ledger.runs import RunRow, get_run, newest_current_run
 from pipeline.ledger.warnings import VersionRow, issued_versions, list_versions, read_events
 from pipeline.settings import Settings
+from review.embargo import is_told
 from review.security import bulletin_file
 
 SHOWN = 12
@@ -54,7 +55,12 @@ class Paper:
 
 
 def notices(
-    conn: Connection, world: str, party: str | None, language: Language, recipient: str
+    conn: Connection,
+    world: str,
+    party: str | None,
+    language: Language,
+    recipient: str,
+    until: datetime | None = None,
 ) -> list[Notice]:
     """Return the newest issued version of each warning, those in force first.
 
@@ -62,11 +68,12 @@ def notices(
     ----------
     party : only warnings of this party; None: of all
     recipient : id of the reader's recipient, empty if there is none
+    until : the newest cycle that the reader sees, None for no limit
     """
     issued = set(issued_versions(conn, world)) if world else set()
     newest: dict[str, VersionRow] = {}
     for row in list_versions(conn, world) if issued else []:
-        concerned = party is None or party in row.content["parties"]
+        concerned = (party is None or party in row.content["parties"]) and is_told(row, until)
         if (row.warning_id, row.version) in issued and concerned:
             kept = newest.get(row.warning_id)
             newest[row.warning_id] = row if kept is None or row.version > kept.version else kept

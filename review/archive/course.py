@@ -15,7 +15,6 @@ from pipeline.ledger.warning_tables import (
     warning_events,
     warnings,
 )
-from review.archive.cycles import Attempt
 
 ORDER: Final = (
     "expired", "ended", "draft", "in_review", "object", "approve", "rejected", "issued", "updated", "sent",
@@ -68,9 +67,8 @@ class Course:
         return self.start <= at and (self.end is None or at < self.end)
 
 
-def course_of(conn: Connection, world: str, run: Attempt, after: Attempt | None) -> Course:
-    """Return what happened in the cycle of a run until the snapshot of the next cycle's run."""
-    start, end = run.as_of, after.as_of if after is not None else None
+def course_of(conn: Connection, world: str, start: datetime, end: datetime | None) -> Course:
+    """Return what happened in a cycle from its snapshot to its end, exclusive."""
     place = {kind: number for number, kind in enumerate(ORDER)}
     reads = (_events, _decisions, _sent, _acknowledged)
     steps = [step for read in reads for step in read(conn, world, start, end)]

@@ -72,8 +72,7 @@ def cycle(request: Request, stamp: str, at: str = "", run: str = "") -> Response
         world = world_of(request, conn)
         when, attempts = _cycle(conn, world, stamp, until)
         before, after = cycles.neighbours(conn, world, when, until)
-        following = cycles.attempts_of(conn, world, after)[:1] if after else []
-        course = course_of(conn, world, attempts[0], following[0] if following else None)
+        course = course_of(conn, world, attempts[0].as_of, _end(conn, world, when, until))
         row = get_run(conn, run or attempts[0].id)
     if row is None or row.id not in {one.id for one in attempts}:
         raise HTTPException(404, NO_CYCLE)
@@ -131,10 +130,18 @@ def _cycle(
 ) -> tuple[datetime, list[cycles.Attempt]]:
     """Return the cycle that an address names and its runs; 404 where there is none to be seen."""
     when = cycles.cycle_at(stamp)
-    attempts = cycles.attempts_of(conn, world, when) if when else []
-    if when is None or not attempts or (until is not None and when >= until):
+    found = cycles.attempts_of(conn, world, when) if when else []
+    attempts = [one for one in found if until is None or max(one.cycle, one.as_of) < until]
+    if when is None or not attempts:
         raise HTTPException(404, NO_CYCLE)
     return when, attempts
+
+
+def _end(conn: Any, world: str, when: datetime, until: datetime | None) -> datetime | None:
+    """Return where a cycle ends: at the next one's snapshot, for an observer not after the embargo."""
+    _, after = cycles.neighbours(conn, world, when, None)
+    ends = [one.as_of for one in cycles.attempts_of(conn, world, after)[:1]] if after else []
+    return min([*ends, *([until] if until else [])], default=None)
 
 
 def _instant(course: Course, asked: str) -> datetime:

@@ -13,13 +13,14 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
-from alerts.feed import ATOM_TYPE, CAP_TYPE, FeedHead, build_feed, cap_name, feed_entry, version_of
+from alerts.feed import ATOM_TYPE, CAP_TYPE, version_of
 from pipeline.cities import all_cities
 from pipeline.ledger.publications import all_publish, published
 from pipeline.ledger.runs import newest_current_run
 from pipeline.ledger.warnings import VersionRow, list_versions, read_events, read_versions
 from pipeline.names import MEASURED
 from review.access import add
+from review.feed import feed_of
 from review.read_api.answers import Before, Id, Limit, answer, bytes_answer, page_of
 from review.read_api.documents import version_document
 from review.read_api.forecasts import read_forecast
@@ -29,7 +30,6 @@ from review.read_api.problems import documented
 from review.read_api.warnings import were_issued, whole_warning
 from review.security import product_file
 
-IN_FEED: Final = 50
 NOTHING: Final = "there is no such thing, or it is not published"
 
 
@@ -104,13 +104,7 @@ def feed(request: Request) -> Response:
     state = request.app.state
     with state.ledger.read() as conn:
         rows = _open(conn, list_versions(conn, MEASURED))
-    entries = []
-    for row in rows[:IN_FEED]:
-        name = cap_name(row.warning_id, row.version)
-        path = state.settings.data_dir / "warnings" / name
-        if path.is_file():
-            entries.append(feed_entry(path.read_bytes(), name))
-    return bytes_answer(request, build_feed(entries, FeedHead(MEASURED, state.settings.mail_from)), ATOM_TYPE)
+    return bytes_answer(request, feed_of(state.settings, rows), ATOM_TYPE)
 
 
 def cap(request: Request, name: str) -> Response:

@@ -86,4 +86,4 @@ def seen_run(request: Request, run_id: str) -> RunRow:
 def is_open(request: Request, row: RunRow) -> bool:
     """Tell whether the one who asks may see a run: an observer waits for the end of its embargo."""
     until = seen_until(request)
-    return until is None or row.cycle <= until
+    return until is None or max(row.cycle, row.as_of) <= until

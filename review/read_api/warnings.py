@@ -24,6 +24,7 @@ from pipeline.times import iso
 from review.access import visitor
 from review.accounts.roles import Action, may
 from review.agency.acknowledging import acknowledge_for_account
+from review.embargo import is_told, seen_until
 from review.read_api.answers import Before, Id, Limit, World, answer, page_of
 from review.read_api.documents import version_document, whole_version
 from review.read_api.models import Acknowledgement, Versions, Warning
@@ -36,7 +37,7 @@ def warnings(request: Request, world: World = None, limit: Limit = 50, before: B
     with request.app.state.ledger.read() as conn:
         found = list_versions(conn, world)
         if not sees_drafts(request):
-            found = were_issued(conn, found)
+            found = told_outside(request, conn, found)
     page, following = page_of(found, [f"{r.warning_id}.{r.version}" for r in found], before, limit)
     document = Versions(warnings=[version_document(r) for r in page], next=following)
     return answer(request, document, following=following)
@@ -47,7 +48,8 @@ def warning(request: Request, warning_id: Id) -> Response:
     with request.app.state.ledger.read() as conn:
         rows, events = read_versions(conn, warning_id), read_events(conn, warning_id)
         if not sees_drafts(request):
-            rows, events = were_issued(conn, rows), [e for e in events if e.state != "draft"]
+            rows = told_outside(request, conn, rows)
+            events = [e for e in events if e.state not in ("draft", "in_review")]
         document = whole_warning(
             conn, rows, events, deliveries=sees_deliveries(request), persons=sees_drafts(request)
         )
@@ -92,6 +94,12 @@ def whole_warning(
             whole_version(conn, row, events, messages, persons=persons) for row in sorted(rows, key=_age)
         ],
     )
+
+
+def told_outside(request: Request, conn: Connection, rows: Sequence[VersionRow]) -> list[VersionRow]:
+    """Return those of some versions that were issued; for an observer of those whose embargo is over."""
+    until = seen_until(request)
+    return [row for row in were_issued(conn, rows) if is_told(row, until)]
 
 
 def were_issued(conn: Connection, rows: Sequence[VersionRow]) -> list[VersionRow]:

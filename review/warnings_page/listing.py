@@ -15,6 +15,7 @@ from pipeline.ledger.acknowledgements import read_acknowledgements
 from pipeline.ledger.deliveries import CARRIERS, read_outbox
 from pipeline.ledger.warnings import VersionRow, list_versions
 from pipeline.times import parse_instant
+from review.embargo import is_told
 
 Which = Literal["all", "open", "force", "over"]
 STATES: Final[Mapping[Which, tuple[str, ...]]] = {
@@ -76,7 +77,7 @@ def visible(row: VersionRow, *, issued_only: bool, until: datetime | None) -> bo
     """Tell whether a version is shown to somebody who sees what was issued only, or old cycles only."""
     if issued_only and row.state not in (*IN_FORCE, *CLOSED):
         return False
-    return until is None or parse_instant(str(row.content["issue_time"])) <= until
+    return is_told(row, until)
 
 
 def _fits(rows: Sequence[VersionRow], filters: Filters) -> bool:

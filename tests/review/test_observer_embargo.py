@@ -6,13 +6,25 @@ from datetime import timedelta
 import pytest
 import requests
 
+from alerts.cap import cap_time
+from alerts.cap_check import CAP_NAMESPACE
+from alerts.examples import example_content
+from alerts.feed import cap_name, feed_name
+from alerts.warnings import propose_version
 from pipeline.ledger.runs import begin_run, finish_run
+from pipeline.ledger.warnings import insert_event
+from pipeline.times import iso
 from review.access import rule_of
 from review.accounts.roles import Role, may
 from review.app import create_app
 from tests.review.running_app import NOW, RunningApp
 from tests.review.signed_in import cookies
 
+MESSAGE = (
+    f'<alert xmlns="{CAP_NAMESPACE}"><identifier>{{name}}</identifier><sent>{{sent}}</sent>'
+    "<status>Actual</status><msgType>Alert</msgType><info><language>en</language><headline>h</headline>"
+    "</info></alert>"
+)
 FRESH, OVER = NOW - timedelta(hours=24, minutes=20), NOW - timedelta(days=30, minutes=20)
 
 
@@ -68,6 +80,40 @@ def test_no_page_tells_an_observer_of_a_fresh_run(app):
                 assert app.runs[FRESH] not in said, path
             tried += 1
     assert tried > 30
+
+
+def test_the_last_cycle_that_is_over_ends_where_the_embargo_begins(app):
+    path = f"/archive/{OVER:%Y-%m-%dT%H%MZ}"
+    late = f"{FRESH + timedelta(hours=1):%Y-%m-%dT%H:%MZ}"
+    opened = asked(app, path, Role.observer).text
+    assert f'datetime="{iso(OVER)}"' in opened
+    shown = asked(app, f"{path}?at={late}", Role.observer)
+    assert re.search(r'class="as-of">[^<]*<b><time datetime="([^"]+)"', shown.text)[1] == iso(OVER)
+
+
+def test_a_text_of_a_fresh_cycle_is_in_no_list_feed_or_message_for_an_observer(app):
+    names = {at: issued(app, at, f"01KEX{number}") for number, at in enumerate((OVER, FRESH))}
+    for role, told in ((Role.observer, {OVER}), (Role.agency, {OVER, FRESH}), (Role.reader, {OVER, FRESH})):
+        feed = [f"/feeds/{feed_name('measured')}"] if role is Role.observer else []
+        for path in ("/api/v1/warnings", "/warnings", "/agency", *feed):
+            said = asked(app, path, role).text
+            assert {at for at, name in names.items() if name in said} == told, (role, path)
+        for at, name in names.items():
+            for path in (f"/api/v1/warnings/{name}", f"/warnings/{name}", f"/feeds/{cap_name(name, 1)}"):
+                assert asked(app, path, role).status_code == (200 if at in told else 404), (role, path)
+
+
+def issued(app, at, name):
+    """Enter a warning of the measured world that was issued in a cycle, with its message."""
+    given = {"world": "measured", "simulated": False, "cap_status": "Actual", "issue_time": iso(at)}
+    content = example_content(warning_id=name, **given)
+    with app.ledger.write() as conn:
+        propose_version(conn, content, NOW)
+        insert_event(conn, name, 1, state="issued", actor="kim", reason="", at=NOW)
+    folder = app.settings.data_dir / "warnings"
+    folder.mkdir(exist_ok=True)
+    (folder / cap_name(name, 1)).write_text(MESSAGE.format(name=name, sent=cap_time(at)))
+    return name
 
 
 def test_what_is_over_is_shown_and_the_fresh_to_the_desk(app):
