@@ -137,7 +137,8 @@ def _evidence_path(request: Request, one: Pending) -> str:
     """Return the page on which a version is decided: that of its episode where there is one."""
     episode = next((city.episode_id for city in one.content.cities if city.episode_id), "")
     if episode and _has(request, "/episodes/"):
-        return _episode_path(request, episode, one.content.world)
+        path = _episode_path(request, episode, one.content.world)
+        return f"{path}&{urlencode({'warning': one.row.warning_id})}"
     return f"/warnings/{quote(one.row.warning_id, safe='')}"
 
 

@@ -79,18 +79,19 @@ def episode(
     as_of: str | None = None,
     day: str | None = None,
     threshold: int | None = None,
+    warning: str | None = None,
 ) -> Response:
     """Show the evidence for and against an episode, as a run had it.
 
     ``run`` names an earlier run; ``as_of`` an instant after which nothing is shown; ``day`` and ``threshold``
-    what the page tells of.
+    what the page tells of; ``warning`` which of the texts about the episode is decided here.
     """
     subject = _subject(request, episode_id, run, as_of, (_day(day), threshold))
     evidence = _evidence(request, subject)
-    is_past = run is not None or as_of is not None
     with request.app.state.ledger.read() as conn:
+        is_past = as_of is not None or _is_earlier(conn, subject)
         warnings = [] if is_past else warnings_of(conn, episode_id)
-        panel = _panel(request, conn, subject, warnings, evidence)
+        panel = _panel(request, conn, subject, _of_warning(warnings, warning), evidence, len(warnings) == 1)
     return render(
         request,
         "episode/page.html.j2",
@@ -98,6 +99,7 @@ def episode(
         warnings=warnings,
         panel=panel,
         is_past=is_past,
+        kept={"run": subject.run.id if is_past else None, "as_of": as_of, "warning": warning},
         world=subject.row.world,
         simulated=is_simulated(subject.row.world),
         **evidence,
@@ -105,14 +107,38 @@ def episode(
 
 
 def _panel(
-    request: Request, conn: Connection, subject: Subject, warnings: list[VersionRow], shown: dict[str, Any]
+    request: Request,
+    conn: Connection,
+    subject: Subject,
+    warnings: list[VersionRow],
+    shown: dict[str, Any],
+    is_only: bool,
 ) -> Panel | None:
-    """Return where the newest text about the episode is decided, with what stands on this page."""
+    """Return where the first text that waits is decided, with what stands on this page.
+
+    Its forms lead back here only if no other text can then take its place; else to the warning's own page.
+    """
     chosen = next((row for row in warnings if row.state in OPEN), warnings[0] if warnings else None)
     if chosen is None:
         return None
-    back = f"/episodes/{subject.row.id}"
+    back = f"/episodes/{subject.row.id}" if is_only else ""
     return decision_panel(request, conn, chosen.warning_id, back=back, shown=on_screen(subject, shown))
+
+
+def _of_warning(warnings: list[VersionRow], name: str | None) -> list[VersionRow]:
+    """Return the texts about an episode, only the one that was asked for if one was; 404 for another's."""
+    if name is None:
+        return warnings
+    found = [row for row in warnings if row.warning_id == name]
+    if warnings and not found:
+        raise HTTPException(404, "There is no such warning about this episode.")
+    return found
+
+
+def _is_earlier(conn: Connection, subject: Subject) -> bool:
+    """Tell whether another run counts now than the one that is looked at."""
+    newest = runs_until(conn, subject.row.world, None, subject.at)
+    return newest[0].id != subject.run.id
 
 
 def _subject(
@@ -159,6 +185,7 @@ def _evidence(request: Request, subject: Subject) -> dict[str, Any]:
         "origin_words": origin_texts,
         "note_of": vocabulary(t.language).phrase,
         "source_of": lambda source: source_name(source, vocabulary(t.language)),
+        "product_of": lambda row: str(vocabulary(t.language)["products"][row.content["product"]]),
         "parsed": parse_instant,
         "range_of": lambda said: stated_range(said, t.language),
         "name_of_city": {city.id: city.name[t.language] for city in all_cities().values()},

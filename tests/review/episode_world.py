@@ -1,9 +1,11 @@
 """An episode with everything that a run may store about it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pandas as pd
 
+from alerts.examples import example_content
 from alerts.origin_example import example_panel
 from pipeline.ledger.episodes import EpisodeRevision, open_episode, revise_episode
 from pipeline.observations import ObservationStore
@@ -112,3 +114,11 @@ class EpisodeWorld(DeskWorld):
             open_episode(conn, episode, world=world, city="seoul", quantity="pm2p5", at=cycle)
             revision = EpisodeRevision(run, "open", onset, end, details)
             revise_episode(conn, episode, revision, cycle)
+
+    def propose_about(self, world, episode, name):
+        """Propose a single-city warning about an episode of Seoul; return its id."""
+        (city,) = [c for c in example_content().cities if c.city == "seoul"]
+        about = {"world": world, "cities": (replace(city, episode_id=episode),), "warning_id": name}
+        alone = {"product": "single_city_warning", "level": "", "parties": ("seoul",), "links": ()}
+        self.propose(**about, **alone, simulated=True, cap_status="Exercise")
+        return name

@@ -223,3 +223,25 @@ def test_the_list_leads_to_each_episode(world):
 def test_a_world_without_episodes_says_so(world):
     world.run(world="simulated-9")
     assert "No episode has been predicted in this world yet" in text_of(world, "/episodes?world=simulated-9")
+
+
+def test_each_text_about_an_episode_is_decided_where_its_link_leads(world):
+    page = other(world, 61).split("?")[0]
+    with world.ledger.read() as conn:
+        run = list_runs(conn, "simulated-61", 9)[0].id
+    earlier = world.run(world="simulated-61", cycle=CYCLE - timedelta(hours=6), chance=0.2)
+    names = ("01KEXAMP0E0000000000000061", "01KEXAMP0E0000000000000062")
+    first, second = (world.propose_about("simulated-61", "seoul-61", name) for name in names)
+    for name in (first, second):
+        assert f"/warnings/{name}/standing" in get(world, f"{page}?warning={name}").text
+    assert get(world, f"{page}?warning=none").status_code == 404
+    desk = html.fromstring(get(world, "/?world=simulated-61").text)
+    links = desk.xpath("//section[@data-part='decision']//a[contains(@href, '/episodes/')]/@href")
+    assert sorted(link.split("warning=")[1] for link in links) == sorted([first, second])
+    # another day of the newest run is no earlier run
+    assert "/standing" in get(world, f"{page}?day=2026-01-16&threshold=50&run={run}").text
+    assert "/standing" not in get(world, f"{page}?run={earlier}").text
+    shown = html.fromstring(get(world, f"{page}?warning={first}").text)
+    followed = shown.xpath("//nav[@class='choices']//a/@href")
+    assert followed
+    assert all(f"warning={first}" in link and "run=" not in link for link in followed)
