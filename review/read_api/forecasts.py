@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from fastapi import HTTPException
 
 from pipeline.cities import City, all_cities
 from pipeline.ledger.runs import RunRow
@@ -18,14 +20,20 @@ from pipeline.names import is_simulated
 from pipeline.times import iso, to_utc
 from review.read_api.models import CityForecast, Day, Forecast, Hour
 
+log = logging.getLogger(__name__)
+
 DIGITS = 3
 Numbers = npt.NDArray[np.floating]
 
 
 def read_forecast(path: Path, run: RunRow, cities: Collection[str] | None = None) -> Forecast:
-    """Return the forecast of a run, of all its cities or of some."""
-    with xr.open_dataset(path, engine="h5netcdf", decode_timedelta=False) as file:
-        data = file.load()
+    """Return the forecast of a run, of all its cities or of some; 503 where its file is damaged."""
+    try:
+        with xr.open_dataset(path, engine="h5netcdf", decode_timedelta=False) as file:
+            data = file.load()
+    except (OSError, ValueError) as error:
+        log.exception("%s cannot be read", path)
+        raise HTTPException(503, "the file of this forecast cannot be read; tell the operator") from error
     wanted = [str(c) for c in data["city"].to_numpy() if cities is None or str(c) in cities]
     return Forecast(
         run=run.id,

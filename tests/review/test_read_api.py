@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 import requests
 import xarray as xr
+from fastapi import HTTPException
 from fastapi.routing import APIRoute
 
 from pipeline.ledger.audit import newest_rows
@@ -14,6 +15,7 @@ from pipeline.ledger.publications import publish
 from review.accounts.roles import Role
 from review.app import create_public_app
 from review.read_api import models
+from review.read_api.forecasts import read_forecast
 from tests.review.read_world import CYCLE, ReadWorld, small_forecast
 from tests.review.running_app import NOW
 
@@ -76,6 +78,13 @@ def test_a_forecast_is_told_as_it_lies_in_its_file(api):
     assert raw.headers["Content-Type"] == "application/netcdf"
     with xr.open_dataset(io.BytesIO(raw.content), engine="h5netcdf") as file:
         xr.testing.assert_equal(file["pm2p5"], small_forecast()["pm2p5"])
+
+
+def test_a_damaged_forecast_is_a_problem_that_names_what_to_do(tmp_path):
+    (tmp_path / "forecast.nc").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(200))
+    with pytest.raises(HTTPException, match="tell the operator") as told:
+        read_forecast(tmp_path / "forecast.nc", None)
+    assert told.value.status_code == 503
 
 
 def test_an_observer_sees_runs_only_when_their_embargo_is_over(api):
