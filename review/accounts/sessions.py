@@ -96,10 +96,11 @@ def sign_in(ledger: Ledger, box: SecretBox, attempt: Attempt, at: datetime) -> E
         device = known_device(box, row, attempt.device)
         trying = Trying.of(attempt.name, device or network(attempt.address), is_known=bool(device))
         trying.check(conn, at)
-    right = is_password(row.password if row is not None else "", attempt.password)
+    asked = row.password if row is not None else ""
+    right = is_password(asked, attempt.password)
     with ledger.write() as conn:
         row = find_account(conn, attempt.name)
-        good = right and row is not None and row.state == "active"
+        good = right and row is not None and row.state == "active" and row.password == asked
         step = _step(box, row, attempt.code, at) if good and row is not None else None
         trying.note(conn, at, worked=step is not None)
         if row is not None and step is not None:

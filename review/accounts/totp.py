@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import os
+import unicodedata
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -92,10 +93,15 @@ def matching_step(secret: str, code: str, at: datetime, newest: int) -> int | No
     >>> at = datetime(1970, 1, 1, 0, 0, 59, tzinfo=UTC)
     >>> matching_step(secret, "287082", at, 0), matching_step(secret, "287082", at, 1)
     (1, None)
+
+    A keyboard for Korean or Chinese may write wide digits:
+
+    >>> matching_step(secret, "２８７ ０８２", at, 0), matching_step(secret, "이팔칠", at, 0)
+    (1, None)
     """
-    now = int(at.timestamp()) // STEP
+    now, given = int(at.timestamp()) // STEP, "".join(unicodedata.normalize("NFKC", code).split()).encode()
     codes = pyotp.TOTP(secret, interval=STEP)
     for step in (now - 1, now, now + 1):
-        if step > newest and hmac.compare_digest(codes.generate_otp(step), code.strip().replace(" ", "")):
+        if step > newest and hmac.compare_digest(codes.generate_otp(step).encode(), given):
             return step
     return None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.responses import Response
 
 from pipeline.ledger.audit import AuditReport, audit_end, verify_audit
@@ -17,10 +17,14 @@ LONGEST: Final = 200
 
 
 def trail(
-    request: Request, actor: str = "", action: str = "", subject: str = "", before: int = 0
+    request: Request,
+    actor: str = "",
+    action: str = "",
+    subject: str = "",
+    before: Annotated[int, Query(ge=0, lt=2**63)] = 0,
 ) -> Response:
     """Show the newest rows that satisfy the filters."""
-    return _page(request, Wanted(actor[:LONGEST], action[:LONGEST], subject[:LONGEST], max(before, 0)))
+    return _page(request, Wanted(actor[:LONGEST], action[:LONGEST], subject[:LONGEST], before))
 
 
 def verify(request: Request) -> Response:

@@ -170,6 +170,19 @@ def test_an_unknown_name_is_refused_in_the_same_words(ledger, box):
     assert len(said) == 1
 
 
+def test_a_password_that_is_changed_while_it_is_checked_opens_nothing(ledger, box, monkeypatch):
+    made(ledger)
+
+    def changed_meanwhile(_stored, _given):
+        with ledger.write() as conn:
+            change_account(conn, find_account(conn, "kim").id, password="another hash")
+        return True
+
+    monkeypatch.setattr("review.accounts.sessions.is_password", changed_meanwhile)
+    with pytest.raises(SignInRefused):
+        entered(ledger, box)
+
+
 def test_a_code_counts_once(ledger, box):
     made(ledger)
     secret = new_secret()
