@@ -14,8 +14,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from alerts.plain_text import one_line
-from alerts.stated import source_name, stated_range
-from alerts.vocabulary import LANGUAGES, vocabulary
+from alerts.vocabulary import LANGUAGES
 from pipeline.names import is_simulated
 from pipeline.times import iso, to_utc
 from review.access import SAFE
@@ -137,8 +136,6 @@ def _environment() -> Environment:
     environment.filters.update(
         moment=_moment,
         plain=one_line,
-        source=lambda name: source_name(name, vocabulary("en")),
-        stated=lambda said: stated_range(said, "en"),
     )
     return environment
 

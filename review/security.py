@@ -77,11 +77,6 @@ def product_file(run: RunRow, name: str, settings: Settings) -> Path | None:
     return _among_runs([Path(run.products[name])] if name in run.products else [], settings)
 
 
-def reasons_file(run: RunRow, settings: Settings) -> Path | None:
-    """Return the reasons of a run if they are a plain file inside the folder of runs, else None."""
-    return _among_runs([Path(run.products["reasons"])] if "reasons" in run.products else [], settings)
-
-
 def origins_file(run: RunRow, settings: Settings) -> Path | None:
     """Return the origin panel of a run if it is a plain file inside the folder of runs, else None."""
     return _among_runs([Path(run.products["origins"])] if "origins" in run.products else [], settings)
@@ -90,11 +85,6 @@ def origins_file(run: RunRow, settings: Settings) -> Path | None:
 def dust_file(run: RunRow, settings: Settings) -> Path | None:
     """Return the dust outlook of a run if it is a plain file inside the folder of runs, else None."""
     return _among_runs([Path(run.products["dust"])] if "dust" in run.products else [], settings)
-
-
-def combined_file(run: RunRow, settings: Settings) -> Path | None:
-    """Return what others stated of a run's days if it is a plain file in the folder of runs, else None."""
-    return _among_runs([Path(run.products["combined"])] if "combined" in run.products else [], settings)
 
 
 def _among_runs(named: list[Path], settings: Settings) -> Path | None:

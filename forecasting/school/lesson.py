@@ -19,7 +19,6 @@ MODEL: Final = "model"
 PERSISTENCE: Final = "persistence"
 SHOWN_LEVELS: Final = ("q05", "q25", "q50", "q75", "q95")
 """Quantiles of a day mean that a lesson keeps."""
-SECOND: Final = np.timedelta64(1, "s")
 Texts = dict[str, list[str]]
 
 

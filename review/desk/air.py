@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
 from pipeline.asof import AsOfPanel, AsOfSeries
@@ -60,13 +59,6 @@ class CityAir:
     def coverage(self) -> float:
         """Return the share of the last 24 h that was received [1]."""
         return min(self.held / self.expected, 1.0) if self.expected else 0.0
-
-    def mean_of_last_day(self) -> float | None:
-        """Return the mean of the last 24 h, None where less than half of it was received."""
-        if not self.times or self.coverage < 0.5:
-            return None
-        last = [v for t, v in zip(self.times, self.values, strict=True) if t > self.times[-1] - DAY]
-        return float(np.mean(last))
 
 
 def airs_of(store: ObservationStore, cities: Sequence[City], world: str, at: datetime) -> tuple[CityAir, ...]:

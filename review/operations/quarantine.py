@@ -18,7 +18,6 @@ SHOWN: Final = 20_000
 """As much of an answer as is shown [bytes]."""
 SEE_OTHER: Final = 303
 CONFLICT: Final = 409
-NOT_HERE: Final = "operations.not_here"
 
 
 def quarantine(request: Request, closed: bool = False) -> Response:
