@@ -33,6 +33,7 @@ from review.decide.forms import (
     typed,
 )
 from review.decide.panel import decision_panel
+from review.decide.refusals import refusal_of
 from review.page import render, words_of
 
 Form = Annotated[Fields, Depends(fields_of_form)]
@@ -103,7 +104,7 @@ def answer(request: Request, warning_id: str, question: str, fields: Form) -> Re
             since=None,
             what="answer",
             kept={"answer": text},
-            error=str(error),
+            error=refusal_of(error),
             world=str(asked[0].question.subject) and (panel.content.world if panel else ""),
         )
     return led_back(panel.back, "answered")
@@ -130,8 +131,11 @@ def refused(form: Sent, what: str, error: SameairError, kept: Fields) -> Respons
     language = words_of(request).language
     row = known_version(request, form.row.warning_id, form.row.version)
     with request.app.state.ledger.read() as conn:
-        since = changed_since(conn, form.document, row, language)
-        panel = decision_panel(request, conn, row.warning_id, row.version, back=form.back)
+        panel = decision_panel(
+            request, conn, row.warning_id, row.version, back=form.back, text=form.choice.text
+        )
+        now = row.content if panel is None else panel.content.to_dict()
+        since = changed_since(conn, form.document, row.warning_id, now, language)
     return render(
         request,
         "decide/changed.html.j2",
@@ -140,7 +144,7 @@ def refused(form: Sent, what: str, error: SameairError, kept: Fields) -> Respons
         since=since,
         what=what,
         kept=kept,
-        error=str(error),
+        error=refusal_of(error),
         world=str(row.content["world"]),
     )
 

@@ -14,7 +14,6 @@ from alerts.standing import standing
 from alerts.vocabulary import Language
 from alerts.wording import wording
 from pipeline.exchange.canonical import canonical_json
-from pipeline.ledger.warnings import VersionRow
 from review.decide.differences import FieldChange, Piece, field_changes, text_changes
 
 Plain = dict[str, Any]
@@ -59,14 +58,16 @@ def compared(before: Mapping[str, Any], after: Mapping[str, Any], language: Lang
     return TextChange(text_changes(*texts), fields)
 
 
-def changed_since(conn: Connection, document: Plain, row: VersionRow, language: Language) -> Since:
-    """Return what changed since a document of evidence was on the screen."""
-    old, new = document["standing"], standing(conn, row.warning_id)
+def changed_since(
+    conn: Connection, document: Plain, warning_id: str, content: Mapping[str, Any], language: Language
+) -> Since:
+    """Return what changed since a document of evidence was on the screen, whose text is now ``content``."""
+    old, new = document["standing"], standing(conn, warning_id)
     return Since(
         decisions=_added(old["decisions"], new["decisions"]),
         states=_added(old["versions"], new["versions"]),
         offers=_added(old["statements"], new["statements"]),
-        text=compared(document["content"], row.content, language),
+        text=compared(document["content"], content, language),
     )
 
 

@@ -12,8 +12,9 @@ from sqlalchemy import Connection
 
 from alerts.agreement import OBJECTION
 from alerts.content import WarningContent
+from alerts.joint import state_of
 from alerts.versions import required_parties
-from pipeline.ledger.agreement import StatementRow, statements_about
+from pipeline.ledger.agreement import StatementRow, offer_of, statements_about, statements_of
 from pipeline.ledger.consultation import AnswerRow, QuestionRow, read_answers, read_questions
 from pipeline.ledger.warnings import (
     SignatureRow,
@@ -45,10 +46,13 @@ class Word:
 
 @dataclass(frozen=True)
 class Standpoint:
-    """Where a party stands with the text that is shown: approved, objected, or still to decide."""
+    """Where a party stands with the text that is shown: approved, objected, or still to decide.
+
+    ``other``: it has approved another text in the round of two nodes that is going on.
+    """
 
     party: str
-    said: Literal["approve", "object", ""]
+    said: Literal["approve", "object", "other", ""]
     person: str = ""
     reason: str = ""
     at: datetime | None = None
@@ -67,16 +71,33 @@ class Asked:
 
 
 def standpoints(conn: Connection, row: VersionRow, digest: str) -> tuple[Standpoint, ...]:
-    """Return where each party stands with a text of a version, as far as this node knows."""
+    """Return where each party stands with a text of a version, as far as this node knows.
+
+    Where two nodes decide, what counts is what a party said in the round that is going on: who objected in
+    an earlier one decides about the new texts anew.
+    """
     signed = [s for s in read_signatures(conn, row.warning_id, row.version) if s.content_digest == digest]
-    votes = [s for s in statements_about(conn, row.warning_id, row.version) if s.kind == "vote"]
-    about = [v for v in votes if v.digest in (digest, OBJECTION)]
+    votes, voters = _votes(conn, row, digest)
     found = []
     for party in required_parties(WarningContent.from_dict(row.content)):
-        mine = next((s for s in reversed(signed) if s.party == party), None)
-        vote = next((v for v in reversed(about) if v.party == party), None)
-        found.append(_of_signature(mine) if mine else _of_vote(vote) if vote else Standpoint(party, ""))
+        mine = next((s for s in reversed(signed) if s.party == party and party not in voters), None)
+        if party in votes:
+            found.append(_of_vote(votes[party], digest))
+        else:
+            found.append(_of_signature(mine) if mine else Standpoint(party, ""))
     return tuple(found)
+
+
+def _votes(conn: Connection, row: VersionRow, digest: str) -> tuple[dict[str, StatementRow], set[str]]:
+    """Return the votes of the round that a text is in, by party, and who has voted in any round."""
+    offers = [s for s in statements_about(conn, row.warning_id, row.version) if s.kind == "offer"]
+    offer = offer_of(conn, digest) or (offers[-1] if offers else None)
+    if offer is None:
+        return {}, set()
+    state = state_of(conn, offer.slot)
+    votes = [s for s in statements_of(conn, offer.slot) if s.kind == "vote"]
+    current = {v.party: v for v in votes if (v.round, v.digest) == (state.round, state.vote_of(v.party))}
+    return current, {v.party for v in votes}
 
 
 def course(conn: Connection, versions: Sequence[VersionRow]) -> tuple[Word, ...]:
@@ -134,9 +155,12 @@ def _of_signature(row: SignatureRow) -> Standpoint:
     return Standpoint(row.party, said, row.person, row.reason, row.at)
 
 
-def _of_vote(row: StatementRow) -> Standpoint:
+def _of_vote(row: StatementRow, digest: str) -> Standpoint:
+    """Return where a vote puts a party about a text."""
     signed = json.loads(row.body)["signature"]
-    said: Literal["approve", "object"] = "object" if row.digest == OBJECTION else "approve"
+    said: Literal["approve", "object", "other"] = "approve" if row.digest == digest else "other"
+    if row.digest == OBJECTION:
+        said = "object"
     return Standpoint(row.party, said, signed["person"], signed["reason"], row.at)
 
 
@@ -150,7 +174,7 @@ def _statement_word(row: StatementRow, borne: str) -> Word:
     other = row.digest not in (borne, OBJECTION)
     if row.kind == "offer":
         return Word(row.at, row.version, "offer", row.party, "", row.digest[:12], other)
-    point = _of_vote(row)
+    point = _of_vote(row, row.digest)
     said: Said = "object" if point.said == "object" else "approve"
     return Word(row.at, row.version, said, row.party, point.person, point.reason, other)
 

@@ -27,6 +27,7 @@ from review.decide.forms import (
     sent,
 )
 from review.decide.panel import Panel, decision_panel
+from review.decide.refusals import Refusal, refusal_of
 from review.page import render, words_of
 
 Form = Annotated[Fields, Depends(fields_of_form)]
@@ -75,11 +76,11 @@ def _save(form: Sent, content: WarningContent, given: Fields) -> Response:
         written = replace(content, reason=reason).to_dict()
         same = compared(row.content, written, "en").is_same and row.written_by == form.choice.person
         if not same:
-            return _conflict(form, given, str(error))
+            return _conflict(form, given, refusal_of(error))
     return led_back(form.back, "edited")
 
 
-def _conflict(form: Sent, given: Fields, error: str) -> Response:
+def _conflict(form: Sent, given: Fields, error: Refusal) -> Response:
     """Show the form with what was typed, over the text as somebody else left it, and what they changed."""
     request = form.request
     panel = _panel(request, form.row.warning_id, form.row.version, form.back)
@@ -88,7 +89,8 @@ def _conflict(form: Sent, given: Fields, error: str) -> Response:
     merged = {name: text if text != shown.get(name) else now.get(name, "") for name, text in given.items()}
     merged["reason"] = given.get("reason", "")
     with request.app.state.ledger.read() as conn:
-        since = changed_since(conn, form.document, panel.row, words_of(request).language)
+        language = words_of(request).language
+        since = changed_since(conn, form.document, panel.row.warning_id, panel.row.content, language)
     return _form(request, panel, merged, {}, status=TOO_OLD, since=since, error=error)
 
 
@@ -101,7 +103,8 @@ def _faults(made: Filled, form: Sent) -> dict[str, str]:
         try:
             check_content(made.content)
         except ReviewError as error:
-            faults["whole"] = str(error)
+            refusal = refusal_of(error)
+            faults["whole"] = refusal.key or refusal.said
     return faults
 
 
@@ -130,7 +133,7 @@ def _form(
     status: int,
     **more: Any,
 ) -> Response:
-    context = {"since": None, "error": "", **more}
+    context = {"since": None, "error": Refusal("", ""), **more}
     return render(
         request,
         "decide/edit.html.j2",

@@ -75,6 +75,8 @@ def sent(request: Request, warning_id: str, version: int, fields: Fields) -> Sen
         raise HTTPException(TOO_OLD, "This page is too old; load it again and repeat.")
     person = visitor(request)
     text = fields.get("text", "")
+    if text and text != document["content_digest"]:
+        raise HTTPException(TOO_OLD, "This page is too old; load it again and repeat.")
     choice = Choice(
         warning_id=warning_id,
         version=version,

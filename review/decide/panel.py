@@ -23,6 +23,7 @@ from pipeline.ledger.warnings import VersionRow, read_versions
 from pipeline.times import HOUR, parse_instant
 from review.access import visitor
 from review.accounts.roles import Action, may
+from review.decide.changed import TextChange, compared
 from review.decide.course import (
     Asked,
     Standpoint,
@@ -59,6 +60,7 @@ class Panel:
     course: tuple[Word, ...]
     asked: tuple[Asked, ...]
     offers: Mapping[str, tuple[str, WarningContent]]
+    difference: TextChange
     addressees: tuple[Addressee, ...]
     silence: Silence
     minutes_left: int
@@ -88,6 +90,13 @@ class Panel:
         return tuple(point.party for point in self.standpoints if not point.said)
 
     @property
+    def may_edit(self) -> bool:
+        """Tell whether the person may write another text, be it after the own objection."""
+        mine = next((point for point in self.standpoints if point.party == self.party), None)
+        has_objected = self.refusal == "decide.decided" and mine is not None and mine.said == "object"
+        return not self.text and (not self.refusal or has_objected)
+
+    @property
     def address(self) -> str:
         """Return the path under which the version's forms lie."""
         return f"/warnings/{self.row.warning_id}/{self.row.version}"
@@ -101,6 +110,7 @@ def decision_panel(
     *,
     back: str = "",
     shown: Mapping[str, Any] | None = None,
+    text: str | None = None,
 ) -> Panel | None:
     """Return the panel of a version of a warning, None where there is none.
 
@@ -109,12 +119,13 @@ def decision_panel(
     version : None: the newest that waits for a decision, else the newest
     back : path of the page that shows the panel; its forms lead back there
     shown : what else stands on the page, as JSON values: it becomes part of the evidence of a decision
+    text : digest of the offered text to show, if it is still offered; None: what the address asks for
     """
     versions = read_versions(conn, warning_id)
     row = chosen_version(versions, version)
     if row is None:
         return None
-    text, content, offers = _shown_text(request, conn, row)
+    text, content, offers = _shown_text(request, conn, row, text)
     person, doing = visitor(request), doing_of(request)
     present, own_time = present_for(WarningContent.from_dict(row.content), request.app.state.clock())
     digest = hashlib.sha256(canonical_json(content.to_dict())).hexdigest()
@@ -129,6 +140,7 @@ def decision_panel(
         course=course(conn, versions),
         asked=questions_about(conn, warning_id),
         offers=offers,
+        difference=compared(row.content, content.to_dict(), words_of(request).language),
         addressees=doing.addressees(content) if doing is not None else (),
         silence=_silence(content, points, is_forced=forced),
         minutes_left=int((row.review_deadline - present).total_seconds() // 60),
@@ -150,12 +162,12 @@ def decision_panel(
 
 
 def _shown_text(
-    request: Request, conn: Connection, row: VersionRow
+    request: Request, conn: Connection, row: VersionRow, named: str | None
 ) -> tuple[str, WarningContent, Mapping[str, tuple[str, WarningContent]]]:
     """Return which text is asked for (empty: that of the version), what it says, and all that are offered."""
     offers = offered(conn, row)
-    text = request.query_params.get("text", "")
-    if text and text not in (*offers, row.content_digest):
+    text = request.query_params.get("text", "") if named is None else named
+    if named is None and text and text not in (*offers, row.content_digest):
         raise HTTPException(404, "There is no such text.")
     if text in offers:
         return text, offers[text][1], offers
@@ -221,6 +233,7 @@ def _refusal(
         "decide.not_here": doing is None,
         "decide.other_node": doing is not None and not doing.signs_for(person.party),
         "decide.over": over,
+        "decide.voted": mine is not None and mine.said == "other",
         "decide.decided": mine is not None and bool(mine.said),
     }
     return next((key for key, holds in reasons.items() if holds), "")
