@@ -49,12 +49,18 @@ def proof_of(subject: Subject, settings: Settings) -> Proof:
     reasons_path = product_file(subject.run, "reasons", settings)
     evidence = read_evidence(evidence_path) if evidence_path is not None else None
     reasons = read_reasons(reasons_path) if reasons_path is not None else None
-    return Proof(_of_city(evidence, subject.city.id), _of_city(reasons, subject.city.id))
+    return Proof(
+        _of_city(evidence, subject.city.id, ("records", "tipping", "without")),
+        _of_city(reasons, subject.city.id, ("days", "analogs", "what_if")),
+    )
 
 
-def _of_city(document: Plain | None, city: str) -> Plain | None:
-    found = document["cities"] if document is not None else []
-    return next((one for one in found if one["city"] == city), None)
+def _of_city(document: Plain | None, city: str, parts: Sequence[str]) -> Plain | None:
+    """Return what a document says of a city, None where it is not whole: a damaged file is no proof."""
+    found = document.get("cities") if document is not None else None
+    rows = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    whole = [one for one in rows if all(part in one for part in ("city", *parts))]
+    return next((one for one in whole if one["city"] == city), None)
 
 
 def record_of(proof: Proof, focus: Choice, t: Texts) -> dict[str, Any] | None:
