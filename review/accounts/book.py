@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -71,14 +73,21 @@ def first_links(conn: Connection, party: str, at: datetime) -> dict[str, str]:
     rows = list_accounts(conn)
     tokens = {}
     for one in [party] if party else parties():
-        name = f"{FIRST}.{one}"
         if any((r.party, r.role, r.state) == (one, Role.operator, "active") for r in rows):
             continue
+        name = _name_of_first(one, rows)
         if any(r.name == name for r in rows):
             tokens[one] = new_link(conn, name, by=FIRST, at=at)
         else:
             tokens[one] = invite(conn, Invitation(name, "Operator", one, Role.operator), by=FIRST, at=at)
     return tokens
+
+
+def _name_of_first(party: str, rows: Sequence[AccountRow]) -> str:
+    """Return the first name that is free, or of an operator who was invited and has not come yet."""
+    other = {r.name for r in rows if (r.party, r.role, r.state) != (party, Role.operator, "invited")}
+    names = (f"{FIRST}.{party}" + (f"-{number}" if number > 1 else "") for number in count(1))
+    return next(name for name in names if name not in other)
 
 
 def parties() -> list[str]:

@@ -224,6 +224,15 @@ def test_the_first_start_makes_a_link_for_each_party_until_it_has_an_operator(le
         assert set(first_links(conn, "", NOW)) == {"beijing"}
 
 
+def test_a_first_operator_who_was_closed_keeps_no_start_from_making_another(ledger):
+    with ledger.write() as conn:
+        first_links(conn, "seoul", NOW)
+        close(conn, "operator.seoul", by="test", at=NOW)
+        link = first_links(conn, "seoul", NOW)["seoul"]
+        assert accept(conn, link, PHRASE, NOW).name == "operator.seoul-2"
+        assert first_links(conn, "seoul", NOW) == {}
+
+
 def test_the_trail_says_who_changed_what_and_no_secret(ledger, box):
     made(ledger)
     token = entered(ledger, box)
