@@ -207,13 +207,23 @@ def stated_range(member: Plain, language: Language) -> str:
 
 
 def read_combined(path: Path) -> dict[str, Any] | None:
-    """Return what a run stored of the forecasts of others; None where it cannot be read."""
+    """Return what a run stored of the forecasts of others; None where it cannot be read or is not whole."""
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         log.exception("%s cannot be read", path)
         return None
-    return found if isinstance(found, dict) and found.get("version") == VERSION else None
+    return found if _is_whole(found) else None
+
+
+def _is_whole(found: Any) -> bool:
+    """Tell whether a document is of the version that is written, with each of its days."""
+    if not isinstance(found, dict) or found.get("version") != VERSION or "mode" not in found:
+        return False
+    days = found.get("days")
+    return isinstance(days, list) and all(
+        isinstance(d, dict) and {"city", "members"} <= d.keys() for d in days
+    )
 
 
 def _credits(days: Iterable[Plain]) -> list[str]:
