@@ -19,6 +19,7 @@ BESIDE = (
     "origins_of",
     "dust_of",
     "explain_run",
+    "write_evidence_of",
     "combine_run",
     "write_statements",
 )
@@ -87,6 +88,6 @@ def test_a_disk_that_fills_up_after_the_forecast_stops_no_run(ws, monkeypatch):
 
     monkeypatch.setattr(forecast, "write_table", full)
     assert products_of(ws) == FORECAST | {
-        *("reasons", "origins", "dust", "dust_paths"),
+        *("reasons", "evidence", "origins", "dust", "dust_paths"),
         *("statement_seoul", "statement_beijing"),
     }
