@@ -19,6 +19,7 @@ from flows.letters import background_of, letter_writer
 from flows.recipients import recipients_of
 from flows.signing import is_live, world_time
 from flows.workspace import Workspace
+from flows.worlds import present_of
 from pipeline.ledger.deliveries import earlier_messages
 
 
@@ -49,7 +50,10 @@ def addressees_of(ws: Workspace, content: WarningContent) -> tuple[Addressee, ..
 
 
 def _present(ws: Workspace, content: WarningContent) -> datetime:
-    return ws.clock() if is_live(content) else world_time(content, ws.clock())
+    """Return the time at which a version would be sent: in an exercise not before what was sent of it."""
+    if is_live(content):
+        return ws.clock()
+    return max(world_time(content, ws.clock()), present_of(ws, content.world))
 
 
 def _body(message: EmailMessage, kind: str) -> str:
