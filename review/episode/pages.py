@@ -174,6 +174,7 @@ def _evidence(request: Request, subject: Subject) -> dict[str, Any]:
         "stated": stated_days(subject, settings),
         "stability": stability_of(subject, focus, settings, t) if focus else None,
         "record": record_of(proof, focus, t) if focus else None,
+        "is_kept": proof.evidence is not None,
         "tipping": tipping_of(proof, t.language),
         "expected": expected_of(proof, t.language),
         "without": without_of(proof),

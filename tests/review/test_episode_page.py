@@ -173,7 +173,7 @@ def test_what_is_not_there_is_said_and_what_to_do(world):
         "This run stored no record of such forecasts",
         "No reasons are stored of this day",
         "Nobody else had stated anything about these days",
-        "Not forecast again",
+        "This run stored nothing of it",
         "No station within reach has reported",
         "nothing received in the hours shown",
     ):
