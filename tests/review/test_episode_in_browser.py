@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from alerts.vocabulary import LANGUAGES
+from pipeline.ledger.runs import list_runs
 from tests.review.browsing import browsing
 from tests.review.desk_world import CYCLE
 from tests.review.episode_world import DAY, EPISODE, EpisodeWorld, everything
@@ -48,6 +49,11 @@ def test_another_day_and_another_run_are_a_link_away(browser):
         expect(page.locator(".choices a[aria-current]")).to_have_count(1)
         page.locator("#h-history ~ details summary").click()
         page.locator("#h-history ~ details a").first.click()
+        expect(page.locator(".episode-head .lead")).to_contain_text("This run gives")
+        expect(page.locator(".episode-head .refusal")).to_have_count(0)
+        with browser.running.ledger.read() as conn:
+            earlier = list_runs(conn, "measured", 4)[-1]
+        page.goto(f"{browser.running.base}{ASKED}&run={earlier.id}")
         expect(page.locator(".episode-head .refusal")).to_contain_text("You look at an earlier run")
         page.get_by_role("link", name="Show the newest run").click()
         expect(page.locator(".episode-head .refusal")).to_have_count(0)
