@@ -33,7 +33,7 @@ class Reviewing(ReviewingOperations):
     """A workspace that acts for the pages; what ``review.doing`` asks for.
 
     Decisions only sign: what they make ready is issued and sent by :meth:`carry_out`, after the page was
-    answered, or by the next cycle if that was cut off.
+    answered, or within five minutes by the scheduled post if that was cut off.
     """
 
     def __init__(self, ws: Workspace) -> None:

@@ -105,7 +105,7 @@ def answer(request: Request, warning_id: str, question: str, fields: Form) -> Re
             what="answer",
             kept={"answer": text},
             error=refusal_of(error),
-            world=str(asked[0].question.subject) and (panel.content.world if panel else ""),
+            world=panel.content.world if panel else "",
         )
     return led_back(panel.back, "answered")
 

@@ -13,6 +13,7 @@ from starlette.background import BackgroundTask
 
 from alerts.asked_for import Choice
 from pipeline.errors import SameairError
+from pipeline.exchange.canonical import digest
 from pipeline.ledger.warnings import VersionRow, read_versions
 from review.access import visitor
 from review.decide.evidence import read_evidence
@@ -74,15 +75,15 @@ def sent(request: Request, warning_id: str, version: int, fields: Fields) -> Sen
     if document is None or (document["warning"], document["version"]) != (warning_id, version):
         raise HTTPException(TOO_OLD, "This page is too old; load it again and repeat.")
     person = visitor(request)
-    text = fields.get("text", "")
-    if text and text != document["content_digest"]:
+    text, shown = fields.get("text", ""), fields.get("shown", "")
+    if (text and text != document["content_digest"]) or shown != digest(document["standing"]):
         raise HTTPException(TOO_OLD, "This page is too old; load it again and repeat.")
     choice = Choice(
         warning_id=warning_id,
         version=version,
         party=person.party,
         person=person.account.name,
-        shown=fields.get("shown", "") or "nothing",
+        shown=shown,
         evidence=fields["evidence"],
         text=text,
     )

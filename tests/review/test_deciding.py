@@ -323,6 +323,16 @@ def test_a_letter_runs_nothing_and_is_as_it_will_arrive(app):
     assert kim.get(f"/warnings/{name}/1/letter/fr").status_code == 404
 
 
+def test_a_screen_of_another_moment_is_no_evidence_of_a_decision(app):
+    name, kim, wang = app.propose(), app.person(), app.person("beijing")
+    before = approve_form(kim, name)
+    assert wang.send(approve_form(wang, name)).status_code == 303
+    now = approve_form(kim, name)
+    assert now[1]["evidence"] != before[1]["evidence"]
+    assert kim.send(now, evidence=before[1]["evidence"]).status_code == 409
+    assert [party for party, *_ in signed(app, name)] == ["beijing"]
+
+
 def test_a_form_without_a_kept_screen_or_token_is_refused(app):
     name, kim = app.propose(), app.person()
     form = approve_form(kim, name)
