@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from pipeline.ledger.runs import RunRow, list_runs, newest_current_run
 from pipeline.names import is_simulated
 from pipeline.times import latest_cycle
+from review.worlds import worlds
 
 LATE_CYCLES = 2
 """From this many missing cycles on, the desk says that a world stands still."""
@@ -37,11 +38,9 @@ class WorldState:
 
 def world_states(conn: Connection, now: datetime) -> list[WorldState]:
     """Return every world that has runs, measured first."""
-    newest: dict[str, RunRow] = {}
-    for run in list_runs(conn, limit=500):
-        newest.setdefault(run.world, run)
     states = []
-    for world, last in newest.items():
+    for world in worlds(conn):
+        last = list_runs(conn, world, 1)[0]
         current = newest_current_run(conn, world)
         done = current.cycle if current else last.cycle
         behind = int((latest_cycle(now) - done).total_seconds() // (6 * 3600))

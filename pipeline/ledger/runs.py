@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from ulid import ULID
 
@@ -167,11 +167,28 @@ def newest_current_run(conn: Connection, world: str) -> RunRow | None:
     return _first(conn, current.order_by(runs.c.cycle.desc()))
 
 
-def list_runs(conn: Connection, world: str | None = None, limit: int = 20) -> list[RunRow]:
-    """Return the newest runs first, of one world or of all."""
+def list_runs(
+    conn: Connection,
+    world: str | None = None,
+    limit: int = 20,
+    *,
+    after: RunRow | None = None,
+    until: datetime | None = None,
+) -> list[RunRow]:
+    """Return the newest runs first, of one world or of all.
+
+    Parameters
+    ----------
+    after : the last run of the page before; None: from the newest on
+    until : runs of a later cycle or snapshot are left out
+    """
     query = select(runs).order_by(runs.c.begun_at.desc(), runs.c.id.desc()).limit(limit)
     if world is not None:
         query = query.where(runs.c.world == world)
+    if after is not None:
+        query = query.where(tuple_(runs.c.begun_at, runs.c.id) < (after.begun_at, after.id))
+    if until is not None:
+        query = query.where(runs.c.cycle <= until, runs.c.as_of <= until)
     return [_run_row(row) for row in conn.execute(query)]
 
 

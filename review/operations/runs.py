@@ -16,7 +16,6 @@ from review.operations.page import chosen_world, show
 from review.security import bulletin_file, product_file
 
 ROWS = 40
-MOST = 5000
 
 
 @dataclass(frozen=True)
@@ -42,12 +41,10 @@ def runs(request: Request, before: str = "") -> Response:
     """Show the runs of a world, newest first."""
     with request.app.state.ledger.read() as conn:
         chosen = chosen_world(request, conn)
-        found = list_runs(conn, chosen["world"], MOST) if chosen["world"] else []
-    ids = [row.id for row in found]
-    start = ids.index(before) + 1 if before in ids else 0
-    page = found[start : start + ROWS]
-    lines = [line_of(row, request.app.state.settings) for row in page]
-    following = page[-1].id if start + ROWS < len(found) else ""
+        last = get_run(conn, before) if before else None
+        found = list_runs(conn, chosen["world"], ROWS + 1, after=last) if chosen["world"] else []
+    lines = [line_of(row, request.app.state.settings) for row in found[:ROWS]]
+    following = found[ROWS - 1].id if len(found) > ROWS else ""
     return show(request, "operations/runs.html.j2", "runs", lines=lines, following=following, **chosen)
 
 

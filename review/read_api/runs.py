@@ -10,22 +10,24 @@ from pipeline.ledger.runs import RunRow, get_run, list_runs
 from pipeline.names import is_simulated
 from pipeline.origin_panel import read_panel
 from review.embargo import seen_until
-from review.read_api.answers import NETCDF, Before, Id, Limit, World, answer, file_answer, page_of
+from review.read_api.answers import NETCDF, Before, Id, Limit, World, answer, file_answer
 from review.read_api.documents import run_document
 from review.read_api.forecasts import read_forecast
 from review.read_api.models import DustOfRun, OriginsOfRun, Runs
 from review.security import dust_file, origins_file, product_file
 
-MOST_RUNS = 5000
-"""How far back lists reach: more than three years of cycles."""
 NO_RUN = "there is no such run, or it is under embargo"
 
 
 def runs(request: Request, world: World = None, limit: Limit = 50, before: Before = None) -> Response:
     """Return the newest runs; an observer those whose embargo is over."""
     with request.app.state.ledger.read() as conn:
-        found = [run for run in list_runs(conn, world, MOST_RUNS) if is_open(request, run)]
-    page, following = page_of(found, [run.id for run in found], before, limit)
+        last = None if before is None else get_run(conn, before)
+        if before is not None and (last is None or not is_open(request, last)):
+            raise HTTPException(404, "no row has the id given as before; begin again without it")
+        found = list_runs(conn, world, limit + 1, after=last, until=seen_until(request))
+    page = found[:limit]
+    following = page[-1].id if len(found) > limit else None
     return answer(
         request, Runs(runs=[run_document(run) for run in page], next=following), following=following
     )

@@ -147,6 +147,19 @@ def register(conn, model_id, **given):
     register_model(conn, model_id=model_id, **{**values, **given})
 
 
+def test_pages_of_runs_follow_each_other_without_gap_or_double(conn):
+    begun = [begin(conn, CYCLE + n * DAY, at=CYCLE + n // 2 * DAY) for n in range(7)]
+    pages, last = [], None
+    while page := list_runs(conn, "measured", 3, after=last):
+        pages.append([row.id for row in page])
+        last = page[-1]
+    assert [len(page) for page in pages] == [3, 3, 1]
+    paged = [one for page in pages for one in page]
+    assert paged == [row.id for row in list_runs(conn, "measured", 99)]
+    assert sorted(paged) == sorted(begun)
+    assert {row.id for row in list_runs(conn, until=CYCLE + 2 * DAY)} == set(begun[:3])
+
+
 def test_the_newest_model_that_had_seen_nothing_later_is_chosen(conn):
     register(conn, "a", data_until=CYCLE - DAY)
     register(conn, "b", data_until=CYCLE)
