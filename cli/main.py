@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -65,6 +67,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def begin(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            help="Configuration file [env SAMEAIR_CONFIG; ./sameair.toml, /etc/sameair/sameair.toml].",
+        ),
+    ] = None,
+) -> None:
+    """Transboundary fine-dust early warning for Seoul and Beijing."""
+    if config is not None:
+        os.environ["SAMEAIR_CONFIG"] = str(config.absolute())
+
+
 for group in (
     cycle,
     archive,

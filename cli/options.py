@@ -41,12 +41,12 @@ OneCity = Annotated[str | None, typer.Option("--city", help="One city only; else
 
 
 def make_settings(data_dir: Path | None) -> Settings:
-    """Read the settings of the environment; ``--data-dir`` wins over SAMEAIR_DATA_DIR.
+    """Read the settings: ``--data-dir`` wins over variables, these over the configuration file.
 
     Raises
     ------
     UsageError
-        a SAMEAIR_… variable cannot be read; names it and what it may hold
+        a SAMEAIR_… variable or the file cannot be read; names the setting and what it may hold
     """
     from pydantic import ValidationError
     from pydantic_settings import SettingsError
@@ -58,12 +58,24 @@ def make_settings(data_dir: Path | None) -> Settings:
         return Settings(data_dir=data_dir) if data_dir is not None else Settings()
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        name = "SAMEAIR_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise UsageError(f"{name}: {first['msg']}; see docs/operations.md for what it may hold") from None
+        parts = [str(part) for part in first["loc"]]
+        message = f"{_place_of(parts)}: {first['msg']}; see docs/operations.md for what it may hold"
+        raise UsageError(message) from None
     except SettingsError as error:
         field = re.search(r'field "(\w+)"', str(error))
         name = f"SAMEAIR_{field[1].upper()}" if field else "a SAMEAIR_ variable"
         raise UsageError(f"{name}: this is no JSON; docs/operations.md shows how it is written") from None
+
+
+def _place_of(parts: list[str]) -> str:
+    """Return what a person must correct: a variable, or a key of the configuration file."""
+    from pipeline.configuration import origins
+    from pipeline.settings import Settings
+
+    origin = origins(Settings, set()).get(parts[0], "")
+    if origin in ("", "variable", "default"):
+        return "SAMEAIR_" + "_".join(parts).upper()
+    return f"{origin}: {'.'.join(parts)}"
 
 
 def instant_of(text: str) -> datetime:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pipeline.configuration import pin_file
 from pipeline.errors import StorageError
 
 STARTUP = 120
@@ -38,6 +39,7 @@ def prepare_prefect(data_dir: Path, *, quiet: bool = True) -> None:
         "PREFECT_CLI_PROMPT": "false",
         "DO_NOT_TRACK": "1",
     }
+    pin_file()
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
 

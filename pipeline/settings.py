@@ -1,4 +1,4 @@
-"""Every setting in one place, read from ``SAMEAIR_…`` variables and passed down as an argument."""
+"""Every setting in one place, read from variables and the configuration file, passed down as an argument."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 from pydantic import Field, PositiveInt, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pipeline.configuration import ConfigFile
 from pipeline.errors import UsageError
 
 
@@ -19,6 +20,18 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(env_prefix="SAMEAIR_", extra="forbid", frozen=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources, the strongest first: arguments, variables, the configuration file."""
+        return init_settings, env_settings, ConfigFile(settings_cls)
 
     data_dir: Path = Field(Path("var"), description="folder under which everything lies")
     ledger_url: str = Field("", description="SQLAlchemy URL of the ledger; empty: SQLite in the data folder")
@@ -44,6 +57,9 @@ class Settings(BaseSettings):
     )
     programme_file: Path | None = Field(
         None, description="TOML hours and limits of the exchange's daily life; default: the packaged ones"
+    )
+    season_file: Path | None = Field(
+        None, description="TOML season calendar of both sides and its rhythm; default: the packaged one"
     )
     policy_file: Path | None = Field(None, description="TOML policy; default: the packaged policy")
     combine: str = Field(
@@ -131,6 +147,14 @@ class Settings(BaseSettings):
         90, description="minutes after sending from which on it is escalated, hourly"
     )
     contact: str = Field("duty desk of the issuing party", description="contact line of every warning")
+    log_format: str = Field(
+        "text", pattern="^(text|json)$", description="log lines: text for people, or one JSON object each"
+    )
+    log_level: str = Field(
+        "warning",
+        pattern="^(debug|info|warning|error)$",
+        description="log lines from this level on: debug, info, warning or error",
+    )
     duty_telephone: str = Field(
         "",
         description="duty desk's number for every reader, or a JSON object of numbers by party; empty: none",
@@ -148,6 +172,12 @@ class Settings(BaseSettings):
         if not self.duty_telephone.lstrip().startswith("{"):
             return {"": self.duty_telephone}
         return {str(party): str(number) for party, number in json.loads(self.duty_telephone).items()}
+
+    @field_validator("duty_telephone", mode="before")
+    @classmethod
+    def _from_table(cls, value: object) -> object:
+        """Take numbers by party as a table of the configuration file, too."""
+        return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
 
     @field_validator("duty_telephone")
     @classmethod

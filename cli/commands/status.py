@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from cli.options import AsJson, DataDir, World, make_settings
@@ -28,14 +30,28 @@ def status(data_dir: DataDir = None, world: World = None, as_json: AsJson = Fals
         print_table(title, columns, [list(row.values()) for row in rows])
 
 
-def settings(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Show every setting as it is now; secrets are hidden."""
+def settings(
+    example: Annotated[
+        bool, typer.Option("--example", help="Print a complete commented configuration file instead.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every setting as it is now and where it comes from; secrets are hidden."""
+    from pipeline.configuration import config_file, origins
+    from pipeline.configuration_example import example_text
     from pipeline.settings import Settings
 
+    fields = Settings.model_fields
+    if example:
+        typer.echo(example_text(fields), nl=False)
+        return
     current = make_settings(data_dir)
-    rows = [(f"SAMEAIR_{n.upper()}", str(getattr(current, n)), f.description) for n, f in
-            Settings.model_fields.items()]  # fmt: skip
+    origin = origins(Settings, {"data_dir"} if data_dir else set())
+    rows = [(f"SAMEAIR_{n.upper()}", str(getattr(current, n)), origin[n], f.description) for n, f in
+            fields.items()]  # fmt: skip
     if as_json:
-        print_json({name: value for name, value, _ in rows})
+        shown = {name: {"now": now, "from": source} for name, now, source, _ in rows}
+        print_json({"file": str(config_file() or ""), "settings": shown})
     else:
-        print_table("settings", ("variable", "now", "meaning"), rows)
+        print_table("settings", ("variable", "now", "from", "meaning"), rows)
