@@ -24,12 +24,12 @@ from forecasting.combine_samples import Heard, combined_days, combined_samples, 
 from forecasting.issue import OPERATIONAL, IssueForecast
 from forecasting.predictions import prediction_rows
 from forecasting.targets import Floats
-from forecasting.threads import single_threaded
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City, all_cities
 from pipeline.files import write_atomic, write_with
 from pipeline.ledger.runs import RunRow
 from pipeline.paths import join_paths
+from pipeline.threads import single_threaded
 from pipeline.times import FORECAST_DAYS, iso, local_date
 
 OFF, USED = "off", "used"

@@ -33,13 +33,13 @@ from forecasting.evidence.tipping import Decision, tipping
 from forecasting.issue import OPERATIONAL
 from forecasting.model import Model
 from forecasting.saying import missing_groups, variant
-from forecasting.threads import single_threaded
 from forecasting.weather_ahead import Manner, situations_of
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City, all_cities
 from pipeline.ledger.episodes import open_episodes
 from pipeline.ledger.runs import predicted_between
 from pipeline.paths import day_means, observed_paths
+from pipeline.threads import single_threaded
 from pipeline.times import FORECAST_DAYS, from_ns, iso, to_ns
 
 LOOK_BACK: Final = timedelta(days=120)

@@ -21,7 +21,6 @@ from forecasting.issue import QUANTITIES
 from forecasting.model import Model
 from forecasting.registry import load_model
 from forecasting.situation_memory import Read, Remembered
-from forecasting.threads import single_threaded
 from forecasting.train import train
 from forecasting.weather_ahead import AHEAD, Weather
 from pipeline.asof import AsOfPanel
@@ -31,6 +30,7 @@ from pipeline.ledger.model_roles import model_in_use
 from pipeline.ledger.models import STANDARD, ModelRow, Purpose, get_model, newest_model
 from pipeline.names import is_simulated
 from pipeline.series import load_panel
+from pipeline.threads import single_threaded
 from pipeline.times import to_ns, to_utc
 
 Models = dict[str, Model | None]

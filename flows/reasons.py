@@ -15,12 +15,12 @@ from forecasting.issue import IssueForecast
 from forecasting.model import Model
 from forecasting.reasons.document import reasons_of
 from forecasting.reasons.stored import Document, read_reasons, write_reasons
-from forecasting.threads import single_threaded
 from forecasting.weather_ahead import Manner
 from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 from pipeline.ledger.runs import RunRow
+from pipeline.threads import single_threaded
 from pipeline.times import iso
 
 log = logging.getLogger(__name__)

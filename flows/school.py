@@ -26,13 +26,13 @@ from forecasting.reasons.words import LANGUAGES, said_day
 from forecasting.school.build import LEADS, Candidate, candidates, choose, cycles_of, make_lesson
 from forecasting.school.lesson import Texts
 from forecasting.school.shelf import lessons_folder, shelved, write_lesson
-from forecasting.threads import single_threaded
 from forecasting.verify import as_of_everything, observed_truth
 from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities
 from pipeline.errors import SameairError, UsageError
 from pipeline.ledger.models import get_model
 from pipeline.names import is_simulated
+from pipeline.threads import single_threaded
 
 log = logging.getLogger(__name__)
 

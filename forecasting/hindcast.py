@@ -16,10 +16,10 @@ from forecasting.issue import QUANTITIES
 from forecasting.issue_tables import Question, issue_tables
 from forecasting.model import Model
 from forecasting.situation_memory import Remembered
-from forecasting.threads import apart, one_thread
 from forecasting.weather_ahead import AS_USUAL, Manner
 from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.cities import City
+from pipeline.threads import apart, one_thread
 from pipeline.times import cycles_between, to_ns
 
 Progress = Callable[[str, int, int], None]

@@ -15,11 +15,11 @@ from forecasting.model import Model
 from forecasting.predictions import prediction_rows, table_of
 from forecasting.samples import forecast_samples, scene_of
 from forecasting.situation_memory import Remembered
-from forecasting.threads import single_threaded
 from forecasting.weather_ahead import AS_USUAL, Manner
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
 from pipeline.paths import join_paths
+from pipeline.threads import single_threaded
 
 __all__ = ["OPERATIONAL", "QUANTITIES", "IssueForecast", "forecast_issue"]
 

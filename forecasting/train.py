@@ -32,7 +32,6 @@ from forecasting.situation.columns import CALENDAR, MEAN, Recipe
 from forecasting.situation.recipe import LEVEL_HOURS
 from forecasting.situation_memory import Read
 from forecasting.targets import History, hour_of_day, read_history, targets_of
-from forecasting.threads import WORKERS, apart
 from forecasting.ties import ties_of
 from forecasting.weather_ahead import (
     AHEAD,
@@ -47,6 +46,7 @@ from forecasting.weather_ahead import (
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
 from pipeline.errors import NoUsableModel
+from pipeline.threads import WORKERS, apart
 from pipeline.times import CYCLE_HOURS_UTC, cycles_between, from_ns, to_ns, to_utc
 
 Progress = Callable[[str, int, int], None]

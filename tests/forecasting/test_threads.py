@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
-from forecasting.threads import apart
+from pipeline.threads import apart
 
 
 def identity_and_process(number):
@@ -49,7 +49,7 @@ def test_a_process_that_is_killed_is_an_error_and_no_wait():
 def test_processes_end_when_their_parent_is_killed(tmp_path):
     code = (
         "from pathlib import Path\n"
-        "from forecasting.threads import apart\n"
+        "from pipeline.threads import apart\n"
         "from tests.forecasting.test_threads import say_and_wait\n"
         f"list(apart(say_and_wait, [(Path({str(tmp_path)!r}), 1), (Path({str(tmp_path)!r}), 2)], 2))\n"
     )
