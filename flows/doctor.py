@@ -72,7 +72,7 @@ def _ledger(ws: Workspace) -> Check:
     with ws.ledger.read() as conn:
         conn.exec_driver_sql("SELECT 1")
     worlds = ", ".join(ws.store.worlds()) or "no observations yet"
-    return Check("ledger", "ok", f"{ws.ledger.engine.url.render_as_string(hide_password=True)}; {worlds}")
+    return Check("ledger", "ok", f"{ws.ledger.place}; {worlds}")
 
 
 def _audit(ws: Workspace) -> Check:

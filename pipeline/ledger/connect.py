@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, ProgrammingError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    NoSuchModuleError,
+    ProgrammingError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from pipeline.errors import StorageError, UsageError
+from pipeline.ledger import postgres
 from pipeline.ledger.migrate import bring_up_to_date
 
 BUSY_TIMEOUT_SECONDS = 30
+EXAMPLES = "give e.g. sqlite:////folder/ledger.sqlite or postgresql+psycopg://user@host/database"
 
 
 @dataclass(frozen=True)
@@ -40,15 +50,15 @@ class Ledger:
     def write(self) -> Iterator[Connection]:
         """Open a transaction that writes: committed at the end, rolled back on any error.
 
-        On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so that what was read inside still
-        holds when it is written; others wait for up to 30 s.
+        It takes the ledger's one write lock at once (SQLite: BEGIN IMMEDIATE, PostgreSQL: an advisory lock),
+        so that what was read inside still holds when it is written; others wait for up to 30 s.
 
         Raises
         ------
         StorageError
             the ledger is locked, full, damaged or gone
         """
-        with _storage_errors(self.engine), self.engine.connect() as connection:
+        with self.storage_errors(), self.engine.connect() as connection:
             writing = connection.execution_options(sameair_begin="BEGIN IMMEDIATE")
             with writing.begin():
                 yield writing
@@ -56,8 +66,20 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a transaction that sees one consistent state and never waits for a writer."""
-        with _storage_errors(self.engine), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with self.storage_errors(), self.engine.connect() as connection:
+            if postgres.is_postgres(self.engine):
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield connection
+
+    def storage_errors(self) -> AbstractContextManager[None]:
+        """Turn what the database says about its disk, locks and health into StorageError."""
+        return _storage_errors(self.engine)
+
+    @property
+    def place(self) -> str:
+        """Return where the ledger lies, without what could hold a secret."""
+        return shown_url(self.engine.url)
 
     def forget_deleted(self) -> bool:
         """Let the disk hold nothing of what was deleted; False if somebody reading keeps SQLite from it.
@@ -79,16 +101,41 @@ class Ledger:
         self.engine.dispose()
 
 
+def shown_url(url: URL) -> str:
+    """Return a URL as it may be shown: without password and without its parameters, which may hold one.
+
+    >>> shown_url(make_url("postgresql+psycopg://node:secret@db/sameair?sslpassword=hidden"))
+    'postgresql+psycopg://node:***@db/sameair'
+    """
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
 @contextmanager
 def _storage_errors(engine: Engine) -> Iterator[None]:
     """Turn what the database says about its disk, locks and health into StorageError."""
     try:
         yield
-    except (IntegrityError, ProgrammingError):
-        raise
-    except DatabaseError as error:
-        place = engine.url.render_as_string(hide_password=True)
-        raise StorageError(f"ledger {place}: {error.orig}; free the disk or the lock, then repeat") from error
+    except (IntegrityError, ProgrammingError) as error:
+        if postgres.sqlstate(error.orig) not in ("42501", "3D000"):
+            raise
+        raise StorageError(_told(engine, error)) from error
+    except (DatabaseError, InterfaceError) as error:
+        raise StorageError(_told(engine, error)) from error
+    except PoolTimeout as error:
+        raise StorageError(f"ledger {shown_url(engine.url)}: every connection is in use; repeat") from error
+
+
+def _told(engine: Engine, error: DatabaseError | InterfaceError) -> str:
+    """Return one line about an error of the database, with the remedy."""
+    what = "free the disk or the lock, then repeat"
+    if postgres.is_postgres(engine):
+        what = postgres.remedy(error)
+    return f"ledger {shown_url(engine.url)}: {_one_line(error.orig)}; {what}"
+
+
+def _one_line(error: object) -> str:
+    """Return the text of an error in one line."""
+    return " ".join(str(error).split())
 
 
 def open_ledger(url: str) -> Ledger:
@@ -96,7 +143,7 @@ def open_ledger(url: str) -> Ledger:
 
     Parameters
     ----------
-    url : ``sqlite:////folder/ledger.sqlite`` or another SQLAlchemy URL
+    url : ``sqlite:////folder/ledger.sqlite`` or ``postgresql+psycopg://user@host/database``
 
     Raises
     ------
@@ -106,19 +153,31 @@ def open_ledger(url: str) -> Ledger:
         the folder or the database cannot be used, or a newer sameair has written it
     """
     try:
-        target = make_url(url)
+        target = postgres.with_driver(make_url(url))
         if target.get_backend_name() == "sqlite":
             _make_folder(target.database)
-        engine = create_engine(target, connect_args=_connect_args(target.get_backend_name()))
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        engine = create_engine(target, **_engine_options(target))
+    except ValueError:
         raise UsageError(
-            f"ledger URL not understood ({error}); give e.g. sqlite:////folder/ledger.sqlite"
-        ) from error
+            "ledger URL not understood (its port is no number); signs such as @ : / in a password are"
+            " written as %40 %3A %2F"
+        ) from None
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise UsageError(f"ledger URL not understood ({error}); {EXAMPLES}") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    elif postgres.is_postgres(engine):
+        event.listen(engine, "begin", postgres.begin_as_asked)
     ledger = Ledger(engine)
-    bring_up_to_date(ledger)
+    try:
+        bring_up_to_date(ledger)
+    except ProgrammingError as error:
+        ledger.close()
+        raise UsageError(f"ledger {ledger.place}: {_one_line(error.orig)}; {EXAMPLES}") from error
+    except BaseException:
+        ledger.close()
+        raise
     return ledger
 
 
@@ -132,9 +191,11 @@ def _make_folder(database: str | None) -> None:
         raise StorageError(f"cannot create the folder of the ledger: {error}") from error
 
 
-def _connect_args(backend: str) -> dict[str, Any]:
-    """Return what the driver must be told: SQLite waits for locks."""
-    return {"timeout": BUSY_TIMEOUT_SECONDS} if backend == "sqlite" else {}
+def _engine_options(url: URL) -> dict[str, Any]:
+    """Return what the engine must be told of its database."""
+    if url.get_backend_name() == "postgresql":
+        return postgres.engine_options(url)
+    return {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS} if url.get_backend_name() == "sqlite" else {}}
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,8 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, inspect, text
 
 from pipeline.errors import StorageError
+from pipeline.ledger import postgres
+from pipeline.ledger.locks import LockHeld, ledger_lock
 
 if TYPE_CHECKING:
     from pipeline.ledger.connect import Ledger
@@ -58,16 +60,16 @@ def bring_up_to_date(ledger: Ledger) -> None:
             _switch_to_wal(ledger)
             with ledger.write() as connection:
                 if current_revision(connection) != head:
-                    _run_migrations(connection)
-    except Timeout as error:
+                    _migrate(connection)
+    except (Timeout, LockHeld) as error:
         raise StorageError(f"another process has been migrating the ledger for a minute: {error}") from error
 
 
 def _migration_lock(ledger: Ledger) -> AbstractContextManager[object]:
-    """Return a lock beside the SQLite file; PostgreSQL locks its own catalogue."""
+    """Return a lock beside the SQLite file, or on the server; a process that waits finds the work done."""
     database = ledger.engine.url.database
     if ledger.engine.dialect.name != "sqlite" or database is None:
-        return nullcontext()
+        return ledger_lock(ledger, "migrate", wait_s=LOCK_TIMEOUT_SECONDS)
     return FileLock(Path(f"{database}.lock"), timeout=LOCK_TIMEOUT_SECONDS)
 
 
@@ -80,6 +82,16 @@ def _switch_to_wal(ledger: Ledger) -> None:
         connection.cursor().execute("PRAGMA journal_mode = WAL")
     finally:
         connection.close()
+
+
+def _migrate(connection: Connection) -> None:
+    """Bring the schema to head, and on PostgreSQL its texts to what SQLite has."""
+    on_postgres = postgres.is_postgres(connection.engine)
+    if on_postgres:
+        postgres.refuse_unfit_server(connection)
+    _run_migrations(connection)
+    if on_postgres:
+        postgres.settle_texts(connection)
 
 
 def _run_migrations(connection: Connection) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from pipeline.migrations.append_only import protect
+
 revision = "0002"
 down_revision: str | None = "0001"
 branch_labels = None
@@ -29,7 +31,7 @@ def upgrade() -> None:
     _warnings()
     _signatures()
     _deliveries()
-    _protect()
+    protect(*APPEND_ONLY)
 
 
 def downgrade() -> None:
@@ -37,18 +39,6 @@ def downgrade() -> None:
         op.drop_table(name)
     for name in ("warning_episodes", "warnings", "episode_revisions", "episodes"):
         op.drop_table(name)
-
-
-def _protect() -> None:
-    """Let SQLite itself refuse to change or remove what was decided."""
-    if op.get_bind().dialect.name != "sqlite":
-        return
-    for table in APPEND_ONLY:
-        for action in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table}: rows are never changed or removed'); END"
-            )
 
 
 def _episodes() -> None:

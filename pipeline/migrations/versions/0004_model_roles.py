@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from pipeline.migrations.append_only import protect
+
 revision = "0004"
 down_revision: str | None = "0003"
 branch_labels = None
@@ -19,7 +21,7 @@ def upgrade() -> None:
     op.add_column("models", sa.Column("variant", sa.String(64), nullable=False, server_default="standard"))
     _model_roles()
     _model_reports()
-    _protect()
+    protect(*TABLES)
 
 
 def downgrade() -> None:
@@ -70,15 +72,3 @@ def _model_reports() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_model_reports_model", "model_reports", ["model_id", "kind", "seq"])
-
-
-def _protect() -> None:
-    """Let SQLite itself refuse to change or remove what was decided."""
-    if op.get_bind().dialect.name != "sqlite":
-        return
-    for table in TABLES:
-        for action in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table}: rows are never changed or removed'); END"
-            )

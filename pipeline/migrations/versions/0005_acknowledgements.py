@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.schema import SchemaItem
 
+from pipeline.migrations.append_only import protect
+
 revision = "0005"
 down_revision: str | None = "0004"
 branch_labels = None
@@ -65,7 +67,7 @@ def _restore(which: sa.TextClause) -> None:
     op.execute(sa.insert(new).from_select(list(fields), rows))
     for name in KEPT.values():
         op.drop_table(name)
-    _protect("delivery_attempts")
+    protect("delivery_attempts")
 
 
 def _added() -> Sequence[SchemaItem]:
@@ -146,15 +148,4 @@ def _acknowledgements() -> None:
         sa.UniqueConstraint("warning_id", "version", "recipient", name="uq_acknowledgements_warning_id"),
         sqlite_autoincrement=True,
     )
-    _protect("acknowledgements")
-
-
-def _protect(table: str) -> None:
-    """Let SQLite itself refuse to change or remove what was written."""
-    if op.get_bind().dialect.name != "sqlite":
-        return
-    for action in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{table}: rows are never changed or removed'); END"
-        )
+    protect("acknowledgements")

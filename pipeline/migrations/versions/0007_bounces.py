@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from pipeline.migrations.append_only import protect, unprotect
+
 revision = "0007"
 down_revision: str | None = "0006"
 branch_labels = None
@@ -39,15 +41,15 @@ def downgrade() -> None:
     for name in ("ix_outbox_open", "ix_outbox_recipient", "ix_outbox_due"):
         op.drop_index(name, "outbox")
     op.create_index("ix_outbox_due", "outbox", ["state", "next_attempt_at"])
-    _unprotect("delivery_attempts")
+    unprotect("delivery_attempts")
     op.execute(
         "DELETE FROM delivery_attempts WHERE outbox_id IN (SELECT id FROM outbox WHERE purpose = 'digest')"
     )
     op.execute("DELETE FROM outbox WHERE purpose = 'digest'")
-    _protect("delivery_attempts")
-    _unprotect("acknowledgements")
+    protect("delivery_attempts")
+    unprotect("acknowledgements")
     op.execute("UPDATE acknowledgements SET way = 'person', person = 'reply' WHERE way = 'reply'")
-    _protect("acknowledgements")
+    protect("acknowledgements")
     _replace_outbox(*reversed(PURPOSES))
     _replace_acknowledgements(*reversed(WAYS))
 
@@ -66,7 +68,7 @@ def _bounces() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_bounces_outbox", "bounces", ["outbox_id"])
-    _protect("bounces")
+    protect("bounces")
 
 
 def _mailbox() -> None:
@@ -78,7 +80,7 @@ def _mailbox() -> None:
         sa.Column("outbox_id", sa.String(200)),
         sa.PrimaryKeyConstraint("key", name="pk_mailbox_mails"),
     )
-    _protect("mailbox_mails")
+    protect("mailbox_mails")
 
 
 def _digests() -> None:
@@ -93,7 +95,7 @@ def _digests() -> None:
         sa.PrimaryKeyConstraint("recipient", "warning_id", "version", name="pk_digest_items"),
     )
     op.create_index("ix_digest_items_version", "digest_items", ["warning_id", "version"])
-    _protect("digest_items")
+    protect("digest_items")
 
 
 def _replace_outbox(old: str, new: str) -> None:
@@ -140,21 +142,3 @@ def _definitions(table: str) -> list[str]:
         "ORDER BY type != 'table', name"
     )
     return [str(sql) for (sql,) in op.get_bind().execute(query, {"table": table})]
-
-
-def _protect(table: str) -> None:
-    """Let SQLite itself refuse to change or remove what was written."""
-    if op.get_bind().dialect.name != "sqlite":
-        return
-    for action in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{table}: rows are never changed or removed'); END"
-        )
-
-
-def _unprotect(table: str) -> None:
-    """Let rows be changed for the length of a migration."""
-    if op.get_bind().dialect.name == "sqlite":
-        for action in ("update", "delete"):
-            op.execute(f"DROP TRIGGER {table}_no_{action}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from pipeline.migrations.append_only import protect
+
 revision = "0008"
 down_revision: str | None = "0007"
 branch_labels = None
@@ -21,7 +23,7 @@ def upgrade() -> None:
     _handled()
     _refused()
     for table in TABLES:
-        _protect(table)
+        protect(table)
 
 
 def downgrade() -> None:
@@ -90,14 +92,3 @@ def _refused() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_envelopes_refused_digest", "envelopes_refused", ["payload_digest"])
-
-
-def _protect(table: str) -> None:
-    """Let SQLite itself refuse to change or remove what was written."""
-    if op.get_bind().dialect.name != "sqlite":
-        return
-    for action in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{table}: rows are never changed or removed'); END"
-        )

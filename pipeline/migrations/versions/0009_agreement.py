@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from pipeline.migrations.append_only import protect
+
 revision = "0009"
 down_revision: str | None = "0008"
 branch_labels = None
@@ -23,7 +25,7 @@ def upgrade() -> None:
     _seals()
     _consultation()
     for table in TABLES:
-        _protect(table)
+        protect(table)
 
 
 def downgrade() -> None:
@@ -121,14 +123,3 @@ def _consultation() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_consultation_calls_question", "consultation_calls", ["question"])
-
-
-def _protect(table: str) -> None:
-    """Let SQLite itself refuse to change or remove what was written."""
-    if op.get_bind().dialect.name != "sqlite":
-        return
-    for action in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{table}: rows are never changed or removed'); END"
-        )
