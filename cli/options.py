@@ -52,10 +52,11 @@ def make_settings(data_dir: Path | None) -> Settings:
     from pydantic_settings import SettingsError
 
     from pipeline.errors import UsageError
+    from pipeline.logs import begin_logs
     from pipeline.settings import Settings
 
     try:
-        return Settings(data_dir=data_dir) if data_dir is not None else Settings()
+        found = Settings(data_dir=data_dir) if data_dir is not None else Settings()
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         parts = [str(part) for part in first["loc"]]
@@ -65,6 +66,8 @@ def make_settings(data_dir: Path | None) -> Settings:
         field = re.search(r'field "(\w+)"', str(error))
         name = f"SAMEAIR_{field[1].upper()}" if field else "a SAMEAIR_ variable"
         raise UsageError(f"{name}: this is no JSON; docs/operations.md shows how it is written") from None
+    begin_logs(found)
+    return found
 
 
 def _place_of(parts: list[str]) -> str:

@@ -37,6 +37,7 @@ from pipeline.errors import UsageError
 from pipeline.fields import write_netcdf
 from pipeline.files import write_with
 from pipeline.ledger.runs import begin_run, current_run, fail_run, finish_run, make_current
+from pipeline.logs import logged_about
 from pipeline.names import is_simulated
 from pipeline.series import load_panel
 from pipeline.times import iso
@@ -81,7 +82,8 @@ def forecast_cycle(ws: Workspace, plan: CyclePlan, troubles: Sequence[str] = ())
             at=ws.clock(),
         )
     try:
-        _forecast(ws, plan, run_id, troubles)
+        with logged_about(run=run_id, cycle=iso(plan.cycle)):
+            _forecast(ws, plan, run_id, troubles)
     except Exception as error:
         with ws.ledger.write() as conn:
             fail_run(conn, run_id, at=ws.clock(), error=f"{type(error).__name__}: {error}")

@@ -18,7 +18,11 @@ def serve(listening: socket.socket) -> None:
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
     config = uvicorn.Config(
-        "prefect.server.api.server:create_app", factory=True, log_level="error", lifespan="on"
+        "prefect.server.api.server:create_app",
+        factory=True,
+        log_level="error",
+        log_config=None,
+        lifespan="on",
     )
     uvicorn.Server(config).run(sockets=[listening])
 

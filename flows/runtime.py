@@ -11,9 +11,13 @@ from pathlib import Path
 
 from pipeline.configuration import pin_file
 from pipeline.errors import StorageError
+from pipeline.logs import readable_settings
 
 STARTUP = 120
 """How long Prefect's server may take to start; it makes its database at the first start [s]."""
+
+LOGGING = Path(__file__).with_name("prefect_logging.json")
+"""How Prefect and what it runs write their log lines: as ours."""
 
 SERVER = Path(__file__).with_name("prefect_server.py")
 
@@ -33,7 +37,8 @@ def prepare_prefect(data_dir: Path, *, quiet: bool = True) -> None:
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
         "PREFECT_SERVER_UI_ENABLED": "false",
         "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
-        "PREFECT_LOGGING_LEVEL": "CRITICAL" if quiet else "WARNING",
+        "PREFECT_LOGGING_LEVEL": "CRITICAL" if quiet else readable_settings().log_level.upper(),
+        "PREFECT_LOGGING_SETTINGS_PATH": str(LOGGING),
         "PREFECT_LOGGING_TO_API_ENABLED": "false" if quiet else "true",
         "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
         "PREFECT_CLI_PROMPT": "false",

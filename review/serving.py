@@ -90,6 +90,7 @@ class Listening:
             "port": self.port,
             "server_header": False,
             "log_level": "warning",
+            "log_config": None,
             "limit_concurrency": MOST_CONNECTIONS,
             "ssl_certfile": certificate,
             "ssl_keyfile": key,
