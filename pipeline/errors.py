@@ -15,6 +15,7 @@ SameairError
 ├── BundleRefused          a bundle of another party that cannot be trusted or read: use nothing of it
 ├── ReviewError            an illegal step of a warning's life, or a missing right: refuse and record
 │   └── Changed            somebody was quicker: show what changed and ask again
+├── HeavyWorkError         an errand given to other processes failed there: nothing of the job is written
 ├── StorageError           disk full, database locked or damaged: stop with the cause
 └── UsageError             the command line or settings are wrong: say how to put them right
 """
@@ -132,6 +133,10 @@ class ReviewError(SameairError):
 
 class Changed(ReviewError):
     """What a person decided about is not any more as it was shown."""
+
+
+class HeavyWorkError(SameairError):
+    """Work given to other processes or machines failed there; names the errand and the remedy."""
 
 
 class StorageError(SameairError):
