@@ -46,6 +46,7 @@ from cli.commands import (
     recipients,
     rules,
     school,
+    season,
     sharing,
     sources,
     status,
@@ -103,6 +104,7 @@ for group in (
     links,
     pages,
     publish,
+    season,
     sharing,
     trajectory,
 ):

@@ -20,7 +20,7 @@ from forecasting.verification.reliability import (
     simulated_events,
 )
 from forecasting.verification.score_tables import Options
-from forecasting.verification.slices import Part, pooled_parts, season_parts
+from forecasting.verification.slices import Part, managed_parts, pooled_parts, season_parts
 from pipeline.names import PM_THRESHOLDS
 
 Floats = npt.NDArray[np.float64]
@@ -44,7 +44,7 @@ def calibration_rows(group: Group, options: Options) -> tuple[Rows, Rows, Rows]:
     calibration: Rows = []
     bins: Rows = []
     value: Rows = []
-    seasons = season_parts(group) if group.target in DAYS else []
+    seasons = season_parts(group) + managed_parts(group) if group.target in DAYS else []
     for part in [*pooled_parts(group), *seasons]:
         event = group.event[part.rows]
         there = [i for i in range(len(PM_THRESHOLDS)) if event[:, i].any()]

@@ -19,7 +19,7 @@ from pipeline.files import write_atomic, write_with
 
 Tables = Mapping[str, pd.DataFrame]
 
-PARTS: Final = ("all", "period", "season")
+PARTS: Final = ("all", "period", "season", "mode", "winter")
 _KEY: Final = ("city", "lead", "part", "of", "model", "threshold", "n", "events")
 _MEASURES: Final = (
     "pod", "far", "csi", "brier_score", "bss_persistence", "bss_climatology", "bss_season", "bss_trend",

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from forecasting.verification.intervals import DRAWS, block_counts
 from forecasting.verification.pairs import SEASONS, Group
+from pipeline.season import calendar_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -21,7 +22,10 @@ APART = 2020
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a group's rows; kinds: ``all``, ``period``, ``year``, ``season``, ``cycle``."""
+    """A part of a group's rows, of a kind.
+
+    Kinds are ``all``, ``period``, ``year``, ``season``, ``mode``, ``winter`` and ``cycle``.
+    """
 
     kind: str
     value: str
@@ -42,7 +46,7 @@ def parts(group: Group) -> list[Part]:
     if group.target == "hourly":
         return found
     found += [Part("year", str(year), group.year == year) for year in np.unique(group.year)]
-    found += season_parts(group)
+    found += season_parts(group) + managed_parts(group) + winter_parts(group)
     found += [Part("cycle", f"{hour:02d} UTC", group.cycle == hour) for hour in np.unique(group.cycle)]
     return [part for part in found if part.rows.any()]
 
@@ -61,6 +65,23 @@ def season_parts(group: Group) -> list[Part]:
     season = np.array([SEASONS.get(int(month), "SON") for month in group.month])
     found = [Part("season", name, season == name) for name in ("DJF", "MAM", "JJA", "SON")]
     return [part for part in found if part.rows.any()]
+
+
+def managed_parts(group: Group) -> list[Part]:
+    """Return the days of Seasonal Management and the others, where there are both.
+
+    The days are those of the packaged calendar, so that all nodes score the same ones.
+    """
+    inside = calendar_of().in_mode(group.day.astype("datetime64[D]"))
+    if inside.all() or not inside.any():
+        return []
+    return [Part("mode", "managed", inside), Part("mode", "not managed", ~inside)]
+
+
+def winter_parts(group: Group) -> list[Part]:
+    """Return the days from December to March of each winter, also of those before the mode."""
+    winter = calendar_of().winters(group.day.astype("datetime64[D]"))
+    return [Part("winter", str(name), winter == name) for name in np.unique(winter) if name]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from forecasting.verification.kept import Kept, kept_verifications, table_of
 SOURCES: Final = ("runs", "hindcast", "table")
 QUANTITIES: Final = ("pm2p5", "pm10")
 MEASURES: Final = ("bss_climatology", "bss_persistence", "bss_trend", "pod", "far", "csi")
-PERIODS: Final = ("", "without 2020", "2020", "DJF", "MAM", "JJA", "SON")
+PERIODS: Final = ("", "without 2020", "2020", "DJF", "MAM", "JJA", "SON", "managed", "not managed")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,8 @@ def chosen(
     leads = _values(mine, "lead")
     lead = _one_of(asked.get("lead", "D+1"), leads)
     there = set(_values(mine, "of"))
-    periods = tuple(p for p in PERIODS if p in there)
+    winters = _values(mine[mine["part"] == "winter"], "of")
+    periods = (*(p for p in PERIODS if p in there), *winters)
     measure = _one_of(asked.get("measure", ""), MEASURES)
     of = _one_of(asked.get("of", ""), periods)
     choice = Choice(world, source, quantity, place, int(level), lead, of, measure)

@@ -202,12 +202,15 @@ def test_2020_is_always_apart_and_seasons_are_those_of_the_local_day():
     assert sizes[("period", "without 2020")] == 1 + 31
     assert sizes[("period", "2020")] == sizes[("year", "2020")] == 28
     assert sizes[("season", "SON")] == 1
+    # 30 November lies before the mode and its winter, whose days run from 1 December on
+    assert (sizes[("mode", "managed")], sizes[("mode", "not managed")]) == (59, 1)
+    assert sizes[("winter", "2019-20")] == 59
     assert sizes[("cycle", "08 UTC")] == 60
 
 
 def test_one_year_alone_has_no_periods():
     group = group_of(rows_of("sameair", [0.2] * 4, OBSERVED), truth_of(OBSERVED))
-    assert {p.kind for p in parts(group)} == {"all", "year", "season", "cycle"}
+    assert {p.kind for p in parts(group)} == {"all", "year", "season", "winter", "cycle"}
 
 
 def test_the_climatology_that_follows_the_trend_knows_nothing_from_the_day_of_issue_on():
