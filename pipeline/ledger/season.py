@@ -1,0 +1,149 @@
+"""Rows of a season: versions of joint documents, and what people of a party said; written once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, func, insert, select
+
+from pipeline.exchange.canonical import canonical_json
+from pipeline.ledger.season_tables import duty_telephones, joint_documents, party_statements
+
+DocumentKind = Literal["dossier", "outlook"]
+StatementKind = Literal["finding", "answer", "close", "outlook", "shift", "handover"]
+
+
+@dataclass(frozen=True)
+class DocumentRow:
+    """One version of a joint document."""
+
+    kind: str
+    subject: str
+    version: int
+    world: str
+    as_of: datetime
+    digest: str
+    content: dict[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class PartyStatement:
+    """What a person of a party said; ``id`` is the digest of what the party's key signed."""
+
+    id: str
+    kind: str
+    world: str
+    subject: str
+    party: str
+    person: str
+    own: bool
+    at: datetime
+    body: dict[str, Any]
+    public_key: str
+    signature: str
+
+
+def content_digest(content: Mapping[str, Any]) -> str:
+    """Return the digest of a document without the instant up to which it looked.
+
+    >>> content_digest({"as_of": "1", "a": 2}) == content_digest({"as_of": "3", "a": 2})
+    True
+    """
+    return hashlib.sha256(canonical_json({k: v for k, v in content.items() if k != "as_of"})).hexdigest()
+
+
+def keep_document(conn: Connection, row: DocumentRow) -> DocumentRow:
+    """Append a version of a document and return it; the newest one where that says the same.
+
+    ``version`` and ``digest`` of the row given are found here.
+    """
+    versions = read_documents(conn, row.kind, row.world, row.subject)
+    digest = content_digest(row.content)
+    if versions and versions[-1].digest == digest:
+        return versions[-1]
+    number = versions[-1].version + 1 if versions else 1
+    conn.execute(
+        insert(joint_documents).values(
+            kind=row.kind,
+            subject=row.subject,
+            version=number,
+            world=row.world,
+            as_of=row.as_of,
+            digest=digest,
+            text=canonical_json(row.content).decode(),
+            at=row.at,
+        )
+    )
+    return read_documents(conn, row.kind, row.world, row.subject)[-1]
+
+
+def read_documents(conn: Connection, kind: str, world: str, subject: str) -> list[DocumentRow]:
+    """Return every version of a document, oldest first."""
+    c = joint_documents.c
+    query = select(joint_documents).where(c.kind == kind, c.world == world, c.subject == subject)
+    return [_document(row) for row in conn.execute(query.order_by(c.version))]
+
+
+def newest_documents(conn: Connection, kind: str, world: str) -> list[DocumentRow]:
+    """Return the newest version of every document of a kind, by subject."""
+    c, other = joint_documents.c, joint_documents.alias().c
+    last = select(func.max(other.version)).where(
+        other.kind == c.kind, other.world == c.world, other.subject == c.subject
+    )
+    query = select(joint_documents).where(
+        c.kind == kind, c.world == world, c.version == last.scalar_subquery()
+    )
+    return [_document(row) for row in conn.execute(query.order_by(c.subject))]
+
+
+def _document(row: Any) -> DocumentRow:
+    values = dict(row._mapping)
+    return DocumentRow(content=json.loads(values.pop("text")), **values)
+
+
+def insert_party_statement(conn: Connection, said: PartyStatement) -> bool:
+    """Append what somebody said; False if exactly that was said before."""
+    c = party_statements.c
+    if conn.execute(select(c.seq).where(c.id == said.id)).first() is not None:
+        return False
+    values = vars(said) | {"body": canonical_json(said.body).decode()}
+    conn.execute(insert(party_statements).values(**values))
+    return True
+
+
+def read_party_statements(
+    conn: Connection,
+    kind: str,
+    *,
+    world: str | None = None,
+    subject: str | None = None,
+    until: datetime | None = None,
+) -> list[PartyStatement]:
+    """Return what was said of a kind, by the instant at which it was said; nothing said after ``until``."""
+    c = party_statements.c
+    query = select(party_statements).where(c.kind == kind)
+    for column, value in ((c.world, world), (c.subject, subject)):
+        query = query if value is None else query.where(column == value)
+    query = query if until is None else query.where(c.at <= until)
+    return [_statement(row) for row in conn.execute(query.order_by(c.at, c.id))]
+
+
+def _statement(row: Any) -> PartyStatement:
+    values = {name: row._mapping[name] for name in PartyStatement.__dataclass_fields__}
+    return PartyStatement(**values | {"body": json.loads(values["body"])})
+
+
+def insert_telephone(conn: Connection, statement: str, telephone: str) -> None:
+    """Enter the number of who is on duty; it stays in this ledger."""
+    conn.execute(insert(duty_telephones).values(statement=statement, telephone=telephone))
+
+
+def read_telephones(conn: Connection) -> dict[str, str]:
+    """Return the numbers known here, by the id of the shift."""
+    return {row.statement: row.telephone for row in conn.execute(select(duty_telephones))}
