@@ -87,7 +87,7 @@ def _from_forecast(ws: Workspace, world: str, issue: datetime, known: datetime) 
     rows = _rows(_panel(ws, world, issue, known), winds_of_fields(winds), [issue])
     if known == issue:
         return ws.store.append(rows, source=SOURCE, world=world, assumed_delay=HOUR).rows_written
-    store = ObservationStore(ws.settings.observations_dir, ws.ledger, clock=lambda: known)
+    store = ObservationStore(ws.store.root, ws.ledger, clock=lambda: known)
     return store.append(rows, source=SOURCE, world=world).rows_written
 
 

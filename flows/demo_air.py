@@ -26,6 +26,7 @@ from pipeline.cities import all_cities
 from pipeline.forecast_store import ForecastStore
 from pipeline.names import MEASURED
 from pipeline.series import load_panel
+from pipeline.storage.opening import FIELDS, stored_in
 from pipeline.times import HOUR
 
 SIDES: Final = {"seoul": ("seoul_", "korea_"), "beijing": ("beijing_", "china_", "us_embassy_china")}
@@ -110,7 +111,7 @@ def _fill_simulated(ws: Workspace, party: str, played: list[CyclePlan], cut: dat
         ws.store.append_stations(stations, source=source, world=world.name)
         ws.store.append(rows, source=source, world=world.name, assumed_delay=ASSUMED_DELAY)
     asked_at = played[0].as_of
-    store_previous_winds(world, ForecastStore(ws.settings.forecast_fields_dir, ws.ledger, lambda: asked_at))
+    store_previous_winds(world, ForecastStore(stored_in(ws.settings, FIELDS), ws.ledger, lambda: asked_at))
 
 
 def _is_of(stations: pd.Series, network: str) -> pd.Series:

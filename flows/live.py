@@ -13,6 +13,7 @@ from pipeline.http import PoliteHttp
 from pipeline.http_session import new_session
 from pipeline.names import is_simulated
 from pipeline.settings import Settings
+from pipeline.storage.opening import FIELDS, stored_in
 
 EXCHANGE = "exchange"
 """The source that is a folder: it is looked into also where no service may be asked."""
@@ -59,4 +60,4 @@ def http_of(ws: Workspace) -> PoliteHttp:
 
 def forecasts_of(ws: Workspace) -> ForecastStore:
     """Return the store of other agencies' forecast fields."""
-    return ForecastStore(ws.settings.forecast_fields_dir, ws.ledger, ws.clock)
+    return ForecastStore(stored_in(ws.settings, FIELDS), ws.ledger, ws.clock)

@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline.ledger import Ledger, open_ledger
 from pipeline.observations import ObservationStore
 from pipeline.settings import Settings
+from pipeline.storage.opening import OBSERVATIONS, stored_in
 from pipeline.times import Clock, system_clock
 
 Reporter = Callable[[str, int, int], None]
@@ -51,4 +52,6 @@ def open_workspace(settings: Settings, clock: Clock = system_clock) -> Workspace
     """
     os.environ.setdefault("MPLCONFIGDIR", str((settings.data_dir / "cache" / "matplotlib").resolve()))
     ledger = open_ledger(settings.ledger)
-    return Workspace(settings, ledger, ObservationStore(settings.observations_dir, ledger, clock), clock)
+    return Workspace(
+        settings, ledger, ObservationStore(stored_in(settings, OBSERVATIONS), ledger, clock), clock
+    )

@@ -1,21 +1,20 @@
-"""Batch files: immutable Parquet, named by their content, written beside and renamed into place."""
+"""Batch files: immutable Parquet, named by their content; each appears whole or not at all."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import StorageError, UsageError
 from pipeline.observation_rows import Rows
+from pipeline.storage.folder import Folder
 
 SMALL_ROWS = 20_000
 """Up to this size a file is not compressed: 720 small files then open in a third of the time."""
@@ -56,83 +55,75 @@ def partition(root: Path, world: str, source: str, month: str) -> Path:
     >>> partition(Path("obs"), "measured", "pm25/seoul", "2019-03").as_posix()
     'obs/measured/pm25%2Fseoul/2019-03'
     """
+    return root / partition_key(world, source, month)
+
+
+def partition_key(world: str, source: str, month: str) -> str:
+    """Return what the keys of one world, source and month begin with, without the last slash.
+
+    Raises
+    ------
+    UsageError
+        a name that cannot be one
+
+    Examples
+    --------
+    >>> partition_key("measured", "pm25/seoul", "2019-03")
+    'measured/pm25%2Fseoul/2019-03'
+    """
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", world):
         raise UsageError(f"'{world}' is no name of a world; use small letters, digits and hyphens")
     if not source or len(source) > 200:
         raise UsageError("a source needs a name of 1 to 200 characters")
     folder = quote(source, safe=" ()+,")
-    return root / world / (folder.replace(".", "%2E") if folder.startswith(".") else folder) / month
+    return f"{world}/{folder.replace('.', '%2E') if folder.startswith('.') else folder}/{month}"
 
 
-def write_batch(folder: Path, rows: Rows, notes: Mapping[str, str]) -> tuple[str, int]:
-    """Write one batch file durably and return its id and size [bytes]; it is not yet listed.
+def write_batch(files: Folder, folder: str, rows: Rows, notes: Mapping[str, str]) -> tuple[str, int]:
+    """Put one batch file and return its id and size [bytes]; it is not yet listed.
 
     Parameters
     ----------
-    folder : see :func:`partition`
+    folder : see :func:`partition_key`
     rows : sorted by quantity, station and time
     notes : what the file says of itself; among it the batch it follows, so that no two files are alike
 
     Raises
     ------
     StorageError
-        the disk is full or refuses; nothing of the batch is left
+        the disk or the server refuses; nothing of the batch is left
     """
     content = _encode(rows, notes)
     batch_id = hashlib.sha256(content).hexdigest()
-    beside = folder / f".{uuid4().hex}.tmp"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with beside.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(folder / f"{batch_id}.parquet")
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"cannot write observations under {folder}: {error}; free it, then repeat"
-        ) from error
+    files.put(f"{folder}/{batch_id}.parquet", content)
     return batch_id, len(content)
 
 
-def sync_folders(folders: Collection[Path], root: Path) -> None:
-    """Make renames and new folders durable, from each folder up to the root of the store."""
-    chain = {parent for f in folders for parent in (f, *f.parents) if parent.is_relative_to(root)}
-    try:
-        for folder in sorted(chain, reverse=True):
-            handle = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-    except OSError as error:
-        raise StorageError(
-            f"cannot secure observations under {root}: {error}; free it, then repeat"
-        ) from error
-
-
-def read_batch(path: str, selection: Selection) -> pa.Table:
+def read_batch(files: Folder, key: str, size: int, selection: Selection) -> pa.Table:
     """Read the row groups of a batch file that can hold wanted rows; the caller drops the rest.
+
+    Parameters
+    ----------
+    size : of the file, as it is listed [bytes]
 
     Raises
     ------
     FileNotFoundError
         compaction has replaced the file meanwhile, or it was lost
     StorageError
-        the file is damaged
+        the file is damaged, or the server does not answer
     """
     try:
-        with pa.OSFile(path) as source, pq.ParquetFile(source, pre_buffer=False) as file:
+        with files.opened(key, size) as source, pq.ParquetFile(source, pre_buffer=False) as file:
             if file.metadata.num_row_groups == 1:
                 return file.read(use_threads=False)
             return file.read_row_groups(_row_groups(file.metadata, selection), use_threads=True)
-    except FileNotFoundError:
+    except (FileNotFoundError, StorageError):
         raise
     except (OSError, pa.ArrowException) as error:
-        raise StorageError(f"the batch {path} is damaged ({error}); restore it from a backup") from error
+        raise StorageError(
+            f"the batch {files.shown(key)} is damaged ({error}); restore it from a backup"
+        ) from error
 
 
 def _row_groups(metadata: pq.FileMetaData, selection: Selection) -> list[int]:

@@ -7,21 +7,21 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 from urllib.parse import unquote
 
 import numpy as np
 
-from pipeline.batches import Selection, partition
+from pipeline.batches import Selection, partition_key
 from pipeline.errors import StorageError
 from pipeline.ledger import Ledger
 from pipeline.ledger.batches import Batch, known_files, list_batches, listed_batches, newest_ids, supersede
 from pipeline.observation_reads import load_versions, received_of
 from pipeline.observation_rows import version_order
 from pipeline.observation_writes import Draft, discard, listing, write_drafts
+from pipeline.storage.folder import Folder, StillHeld
 from pipeline.times import Clock
-from pipeline.world_lock import world_lock
 
 MERGE_BELOW_ROWS = 500_000
 """A batch of this size is left as it is."""
@@ -29,12 +29,15 @@ MERGE_BELOW_ROWS = 500_000
 TAIL_BELOW_ROWS = 20_000
 """Live batches below this size are merged when many have gathered in a month."""
 
+FOLDERS = 3
+"""Above a batch: world, source and month."""
+
 
 class _Store(Protocol):
     """What compaction needs of an observation store."""
 
     @property
-    def root(self) -> Path: ...
+    def files(self) -> Folder: ...
     @property
     def ledger(self) -> Ledger: ...
     @property
@@ -56,8 +59,8 @@ class Compacted:
 class Repaired:
     """What a repair found: files removed because no list names them, and listed files that are gone."""
 
-    removed: tuple[Path, ...]
-    missing: tuple[Path, ...]
+    removed: tuple[Path | str, ...]
+    missing: tuple[Path | str, ...]
 
 
 def compact(store: _Store, world: str, *, before: datetime, grace: timedelta) -> Compacted:
@@ -71,13 +74,15 @@ def compact(store: _Store, world: str, *, before: datetime, grace: timedelta) ->
     superseded = written = 0
     for (source, month), small in sorted(months.items()):
         if len(small) > 1:
-            with world_lock(store.root, world):
-                merged = _merge(store, world, (source, month), {b.id for b in small})
+            with store.files.turn(store.ledger, world) as still_held:
+                merged = _merge(store, world, (source, month), {b.id for b in small}, still_held)
             superseded, written = superseded + merged, written + (merged > 0)
     return Compacted(superseded, written, len(repair(store, world, grace=grace).removed))
 
 
-def merge_tail(store: _Store, world: str, source: str, months: Collection[str]) -> None:
+def merge_tail(
+    store: _Store, world: str, source: str, months: Collection[str], still_held: StillHeld
+) -> None:
     """Merge the small batches of months once there are many; the caller holds the world's lock.
 
     What it was called after is stored already, so a failure is only logged: the next call tries again.
@@ -88,14 +93,14 @@ def merge_tail(store: _Store, world: str, source: str, months: Collection[str]) 
         small = {b.id for b in listed if b.month == month and b.rows < TAIL_BELOW_ROWS}
         if len(small) >= store.merge_after:
             try:
-                _merge(store, world, (source, month), small)
+                _merge(store, world, (source, month), small, still_held)
             except StorageError as error:
                 logging.getLogger(__name__).warning(
                     "batches of %s %s stay unmerged: %s", source, month, error
                 )
 
 
-def _merge(store: _Store, world: str, place: tuple[str, str], chosen: set[str]) -> int:
+def _merge(store: _Store, world: str, place: tuple[str, str], chosen: set[str], still_held: StillHeld) -> int:
     """Publish one batch in place of the chosen ones that are still listed; the world is locked."""
     source, month = place
     with store.ledger.read() as conn:
@@ -104,38 +109,58 @@ def _merge(store: _Store, world: str, place: tuple[str, str], chosen: set[str]) 
     old = [batch for batch in listed if batch.id in chosen]
     if len(old) < 2:
         return 0
-    rows = load_versions(store.root, old, Selection()).rows
+    rows = load_versions(store.files, old, Selection()).rows
     rows = rows.take(version_order(rows.keys(), received_of(rows), np.zeros(len(rows), dtype=np.int32)))
-    written = write_drafts(store.root, world, source, [Draft(month, rows)], follows)
+    written = write_drafts(store.files, world, source, [Draft(month, rows)], follows)
     try:
         with store.ledger.write() as conn:
+            still_held()
             at = store.clock()
             list_batches(conn, [listing(world, source, written[0], None)], at)
             if supersede(conn, [b.id for b in old], written[0].id, at) != len(old):
                 raise StorageError(f"the list of {source} {month} changed during compaction; repeat it")
     except Exception:
-        discard(store.root, world, source, written)
+        discard(store.files, world, source, written)
         raise
     return len(old)
 
 
 def repair(store: _Store, world: str, *, grace: timedelta) -> Repaired:
     """Remove files that no list names, under the world's lock; see ObservationStore.repair."""
-    with world_lock(store.root, world):
+    files = store.files
+    with files.turn(store.ledger, world) as still_held:
+        there = [key for key in files.keys(world) if key.count("/") == FOLDERS]
         with store.ledger.read() as conn:
             keep = known_files(conn, world, store.clock() - grace)
             listed = listed_batches(conn, world)
-        folder = store.root / world
-        removed = [path for path in sorted(folder.glob("*/*/*")) if _identity(path) not in keep]
-        try:
-            for path in removed:
-                path.unlink(missing_ok=True)
-        except OSError as error:
-            raise StorageError(f"cannot clear {folder}: {error}; free it, then repeat") from error
-        paths = (partition(store.root, world, b.source, b.month) / f"{b.id}.parquet" for b in listed)
-        return Repaired(tuple(removed), tuple(path for path in paths if not path.exists()))
+        removed = [key for key in there if _identity(key) not in keep]
+        if removed and files.lists_under_lock:
+            removed = _removed_in_turn(store, world, removed, still_held, store.clock() - grace)
+        else:
+            files.delete(removed)
+        expected = (f"{partition_key(world, b.source, b.month)}/{b.id}.parquet" for b in listed)
+        found = set(there)
+        missing = tuple(files.shown(key) for key in expected if key not in found and not files.has(key))
+        return Repaired(tuple(files.shown(key) for key in removed), missing)
 
 
-def _identity(path: Path) -> tuple[str, str, str]:
-    """Return source, month and id that the path of a file says; a temporary file has none that is listed."""
-    return unquote(path.parts[-3]), path.parts[-2], path.stem if path.suffix == ".parquet" else ""
+def _removed_in_turn(
+    store: _Store, world: str, unlisted: list[str], still_held: StillHeld, kept_since: datetime
+) -> list[str]:
+    """Remove unlisted files where the lock could have been lost: nobody can list one of them meanwhile.
+
+    A writer asks within its listing transaction whether it holds the lock; within ours that transaction is
+    either over, and its files are listed, or has not begun, and finds that its lock is lost.
+    """
+    with store.ledger.write() as conn:
+        still_held()
+        keep = known_files(conn, world, kept_since)
+        gone = [key for key in unlisted if _identity(key) not in keep]
+        store.files.delete(gone)
+    return gone
+
+
+def _identity(key: str) -> tuple[str, str, str]:
+    """Return source, month and id that the key of a file says; a temporary file has none that is listed."""
+    path = PurePosixPath(key)
+    return unquote(path.parts[1]), path.parts[2], path.stem if path.suffix == ".parquet" else ""

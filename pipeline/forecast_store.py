@@ -7,6 +7,7 @@ overwritten or taken away, so that what a forecast of ours could know then can b
 from __future__ import annotations
 
 import hashlib
+import io
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,14 +19,15 @@ import numpy as np
 import xarray as xr
 from sqlalchemy import Row, insert, select
 
-from pipeline.batches import partition, sync_folders
+from pipeline.batches import partition_key
 from pipeline.errors import ContractError, StorageError
-from pipeline.files import write_atomic
 from pipeline.ledger.batches import next_receipt
 from pipeline.ledger.connect import Ledger
 from pipeline.ledger.source_tables import forecast_files
 from pipeline.names import TIME_ENCODING
 from pipeline.previous_runs import forecast_as_known, reach
+from pipeline.storage.folder import Folder
+from pipeline.storage.local import folder_of
 from pipeline.times import Clock, from_ns, to_utc
 from pipeline.weather_schema import (
     check_previous_runs,
@@ -64,16 +66,16 @@ class StoredForecast:
 
 @dataclass(frozen=True)
 class ForecastStore:
-    """Forecast fields under a folder, listed in the ledger.
+    """Forecast fields under a folder of the disk or of object storage, listed in the ledger.
 
     Parameters
     ----------
-    root : folder of the files
+    root : folder of the files, see ``pipeline.storage.opening.stored_in``
     ledger : where they are listed
     clock : dates what is received
     """
 
-    root: Path
+    root: Path | Folder
     ledger: Ledger
     clock: Clock
 
@@ -105,9 +107,11 @@ class ForecastStore:
         with self.ledger.read() as conn:
             if conn.execute(select(forecast_files.c.seq).where(*listed)).first() is not None:
                 return False
-        folder = partition(self.root, world, source, span["reference_time"].strftime("%Y-%m"))
-        path = write_atomic(folder / f"{name}.nc", content)
-        sync_folders({folder}, self.root)
+        folder = partition_key(world, source, span["reference_time"].strftime("%Y-%m"))
+        key = f"{folder}/{name}.nc"
+        files = folder_of(self.root)
+        files.put(key, content)
+        files.secure([key])
         with self.ledger.write() as conn:
             if conn.execute(select(forecast_files.c.seq).where(*listed)).first() is not None:
                 return False
@@ -123,7 +127,7 @@ class ForecastStore:
                 "source": source,
                 "received_at": at,
                 "receipt": "live" if assumed_receipt is None else "assumed",
-                "path": path.relative_to(self.root).as_posix(),
+                "path": key,
             }
             conn.execute(insert(forecast_files).values(**values))
         return True
@@ -188,12 +192,13 @@ class ForecastStore:
         StorageError
             the file is lost or damaged
         """
-        path = self.root / stored.path
+        files = folder_of(self.root)
+        path = files.shown(stored.path)
         try:
-            content = path.read_bytes()
+            content = files.read(stored.path)
             if hashlib.sha256(content).hexdigest() != stored.id:
                 raise StorageError(f"the forecast {path} is damaged; restore it from a backup")
-            with xr.open_dataset(path, engine="h5netcdf", decode_timedelta=False) as dataset:
+            with xr.open_dataset(io.BytesIO(content), engine="h5netcdf", decode_timedelta=False) as dataset:
                 return (
                     dataset.drop_vars("time").load() if "forecast_period" in dataset.dims else dataset.load()
                 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.batches import Selection, partition, read_batch
+from pipeline.batches import Selection, partition_key, read_batch
 from pipeline.ledger.batches import Batch
 from pipeline.observation_rows import NS, Codes, Integers, Rows, newest, version_order
+from pipeline.storage.folder import Folder
 from pipeline.times import to_ns
 
 _FILE_COLUMNS = ["quantity", "station", "time", "value", "qc"]
@@ -55,7 +55,7 @@ class Versions:
 
 
 def load_versions(
-    root: Path, listed: Sequence[Batch], selection: Selection, as_of: int | None = None
+    files: Folder, listed: Sequence[Batch], selection: Selection, as_of: int | None = None
 ) -> Versions:
     """Read the versions that a selection wants from listed batches.
 
@@ -75,9 +75,13 @@ def load_versions(
     ]
     sources = tuple(sorted({batch.source for batch in wanted}))
     tables, received, source = [], [], []
-    folders = {(b.source, b.month): str(partition(root, b.world, b.source, b.month)) for b in wanted}
-    for batch in wanted:
-        table = read_batch(f"{folders[batch.source, batch.month]}/{batch.id}.parquet", selection)
+    folders = {(b.source, b.month): partition_key(b.world, b.source, b.month) for b in wanted}
+
+    def table_of(batch: Batch) -> pa.Table:
+        key = f"{folders[batch.source, batch.month]}/{batch.id}.parquet"
+        return read_batch(files, key, batch.bytes, selection)
+
+    for batch, table in zip(wanted, files.each(table_of, wanted), strict=True):
         received.append(_received(batch, table))
         source.append(np.full(len(table), sources.index(batch.source), dtype=np.int32))
         tables.append(table.select(_FILE_COLUMNS))
@@ -85,6 +89,18 @@ def load_versions(
     mask = _wanted(rows, selection, as_of)
     origin = np.concatenate(source) if source else np.empty(0, dtype=np.int32)
     return Versions(rows.take(mask), origin[mask], sources)
+
+
+def summary_of(listed: Sequence[Batch]) -> pd.DataFrame:
+    """Return versions stored, first and last interval end by source and quantity."""
+    cells = [(b.source, quantity, *cell) for b in listed for quantity, cell in b.quantities.items()]
+    table = pd.DataFrame(cells, columns=["source", "quantity", "rows", "first", "last"])
+    found = table.groupby(["source", "quantity"], as_index=False).agg(
+        rows=("rows", "sum"), first=("first", "min"), last=("last", "max")
+    )
+    for column in ("first", "last"):
+        found[column] = pd.to_datetime(found[column].astype("int64"), unit="s").astype("datetime64[ns]")
+    return found
 
 
 def received_of(rows: Rows) -> Integers:

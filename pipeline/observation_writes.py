@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 
-from pipeline.batches import partition, sync_folders, write_batch
+from pipeline.batches import partition_key, write_batch
+from pipeline.errors import StorageError
 from pipeline.ledger.batches import Batch
 from pipeline.observation_reads import ns, received_of
 from pipeline.observation_rows import NS, Integers, Rows, align
+from pipeline.storage.folder import Folder
 from pipeline.times import from_ns
 
 MICROSECOND = 1_000
@@ -84,7 +86,7 @@ def compare(
 
 
 def write_drafts(
-    root: Path, world: str, source: str, drafts: Iterable[Draft], follows: Mapping[str, str]
+    files: Folder, world: str, source: str, drafts: Iterable[Draft], follows: Mapping[str, str]
 ) -> list[WrittenDraft]:
     """Write the files of drafts, durably; a failed call leaves nothing behind but unlisted files.
 
@@ -100,19 +102,25 @@ def write_drafts(
             "month": draft.month,
             "follows": follows.get(draft.month, ""),
         }
-        folder = partition(root, world, source, draft.month)
-        return WrittenDraft(draft, *write_batch(folder, draft.rows.compressed(), notes))
+        folder = partition_key(world, source, draft.month)
+        return WrittenDraft(draft, *write_batch(files, folder, draft.rows.compressed(), notes))
 
     with ThreadPoolExecutor(WRITER_THREADS) as pool:
         written = list(pool.map(write, drafts))
-    sync_folders({partition(root, world, source, w.draft.month) for w in written}, root)
+    files.secure({_key(world, source, w) for w in written})
     return written
 
 
-def discard(root: Path, world: str, source: str, written: Sequence[WrittenDraft]) -> None:
-    """Remove files that will not be listed."""
-    for w in written:
-        (partition(root, world, source, w.draft.month) / f"{w.id}.parquet").unlink(missing_ok=True)
+def discard(files: Folder, world: str, source: str, written: Sequence[WrittenDraft]) -> None:
+    """Remove files that will not be listed; where that fails, :func:`pipeline.compaction.repair` does."""
+    try:
+        files.delete([_key(world, source, w) for w in written])
+    except StorageError as error:
+        logging.getLogger(__name__).warning("unlisted files of %s stay until a repair: %s", source, error)
+
+
+def _key(world: str, source: str, written: WrittenDraft) -> str:
+    return f"{partition_key(world, source, written.draft.month)}/{written.id}.parquet"
 
 
 def listing(world: str, source: str, written: WrittenDraft, at: datetime | None) -> Batch:

@@ -1,8 +1,8 @@
 """The observation store: append-only batches, read as they were known at any instant.
 
-Files first, ledger last: a batch is a Parquet file named by its content, renamed into place, then listed in a
-ledger transaction; readers see listed batches only. Writers of a world take turns by a file lock; readers
-never wait. A process killed at any instant leaves at most files that nobody sees (see ``compaction.repair``).
+Files first, ledger last: a batch is a Parquet file named by its content, put into place whole, then listed in
+a ledger transaction; readers see listed batches only. Writers of a world take turns by a lock; readers never
+wait. A process killed at any instant leaves at most files that nobody sees (see ``compaction.repair``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.batches import Selection, partition
+from pipeline.batches import Selection, partition_key
 from pipeline.compaction import Compacted, Repaired, compact, merge_tail, repair
 from pipeline.errors import StorageError
 from pipeline.ledger import Ledger
@@ -31,13 +31,14 @@ from pipeline.ledger.batches import (
     record_part,
     worlds_listed,
 )
-from pipeline.observation_reads import Versions, load_versions, ns
+from pipeline.observation_reads import Versions, load_versions, ns, summary_of
 from pipeline.observation_rows import Rows, split_by_month
 from pipeline.observation_writes import Comparison, compare, discard, listing, write_drafts
 from pipeline.schema import check_observations
 from pipeline.stations import append_stations, read_stations
+from pipeline.storage.folder import Folder, StillHeld
+from pipeline.storage.local import folder_of
 from pipeline.times import Clock
-from pipeline.world_lock import world_lock
 
 READ_ATTEMPTS = 3
 
@@ -53,11 +54,11 @@ class Appended:
 
 @dataclass(frozen=True)
 class ObservationStore:
-    """Observations of every world under one folder.
+    """Observations of every world under one folder, of the disk or of object storage.
 
     Parameters
     ----------
-    root : folder of the batches
+    root : folder of the batches, see ``pipeline.storage.opening.stored_in``
     ledger : where they are listed
     clock : dates live batches; a batch is never dated before an earlier one of its world
     merge_after : how many small live batches of a source and month may gather before an append merges them
@@ -82,10 +83,15 @@ class ObservationStore:
     (1, 0, [35.0])
     """
 
-    root: Path
+    root: Path | Folder
     ledger: Ledger
     clock: Clock
     merge_after: int = 48
+
+    @property
+    def files(self) -> Folder:
+        """Return the place of the batches."""
+        return folder_of(self.root)
 
     def append(
         self, rows: pd.DataFrame, *, source: str, world: str, assumed_delay: timedelta | None = None
@@ -109,21 +115,26 @@ class ObservationStore:
             the disk or the ledger cannot be used; nothing of the append is visible
         """
         check_observations(rows)
-        partition(self.root, world, source, "")
+        partition_key(world, source, "")
         parts = [(month, part, part.digest()) for month, part in split_by_month(rows)]
         if not parts:
             return Appended(0, 0, ())
-        with world_lock(self.root, world):
-            written = self._append_parts(parts, source, world, assumed_delay)
+        with self.files.turn(self.ledger, world) as still_held:
+            written = self._append_parts(parts, (world, source), assumed_delay, still_held)
             tail = {b.month for b in written if b.receipt == "live"}
             if tail:
-                merge_tail(self, world, source, tail)
+                merge_tail(self, world, source, tail, still_held)
         return Appended(len(rows), sum(b.rows for b in written), tuple(b.id for b in written))
 
     def _append_parts(
-        self, parts: list[tuple[str, Rows, str]], source: str, world: str, delay: timedelta | None
+        self,
+        parts: list[tuple[str, Rows, str]],
+        place: tuple[str, str],
+        delay: timedelta | None,
+        still_held: StillHeld,
     ) -> list[Batch]:
         """Compare, write and list the parts of an append, one month each; the world is locked."""
+        world, source = place
         months = (parts[0][0], parts[-1][0])
         with self.ledger.read() as conn:
             known = known_parts(conn, world, source, months)
@@ -141,9 +152,10 @@ class ObservationStore:
         if not compared:
             return []
         drafts = [draft for *_, found in compared for draft in found.drafts]
-        written = write_drafts(self.root, world, source, drafts, follows)
+        written = write_drafts(self.files, world, source, drafts, follows)
         try:
             with self.ledger.write() as conn:
+                still_held()
                 live = any(draft.delay is None for draft in drafts)
                 at = next_receipt(conn, world, self.clock()) if live else now
                 new = [listing(world, source, w, at) for w in written]
@@ -154,7 +166,7 @@ class ObservationStore:
                     if found.complete:
                         record_part(conn, part=(world, source, month, digest), at=at)
         except Exception:
-            discard(self.root, world, source, written)
+            discard(self.files, world, source, written)
             raise
         return new
 
@@ -165,7 +177,7 @@ class ObservationStore:
         first, last = int(part.time.min()), int(part.time.max())
         near = [b for b in listed if ns(b.last_time) >= first and ns(b.first_time) <= last]
         selection = Selection.of(part.stations, part.quantities, first - 1, last)
-        return load_versions(self.root, near, selection).rows
+        return load_versions(self.files, near, selection).rows
 
     def versions(
         self,
@@ -222,7 +234,7 @@ class ObservationStore:
             with self.ledger.read() as conn:
                 listed = listed_batches(conn, world, times=times, as_of=as_of)
             try:
-                return load_versions(self.root, listed, selection, until)
+                return load_versions(self.files, listed, selection, until)
             except FileNotFoundError as error:
                 gone = error
         raise StorageError(f"a listed batch is gone ({gone}); restore it from a backup") from gone
@@ -237,15 +249,7 @@ class ObservationStore:
     def summary(self, world: str) -> pd.DataFrame:
         """Return versions stored, first and last interval end by source and quantity."""
         with self.ledger.read() as conn:
-            listed = listed_batches(conn, world)
-        cells = [(b.source, quantity, *cell) for b in listed for quantity, cell in b.quantities.items()]
-        table = pd.DataFrame(cells, columns=["source", "quantity", "rows", "first", "last"])
-        found = table.groupby(["source", "quantity"], as_index=False).agg(
-            rows=("rows", "sum"), first=("first", "min"), last=("last", "max")
-        )
-        for column in ("first", "last"):
-            found[column] = pd.to_datetime(found[column].astype("int64"), unit="s").astype("datetime64[ns]")
-        return found
+            return summary_of(listed_batches(conn, world))
 
     def worlds(self) -> list[str]:
         """Return the names of the worlds that have observations."""
@@ -282,9 +286,7 @@ class ObservationStore:
     def compact(self, world: str, *, before: datetime, grace: timedelta = timedelta(hours=1)) -> Compacted:
         """Merge the small batches listed before an instant into one per month; what is read stays the same.
 
-        Parameters
-        ----------
-        grace : files superseded for longer than this are deleted; give more than the longest read takes
+        ``grace`` : files superseded for longer are deleted; give more than the longest read takes.
         """
         return compact(self, world, before=before, grace=grace)
 

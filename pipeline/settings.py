@@ -10,9 +10,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from pipeline.configuration import ConfigFile
 from pipeline.errors import UsageError
+from pipeline.storage.settings import StorageSettings
 
 
-class Settings(BaseSettings):
+class Settings(StorageSettings):
     """What an installation may choose; secrets show as stars wherever they are printed.
 
     >>> Settings(smtp_password=SecretStr("hunter2")).smtp_password
@@ -62,10 +63,20 @@ class Settings(BaseSettings):
         None, description="TOML season calendar of both sides and its rhythm; default: the packaged one"
     )
     policy_file: Path | None = Field(None, description="TOML policy; default: the packaged policy")
+    cities: tuple[str, ...] = Field(
+        ("seoul-beijing",),
+        description="JSON list of the sets of cities, and folders of own city files, that are forecast",
+    )
     combine: str = Field(
         "beside",
         pattern="^(off|beside|used)$",
         description="forecasts of others: off, beside (shown and scored), used (in warnings, too)",
+    )
+    heavy_work: str = Field(
+        "",
+        pattern=r"^(\d{1,3}|(tcp|tls)://[^\s/]+:\d+)?$",
+        description="where hindcasts, training and paths are computed: a number of processes, or the"
+        " tcp://host:port of a Dask scheduler; empty: a process for each core, four at most",
     )
     live_sources: bool = Field(False, description="ask the live sources, hourly and in live cycles")
     airkorea_key: SecretStr = Field(SecretStr(""), description="service key of AirKorea (data.go.kr)")

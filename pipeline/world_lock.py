@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,8 +14,13 @@ LOCK_TIMEOUT_SECONDS = 300
 
 
 @contextmanager
-def world_lock(root: Path, world: str) -> Iterator[None]:
+def world_lock(root: Path, world: str) -> Iterator[Callable[[], None]]:
     """Hold the lock of one world's writers under the root of the store.
+
+    Returns
+    -------
+    what tells by StorageError that the lock was lost meanwhile, as by name in ``pipeline.ledger.locks``; a
+    locked file never is
 
     Raises
     ------
@@ -32,6 +37,6 @@ def world_lock(root: Path, world: str) -> Iterator[None]:
     except OSError as error:
         raise StorageError(f"cannot use {folder}: {error}; free it, then repeat") from error
     try:
-        yield
+        yield lambda: None
     finally:
         lock.release()

@@ -21,6 +21,7 @@ from pipeline.ledger.warnings import VersionRow
 from pipeline.names import is_simulated
 from pipeline.observations import ObservationStore
 from pipeline.settings import Settings
+from pipeline.storage.opening import OBSERVATIONS, stored_in
 from pipeline.times import Clock, latest_cycle, local_date
 from review.desk.air import CityAir, airs_of
 from review.desk.doubt import Doubt
@@ -113,7 +114,7 @@ class DeskReader:
 
     def __init__(self, settings: Settings, ledger: Ledger, clock: Clock) -> None:
         self.settings, self.ledger, self.clock = settings, ledger, clock
-        self.store = ObservationStore(settings.observations_dir, ledger, clock)
+        self.store = ObservationStore(stored_in(settings, OBSERVATIONS), ledger, clock)
         self.airs: Kept[tuple[CityAir, ...]] = Kept(most=24)
         self.views: Kept[DeskView] = Kept(most=24)
         self.pages: Kept[str] = Kept(most=128)

@@ -20,6 +20,7 @@ from pipeline.ledger.episodes import list_episodes
 from pipeline.ledger.warnings import VersionRow
 from pipeline.names import is_simulated
 from pipeline.observations import ObservationStore
+from pipeline.storage.opening import OBSERVATIONS, stored_in
 from pipeline.times import parse_instant
 from review.access import add
 from review.accounts.roles import Action
@@ -163,7 +164,9 @@ def _subject(
 
 def _evidence(request: Request, subject: Subject) -> dict[str, Any]:
     settings, t = request.app.state.settings, words_of(request)
-    store = ObservationStore(settings.observations_dir, request.app.state.ledger, request.app.state.clock)
+    store = ObservationStore(
+        stored_in(settings, OBSERVATIONS), request.app.state.ledger, request.app.state.clock
+    )
     proof, focus = proof_of(subject, settings), subject.focus
     measured = measured_of(store, subject)
     panel = panel_of(subject, settings)

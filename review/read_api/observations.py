@@ -15,12 +15,13 @@ from fastapi import HTTPException, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from pipeline.cities import all_cities
+from pipeline import cities as known
 from pipeline.errors import UsageError
 from pipeline.names import QUANTITIES, is_simulated
 from pipeline.observations import ObservationStore
 from pipeline.settings import Settings
 from pipeline.sharing import Rule, Sharing, sharing_of
+from pipeline.storage.opening import OBSERVATIONS, stored_in
 from pipeline.times import iso, parse_instant, to_ns
 from review.access import visitor
 from review.accounts.roles import Role
@@ -82,7 +83,7 @@ def told(
 ) -> Observations:
     """Return the values of some parties that may be told by now to those for whom a mark allows it."""
     state, now = request.app.state, request.app.state.clock()
-    store = ObservationStore(state.settings.observations_dir, state.ledger, state.clock)
+    store = ObservationStore(stored_in(state.settings, OBSERVATIONS), state.ledger, state.clock)
     found: list[Observation] = []
     names: list[str] = []
     for party in parties:
@@ -121,7 +122,7 @@ def span_of(request: Request, start: str | None, end: str | None) -> tuple[datet
 def all_parties(request: Request) -> tuple[str, ...]:
     """Return for whose stations this node speaks: its own party's, or on a node for all, everybody's."""
     own = request.app.state.settings.party
-    return (own,) if own else tuple(sorted({c.party for c in all_cities().values()}))
+    return (own,) if own else tuple(known.all_parties())
 
 
 def _sharing(settings: Settings, party: str) -> Sharing:
