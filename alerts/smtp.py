@@ -100,6 +100,12 @@ class SmtpChannel:
         """Return None: a mail server cannot be asked."""
         return None
 
+    def try_out(self) -> str:
+        """Open, secure and log in without sending anything; return what went wrong, empty if nothing did."""
+        trouble = self._connect()
+        self.close()
+        return "" if trouble is None else trouble.detail
+
     def close(self) -> None:
         """Leave the server."""
         smtp, self._smtp = self._smtp, None

@@ -35,7 +35,13 @@ def channel_of(settings: Settings) -> Channel:
     """Return the channel that the settings name: the outbox folder, or a mail server."""
     if settings.channel == "folder":
         return FolderChannel(settings.outbox_dir)
-    server = SmtpServer(
+    server = mail_server_of(settings)
+    return ChannelPool(lambda: SmtpChannel(server))
+
+
+def mail_server_of(settings: Settings) -> SmtpServer:
+    """Return the mail server that the settings name."""
+    return SmtpServer(
         settings.smtp_host,
         settings.smtp_port,
         settings.mail_from,
@@ -45,7 +51,6 @@ def channel_of(settings: Settings) -> Channel:
         ca_file=settings.smtp_ca_file,
         timeout=settings.smtp_timeout,
     )
-    return ChannelPool(lambda: SmtpChannel(server))
 
 
 def deliver(ws: Workspace, world: str, clock: Callable[[], datetime]) -> DeliveryReport:

@@ -1,4 +1,4 @@
-"""Looking an installation over before it is relied on: folder, disk, ledger, policy, recipients, keys."""
+"""Looking an installation over before it is relied on: everything that its one file of settings names."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 
 from alerts.policy import load_policy
 from flows.doctor_exchange import exchange_checks
+from flows.doctor_machine import machine_checks
+from flows.doctor_settings import settings_checks
 from flows.history import ADDRESSES as HISTORY_ADDRESSES
 from flows.recipients import recipients_of
 from flows.workspace import Workspace
 from ingest.sources import MODULES
-from pipeline.cities import all_cities
+from pipeline.cities import all_parties
 from pipeline.errors import SameairError
 from pipeline.ledger.audit import verify_audit
 from pipeline.ledger.recipients import are_kept
@@ -40,9 +42,9 @@ class Check:
 def local_checks(ws: Workspace) -> list[Check]:
     """Look at what needs no network; nothing is changed but an empty file written and removed."""
     checks: list[Callable[[Workspace], Check]] = [_folder, _space, _ledger, _audit, _policy, _choice, _duty]
-    return [_guarded(check, ws) for check in [*checks, _recipients, _operator, _sources, _keys]] + [
-        Check(*found) for found in exchange_checks(ws)
-    ]
+    own = [_guarded(check, ws) for check in [*checks, _recipients, _operator, _sources, _keys]]
+    others = [*settings_checks(ws), *machine_checks(ws), *exchange_checks(ws)]
+    return own + [Check(*found) for found in others]
 
 
 def _guarded(check: Callable[[Workspace], Check], ws: Workspace) -> Check:
@@ -85,7 +87,7 @@ def _audit(ws: Workspace) -> Check:
 
 def _policy(ws: Workspace) -> Check:
     policy = load_policy(ws.settings.policy_file)
-    missing = {city.party for city in all_cities().values()} - set(policy.agreed_by)
+    missing = set(all_parties()) - set(policy.agreed_by)
     if not missing:
         return Check("policy", "ok", f"agreed by {', '.join(policy.agreed_by)}")
     found = f"not agreed to by {' and '.join(sorted(missing))}: live warnings carry CAP status Test"

@@ -8,14 +8,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from flows.doctor import Check
+from alerts.mailbox import open_mailbox
+from alerts.smtp import SmtpChannel
+from flows.delivering import mail_server_of
+from flows.doctor import Check, Verdict
 from flows.live import EXCHANGE
+from flows.mailbox import place_of
 from flows.workspace import Workspace
 from ingest.due import grid
 from ingest.feeds import About, Ask, Due, Feed, RawAnswer
 from ingest.storing import Intake, read_answer, units_of
 from ingest.wire import Parsed
-from pipeline.errors import NotYetAvailable, SourceError, SourceUnavailable
+from pipeline.errors import NotYetAvailable, SourceError, SourceUnavailable, StorageError, UsageError
 from pipeline.http import Http, Patience
 from pipeline.names import MEASURED
 
@@ -41,6 +45,22 @@ def live_checks(
             yield _unasked(ws, about)
         for feed in own:
             yield _tried(ws, http, feed, now)
+
+
+def mail_checks(ws: Workspace) -> Iterator[Check]:
+    """Try the mail server without sending anything, and the mailbox without reading anything."""
+    if ws.settings.channel == "smtp":
+        trouble = SmtpChannel(mail_server_of(ws.settings)).try_out()
+        verdict: Verdict = "trouble" if trouble else "ok"
+        found = trouble or f"{ws.settings.smtp_host} lets us in"
+        yield Check("mail server", verdict, found, "correct the SAMEAIR_SMTP_ settings" if trouble else "")
+    if ws.settings.mailbox_url:
+        try:
+            with open_mailbox(place_of(ws)) as box:
+                waiting = len(list(box.unseen()))
+            yield Check("mailbox", "ok", f"can be read, {waiting} mails not seen yet")
+        except (StorageError, UsageError) as error:
+            yield Check("mailbox", "trouble", str(error), "correct the SAMEAIR_MAILBOX_ settings")
 
 
 def _unasked(ws: Workspace, about: About) -> Check:

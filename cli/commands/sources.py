@@ -80,13 +80,13 @@ def doctor(data_dir: DataDir = None, live: Live = False, as_json: AsJson = False
 def _tried(ws: Workspace) -> Iterator[Check]:
     from dataclasses import replace
 
-    from flows.doctor_live import PATIENCE, live_checks
+    from flows.doctor_live import PATIENCE, live_checks, mail_checks
     from flows.live import feeds_of, http_of
     from ingest.sources import abouts
     from pipeline.names import MEASURED
 
     http = replace(http_of(ws), patience=PATIENCE)
-    return live_checks(ws, http, feeds_of(ws, MEASURED), abouts(), ws.clock())
+    return chain(mail_checks(ws), live_checks(ws, http, feeds_of(ws, MEASURED), abouts(), ws.clock()))
 
 
 def _show(title: str, rows: Sequence[Mapping[str, object]]) -> None:
