@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 export UV_SYSTEM_CERTS = 1
 export UV_COMPILE_BYTECODE = 1
 
-.PHONY: run demo-two-nodes test test-all nightly check setup setup-dev lock fonts map docs clean
+.PHONY: run demo-two-nodes test test-all nightly check setup setup-dev lock fonts map docs site clean
 
 run: setup
 	$(VENV)/bin/sameair run $(if $(DATA_DIR),--data-dir $(DATA_DIR))
@@ -73,6 +73,10 @@ docs: setup-dev
 	PYTHONPATH=. $(PY) docs/make_sources.py
 	PYTHONPATH=. $(PY) docs/make_glossary.py
 	PYTHONPATH=. $(PY) docs/make_envelopes.py
+
+# These pages as a site in build/site, without a network; a dead link is an error.
+site: setup-dev
+	$(VENV)/bin/sphinx-build -q -W --keep-going -b html docs build/site
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
