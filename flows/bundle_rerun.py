@@ -16,6 +16,7 @@ import pandas as pd
 
 from flows.bundle_content import data_of, forecasts_of
 from flows.bundle_read import Received
+from flows.heavy import heavy_of
 from flows.hindcast import HindcastPlan, jobs_of, truth_of, whole_panel
 from flows.models import train_until
 from flows.weather import weather_mode
@@ -63,13 +64,13 @@ class Rerun:
         return {**told, "data": {"compared": self.spans, "differing": data}}
 
 
-def rerun(ws: Workspace, received: Received, world: str = "", *, workers: int = 1) -> Rerun:
+def rerun(ws: Workspace, received: Received, world: str = "", *, workers: int = 0) -> Rerun:
     """Make the hindcast of a bundle again and compare.
 
     Parameters
     ----------
     world : whose data are read here; empty: the world of the bundle
-    workers : processes to share the work between
+    workers : processes of this machine; 0: where the setting says
 
     Raises
     ------
@@ -108,20 +109,21 @@ def _made_again(ws: Workspace, definition: Mapping[str, Any], panel: AsOfPanel, 
     issues = sorted(parse_instant(text) for text in definition["issues"])
     plan = _plan(definition, issues, panel.world)
     parts = []
-    for some, models, manner, _ in jobs_of(ws, plan, panel, issues, learn):
-        if models.get(quantity) is None:
-            continue
-        made = hindcast(
-            panel,
-            list(all_cities().values()),
-            some,
-            models,
-            quantities=[quantity],
-            manner=manner,
-            workers=workers,
-            progress=reporter.get(),
-        )
-        parts.append(made[quantity])
+    with heavy_of(ws, workers) as heavy:
+        for some, models, manner, _ in jobs_of(ws, plan, panel, issues, partial(learn, heavy=heavy)):
+            if models.get(quantity) is None:
+                continue
+            made = hindcast(
+                panel,
+                list(all_cities().values()),
+                some,
+                models,
+                quantities=[quantity],
+                manner=manner,
+                heavy=heavy,
+                progress=reporter.get(),
+            )
+            parts.append(made[quantity])
     return _days(pd.concat(parts, ignore_index=True), definition) if parts else pd.DataFrame()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from flows.event_rules import events_of
+from flows.heavy import heavy_of
 from flows.model_records import record_hindcast
 from flows.models import Models, train_until
 from flows.party_air import without_air_of
@@ -29,6 +30,7 @@ from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities, city
 from pipeline.errors import UsageError
 from pipeline.files import write_atomic, write_with
+from pipeline.heavy import Heavy
 from pipeline.names import MEASURED
 from pipeline.series import load_panel
 from pipeline.times import iso, to_ns
@@ -50,6 +52,7 @@ class HindcastPlan:
     leave_out_years : learn anew for every scored year, without that year
     weather : what is read of the weather, see ``flows.weather``
     frozen : let no error that was known by then shift or stretch a forecast
+    workers : processes of this machine; 0: where the setting says
     without_air_of : city whose side's PM2.5 and PM10 are neither learned from nor read (``flows.party_air``)
     """
 
@@ -59,7 +62,7 @@ class HindcastPlan:
     train_until: date | None
     leave_out_years: bool = False
     world: str = MEASURED
-    workers: int = 1
+    workers: int = 0
     weather: WeatherMode = "observed"
     frozen: bool = False
     without_air_of: str | None = None
@@ -95,7 +98,7 @@ def plan_hindcast(  # noqa: PLR0913 - one argument per option
     *,
     leave_out_years: bool = False,
     world: str = MEASURED,
-    workers: int = 1,
+    workers: int = 0,
     weather: str = "observed",
     frozen: bool = False,
     without_air_of: str | None = None,
@@ -128,8 +131,7 @@ def plan_hindcast(  # noqa: PLR0913 - one argument per option
     if not ids:
         raise UsageError(f"--cities names only {lacking}, whose air is left out")
     mode = weather_mode(weather)
-    several = max(1, workers)
-    return HindcastPlan(begin, end, ids, until, leave_out_years, world, several, mode, frozen, lacking)
+    return HindcastPlan(begin, end, ids, until, leave_out_years, world, workers, mode, frozen, lacking)
 
 
 def run_hindcast(ws: Workspace, plan: HindcastPlan, out: Path) -> Hindcast:
@@ -177,13 +179,12 @@ def replay_issues(ws: Workspace, plan: HindcastPlan, panel: AsOfPanel) -> tuple[
     every = list(all_cities().values())
     parts: list[Tables] = []
     used: list[Models] = []
-    for issues, models, manner, mode in _trained_for(ws, plan, panel):
-        used.append(models)
-        made = hindcast(
-            panel, every, issues, models, manner=manner, workers=plan.workers, progress=reporter.get()
-        )
-        note = "" if mode == plan.weather else STOOD_IN
-        parts.append({q: _labelled(rows, LABELS[mode], note) for q, rows in made.items()})
+    with heavy_of(ws, plan.workers) as heavy:
+        for issues, models, manner, mode in _trained_for(ws, plan, panel, heavy):
+            used.append(models)
+            made = hindcast(panel, every, issues, models, manner=manner, heavy=heavy, progress=reporter.get())
+            note = "" if mode == plan.weather else STOOD_IN
+            parts.append({q: _labelled(rows, LABELS[mode], note) for q, rows in made.items()})
     tables = {q: pd.concat([part[q] for part in parts], ignore_index=True) for q in QUANTITIES}
     return {q: _chosen(rows, plan.cities) for q, rows in tables.items()}, used
 
@@ -200,20 +201,18 @@ def _chosen(rows: pd.DataFrame, cities: tuple[str, ...]) -> pd.DataFrame:
     return found.sort_values("issue_time", kind="stable", ignore_index=True)
 
 
-def _trained_for(ws: Workspace, plan: HindcastPlan, panel: AsOfPanel) -> list[Job]:
-    """Return the issues in groups that share models, how these speak, and which weather they read."""
+def _trained_for(ws: Workspace, plan: HindcastPlan, panel: AsOfPanel, heavy: Heavy) -> Iterator[Job]:
+    """Yield the issues in groups that share models, how these speak, and which weather they read."""
     issues = issues_between(plan.first, plan.last)
     until = as_of_everything(panel)
     if plan.train_until is not None:
         until = min(until, end_of_day(plan.train_until))
-    learn = partial(train_until, ws, panel, until, without_air_of=plan.without_air_of)
+    learn = partial(train_until, ws, panel, until, without_air_of=plan.without_air_of, heavy=heavy)
     if not plan.leave_out_years:
-        return jobs_of(ws, plan, panel, issues, learn)
-    return [
-        job
-        for year, group in groupby(issues, key=lambda issue: issue.year)
-        for job in jobs_of(ws, plan, panel, list(group), partial(learn, leave_out_year=year))
-    ]
+        yield from jobs_of(ws, plan, panel, issues, learn)
+        return
+    for year, group in groupby(issues, key=lambda issue: issue.year):
+        yield from jobs_of(ws, plan, panel, list(group), partial(learn, leave_out_year=year))
 
 
 def jobs_of(

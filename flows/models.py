@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from functools import partial
 
-from filelock import FileLock, Timeout
-
+from flows.heavy import heavy_of
 from flows.promotion import judged_thresholds
 from flows.registration import register, variant_of
 from flows.signed_models import check_signed
@@ -26,10 +25,13 @@ from forecasting.weather_ahead import AHEAD, Weather
 from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities
 from pipeline.errors import NoUsableModel, StorageError
+from pipeline.heavy import Heavy
+from pipeline.ledger.locks import LockHeld, ledger_lock
 from pipeline.ledger.model_roles import model_in_use
 from pipeline.ledger.models import STANDARD, ModelRow, Purpose, get_model, newest_model
 from pipeline.names import is_simulated
 from pipeline.series import load_panel
+from pipeline.storage.products import brought
 from pipeline.threads import single_threaded
 from pipeline.times import to_ns, to_utc
 
@@ -83,6 +85,7 @@ def train_until(  # noqa: PLR0913 - one argument per way in which models differ
     effort: str | None = None,
     weather: Weather = "observed",
     without_air_of: str | None = None,
+    heavy: Heavy | None = None,
 ) -> Models:
     """Return models that learned from what was received by ``data_until``, trained unless they exist.
 
@@ -95,6 +98,7 @@ def train_until(  # noqa: PLR0913 - one argument per way in which models differ
     effort : see ``forecasting.train``; default "full" for measurements, "quick" for simulated worlds
     weather : "ahead" for models that also read the weather of the days forecast
     without_air_of : whose side's air the panel lacks; such a model is never used operationally either
+    heavy : where it is computed; None: where the setting says
     """
     chosen = effort or ("quick" if is_simulated(panel.world) else "full")
     seen = panel if leave_out_year is None else without_year(panel, leave_out_year)
@@ -113,7 +117,7 @@ def train_until(  # noqa: PLR0913 - one argument per way in which models differ
         with _training_lock(ws, name):
             found[quantity] = _existing(ws, panel.world, quantity, data_until, details)
             if found[quantity] is None:
-                found[quantity] = _trained(ws, seen, quantity, data_until, details, read)
+                found[quantity] = _trained(ws, seen, quantity, data_until, details, (read, heavy))
     return found
 
 
@@ -187,7 +191,7 @@ def _existing(
 def load_registered(ws: Workspace, row: ModelRow) -> Model | None:
     """Return a registered model; None where it cannot be read, which the log says, and the cycle goes on."""
     try:
-        path = ws.settings.data_dir / row.path
+        path = brought(ws.settings, row.path)
         check_signed(ws, path, row.id, row.digest)
         return load_model(path, row.digest)
     except (NoUsableModel, StorageError) as error:
@@ -201,13 +205,13 @@ def _trained(
     quantity: str,
     data_until: datetime,
     details: dict[str, object],
-    read: Read,
+    how: tuple[Read, Heavy | None],
 ) -> Model | None:
     year = details["leave_out_year"]
     apart = year is not None or "without_air_of" in details
     purpose: Purpose = "leave_out" if apart else "operational"
     try:
-        with _progress(quantity) as tell:
+        with _progress(quantity) as tell, _place(ws, how[1]) as heavy:
             learn = partial(
                 train,
                 panel,
@@ -218,7 +222,8 @@ def _trained(
                 effort=str(details["effort"]),
                 weather=AHEAD if details["weather"] == AHEAD else "observed",
                 progress=tell,
-                read=read,
+                read=how[0],
+                heavy=heavy,
             )
             model = single_threaded(learn)
     except NoUsableModel as error:
@@ -226,6 +231,10 @@ def _trained(
         return None
     _register(ws, model, purpose, details, panel)
     return model
+
+
+def _place(ws: Workspace, given: Heavy | None) -> AbstractContextManager[Heavy]:
+    return heavy_of(ws) if given is None else nullcontext(given)
 
 
 def _register(
@@ -241,13 +250,11 @@ def _register(
 
 @contextmanager
 def _training_lock(ws: Workspace, name: str) -> Iterator[None]:
-    """Let one process at a time train a model; the system frees the lock when its holder dies."""
-    folder = ws.settings.models_dir
-    folder.mkdir(parents=True, exist_ok=True)
+    """Let one process of this ledger at a time train a model; a dead holder's lock is freed."""
     try:
-        with FileLock(folder / f".{name}.lock", timeout=LONGEST_TRAINING):
+        with ledger_lock(ws.ledger, f"training {name}", wait_s=LONGEST_TRAINING):
             yield
-    except Timeout:
+    except LockHeld:
         raise StorageError(f"another process has long been training {name}; wait for it or end it") from None
 
 

@@ -44,7 +44,7 @@ class Replay:
     files: dict[str, Path]
 
 
-def run_replay(ws: Workspace, first: str, last: str, train_until: str | None, *, workers: int = 1) -> Replay:
+def run_replay(ws: Workspace, first: str, last: str, train_until: str | None, *, workers: int = 0) -> Replay:
     """Replay all cycles of a period with models that learned nothing from it.
 
     Parameters

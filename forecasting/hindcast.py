@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +17,13 @@ from forecasting.situation_memory import Remembered
 from forecasting.weather_ahead import AS_USUAL, Manner
 from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.cities import City
-from pipeline.threads import apart, one_thread
+from pipeline.heavy import HERE, Errand, Heavy
 from pipeline.times import cycles_between, to_ns
 
 Progress = Callable[[str, int, int], None]
 Models = Mapping[str, Model | None]
 Tables = dict[str, pd.DataFrame]
-Scene = tuple[AsOfPanel, Sequence[City], Models, Sequence[str], Manner]
+Scene = tuple[Sequence[City], Models, Sequence[str], Manner]
 
 MARGIN_DAYS = 5
 """Days after a left-out year that are left out with it, for forecasts reach over the turn of the year."""
@@ -42,6 +40,16 @@ def issues_between(first: date, last: date) -> list[datetime]:
     """
     start = datetime(first.year, first.month, first.day, tzinfo=UTC)
     return cycles_between(start, end_of_day(last))
+
+
+def blocks_of(issues: Sequence[datetime]) -> list[list[datetime]]:
+    """Return issues in blocks of one hour of the day and one year, whoever replays them.
+
+    >>> [len(block) for block in blocks_of(issues_between(date(2019, 12, 31), date(2020, 1, 2)))]
+    [1, 2, 1, 2, 1, 2, 1, 2]
+    """
+    ordered = sorted(issues, key=lambda issue: (issue.hour, issue))
+    return [list(block) for _, block in groupby(ordered, key=lambda issue: (issue.hour, issue.year))]
 
 
 def end_of_day(day: date) -> datetime:
@@ -61,10 +69,10 @@ def hindcast(  # noqa: PLR0913 - one argument per way in which hindcasts differ
     *,
     quantities: Sequence[str] = QUANTITIES,
     manner: Manner = AS_USUAL,
-    workers: int = 1,
+    heavy: Heavy = HERE,
     progress: Progress | None = None,
 ) -> Tables:
-    """Replay issues, those of an hour of the day together; none depends on the others or on the workers.
+    """Replay issues in blocks of one hour of the day and one year; none depends on the others, or on where.
 
     Parameters
     ----------
@@ -73,20 +81,21 @@ def hindcast(  # noqa: PLR0913 - one argument per way in which hindcasts differ
     issues : nominal issue times [UTC]; each is its own snapshot instant
     models : the model of every quantity, which learned nothing that it should not know
     manner : see ``forecasting.weather_ahead``
-    workers : processes to share the work between
+    heavy : where blocks are replayed
 
     Returns
     -------
     for every quantity the table of ``forecasting.predictions``, one row per city, model, issue and target,
     for every issue whatever was missing
     """
-    scene: Scene = (panel, cities, models, quantities, manner)
-    by_hour = [[i for i in sorted(issues) if i.hour == hour] for hour in sorted({i.hour for i in issues})]
+    scene: Scene = (cities, models, quantities, manner)
+    blocks = blocks_of(issues)
+    errands = [Errand(f"replaying {block[0]:%Y %H} UTC", (block,)) for block in blocks]
     found: list[tuple[list[datetime], Tables]] = []
     done = 0
-    for chunk, tables in _replayed(scene, by_hour, workers):
-        found.append((chunk, tables))
-        done += len(chunk)
+    for block, tables in zip(blocks, heavy.ordered(_replay, errands, (panel, scene)), strict=True):
+        found.append((block, tables))
+        done += len(block)
         if progress:
             progress("replaying cycles", done, len(issues))
     order = _order(issues, [chunk for chunk, _ in found])
@@ -131,32 +140,11 @@ def without_year(panel: AsOfPanel, year: int) -> AsOfPanel:
     return AsOfPanel(kept, panel.world, panel.batches)
 
 
-def _replayed(
-    scene: Scene, by_hour: Sequence[list[datetime]], workers: int
-) -> Iterator[tuple[list[datetime], Tables]]:
-    """Yield the tables of chunks of issues, from this process or from several."""
-    if workers <= 1 or len(by_hour) <= 1:
-        for issues in by_hour:
-            yield from _replay(scene, issues)
-        return
-    with tempfile.TemporaryDirectory(prefix="sameair-") as folder:
-        file = Path(folder) / "scene.pickle"
-        file.write_bytes(pickle.dumps(scene, protocol=5))
-        for made in apart(_replay_from, [(file, issues) for issues in by_hour], workers):
-            yield from made
-
-
-def _replay_from(file: Path, issues: list[datetime]) -> list[tuple[list[datetime], Tables]]:
-    scene: Scene = pickle.loads(file.read_bytes())  # noqa: S301 - written by the process that asks
-    return list(_replay(scene, issues))
-
-
-def _replay(scene: Scene, issues: list[datetime]) -> Iterator[tuple[list[datetime], Tables]]:
-    """Yield the tables of chunks of issues at one hour of the day."""
-    panel, cities, models, quantities, manner = scene
+def _replay(panel: AsOfPanel, scene: Scene, issues: list[datetime]) -> Tables:
+    """Return the tables of issues at one hour of the day, a few of whose joint futures exist at a time."""
+    cities, models, quantities, manner = scene
     read = Remembered()
     asked = {q: Question(panel, models.get(q), cities, q, manner) for q in quantities}
-    with one_thread():
-        parts = {q: issue_tables(one, issues, read, CHUNK) for q, one in asked.items()}
-        for first in range(0, len(issues), CHUNK):
-            yield issues[first : first + CHUNK], {q: next(tables) for q, tables in parts.items()}
+    return {
+        q: pd.concat(issue_tables(one, issues, read, CHUNK), ignore_index=True) for q, one in asked.items()
+    }

@@ -46,7 +46,7 @@ from forecasting.weather_ahead import (
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
 from pipeline.errors import NoUsableModel
-from pipeline.threads import WORKERS, apart
+from pipeline.heavy import HERE, Errand, Heavy
 from pipeline.times import CYCLE_HOURS_UTC, cycles_between, from_ns, to_ns, to_utc
 
 Progress = Callable[[str, int, int], None]
@@ -82,6 +82,7 @@ def train(  # noqa: PLR0913 - one argument per way in which models differ
     weather: Weather = "observed",
     progress: Progress | None = None,
     read: Read = situations_of,
+    heavy: Heavy = HERE,
 ) -> Model:
     """Train a model for one quantity of some cities.
 
@@ -94,6 +95,7 @@ def train(  # noqa: PLR0913 - one argument per way in which models differ
     weather : "ahead" for a model that also reads the weather of the days forecast; it learns from what was
         measured on them, for no archive of forecasts reaches back far enough
     read : tells situations; one that remembers lets the models of several quantities read the panel once
+    heavy : where it is done if the effort is full; that changes nothing in the model
 
     Raises
     ------
@@ -113,11 +115,12 @@ def train(  # noqa: PLR0913 - one argument per way in which models differ
         rows, known = _rows(panel, recipe, record, mine, EFFORTS[effort], read)
         if len(rows.issues) >= FEWEST_ROWS:
             tasks.append((rows, known, recipe, cities, weather))
-    workers = WORKERS if effort == "full" else 1
+    place = heavy if effort == "full" else HERE
     beforehand = effort == "full" and weather != AHEAD
     often = _often_missing([task[0].values for task in tasks], recipe) if beforehand else []
+    errands = [Errand(f"learning {quantity} {t[0].hour:02d} UTC", (*t, often)) for t in tasks]
     hours: dict[int, Hour] = {}
-    for n, learned in enumerate(apart(_learn, [(*t, often) for t in tasks], workers)):
+    for n, learned in enumerate(place.ordered(_learn, errands)):
         tell("learning", n, len(tasks))
         hours[learned.best.fitted.hour] = learned.shared()
     if not hours:

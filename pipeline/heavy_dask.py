@@ -215,6 +215,7 @@ def _same(content: bytes) -> bytes:
 def _quiet() -> Iterator[None]:
     """Let the errors of this module speak instead of the library's log, and allow large inputs."""
     import dask
+    import distributed  # noqa: F401 - sets its defaults, which must be there before any other is set
 
     chatty = [logging.getLogger(name) for name in ("distributed", "asyncio")]
     levels = [one.level for one in chatty]

@@ -60,7 +60,7 @@ def check_pins(theirs: Mapping[str, str]) -> None:
     ours = pins_here()
     differing = [
         f"{name} {ours.get(name)} instead of {theirs.get(name)}"
-        for name in sorted({*ours, *theirs})
+        for name in sorted(theirs)
         if ours.get(name) != theirs.get(name)
     ]
     if differing:

@@ -62,7 +62,9 @@ def verify_bundle(
     again: Annotated[
         bool, typer.Option("--rerun", help="Make its hindcast again from our own data and compare.")
     ] = False,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that share the work.")] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Processes; 0: where SAMEAIR_HEAVY_WORK says.")
+    ] = 0,
     world: World = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +19,9 @@ MODELS = ("sameair", "persistence", "climatology")
 
 From = Annotated[str, typer.Option("--from", metavar="DATE", help="First UTC day of issues.")]
 To = Annotated[str, typer.Option("--to", metavar="DATE", help="Last UTC day of issues.")]
-Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: one for each core.")]
+Workers = Annotated[
+    int, typer.Option("--workers", min=0, help="Processes; 0: where SAMEAIR_HEAVY_WORK says.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -85,7 +86,7 @@ def hindcast(  # noqa: PLR0913 - one argument per option
         train_until,
         leave_out_years=leave_out_years,
         world=world or "measured",
-        workers=workers or os.cpu_count() or 1,
+        workers=workers,
         weather=weather,
         frozen=frozen,
         without_air_of=without_air_of,
@@ -179,7 +180,7 @@ def replay(
     with progress_bars(enabled=not as_json) as report:
         reporter.set(report)
         ws = open_workspace(make_settings(data_dir))
-        found = run_replay(ws, first, last, train_until, workers=workers or os.cpu_count() or 1)
+        found = run_replay(ws, first, last, train_until, workers=workers)
     if as_json:
         print_json({**found.document, "files": {k: str(v) for k, v in found.files.items()}})
         return

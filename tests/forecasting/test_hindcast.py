@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from forecasting.hindcast import MARGIN_DAYS, hindcast, issues_between, without_year
 from forecasting.issue import forecast_issue
 from pipeline.asof import AsOfPanel, AsOfSeries
+from pipeline.heavy import heavy_work
 from pipeline.times import cycles_between, to_ns
 from tests.forecasting.conftest import LEARNED
 
@@ -54,7 +55,8 @@ def test_rows_are_those_of_each_cycle_alone(panel, cities, model):
 def test_rows_do_not_depend_on_the_number_of_workers(panel, cities, model):
     told = []
     one = replay(panel, cities, model, ISSUES)
-    two = replay(panel, cities, model, ISSUES, workers=2, progress=lambda *step: told.append(step))
+    with heavy_work("2") as heavy:
+        two = replay(panel, cities, model, ISSUES, heavy=heavy, progress=lambda *step: told.append(step))
     pd.testing.assert_frame_equal(one, two)
     assert told[-1][1:] == (len(ISSUES), len(ISSUES))
 

@@ -89,7 +89,7 @@ def test_an_errand_whose_process_is_killed_is_done_by_another(tmp_path):
 def test_an_errand_that_kills_every_process_is_named_and_the_others_are_not_blamed(tmp_path):
     with (
         heavy_work("2", tmp_path) as heavy,
-        pytest.raises(HeavyWorkError, match="^errand 1: 3 processes ended"),
+        pytest.raises(HeavyWorkError, match=r"^errand 1: 3 processes ended"),
     ):
         list(heavy.ordered(always_dies, errands(range(4))))
 
@@ -119,9 +119,10 @@ def test_processes_end_with_their_parent(tmp_path, how):
     code = (
         "from pipeline.heavy import Errand, heavy_work\n"
         "from tests.pipeline.heavy_errands import say_and_wait\n"
+        f"folder = {str(tmp_path / 'pids')!r}\n"
         "if __name__ == '__main__':\n"
-        f"    with heavy_work('2') as heavy:\n"
-        f"        list(heavy.ordered(say_and_wait, [Errand(n, ({str(tmp_path / 'pids')!r},)) for n in 'ab']))\n"
+        "    with heavy_work('2') as heavy:\n"
+        "        list(heavy.ordered(say_and_wait, [Errand(n, (folder,)) for n in 'ab']))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
     pids = awaited(
