@@ -29,6 +29,7 @@ from pipeline.cities import all_cities
 from pipeline.files import write_atomic
 from pipeline.ledger.runs import RunRow
 from pipeline.ledger.warnings import VersionRow, list_versions
+from pipeline.storage.products import keep_files
 from pipeline.times import iso
 
 PRODUCTS = ("joint_warning", "single_city_warning", "notice")
@@ -76,7 +77,7 @@ def write_bulletin(ws: Workspace, run_id: str) -> Path:
         shown = _bulletin(ws, view, content, replace(facts, edition=edition, origins=origins))
         for file in sorted(_of_city(ws, view.run, city), key=lambda f: f.kind, reverse=True):
             made = page_of(shown).encode("utf-8") if file.kind == "html" else _pdf(shown, file.language)
-            write_atomic(file.path, made)
+            keep_files(ws.settings, [write_atomic(file.path, made)])
     return bulletin_path(ws, view.run)
 
 

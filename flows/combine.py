@@ -29,6 +29,7 @@ from pipeline.cities import City, all_cities
 from pipeline.files import write_atomic, write_with
 from pipeline.ledger.runs import RunRow
 from pipeline.paths import join_paths
+from pipeline.storage.products import brought
 from pipeline.threads import single_threaded
 from pipeline.times import FORECAST_DAYS, iso, local_date
 
@@ -201,4 +202,4 @@ def combination_of_run(ws: Workspace, run: RunRow) -> Plain | None:
     """Return the evidence that a run stored; None where it stored none, or of another version."""
     if "combined" not in run.products:
         return None
-    return read_combined(ws.settings.data_dir / run.products["combined"])
+    return read_combined(brought(ws.settings, run.products["combined"]))

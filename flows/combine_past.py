@@ -20,6 +20,7 @@ from forecasting.verify import observed_truth
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
 from pipeline.ledger.runs import RunRow, list_runs
+from pipeline.storage.products import brought
 from pipeline.times import from_ns, iso, to_ns
 
 COMBINED: Final = "sameair-combined"
@@ -89,7 +90,7 @@ def alone_rows(ws: Workspace, run: RunRow, only: Filters | None = None) -> pd.Da
     only : filters of rows, as of ``pandas.read_parquet``
     """
     for product, model in ((PRODUCT, ALONE), ("predictions", OPERATIONAL)):
-        path = ws.settings.data_dir / run.products.get(product, "-")
+        path = brought(ws.settings, run.products.get(product, "-"))
         if product in run.products and path.is_file():
             rows = pd.read_parquet(path, filters=only)
             rows = rows[rows["model"] == model]

@@ -31,6 +31,7 @@ from pipeline.fields import read_netcdf, write_netcdf
 from pipeline.files import write_atomic
 from pipeline.ledger.runs import RunRow
 from pipeline.series import load_panel
+from pipeline.storage.products import brought
 from pipeline.times import FORECAST_DAYS, iso, local_date, local_day_bounds
 from pipeline.trajectory_files import read_trajectories
 
@@ -94,7 +95,7 @@ def write_dust(outlook: DustOutlook, paths: xr.Dataset, folder: Path) -> dict[st
 
 def dust_of_run(ws: Workspace, run: RunRow) -> DustOutlook | None:
     """Return the dust outlook that a run stored; None where it stored none."""
-    return read_outlook(ws.settings.data_dir / run.products["dust"]) if "dust" in run.products else None
+    return read_outlook(brought(ws.settings, run.products["dust"])) if "dust" in run.products else None
 
 
 def dust_paths_of_run(ws: Workspace, run: RunRow) -> xr.Dataset | None:
@@ -102,7 +103,7 @@ def dust_paths_of_run(ws: Workspace, run: RunRow) -> xr.Dataset | None:
     if "dust_paths" not in run.products:
         return None
     try:
-        return check_dust_paths(read_netcdf(ws.settings.data_dir / run.products["dust_paths"]))
+        return check_dust_paths(read_netcdf(brought(ws.settings, run.products["dust_paths"])))
     except (OSError, ValueError, SameairError):
         log.exception("the dust paths of run %s cannot be read", run.id)
         return None

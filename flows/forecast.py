@@ -40,6 +40,7 @@ from pipeline.ledger.runs import begin_run, current_run, fail_run, finish_run, m
 from pipeline.logs import logged_about
 from pipeline.names import is_simulated
 from pipeline.series import load_panel
+from pipeline.storage.products import keep_files
 from pipeline.times import iso
 
 log = logging.getLogger(__name__)
@@ -120,6 +121,7 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
     samples = made.samples["pm2p5"]
     inputs = _inputs(ws, plan, samples, models)
     inputs["calibrated"] = calibrated_on(model, panel, plan.as_of) if model is not None else ""
+    keep_files(ws.settings, products.values())
     with ws.ledger.write() as conn:
         before = current_run(conn, plan.world, plan.cycle)
         finish_run(

@@ -23,6 +23,7 @@ from pipeline.ledger.agreement import StatementRow, offer_of, statements_of
 from pipeline.ledger.runs import current_run
 from pipeline.ledger.warnings import VersionRow
 from pipeline.names import PM_THRESHOLDS
+from pipeline.storage.products import brought
 from pipeline.times import local_date, parse_instant
 
 
@@ -53,9 +54,9 @@ def own_numbers(ws: Workspace, content: WarningContent) -> Mapping[tuple[str, st
     with ws.ledger.read() as conn:
         run = current_run(conn, content.world, issued)
     path = None if run is None else run.products.get("predictions")
-    if path is None or not (ws.settings.data_dir / path).is_file():
+    if path is None or not brought(ws.settings, path).is_file():
         return {}
-    rows = pd.read_parquet(ws.settings.data_dir / path)
+    rows = pd.read_parquet(brought(ws.settings, path))
     rows = rows[(rows["model"] == OPERATIONAL) & (rows["target"] == "daily")].dropna(subset=["mean"])
     found = {}
     for record in rows[["city", "valid_start", *FORECAST_COLUMNS]].to_dict("records"):

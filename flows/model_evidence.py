@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
-from filelock import FileLock
 
 from flows.combine_past import ALONE
 from flows.combine_past import PRODUCT as COMBINED_PRODUCT
@@ -21,9 +20,11 @@ from forecasting.weather_ahead import BESIDE, NOT_ATTAINABLE
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 from pipeline.files import write_with
+from pipeline.ledger.locks import ledger_lock
 from pipeline.ledger.models import ModelRow
 from pipeline.ledger.runs import RunRow, list_runs
 from pipeline.series import load_panel
+from pipeline.storage.products import brought, keep_files
 
 SHADOW: Final = "shadow"
 """Name, in the column ``model``, of a forecast that was made beside the operational one."""
@@ -31,6 +32,8 @@ SHADOW: Final = "shadow"
 CLIMATE: Final = "climatology"
 PRODUCTS: Final = {"pm2p5": "predictions", "pm10": "predictions_pm10"}
 MANY: Final = 1_000_000
+LONGEST_WAIT: Final = 300.0
+"""For another process that files rows of the same model [s]."""
 KEYS: Final = [*DAY_KEYS, "model", "model_id"]
 
 
@@ -49,10 +52,10 @@ def keep_days(ws: Workspace, world: str, rows: pd.DataFrame) -> list[Path]:
         if name in ("", "none"):
             continue
         beside = daily[(daily["model"] != OPERATIONAL) & daily["issue_time"].isin(part["issue_time"])]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            every = _newest([*_filed(path), part, beside])
+        with ledger_lock(ws.ledger, f"days of model {name}", wait_s=LONGEST_WAIT):
+            every = _newest([*_filed(ws, path), part, beside])
             written.append(write_with(path, lambda to, t=every: t.to_parquet(to, index=False)))  # type: ignore[misc]
+            keep_files(ws.settings, [path])
     return written
 
 
@@ -82,7 +85,7 @@ def stored_days(
         a file is no table of predictions
     """
     rows = list(models)
-    parts = [part for row in rows for part in _filed(_days_file(ws, world, row.id))]
+    parts = [part for row in rows for part in _filed(ws, _days_file(ws, world, row.id))]
     parts += [_given(path) for path in files]
     parts += _of_runs(ws, world, quantity, since, until)
     if not parts:
@@ -121,7 +124,7 @@ def replayed_days(ws: Workspace, row: ModelRow) -> pd.DataFrame:
 
     Only issues from which it was to forecast something that it had not learned, see :func:`stored_days`.
     """
-    parts = _filed(_days_file(ws, row.world, row.id))
+    parts = _filed(ws, _days_file(ws, row.world, row.id))
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))
     found: pd.DataFrame = _newest(parts)
@@ -144,8 +147,9 @@ def _days_file(ws: Workspace, world: str, model_id: str) -> Path:
     return ws.settings.models_dir / world / f"{model_id}.days.parquet"
 
 
-def _filed(path: Path) -> list[pd.DataFrame]:
-    return [pd.read_parquet(path)] if path.exists() else []
+def _filed(ws: Workspace, path: Path) -> list[pd.DataFrame]:
+    here = brought(ws.settings, path, changes=True)
+    return [pd.read_parquet(here)] if here.exists() else []
 
 
 def _given(path: Path) -> pd.DataFrame:
@@ -184,7 +188,7 @@ def _of_runs(
 
 
 def _of_run(ws: Workspace, run: RunRow, name: str) -> list[pd.DataFrame]:
-    path = ws.settings.data_dir / run.products.get(name, "-")
+    path = brought(ws.settings, run.products.get(name, "-"))
     if name not in run.products or not path.exists():
         return []
     return [pd.read_parquet(path, filters=[("target", "==", "daily")])]

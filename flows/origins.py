@@ -35,6 +35,7 @@ from pipeline.errors import ContractError, UsageError
 from pipeline.files import write_atomic
 from pipeline.ledger.runs import RunRow
 from pipeline.origin_panel import OriginPanel
+from pipeline.storage.products import brought
 from pipeline.times import from_ns, iso
 from pipeline.trajectory_files import write_trajectories
 
@@ -97,7 +98,7 @@ def origins_of_run(ws: Workspace, run: RunRow) -> OriginPanel | None:
     """Return the origin panel that a run stored; None where it stored none, or none that can be read."""
     if "origins" not in run.products:
         return None
-    path = ws.settings.data_dir / run.products["origins"]
+    path = brought(ws.settings, run.products["origins"])
     try:
         return OriginPanel.from_dict(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, AttributeError, ContractError):

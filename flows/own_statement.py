@@ -26,6 +26,7 @@ from pipeline.cities import City, all_cities
 from pipeline.files import write_atomic
 from pipeline.ledger.runs import RunRow
 from pipeline.paths import day_means
+from pipeline.storage.products import brought
 from pipeline.times import iso, local_date
 
 log = logging.getLogger(__name__)
@@ -125,7 +126,7 @@ def stated_of_run(ws: Workspace, run: RunRow) -> Stated:
     """Return what a run stored of our own statements and of others'; what cannot be read is left out."""
     own = {}
     for city in all_cities():
-        path = ws.settings.data_dir / run.products.get(f"statement_{city}", "-")
+        path = brought(ws.settings, run.products.get(f"statement_{city}", "-"))
         try:
             own[city] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
         except (OSError, ValueError):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from flows.signed_models import sign_model
+from flows.signed_models import sign_model, signature_path
 from flows.version import code_version
 from flows.workspace import Workspace
 from forecasting.input_reference import input_reference
@@ -23,6 +23,7 @@ from pipeline.ledger.model_reports import ModelReport, append_report, read_repor
 from pipeline.ledger.model_roles import role_events
 from pipeline.ledger.models import STANDARD, ModelRow, Purpose, get_model, register_model
 from pipeline.names import is_simulated
+from pipeline.storage.products import brought, keep_files
 from pipeline.times import from_ns, iso
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ def register(
     """
     saved = save_model(model, ws.settings.models_dir)
     sign_model(ws, saved.path, model.model_id, saved.digest)
+    keep_files(ws.settings, [saved.path, signature_path(saved.path)])
     facts = model.facts()
     held_out = facts.pop("scores", []) or list(scores)
     made = {"format": FORMAT, "code_version": code_version(), "data_from": _first(panel, facts["inputs"])}
@@ -74,6 +76,7 @@ def register(
         reference = input_reference(panel, facts["inputs"], model.data_until)
         path = _beside(ws, model.world, model.model_id, "inputs.parquet")
         write_with(path, lambda to: reference.to_parquet(to, index=False))
+        keep_files(ws.settings, [path])
     write_card(ws, model.model_id)
 
 
@@ -113,7 +116,9 @@ def write_card(ws: Workspace, model_id: str) -> Path:
     card = model_card(
         _head(row), row.details, score_tables(reports), history, simulated=is_simulated(row.world)
     )
-    return write_atomic(_beside(ws, row.world, row.id, "md"), card.encode())
+    path = write_atomic(_beside(ws, row.world, row.id, "md"), card.encode())
+    keep_files(ws.settings, [path])
+    return path
 
 
 def score_tables(reports: Sequence[ModelReport]) -> dict[str, list[Entry]]:
@@ -132,13 +137,13 @@ def score_tables(reports: Sequence[ModelReport]) -> dict[str, list[Entry]]:
 
 def reference_of(ws: Workspace, row: ModelRow) -> pd.DataFrame:
     """Return how a model's inputs usually are; empty when that was not kept."""
-    path = _beside(ws, row.world, row.id, "inputs.parquet")
+    path = brought(ws.settings, _beside(ws, row.world, row.id, "inputs.parquet"))
     return pd.read_parquet(path) if path.exists() else pd.DataFrame()
 
 
 def card_path(ws: Workspace, row: ModelRow) -> Path:
     """Return where a model's card lies."""
-    return _beside(ws, row.world, row.id, "md")
+    return brought(ws.settings, _beside(ws, row.world, row.id, "md"), changes=True)
 
 
 def _beside(ws: Workspace, world: str, model_id: str, ending: str) -> Path:

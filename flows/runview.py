@@ -18,6 +18,7 @@ from pipeline.ledger.runs import RunRow, current_run, get_run, list_runs, newest
 from pipeline.names import MEASURED, is_simulated
 from pipeline.paths import join_paths
 from pipeline.series import load_panel
+from pipeline.storage.products import brought
 from pipeline.times import iso
 
 MANY = 200
@@ -89,11 +90,11 @@ def read_run(ws: Workspace, run_id: str, *, whole_past: bool = False) -> RunView
         end=plan.as_of,
         as_of=plan.as_of,
     )
-    samples = read_netcdf(ws.settings.data_dir / run.products["samples"])
+    samples = read_netcdf(brought(ws.settings, run.products["samples"]))
     return RunView(
         run=run,
         plan=plan,
-        forecast=read_netcdf(ws.settings.data_dir / run.products["forecast"]),
+        forecast=read_netcdf(brought(ws.settings, run.products["forecast"])),
         paths=join_paths(panel, samples, cities),
         panel=panel,
     )

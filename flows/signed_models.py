@@ -14,6 +14,7 @@ from flows.anchoring import seal_fault, sealed
 from flows.workspace import Workspace
 from pipeline.errors import StorageError
 from pipeline.files import write_atomic
+from pipeline.storage.products import brought
 
 
 def sign_model(ws: Workspace, path: Path, model_id: str, digest: str) -> None:
@@ -52,7 +53,7 @@ def _statement(model_id: str, digest: str) -> dict[str, Any]:
 def _fault(ws: Workspace, path: Path, statement: dict[str, Any]) -> str:
     """Return what is wrong with a model's signature, or nothing."""
     try:
-        told = json.loads(signature_path(path).read_text("utf-8"))
+        told = json.loads(brought(ws.settings, signature_path(path)).read_text("utf-8"))
     except FileNotFoundError:
         return "it has no signature"
     except (OSError, ValueError) as error:

@@ -21,6 +21,7 @@ from forecasting.verification.ranges import range_rows
 from forecasting.verification.score_tables import Options
 from pipeline.errors import PolicyError
 from pipeline.ledger.runs import RunRow
+from pipeline.storage.products import brought
 
 Tables = dict[str, pd.DataFrame]
 
@@ -35,7 +36,7 @@ def both_forecasts(ws: Workspace, runs: Iterable[RunRow]) -> pd.DataFrame:
 
 
 def _of_run(ws: Workspace, run: RunRow) -> Iterator[pd.DataFrame]:
-    paths = [ws.settings.data_dir / run.products.get(name, "-") for name in ("predictions", PRODUCT)]
+    paths = [brought(ws.settings, run.products.get(name, "-")) for name in ("predictions", PRODUCT)]
     if not all(path.is_file() for path in paths):
         return
     published, beside = (pd.read_parquet(path, filters=[("target", "==", "daily")]) for path in paths)

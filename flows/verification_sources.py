@@ -16,6 +16,7 @@ from forecasting.predictions import COLUMNS
 from forecasting.weather_ahead import NOT_ATTAINABLE
 from pipeline.errors import UsageError
 from pipeline.ledger.runs import RunRow, list_runs
+from pipeline.storage.products import brought
 
 PRODUCTS = {"pm2p5": "predictions", "pm10": "predictions_pm10"}
 """Names of the tables of predictions: files of a hindcast, products of a run."""
@@ -114,7 +115,7 @@ def read_runs(ws: Workspace, world: str, first: date | None = None, last: date |
 
 
 def _of_runs(ws: Workspace, rows: list[RunRow], product: str) -> pd.DataFrame:
-    paths = [ws.settings.data_dir / row.products[product] for row in rows if product in row.products]
+    paths = [brought(ws.settings, row.products[product]) for row in rows if product in row.products]
     parts = [_read(path) for path in paths if path.is_file()]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
 

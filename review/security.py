@@ -11,6 +11,7 @@ from fastapi import Request, Response
 from alerts.edition import bulletin_name
 from pipeline.ledger.runs import RunRow
 from pipeline.settings import Settings
+from pipeline.storage.products import brought
 
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
@@ -69,7 +70,7 @@ def bulletin_file(run: RunRow, settings: Settings, city: str = "", language: str
     named = [Path(run.products["bulletin"])] if own else []
     if "forecast" in run.products:
         named.append(Path(run.products["forecast"]).parent / bulletin_name(run.id, city, language))
-    return _among_runs(named, settings)
+    return _among_runs(named, settings, changes=True)
 
 
 def product_file(run: RunRow, name: str, settings: Settings) -> Path | None:
@@ -87,10 +88,10 @@ def dust_file(run: RunRow, settings: Settings) -> Path | None:
     return _among_runs([Path(run.products["dust"])] if "dust" in run.products else [], settings)
 
 
-def _among_runs(named: list[Path], settings: Settings) -> Path | None:
+def _among_runs(named: list[Path], settings: Settings, *, changes: bool = False) -> Path | None:
     """Return the first of some files of the data folder that truly lies in the folder of runs."""
     inside = settings.runs_dir.resolve()
-    for path in ((settings.data_dir / name).resolve() for name in named):
+    for path in (brought(settings, name, changes=changes).resolve() for name in named):
         if path.is_relative_to(inside) and path.is_file():
             return path
     return None

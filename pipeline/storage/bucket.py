@@ -159,8 +159,10 @@ def is_passing(error: BaseException) -> bool:
         return status >= SERVER_ERROR or code in PASSING_CODES
     if isinstance(error, exceptions.SSLError):
         return False
-    ways = (exceptions.HTTPClientError, exceptions.IncompleteReadError, exceptions.FlexibleChecksumError)
-    return isinstance(error, (*ways, FSTimeoutError, TimeoutError, ConnectionError)) or _is_broken_off(error)
+    broken = (exceptions.IncompleteReadError, exceptions.FlexibleChecksumError)
+    unreached = (exceptions.HTTPClientError, exceptions.ConnectionError, FSTimeoutError)
+    ways = (*broken, *unreached, TimeoutError, ConnectionError)
+    return isinstance(error, ways) or _is_broken_off(error)
 
 
 def _is_broken_off(error: BaseException) -> bool:

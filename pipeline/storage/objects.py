@@ -51,6 +51,8 @@ class ObjectFolder:
     def put(self, key: str, content: bytes) -> None:
         """Store an object; it is there whole when this returns, and not at all before."""
         self.bucket.ask(f"putting {key}", lambda files: files.pipe_file(self._path(key), content))
+        if self.cache is not None and _digest_of(key):
+            self.cache.keep(_digest_of(key), content)
 
     def secure(self, keys: Collection[str]) -> None:
         """Do nothing: what the server has acknowledged outlasts a power cut."""
@@ -100,15 +102,20 @@ class ObjectFolder:
 
     def has(self, key: str) -> bool:
         """Tell whether there is an object of that key."""
-        whole = f"{self.bucket.prefix}{self.name}/{key}"
         try:
-            self.bucket.ask(
-                f"looking for {key}",
-                lambda files: files.call_s3("head_object", Bucket=self.bucket.name, Key=whole),
-            )
+            self.put_at(key)
         except FileNotFoundError:
             return False
         return True
+
+    def put_at(self, key: str) -> int:
+        """Return when an object was put, by the server's clock [s since 1970]; raises as :meth:`read`."""
+        whole = f"{self.bucket.prefix}{self.name}/{key}"
+        found = self.bucket.ask(
+            f"looking for {key}",
+            lambda files: files.call_s3("head_object", Bucket=self.bucket.name, Key=whole),
+        )
+        return int(found["LastModified"].timestamp())
 
     def delete(self, keys: Collection[str]) -> None:
         """Remove objects, up to a thousand at a time."""

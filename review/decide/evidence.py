@@ -26,6 +26,7 @@ from pipeline.ledger.consultation import read_answers, read_questions
 from pipeline.ledger.runs import get_run
 from pipeline.ledger.warnings import VersionRow
 from pipeline.settings import Settings
+from pipeline.storage.products import brought
 from pipeline.times import iso
 
 Plain = dict[str, Any]
@@ -113,7 +114,7 @@ def _digests(settings: Settings, products: Mapping[str, str]) -> dict[str, str |
     """Return the digest of every product of a run, None for a file that is gone."""
     found: dict[str, str | None] = {}
     for name, where in sorted(products.items()):
-        path = settings.data_dir / where
+        path = brought(settings, where)
         state = path.stat() if path.is_file() else None
         found[name] = _file_digest(path, state.st_mtime_ns, state.st_size) if state else None
     return found
