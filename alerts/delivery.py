@@ -40,7 +40,7 @@ def deliver_pending(sender: Sender) -> DeliveryReport:
     """
     report = DeliveryReport()
     down: set[str] = set()
-    with hold_claim(_claims(sender)) as claim:
+    with hold_claim(_claims(sender), sender.ledger) as claim:
         try:
             for row in _abandoned(sender, claim):
                 _recover(sender, row, report)
@@ -123,12 +123,13 @@ def _abandoned(sender: Sender, claim: str) -> list[OutboxRow]:
     with sender.ledger.read() as conn:
         held = read_outbox(conn, state="sending", world=sender.world)
         rows = [row for row in held if row.claim and row.claim != claim]
-    now = sender.clock()
-    return [
-        row
-        for row in rows
-        if is_abandoned(_claims(sender), row.claim or "", claim_age(row.claimed_at, now), sender.policy.lease)
-    ]
+    now, lease = sender.clock(), sender.policy.lease
+
+    def is_left(row: OutboxRow) -> bool:
+        age = claim_age(row.claimed_at, now)
+        return is_abandoned(_claims(sender), sender.ledger, row.claim or "", age, lease)
+
+    return [row for row in rows if is_left(row)]
 
 
 def _recover(sender: Sender, row: OutboxRow, report: DeliveryReport) -> None:

@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
-
 from flows.workspace import Workspace
 from pipeline.errors import StorageError
 from pipeline.exchange.post import Sender, why_silent
 from pipeline.files import write_atomic
 from pipeline.ledger.envelopes import last_sent
+from pipeline.ledger.locks import LockHeld, ledger_lock
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +24,10 @@ LONGEST_ROUND: Final = 300
 @contextmanager
 def one_at_a_time(ws: Workspace, lock_s: float = LONGEST_ROUND) -> Iterator[None]:
     """Let one process at a time be at a round; StorageError after waiting for so long [s]."""
-    folder = _folder(ws)
-    folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / ".lock", timeout=lock_s):
+        with ledger_lock(ws.ledger, "exchange", wait_s=lock_s):
             yield
-    except Timeout:
+    except LockHeld:
         raise StorageError("another process has long been exchanging; wait for it or end it") from None
 
 

@@ -10,8 +10,6 @@ from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from flows.live import EXCHANGE, feeds_of, forecasts_of, http_of
 from flows.plan import CyclePlan
 from flows.published import archives_of
@@ -23,8 +21,10 @@ from ingest.simulated.loading import ingest_history, ingest_recent
 from ingest.simulated.world import SimulatedWorld, make_world
 from ingest.storing import Intake
 from pipeline.forecast_store import ForecastStore
+from pipeline.ledger.locks import LockHeld, ledger_lock
 from pipeline.names import MEASURED
 from pipeline.observations import ObservationStore
+from pipeline.storage.opening import FIELDS, stored_in
 from pipeline.times import iso
 
 SNAPSHOT_AFTER = timedelta(minutes=1)
@@ -33,6 +33,8 @@ CYCLE_WAITS_S = 300.0
 """How long a cycle goes on asking [s]: what is late is noted, not waited for."""
 GRACE_S = 30.0
 """How long after the last request was begun the answers may still be on their way [s]."""
+INGEST_LOCK = "ingest"
+"""Lock of whoever asks the sources, reads their old answers again or reviews the values."""
 LONGEST_WAIT = 900
 """How long to wait for another process that is asking the sources [s]; a cycle then goes on without."""
 
@@ -76,14 +78,15 @@ def ingest(ws: Workspace, plan: CyclePlan) -> list[SourceReport]:
     world = simulated_world(plan.seed, plan.quiet_season)
     tell = reporter.get()
     asked_at = plan.as_of - SNAPSHOT_AFTER
-    store = ObservationStore(ws.settings.observations_dir, ws.ledger, clock=lambda: asked_at)
-    forecasts = ForecastStore(ws.settings.forecast_fields_dir, ws.ledger, lambda: asked_at)
-    done = iter(range(1, 4))
+    store = ObservationStore(ws.store.root, ws.ledger, clock=lambda: asked_at)
+    forecasts = ForecastStore(stored_in(ws.settings, FIELDS), ws.ledger, lambda: asked_at)
+    parts = len(world.networks) + 1
+    done = iter(range(1, parts + 1))
     ingest_history(
         world,
         store,
         forecasts=forecasts,
-        progress=lambda _: tell("loading two years of history", next(done), 3),
+        progress=lambda _: tell("loading two years of history", next(done), parts),
     )
     recent = ingest_recent(world, store, asked_at, ws.settings.quarantine_dir, forecasts=forecasts)
     return by_source(recent)
@@ -112,9 +115,8 @@ def ingest_live(
     feeds = [f for f in offered if (asked or _is_folder(f.name)) and (not only or f.source in only)]
     if not feeds:
         return []
-    ws.settings.data_dir.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(ws.settings.data_dir / "ingest.lock", timeout=min(LONGEST_WAIT, within_s)):
+        with ledger_lock(ws.ledger, INGEST_LOCK, wait_s=min(LONGEST_WAIT, within_s)):
             tell = reporter.get()
             http = replace(http_of(ws), until=time.monotonic() + within_s + GRACE_S)
             names = sorted({feed.source for feed in feeds})
@@ -129,7 +131,7 @@ def ingest_live(
                 within_s=within_s,
                 progress=lambda _: tell("asking the sources", next(done), len(names)),
             )
-    except Timeout:
+    except LockHeld:
         return [SourceReport("sources", 0, 0, ("another process has long been asking the sources",))]
     return by_source(found)
 

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
+from flows.ingest import INGEST_LOCK
 from flows.workspace import Workspace
 from ingest.quality_review import REVIEWED, review_rows
 from ingest.quality_stations import QUANTITY, judge_stations
 from pipeline.ledger.attempts import Attempt, first_and_last, record_attempt
+from pipeline.ledger.locks import LockHeld, ledger_lock
 from pipeline.ledger.verdicts import Verdict, all_verdicts, append_verdicts, newest_verdicts
 from pipeline.observations import ObservationStore
 from pipeline.schema import OBSERVATION_COLUMNS
@@ -68,12 +69,11 @@ def review(ws: Workspace, world: str, now: datetime, *, rows: bool = True, stati
     """
     if not rows and not stations:
         return Review()
-    ws.settings.data_dir.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(ws.settings.data_dir / "ingest.lock", timeout=LONGEST_WAIT):
+        with ledger_lock(ws.ledger, INGEST_LOCK, wait_s=LONGEST_WAIT):
             raised, lowered = _timed(ws, world, ROWS, now, _review_rows) if rows else (0, 0)
             _, found = _timed(ws, world, STATIONS, now, _review_stations) if stations else (0, ())
-    except Timeout:
+    except LockHeld:
         return Review()
     return Review(raised, lowered, tuple(found))
 

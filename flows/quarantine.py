@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from flows.ingest import LONGEST_WAIT
+from flows.ingest import INGEST_LOCK, LONGEST_WAIT
 from flows.live import forecasts_of
 from flows.workspace import Workspace
 from ingest.feeds import Feed
@@ -18,6 +16,7 @@ from ingest.sources import readers
 from ingest.storing import Intake
 from pipeline.errors import StorageError, UsageError
 from pipeline.ledger.audit import append_audit
+from pipeline.ledger.locks import LockHeld, ledger_lock
 from pipeline.ledger.quarantined import (
     Quarantined,
     find_quarantined,
@@ -99,12 +98,11 @@ def retry_quarantined(ws: Workspace, names: Sequence[str], *, source: str | None
     entries += [_entry(ws, name) for name in names]
     if not entries:
         return []
-    ws.settings.data_dir.mkdir(parents=True, exist_ok=True)
     try:
         # Not while the sources are asked: what they give meanwhile is newer than an old answer.
-        with FileLock(ws.settings.data_dir / "ingest.lock", timeout=LONGEST_WAIT):
+        with ledger_lock(ws.ledger, INGEST_LOCK, wait_s=LONGEST_WAIT):
             return [_retried(ws, entry) for entry in entries]
-    except Timeout as error:
+    except LockHeld as error:
         raise StorageError("another process has long been asking the sources; repeat it later") from error
 
 

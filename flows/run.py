@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from filelock import FileLock, Timeout
-
 from flows.plan import CyclePlan
 from flows.runtime import await_server, begin_server
 from flows.workspace import Workspace, reporter
 from pipeline.errors import StorageError
+from pipeline.ledger.locks import LockHeld, ledger_lock
 from pipeline.ledger.runs import RunRow, current_run, fail_run, list_runs
 
 LONGEST_CYCLE = 3600
@@ -63,7 +62,7 @@ def finish_cycle(ws: Workspace, plan: CyclePlan, run: RunRow) -> None:
 
 @contextmanager
 def cycle_lock(ws: Workspace, world: str) -> Iterator[None]:
-    """Let one process at a time run cycles of a world; the system frees the lock when its holder dies.
+    """Let one process of this ledger at a time run cycles of a world; a dead holder's lock is freed.
 
     Who holds it knows that no run of this world is under way; those that seem to be are marked as failed.
 
@@ -72,13 +71,11 @@ def cycle_lock(ws: Workspace, world: str) -> Iterator[None]:
     StorageError
         another process has held it for LONGEST_CYCLE
     """
-    folder = ws.settings.runs_dir / world
-    folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / ".lock", timeout=LONGEST_CYCLE):
+        with ledger_lock(ws.ledger, f"cycle {world}", wait_s=LONGEST_CYCLE):
             _mark_killed_runs(ws, world)
             yield
-    except Timeout:
+    except LockHeld:
         raise StorageError(f"another process has long been running {world}; wait for it or end it") from None
 
 

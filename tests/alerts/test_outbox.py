@@ -19,6 +19,7 @@ from alerts.outbox import MAIL_POLICY, Letter, message_bytes, payload_path
 from alerts.recipients import load_recipients
 from alerts.retries import DeliveryPolicy
 from pipeline.errors import ReviewError, StorageError
+from pipeline.ledger import open_ledger
 from pipeline.ledger.audit import verify_audit
 from pipeline.ledger.deliveries import (
     claim_message,
@@ -262,11 +263,19 @@ def test_a_claim_is_taken_once(desk):
 
 
 def test_a_living_sender_keeps_its_claim(tmp_path):
-    with hold_claim(tmp_path) as claim:
-        assert not is_abandoned(tmp_path, claim, timedelta(days=9), timedelta(minutes=1))
+    ledger, lease = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite"), timedelta(minutes=1)
+    with hold_claim(tmp_path, ledger) as claim:
+        assert not is_abandoned(tmp_path, ledger, claim, timedelta(days=9), lease)
+    assert is_abandoned(tmp_path, ledger, claim, timedelta(0), lease)
+    ledger.close()
+
+
+def test_without_a_folder_there_is_no_claim(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError), hold_claim(tmp_path / "file" / "x"):
+    ledger = open_ledger(f"sqlite+pysqlite:///{tmp_path}/ledger.sqlite")
+    with pytest.raises(StorageError), hold_claim(tmp_path / "file" / "x", ledger):
         pytest.fail("no folder, no claim")
+    ledger.close()
 
 
 def test_deliverers_at_once_share_the_work(desk):

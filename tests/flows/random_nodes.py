@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import sqlite3
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -30,6 +29,7 @@ from pipeline.ledger.warnings import list_versions
 from pipeline.settings import Settings
 from pipeline.times import iso
 from tests.alerts.decision_cases import FIRST, POLICY, both, facts
+from tests.ledger_files import keep_ledger, put_back_ledger
 
 PEER = {"seoul": "beijing", "beijing": "seoul"}
 PARTIES = tuple(sorted(PEER))
@@ -232,11 +232,7 @@ class RandomNodes:
 
     def keep(self, party):
         self.backups[party] = self.folder / f"backup-{party}.sqlite"
-        self.backups[party].unlink(missing_ok=True)
-        ends = [sqlite3.connect(p) for p in (self.folder / party / "ledger.sqlite", self.backups[party])]
-        ends[0].backup(ends[1])
-        for end in ends:
-            end.close()
+        keep_ledger(self.folder / party / "ledger.sqlite", self.backups[party])
         self.tell("backup", party)
 
     def put_back(self, party):
@@ -248,9 +244,7 @@ class RandomNodes:
             return
         self.restored.add(party)
         self.ws[party].ledger.close()
-        for extra in ("", "-wal", "-shm"):
-            (self.folder / party / f"ledger.sqlite{extra}").unlink(missing_ok=True)
-        shutil.copy(self.backups[party], self.folder / party / "ledger.sqlite")
+        put_back_ledger(self.folder / party / "ledger.sqlite", self.backups[party])
         self.open(party)
         self.tell("RESTORED", party)
         crashes, self.crashes, peer = self.crashes, False, PEER[party]

@@ -26,6 +26,7 @@ from review.exchange_api import STRANGERS_PER_MINUTE
 from tests.fakes.certificates import LOOPBACK, OTHER_HOST, Authority
 from tests.fakes.sftp import client_key, serving_sftp
 from tests.flows.exchange_pair import Pair, let_ask
+from tests.ledger_files import drop_triggers, keep_ledger, put_back_ledger
 
 STATE = "/exchange/v1/state"
 ENVELOPES = "/exchange/v1/envelopes"
@@ -233,11 +234,7 @@ def test_an_envelope_lost_behind_the_server_is_posted_again(https, to_say):
     said["seoul"] = [1, 2]
     pair.round("seoul")
     with app.state.ledger.write() as conn:
-        triggers = conn.exec_driver_sql(
-            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'envelopes_received'"
-        ).scalars()
-        for name in list(triggers):
-            conn.exec_driver_sql(f"DROP TRIGGER {name}")
+        drop_triggers(conn, "envelopes_received")
         conn.exec_driver_sql("DELETE FROM envelopes_received WHERE sequence = 1")
     assert pair.round("seoul").peers[0].sent == 1
     pair.round("beijing")
@@ -253,13 +250,13 @@ def test_a_lost_chain_is_handed_back_by_https(https, to_say, monkeypatch):
     said, _ = to_say
     ledger = pair.nodes["seoul"].settings.data_dir / "ledger.sqlite"
     pair.nodes["seoul"].ledger.close()
-    backup = ledger.read_bytes()
+    backup = keep_ledger(ledger, ledger.with_name("backup"))
     pair.open("seoul", exchange_links_ca_file=pair.nodes["seoul"].settings.exchange_links_ca_file)
     said["seoul"] = [1, 2, 3, 4, 5]
     pair.rounds(2)
     chain = pair.chain("seoul", "beijing")
     pair.nodes["seoul"].ledger.close()
-    ledger.write_bytes(backup)
+    put_back_ledger(ledger, backup)
     seoul = pair.open("seoul", exchange_links_ca_file=pair.nodes["seoul"].settings.exchange_links_ca_file)
     assert pair.round("seoul").peers[0].stopped
     assert recover_chain(seoul, "beijing", "kim")["recovered"] == len(chain) > 5

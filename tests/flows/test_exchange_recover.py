@@ -15,6 +15,7 @@ from pipeline.ledger.envelopes import read_sent
 from pipeline.times import HOUR
 from tests.flows.exchange_pair import Pair, let_ask
 from tests.flows.two_nodes import AS_OF, DEADLINE, ID, NOW, TwoNodes
+from tests.ledger_files import keep_ledger, put_back_ledger
 
 
 @pytest.fixture
@@ -32,16 +33,15 @@ def to_say(monkeypatch):
 
 
 def copy_of(ws):
-    """Return what a backup of a ledger holds."""
+    """Return a backup of a ledger."""
     ws.ledger.close()
-    return (ws.settings.data_dir / "ledger.sqlite").read_bytes()
+    file = ws.settings.data_dir / "ledger.sqlite"
+    return keep_ledger(file, file.with_name(f"backup-{len(list(file.parent.glob('backup-*')))}"))
 
 
 def put_back(ws, backup):
     ws.ledger.close()
-    for extra in ("-wal", "-shm"):
-        (ws.settings.data_dir / f"ledger.sqlite{extra}").unlink(missing_ok=True)
-    (ws.settings.data_dir / "ledger.sqlite").write_bytes(backup)
+    put_back_ledger(ws.settings.data_dir / "ledger.sqlite", backup)
 
 
 def lose(pair, said, before, after):

@@ -23,6 +23,7 @@ from pipeline.exchange.heard import heard
 from pipeline.ledger.envelopes import last_sent, read_refused, read_sent
 from pipeline.settings import Settings
 from tests.flows.exchange_pair import Clock, Pair, let_ask
+from tests.ledger_files import keep_ledger, put_back_ledger
 
 
 @pytest.fixture
@@ -216,12 +217,12 @@ def test_a_ledger_alone_restored_is_noticed_without_hearing_the_peer(pair, to_sa
     said["seoul"] = [1]
     pair.round("seoul")
     pair.nodes["seoul"].ledger.close()
-    backup = (tmp_path / "seoul" / "ledger.sqlite").read_bytes()
+    backup = keep_ledger(tmp_path / "seoul" / "ledger.sqlite", tmp_path / "backup")
     pair.open("seoul")
     said["seoul"] = [1, 2]
     pair.round("seoul")
     pair.nodes["seoul"].ledger.close()
-    (tmp_path / "seoul" / "ledger.sqlite").write_bytes(backup)
+    put_back_ledger(tmp_path / "seoul" / "ledger.sqlite", backup)
     pair.open("seoul")
     shutil.rmtree(pair.mount)
     pair.mount.mkdir()

@@ -18,6 +18,7 @@ from pipeline.exchange.keys import public_key_text
 from pipeline.ledger.envelopes import read_sent
 from pipeline.times import iso, parse_instant
 from tests.flows.exchange_pair import Pair, let_ask
+from tests.ledger_files import drop_triggers
 
 
 @pytest.fixture
@@ -74,9 +75,7 @@ def test_a_trail_that_was_rewritten_is_told(pair, monkeypatch):
     pair.rounds(3)
     assert told(pair, "seoul") == []
     with pair.nodes["seoul"].ledger.write() as conn:
-        names = conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars()
-        for name in list(names):
-            conn.exec_driver_sql(f"DROP TRIGGER {name}")
+        drop_triggers(conn)
         conn.exec_driver_sql("UPDATE audit SET digest = 'ff' || substr(digest, 3)")
     pair.rounds(1)
     (mail,) = told(pair, "seoul")

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sqlite3
 import sys
 from email import message_from_bytes, policy
 from email.utils import parsedate_to_datetime
@@ -16,10 +15,12 @@ from flows.models import models_for
 from flows.plan import plan_measured
 from flows.run import run_cycle
 from flows.workspace import open_workspace
+from pipeline.ledger import open_ledger
 from pipeline.settings import Settings
 from pipeline.times import HOUR, iso, system_clock
 from tests.alerts.test_channels import PASSWORD, Mailbox, certificate, server  # noqa: F401
 from tests.flows.replay_world import EPISODE, write_archive
+from tests.ledger_files import drop_triggers
 
 pytestmark = [pytest.mark.flows, pytest.mark.slow]
 
@@ -258,13 +259,11 @@ def test_the_audit_trail_is_whole_until_somebody_alters_it(sameair, desk, var, d
     assert len(rows) == found["rows"]
     assert {"warning.approve", "warning.issued", "delivery.sent"} <= {row["action"] for row in rows}
     victim = next(row["seq"] for row in rows if row["action"] == "warning.approve")
-    with sqlite3.connect(var / "ledger.sqlite") as conn:
-        for (name,) in conn.execute(
-            "SELECT name FROM sqlite_master WHERE type='trigger' AND tbl_name='audit'"
-        ):
-            conn.execute(f"DROP TRIGGER {name}")
-        conn.execute("UPDATE audit SET actor = 'nobody' WHERE seq = ?", (victim,))
-    conn.close()
+    ledger = open_ledger(f"sqlite:///{var / 'ledger.sqlite'}")
+    with ledger.write() as conn:
+        drop_triggers(conn, "audit")
+        conn.exec_driver_sql(f"UPDATE audit SET actor = 'nobody' WHERE seq = {victim}")
+    ledger.close()
     code, found, _ = sameair("audit", "verify")
     assert (code, found["ok"], found["first_bad"]) == (6, False, victim)
     code, text, _ = sameair("audit", "verify", as_json=False)

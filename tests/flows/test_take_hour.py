@@ -22,6 +22,7 @@ from flows.workspace import open_workspace
 from ingest.sources import MODULES
 from pipeline.bulletins import Bulletin, append_bulletins
 from pipeline.errors import UsageError
+from pipeline.ledger.locks import ledger_lock
 from pipeline.settings import Settings
 from pipeline.times import HOUR, parse_instant
 from tests.fakes.airkorea import KEY, AirKoreaFake
@@ -138,11 +139,8 @@ def test_sources_can_be_switched_off_and_have_the_keys_of_the_settings(ws):
 
 
 def test_another_process_that_asks_does_not_stop_a_cycle(ws, monkeypatch):
-    from filelock import FileLock
-
     monkeypatch.setattr("flows.ingest.LONGEST_WAIT", 0.05)
-    ws.settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with FileLock(ws.settings.data_dir / "ingest.lock"):
+    with ledger_lock(ws.ledger, "ingest", wait_s=0):
         (report,) = ingest_live(ws)
     assert "another process" in report.errors[0]
 

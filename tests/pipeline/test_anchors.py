@@ -17,6 +17,7 @@ from pipeline.exchange.statements import NODE_WORLD, statement
 from pipeline.ledger import open_ledger
 from pipeline.ledger.audit import append_audit, row_digest, verify_audit
 from pipeline.ledger.tables import audit, audit_head
+from tests.ledger_files import drop_triggers
 
 AT = datetime(2026, 1, 14, 2, tzinfo=UTC)
 KEYS = {p: Ed25519PrivateKey.from_private_bytes(bytes([n] * 32)) for n, p in enumerate(("beijing", "seoul"))}
@@ -62,8 +63,7 @@ def sides(tmp_path):
 def rewrite(ledger, seq, subject):
     """Alter a row and every digest after it, and the head, as one who holds the whole file can."""
     with ledger.engine.begin() as conn:
-        for (name,) in conn.execute(sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
-            conn.execute(sa.text(f"DROP TRIGGER {name}"))
+        drop_triggers(conn)
         rows = [dict(r._mapping) for r in conn.execute(sa.select(audit).order_by(audit.c.seq))]
         conn.execute(sa.delete(audit))
         previous = "0" * 64

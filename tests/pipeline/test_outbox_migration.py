@@ -66,7 +66,8 @@ def test_messages_and_attempts_survive_the_way_down_and_up(tmp_path):
         assert [a.outcome for one in old for a in read_attempts(conn, one.id)] == ["sent", "sent"]
         insert_attempt(conn, AttemptRow(old[0].id, 2, NOW, "smtp", "sent", 250, "later"))
         assert [a.detail for a in read_attempts(conn, old[0].id)] == ["taken", "later"]
-        assert conn.execute(sa.text("PRAGMA foreign_key_check")).all() == []
+        if conn.dialect.name == "sqlite":
+            assert conn.execute(sa.text("PRAGMA foreign_key_check")).all() == []
     ledger.close()
 
 

@@ -16,6 +16,7 @@ from pipeline.observations import ObservationStore
 from pipeline.times import parse_instant
 from review.app import create_app
 from review.desk.run_forecast import QUANTILES, _read
+from tests.ledger_files import keep_ledger, put_back_ledger
 from tests.review.running_app import NOW, RunningApp
 
 CYCLE = parse_instant("2026-01-14T08:00Z")
@@ -47,14 +48,12 @@ class DeskWorld(RunningApp):
     def __init__(self, folder):
         super().__init__(folder, create_app)
         self.ledger.engine.dispose()
-        self.fresh = shutil.copy(folder / "ledger.sqlite", folder / "fresh.sqlite")
+        self.fresh = keep_ledger(folder / "ledger.sqlite", folder / "fresh.sqlite")
 
     def clear(self):
         """Begin anew on an empty installation, so that a module needs one server and not one a test."""
         self.ledger.engine.dispose()
-        for file in self.settings.data_dir.glob("ledger.sqlite*"):
-            file.unlink()
-        shutil.copy(self.fresh, self.settings.data_dir / "ledger.sqlite")
+        put_back_ledger(self.settings.data_dir / "ledger.sqlite", self.fresh)
         for folder in (self.settings.observations_dir, self.settings.runs_dir):
             shutil.rmtree(folder, ignore_errors=True)
         vars(self.app.state)["_state"].pop("desk_reader", None)

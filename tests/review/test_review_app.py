@@ -19,6 +19,7 @@ from pipeline.files import write_atomic
 from pipeline.ledger.runs import begin_run, fail_run, finish_run, make_current
 from pipeline.times import parse_instant
 from review.app import create_app
+from tests.ledger_files import damage_ledger
 from tests.review.running_app import NOW, RunningApp
 from tests.review.signed_in import cookies
 
@@ -208,9 +209,7 @@ def test_fonts_are_served_from_here(desk):
 def test_a_damaged_ledger_is_said_without_a_trace(desk):
     jar = cookies(desk.ledger, desk.now)
     desk.ledger.engine.dispose()
-    path = desk.settings.data_dir / "ledger.sqlite"
-    for file in path.parent.glob("ledger.sqlite*"):
-        file.write_bytes(b"not a database" * 400)
+    damage_ledger(desk.settings.data_dir / "ledger.sqlite")
     answer = desk.get("/", jar)
     assert answer.status_code == 503
     assert "Traceback" not in answer.text

@@ -67,6 +67,13 @@ def _restore(which: sa.TextClause) -> None:
     op.execute(sa.insert(new).from_select(list(fields), rows))
     for name in KEPT.values():
         op.drop_table(name)
+    if bind.dialect.name == "postgresql":
+        bind.execute(
+            sa.text(
+                "SELECT setval(pg_get_serial_sequence('delivery_attempts', 'seq'), max(seq))"
+                " FROM delivery_attempts HAVING max(seq) IS NOT NULL"
+            )
+        )
     protect("delivery_attempts")
 
 
