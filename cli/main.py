@@ -21,6 +21,7 @@ from cli.commands import (
     cycle,
     deliveries,
     demo_two_nodes,
+    dossiers,
     drill,
     dust,
     exchange,
@@ -34,8 +35,10 @@ from cli.commands import (
     hindcast,
     history,
     keys,
+    ledger,
     links,
     models,
+    monitor,
     origin,
     origins,
     pages,
@@ -44,6 +47,7 @@ from cli.commands import (
     quality,
     quarantine,
     recipients,
+    report,
     rules,
     school,
     season,
@@ -90,6 +94,7 @@ for group in (
     archive,
     hindcast,
     verify,
+    report,
     explain,
     dust,
     origin,
@@ -102,6 +107,7 @@ for group in (
     gaps,
     history,
     links,
+    monitor,
     pages,
     publish,
     season,
@@ -120,6 +126,7 @@ exchange_month.register(exchange.app)
 exchange_recover.register(exchange.app)
 app.add_typer(exchange.app, name="exchange")
 app.add_typer(keys.app, name="keys")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(consult.app, name="consult")
 app.add_typer(quality.app, name="quality")
 app.add_typer(rules.app, name="rules")
@@ -127,6 +134,7 @@ app.add_typer(school.app, name="school")
 app.add_typer(sharing.app, name="measures")
 app.add_typer(recipients.app, name="recipients")
 app.add_typer(users.app, name="users")
+app.add_typer(dossiers.app, name="dossiers")
 app.add_typer(drill.app, name="drill")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(upkeep.store, name="store")

@@ -128,23 +128,6 @@ def settle_texts(connection: Connection) -> None:
         connection.exec_driver_sql(f'ALTER TABLE "{table}" {", ".join(columns)}')
 
 
-def settle_counters(connection: Connection) -> None:
-    """Let each key that counts up by itself go on after the largest that is there."""
-    counted = connection.execute(
-        text(
-            "SELECT table_name, column_name, pg_get_serial_sequence(quote_ident(table_name), column_name)"
-            " FROM information_schema.columns WHERE table_schema = current_schema()"
-            " AND column_default LIKE 'nextval(%'"
-        )
-    ).all()
-    for table, column, sequence in counted:
-        newest = f'(SELECT max("{column}") FROM "{table}")'  # noqa: S608 - names of the catalogue
-        connection.execute(
-            text(f"SELECT setval(:sequence, coalesce({newest}, 1), {newest} IS NOT NULL)"),
-            {"sequence": sequence},
-        )
-
-
 def is_postgres(engine: Engine) -> bool:
     """Tell whether a ledger lies in PostgreSQL."""
     return engine.dialect.name == "postgresql"
