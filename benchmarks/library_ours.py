@@ -17,7 +17,7 @@ from forecasting.kernel.hour import Beside, HourModel, Rows, fit_hour
 from forecasting.kernel.weights import HOLIDAYS, OWN_LATEST, SEASON
 from forecasting.outputs import Outputs
 from forecasting.targets import Target
-from forecasting.train import LEAD_EDGES
+from forecasting.learning import LEAD_EDGES
 from pipeline.threads import single_threaded
 
 CALENDAR = (SEASON, SEASON, HOLIDAYS, HOLIDAYS)

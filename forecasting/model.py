@@ -109,8 +109,12 @@ def calibrated_without(hour: Hour, groups: Sequence[str], missing: Sequence[str]
     -------
     a regression that shares with that on all inputs whatever does not depend on the inputs
     """
-    best = hour.best.fitted
-    fitted = without(best, np.array([group not in missing for group in groups]))
+    left = np.array([group not in missing for group in groups])
+    return recalibrated(hour, without(hour.best.fitted, left))
+
+
+def recalibrated(hour: Hour, fitted: HourModel) -> Calibrated:
+    """Return a regression on fewer inputs calibrated like the best one, without its held-out errors."""
     found = calibrate(fitted, hour.known, hour.past.known, hour.best.spread.groups)
     return replace(found, fitted=replace(fitted, errors=np.zeros((0, 0), np.float32)))
 

@@ -11,34 +11,21 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.calibration.adaptive import Past
-from forecasting.calibration.groups import Groups, groups_of
-from forecasting.kernel.hour import Beside, Rows, fit_hour
-from forecasting.kernel.penalties import PENALTIES, PENALTIES_AHEAD
+from forecasting.kernel.hour import Rows
+from forecasting.learning import FEWEST_ROWS, Lesson, learn, lesson_of
 from forecasting.model import (
-    FEWEST_TRUTHS,
     MISSING_BELOW,
-    WILDEST,
-    Hour,
     Model,
-    calibrate,
-    calibrated_without,
-    covariates,
     missing_of,
 )
-from forecasting.outputs import Ints, Outputs, Record, outputs_of, read_record, truth_of
+from forecasting.outputs import Ints, Record, outputs_of, read_record, truth_of
 from forecasting.registry import FORMAT
-from forecasting.situation.columns import CALENDAR, MEAN, Recipe
-from forecasting.situation.recipe import LEVEL_HOURS
+from forecasting.situation.columns import Recipe
 from forecasting.situation_memory import Read
 from forecasting.targets import History, hour_of_day, read_history, targets_of
-from forecasting.ties import ties_of
 from forecasting.weather_ahead import (
     AHEAD,
     Weather,
-    kernel_keys,
-    kernel_weights,
-    own_weights,
     perfect_prognosis,
     recipe_for,
     situations_of,
@@ -46,18 +33,13 @@ from forecasting.weather_ahead import (
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
 from pipeline.errors import NoUsableModel
-from pipeline.heavy import HERE, Errand, Heavy
+from pipeline.heavy import HERE, Heavy
 from pipeline.times import CYCLE_HOURS_UTC, cycles_between, from_ns, to_ns, to_utc
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
 
 WARM_UP = timedelta(days=31)
-FEWEST_ROWS = 200
-"""Past issues of one hour of the day below which nothing is learned."""
-
-KNOWN_SHARE = 0.05
-"""Columns known at fewer training issues than this are left out."""
 
 EFFORTS = {"quick": 400, "full": 100_000}
 """Most past issues learned from at each hour of the day."""
@@ -65,10 +47,6 @@ EFFORTS = {"quick": 400, "full": 100_000}
 VARIANTS, LATELY = 4, 730
 """So many variants are solved beforehand, of what was missing at so many last issues of each hour of the
 day; others are solved when they are needed."""
-
-LEAD_EDGES = (0, 1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 48, 72)
-"""Upper ends [h] of the bins of lead that share the size and shape of their errors, which double in the first
-three hours; what ends before the issue and was not received is a bin of its own."""
 
 
 def train(  # noqa: PLR0913 - one argument per way in which models differ
@@ -109,25 +87,23 @@ def train(  # noqa: PLR0913 - one argument per way in which models differ
     recipe = recipe_for(panel, cities, data_until, weather)
     record = _record(panel, history, data_until, leave_out_years)
     issues = _issues(from_ns(history.start) + WARM_UP, data_until)
-    tasks = []
+    place = heavy if effort == "full" else HERE
+    tables: list[npt.NDArray[np.float32]] = []
+    lessons: list[Lesson] = []
     for hour in CYCLE_HOURS_UTC:
         mine = issues[hour_of_day(issues) == hour]
         rows, known = _rows(panel, recipe, record, mine, EFFORTS[effort], read)
         if len(rows.issues) >= FEWEST_ROWS:
-            tasks.append((rows, known, recipe, cities, weather))
-    place = heavy if effort == "full" else HERE
+            tables.append(rows.values)
+            lessons.append(lesson_of(rows, known, recipe, cities, weather))
     beforehand = effort == "full" and weather != AHEAD
-    often = _often_missing([task[0].values for task in tasks], recipe) if beforehand else []
-    errands = [Errand(f"learning {quantity} {t[0].hour:02d} UTC", (*t, often)) for t in tasks]
-    hours: dict[int, Hour] = {}
-    for n, learned in enumerate(place.ordered(_learn, errands)):
-        tell("learning", n, len(tasks))
-        hours[learned.best.fitted.hour] = learned.shared()
+    often = _often_missing(tables, recipe) if beforehand else []
+    hours = learn(lessons, often, place, tell)
     if not hours:
         raise NoUsableModel(
             f"fewer than {FEWEST_ROWS} past issues of {quantity} until {data_until:%Y-%m-%d} to learn from"
         )
-    seen, ordinary = _seen([task[0].values for task in tasks])
+    seen, ordinary = _seen(tables)
     model = Model(
         model_id="",
         world=panel.world,
@@ -198,38 +174,6 @@ def _thin(rows: Ints, most: int) -> Ints:
     return rows[np.unique(np.round(np.linspace(0, len(rows) - 1, most)).astype(np.int64))]
 
 
-def _learn(
-    rows: Rows,
-    known: npt.NDArray[np.datetime64],
-    recipe: Recipe,
-    cities: Sequence[City],
-    weather: Weather,
-    often: Sequence[tuple[str, ...]],
-) -> Hour:
-    """Fit one hour of the day, its calibration and its ties, and variants without what is often missing."""
-    share = np.isfinite(rows.values).mean(axis=0)
-    kept = [(i, c.name) for i, c in enumerate(recipe.columns) if share[i] >= KNOWN_SHARE]
-    used = [recipe.columns[i] for i, _ in kept]
-    keys = kernel_keys(rows.outputs, weather)
-    weights = kernel_weights(keys, used, cities)
-    own = own_weights(keys, used, rows.outputs.targets[0].quantity)
-    penalties = PENALTIES_AHEAD if weather == AHEAD else PENALTIES
-    places = Beside(_covariates(recipe, share), _levels(recipe, rows.outputs), penalties, own)
-    fitted = fit_hour(rows, keys, kept, weights, places)
-    beside = covariates(fitted.covariates, rows.values)
-    best = calibrate(fitted, beside, known, groups_for(rows.outputs))
-    z = np.clip(fitted.errors / best.spread.scale(fitted.held_out(), beside), -WILDEST, WILDEST)
-    hour = Hour(
-        best=best,
-        known=beside,
-        past=Past(rows.issues, z.astype(np.float32), known),
-        ties=ties_of(z, rows.issues, rows.outputs),
-        usable=np.isfinite(rows.truth).sum(axis=0) >= min(FEWEST_TRUTHS, FEWEST_ROWS),
-    )
-    groups = [c.group for c in used]
-    return replace(hour, variants={missing: calibrated_without(hour, groups, missing) for missing in often})
-
-
 def _often_missing(tables: Sequence[npt.NDArray[np.float32]], recipe: Recipe) -> list[tuple[str, ...]]:
     """Return which groups of inputs were lately missing together most often, whatever the hour."""
     lately: Counter[tuple[str, ...]] = Counter()
@@ -239,35 +183,6 @@ def _often_missing(tables: Sequence[npt.NDArray[np.float32]], recipe: Recipe) ->
         usual = known.mean(axis=0) >= MISSING_BELOW
         lately.update(one for one in missing_of(groups, usual, known[-LATELY:]) if one)
     return [one for one, _ in lately.most_common(VARIANTS)]
-
-
-def _covariates(recipe: Recipe, share: npt.NDArray[np.floating]) -> Ints:
-    """Return the columns on which the size of errors may depend: the season, and the last day's own air."""
-    found = [
-        i
-        for i, c in enumerate(recipe.columns)
-        if share[i] >= KNOWN_SHARE
-        and (
-            (c.group == CALENDAR and "annual" in c.key and "half" not in c.key)
-            or (c.key.endswith(".reference") and (c.what, c.start, c.end) == ("mean", 0, 24))
-        )
-    ]
-    return np.array(found, np.int64)
-
-
-def _levels(recipe: Recipe, outputs: Outputs) -> Ints:
-    """Return where the recipe has the present level of each output's series, −1 where it has none."""
-    at = {c.key: i for i, c in enumerate(recipe.columns) if c.what == MEAN and c.end == LEVEL_HOURS}
-    return np.array([at.get(outputs.targets[t].key, -1) for t in outputs.target], np.int64)
-
-
-def groups_for(outputs: Outputs) -> Groups:
-    """Return whose errors are pooled: a target's intervals by lead, its days one by one."""
-    bins = np.searchsorted(LEAD_EDGES, outputs.end, side="left")
-    lead = np.where(outputs.day >= 0, 100 + outputs.day, bins)
-    series = [f"{outputs.targets[t].key}" for t in outputs.target]
-    kind = np.where(outputs.day >= 0, "day", "interval")
-    return groups_of(series, kind, lead)
 
 
 def _named(model: Model) -> Model:

@@ -9,15 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.kernel.gram import Floats, Gram, Matrix, Scaling, gram_of, scaling_of
-from forecasting.kernel.penalties import PENALTIES, Penalties, penalty_of
-from forecasting.kernel.solve import coefficients, held_out_errors, inverse, year_blocks
+from forecasting.kernel.penalties import PENALTIES, Penalties
+from forecasting.kernel.solution import Solution, solution_of
 from forecasting.outputs import Ints, Outputs
 
 LEVEL_SHARE = 0.3
 """Part of the present level, beside its mean, that a forecast takes over before anything is learned."""
-
-SAME_ROWS = 0.98
-"""Targets of which at least this share of the issues is known are solved together."""
 
 
 @dataclass(frozen=True)
@@ -36,24 +33,6 @@ class Beside:
     level: Ints
     penalties: Penalties = PENALTIES
     own: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Part:
-    """Outputs that share rows, kernel and penalty.
-
-    Parameters
-    ----------
-    kernel : its key
-    penalty : of the ridge
-    columns : of the outputs
-    rows : training situations with a known truth
-    """
-
-    kernel: str
-    penalty: float
-    columns: Ints
-    rows: Ints
 
 
 @dataclass(frozen=True)
@@ -117,9 +96,22 @@ class HourModel:
         trained = self.z.astype(np.float32)
         out = np.empty((len(z), len(self.centre)))
         for key, gram in self.grams.items():
-            mine = np.flatnonzero(np.array(self.keys) == key)
+            mine = self.columns(key)
             out[:, mine] = gram.between(z, trained) @ self.alpha[:, mine].astype(np.float64)
         return out + self.centre + offsets(values, self.level, self.usual)
+
+    def columns(self, key: str) -> Ints:
+        """Return the positions of the outputs that use a kernel."""
+        return np.flatnonzero(np.array(self.keys) == key)
+
+    def gram(self, weights: npt.NDArray[np.float32], own: npt.NDArray[np.float32] | None = None) -> Gram:
+        """Return a kernel of its training situations, by the factors (column,) of the columns."""
+        season = next(
+            i
+            for i, name in enumerate(self.names)
+            if name.startswith("calendar") and "annual_cosine" in name and "half" not in name
+        )
+        return gram_of(self.z.astype(np.float32), weights, season, own)
 
     def held_out(self) -> Floats:
         """Return what unseen years were forecast, (row, output), NaN where the truth is unknown."""
@@ -182,73 +174,72 @@ def fit_hour(
     weights : for every key the factor of each of these columns
     beside : further positions in the recipe, and the penalties
     """
+    base = unfitted(rows, keys, columns, beside)
+    grams = {key: base.gram(weights[key], beside.own.get(key)) for key in dict.fromkeys(keys)}
+    return fitted_with(base, {key: solution_of(base, key, gram) for key, gram in grams.items()})
+
+
+def unfitted(
+    rows: Rows, keys: Sequence[str], columns: Sequence[tuple[int, str]], beside: Beside
+) -> HourModel:
+    """Return what is to be fitted at one hour of the day, see ``fit_hour``, without kernels."""
     kept = np.array([at for at, _ in columns], np.int64)
-    names = tuple(name for _, name in columns)
     scaling = scaling_of(rows.values[:, kept])
-    z = scaling.apply(rows.values[:, kept]).astype(np.float16)
-    season = next(
-        i
-        for i, name in enumerate(names)
-        if name.startswith("calendar") and "annual_cosine" in name and "half" not in name
-    )
-    trained = z.astype(np.float32)
-    grams = {key: gram_of(trained, weights[key], season, beside.own.get(key)) for key in dict.fromkeys(keys)}
     usual = np.where(beside.level >= 0, _mean_of_known(rows.values)[np.maximum(beside.level, 0)], 0.0)
     offset = offsets(rows.values, beside.level, usual.astype(np.float32)).astype(np.float32)
-    mean = _mean_of_known(rows.truth - offset)
     blank = np.zeros((0, 0), np.float32)
-    return _solved(
-        HourModel(
-            hour=rows.hour,
-            issues=rows.issues,
-            names=names,
-            kept=kept,
-            whole=z,
-            left=np.arange(len(kept)),
-            scaling=scaling,
-            grams=grams,
-            outputs=rows.outputs,
-            keys=tuple(keys),
-            centre=mean,
-            alpha=blank,
-            errors=blank,
-            truth=rows.truth,
-            covariates=beside.covariates,
-            level=beside.level,
-            usual=usual.astype(np.float32),
-            penalties=beside.penalties,
-            offset=offset,
-        )
+    return HourModel(
+        hour=rows.hour,
+        issues=rows.issues,
+        names=tuple(name for _, name in columns),
+        kept=kept,
+        whole=scaling.apply(rows.values[:, kept]).astype(np.float16),
+        left=np.arange(len(kept)),
+        scaling=scaling,
+        grams={},
+        outputs=rows.outputs,
+        keys=tuple(keys),
+        centre=_mean_of_known(rows.truth - offset),
+        alpha=blank,
+        errors=blank,
+        truth=rows.truth,
+        covariates=beside.covariates,
+        level=beside.level,
+        usual=usual.astype(np.float32),
+        penalties=beside.penalties,
+        offset=offset,
+    )
+
+
+def fewer(fitted: HourModel, left: npt.NDArray[np.bool_]) -> HourModel:
+    """Return what is to be fitted with some of the columns (column,) only, on the same rows."""
+    return replace(
+        fitted,
+        names=tuple(name for name, stays in zip(fitted.names, left, strict=True) if stays),
+        kept=fitted.kept[left],
+        left=fitted.left[left],
+        scaling=Scaling(fitted.scaling.mean[left], fitted.scaling.spread[left]),
+        grams={},
     )
 
 
 def without(fitted: HourModel, left: npt.NDArray[np.bool_]) -> HourModel:
     """Fit again with some of the columns (column,) only, on the same rows."""
-    trained = fitted.z[:, left].astype(np.float32)
+    base = fewer(fitted, left)
+    trained = base.z.astype(np.float32)
     grams = {key: gram.of(trained, left) for key, gram in fitted.grams.items()}
-    return _solved(
-        replace(
-            fitted,
-            names=tuple(name for name, stays in zip(fitted.names, left, strict=True) if stays),
-            kept=fitted.kept[left],
-            left=fitted.left[left],
-            scaling=Scaling(fitted.scaling.mean[left], fitted.scaling.spread[left]),
-            grams=grams,
-        )
-    )
+    return fitted_with(base, {key: solution_of(base, key, gram) for key, gram in grams.items()})
 
 
-def _solved(model: HourModel) -> HourModel:
-    """Return the model with coefficients and held-out errors for its columns and kernels."""
-    alpha = np.zeros(model.truth.shape, np.float32)
-    errors = np.full(model.truth.shape, np.nan, np.float32)
-    known, trained = np.isfinite(model.truth), model.z.astype(np.float32)
-    anomalies = model.truth.astype(np.float64) - model.offset - model.centre
-    for key, gram in model.grams.items():
-        kernel = gram.between(trained, trained)
-        for part in _parts(key, model, known):
-            _fit_part(part, kernel, anomalies, model.issues, alpha, errors)
-    return replace(model, alpha=alpha, errors=errors)
+def fitted_with(base: HourModel, solutions: Mapping[str, Solution]) -> HourModel:
+    """Return the model with the kernels, coefficients and held-out errors that were found, key by key."""
+    alpha = np.zeros(base.truth.shape, np.float32)
+    errors = np.full(base.truth.shape, np.nan, np.float32)
+    for key, solution in solutions.items():
+        mine = base.columns(key)
+        alpha[:, mine], errors[:, mine] = solution.alpha, solution.errors
+    grams = {key: solution.gram for key, solution in solutions.items()}
+    return replace(base, grams=grams, alpha=alpha, errors=errors)
 
 
 def _mean_of_known(truth: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -256,45 +247,3 @@ def _mean_of_known(truth: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     total = np.where(known, truth, 0.0).sum(axis=0, dtype=np.float64)
     mean: npt.NDArray[np.float32] = (total / np.maximum(known.sum(axis=0), 1)).astype(np.float32)
     return mean
-
-
-def _parts(kernel: str, model: HourModel, known: npt.NDArray[np.bool_]) -> list[Part]:
-    """Group the outputs of a kernel by the rows of their target and by penalty."""
-    outputs = model.outputs
-    found: dict[tuple[int, float], list[int]] = {}
-    full = np.arange(len(known))
-    for j, (target, end) in enumerate(zip(outputs.target, outputs.end, strict=True)):
-        if model.keys[j] == kernel:
-            mine = known[:, outputs.target == target].any(axis=1)
-            key = -1 if mine.mean() >= SAME_ROWS else int(target)
-            found.setdefault((key, penalty_of(int(end), model.penalties)), []).append(j)
-    return [
-        Part(
-            kernel,
-            penalty,
-            np.array(columns, np.int64),
-            full if key < 0 else np.flatnonzero(known[:, outputs.target == key].any(axis=1)),
-        )
-        for (key, penalty), columns in found.items()
-    ]
-
-
-def _fit_part(
-    part: Part,
-    kernel: Floats,
-    truth: Floats,
-    issues: npt.NDArray[np.datetime64],
-    alpha: npt.NDArray[np.float32],
-    errors: npt.NDArray[np.float32],
-) -> None:
-    """Solve one part and write its coefficients and held-out errors into the columns it owns."""
-    if not len(part.rows):
-        return
-    inside = np.ix_(part.rows, part.columns)
-    mine = truth[inside]
-    whole = len(part.rows) == len(kernel)
-    inverted = inverse(kernel if whole else kernel[np.ix_(part.rows, part.rows)], part.penalty)
-    solved = coefficients(inverted, mine)
-    alpha[inside] = solved
-    unseen = held_out_errors(inverted, solved, year_blocks(issues[part.rows]))
-    errors[inside] = np.where(np.isfinite(mine), unseen, np.nan)
