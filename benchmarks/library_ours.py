@@ -15,9 +15,9 @@ from forecasting.calibration.quantiles import Distribution, Shape
 from forecasting.calibration.spread import Spread
 from forecasting.kernel.hour import Beside, HourModel, Rows, fit_hour
 from forecasting.kernel.weights import HOLIDAYS, OWN_LATEST, SEASON
+from forecasting.learning import LEAD_EDGES
 from forecasting.outputs import Outputs
 from forecasting.targets import Target
-from forecasting.learning import LEAD_EDGES
 from pipeline.threads import single_threaded
 
 CALENDAR = (SEASON, SEASON, HOLIDAYS, HOLIDAYS)
