@@ -14,6 +14,7 @@ import xarray as xr
 
 from flows.arriving import keep_arriving
 from flows.combine import Combination, combine_run, write_combination
+from flows.cost import cost_kept
 from flows.dust import dust_of, write_dust
 from flows.event_rules import events_of
 from flows.evidence import Ran, write_evidence_of
@@ -83,7 +84,8 @@ def forecast_cycle(ws: Workspace, plan: CyclePlan, troubles: Sequence[str] = ())
             at=ws.clock(),
         )
     try:
-        with logged_about(run=run_id, cycle=iso(plan.cycle)):
+        folder = ws.run_folder(plan.world, iso(plan.cycle), run_id)
+        with logged_about(run=run_id, cycle=iso(plan.cycle)), cost_kept(folder):
             _forecast(ws, plan, run_id, troubles)
     except Exception as error:
         with ws.ledger.write() as conn:

@@ -12,6 +12,7 @@ from flows.health import coverage_of, health_of
 from flows.ingest import SourceReport, ingest_live
 from flows.live import feeds_of
 from flows.metrics import metrics_text, write_metrics
+from flows.metrics_operations import Operations
 from flows.operator import conditions_of, doubts_of, report_text, tell_operator
 from flows.quality import review_if_due
 from flows.recheck import keep_timetable
@@ -98,7 +99,7 @@ def look_after(ws: Workspace) -> int:
     health = health_of(ws, feeds_of(ws, MEASURED), MEASURED, now)
     coverage = coverage_of(ws, MEASURED, now)
     models = models_now(ws, MEASURED, now)
-    write_metrics(ws.settings.data_dir, metrics_text(health, coverage, now, models))
+    write_metrics(ws.settings.data_dir, metrics_text(health, coverage, now, models, [Operations(ws, now)]))
     stations = ws.store.stations(MEASURED)
     own = set(stations[stations["city"] != ""]["station"])
     with ws.ledger.read() as conn:

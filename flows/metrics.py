@@ -1,4 +1,4 @@
-"""The health of sources and models as Prometheus text, written beside the data for a collector to read."""
+"""How sources, models and the service do, as Prometheus text: for a collector's file or over HTTP."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from datetime import datetime
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.registry import Collector
 
-from flows.drift import ModelHealth
-from flows.health import Coverage, FeedHealth
+from flows.drift import ModelHealth, models_now
+from flows.health import Coverage, FeedHealth, coverage_of, health_of
+from flows.live import feeds_of
+from flows.metrics_operations import Operations
+from flows.workspace import Workspace
 from pipeline.files import write_atomic
+from pipeline.names import MEASURED
 
 
 def metrics_text(
@@ -19,8 +24,13 @@ def metrics_text(
     coverage: Sequence[Coverage],
     now: datetime,
     models: Sequence[ModelHealth] = (),
+    more: Sequence[Collector] = (),
 ) -> bytes:
     """Return gauges of every feed, city and model in use in the text format of Prometheus (version 0.0.4).
+
+    Parameters
+    ----------
+    more : collectors of other figures, such as :class:`flows.metrics_operations.Operations`
 
     >>> from pipeline.times import parse_instant
     >>> now = parse_instant("2025-01-01T00:00Z")
@@ -29,6 +39,8 @@ def metrics_text(
     True
     """
     registry = CollectorRegistry()
+    for collector in more:
+        registry.register(collector)
     _feeds(registry, health)
     _models(registry, models, now)
     share = Gauge(
@@ -43,6 +55,13 @@ def metrics_text(
     made = Gauge("sameair_metrics_timestamp_seconds", "When these figures were made", registry=registry)
     made.set(now.timestamp())
     return generate_latest(registry)
+
+
+def metrics_now(ws: Workspace, now: datetime) -> bytes:
+    """Return every figure of the measured world and of the service as Prometheus text."""
+    health = health_of(ws, feeds_of(ws, MEASURED), MEASURED, now)
+    models, coverage = models_now(ws, MEASURED, now), coverage_of(ws, MEASURED, now)
+    return metrics_text(health, coverage, now, models, [Operations(ws, now)])
 
 
 def _feeds(registry: CollectorRegistry, health: Sequence[FeedHealth]) -> None:
@@ -75,7 +94,7 @@ def _feeds(registry: CollectorRegistry, health: Sequence[FeedHealth]) -> None:
 
 def _models(registry: CollectorRegistry, models: Sequence[ModelHealth], now: datetime) -> None:
     names = ("rmse", "crps", "bias", "coverage_80", "skill_persistence")
-    age = Gauge("sameair_model_data_age_days", "Since its data ended", ["quantity"], registry=registry)
+    age = Gauge("sameair_model_data_age_seconds", "Since its data ended", ["quantity"], registry=registry)
     drift = Gauge("sameair_model_drift_findings", "Found by the watch", ["quantity"], registry=registry)
     score = Gauge(
         "sameair_model_score",
@@ -84,7 +103,7 @@ def _models(registry: CollectorRegistry, models: Sequence[ModelHealth], now: dat
         registry=registry,
     )
     for model in models:
-        age.labels(model.quantity).set((now - model.data_until).total_seconds() / 86400)
+        age.labels(model.quantity).set((now - model.data_until).total_seconds())
         if model.checked is not None:
             drift.labels(model.quantity).set(len(model.findings))
         for entry in model.scores:

@@ -9,6 +9,7 @@ from flows.delivering import channel_of
 from flows.health import coverage_of, health_of, now_of, worst_first
 from flows.key_list import listed_keys
 from flows.live import feeds_of
+from flows.metrics import metrics_now
 from flows.quarantine import close_quarantined, retry_quarantined
 from flows.recipient_changes import change_recipient
 from flows.recipient_verification import send_verification
@@ -29,6 +30,10 @@ class ReviewingOperations:
         now = now_of(self.ws, world)
         found = worst_first(health_of(self.ws, feeds_of(self.ws, world), world, now))
         return [{name: getattr(one, name) for name in _OF_FEED} | {"now": now} for one in found]
+
+    def metrics(self) -> bytes:
+        """Return every figure of the service as Prometheus text."""
+        return metrics_now(self.ws, self.ws.clock())
 
     def coverage(self, world: str) -> list[Plain]:
         """Return how much of the last 24 h of each city's network is there."""

@@ -41,6 +41,7 @@ from review.episode.pages import episode_routes
 from review.exchange_api import ReceiverOf, exchange_routes
 from review.feed import feed_routes
 from review.limits import BodyLimit
+from review.monitoring import monitoring_routes
 from review.operations.routes import operations_routes
 from review.own.routes import own_routes
 from review.page import first_place, show_error
@@ -94,7 +95,7 @@ def create_app(
     app.state.doing = doing
     include(app, (verification_routes(), archive_routes()))
     include(app, (school_routes(),))
-    include(app, (operations_routes(), agency_routes()))
+    include(app, (operations_routes(), agency_routes(), monitoring_routes()))
     app.state.box = SecretBox(settings.keys_dir / "second-factor.key")
     app.add_exception_handler(SignInNeeded, _sign_in_needed)
     app.add_exception_handler(SecondFactorNeeded, _second_factor_needed)
@@ -120,7 +121,7 @@ def create_public_app(
     receiver_of : who takes envelopes of the other nodes; None: this node exchanges none
     """
     app = _bare_app(settings, clock, allowed_hosts)
-    include(app, (public_routes(),))
+    include(app, (public_routes(), monitoring_routes(figures=False)))
     if receiver_of is not None:
         app.include_router(exchange_routes(receiver_of, timedelta(seconds=settings.clock_skew)))
     app.add_exception_handler(SameairError, _plain_error)
@@ -149,7 +150,7 @@ def _asset_routes() -> APIRouter:
 
 async def _sign_in_needed(request: Request, _exc: Exception) -> Response:
     """Lead a page to signing in; the API is told that it must."""
-    if request.url.path.startswith("/api/") or request.method not in SAFE:
+    if request.url.path.startswith(("/api/", "/metrics")) or request.method not in SAFE:
         return problem(401, "sign in first, or give a token: Authorization: Bearer …")
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(f"/sign-in?to={quote(target)}", 303)

@@ -24,6 +24,9 @@ class Operating(Protocol):
     def feeds(self, world: str) -> list[Plain]:
         """Return how every feed of a world is, the worst first."""
 
+    def metrics(self) -> bytes:
+        """Return every figure of the service as Prometheus text."""
+
     def coverage(self, world: str) -> list[Plain]:
         """Return how much of the last 24 h of each city's network is there."""
 

@@ -14,8 +14,9 @@ from pipeline.settings import Settings
 from pipeline.times import Clock, system_clock
 from review.accounts.book import first_links, welcome_path
 from review.app import create_app, create_public_app
-from review.doing import Doing
+from review.doing import Doing, Operating
 from review.exchange_api import ReceiverOf
+from review.monitoring import create_monitor_app
 from review.security import LOOPBACK_HOSTS
 
 MOST_CONNECTIONS: Final = 200
@@ -116,6 +117,23 @@ def serve(
         listening.check(settings)
         app = create_app(settings, allowed_hosts=listening.hosts(settings), doing=doing)
     uvicorn.run(app, **listening.options())
+
+
+def serve_monitor(settings: Settings, listening: Listening, operating: Operating) -> None:
+    """Serve health, readiness and figures to this machine's own watchers until interrupted.
+
+    Raises
+    ------
+    UsageError
+        it would be reached from other machines
+    """
+    import uvicorn
+
+    if not listening.is_loopback:
+        raise UsageError(
+            f"{listening.host} is reached from other machines; take /metrics of `sameair review`"
+        )
+    uvicorn.run(create_monitor_app(settings, operating), **listening.options())
 
 
 def first_addresses(settings: Settings, base: str, clock: Clock = system_clock) -> dict[str, str]:

@@ -38,6 +38,7 @@ def sources(
     from flows.health import coverage_of, health_of, now_of, worst_first
     from flows.live import feeds_of
     from flows.metrics import metrics_text
+    from flows.metrics_operations import Operations
     from flows.workspace import open_workspace
     from pipeline.names import MEASURED
 
@@ -47,7 +48,8 @@ def sources(
     health = worst_first(health_of(ws, feeds_of(ws, name), name, now))
     coverage = coverage_of(ws, name, now)
     if metrics:
-        typer.echo(metrics_text(health, coverage, now, models_now(ws, name, now)), nl=False)
+        more = [Operations(ws, now)] if name == MEASURED else []
+        typer.echo(metrics_text(health, coverage, now, models_now(ws, name, now), more), nl=False)
     elif as_json:
         print_json({"feeds": [h.row(now) for h in health], "coverage": [c.row() for c in coverage]})
     else:

@@ -36,7 +36,7 @@ def commands(command, path=()):
 
 
 COMMANDS = commands(typer.main.get_command(app))
-SERVERS = {"serve", "review", "exchange serve"}
+SERVERS = {"serve", "monitor", "review", "exchange serve"}
 """Commands that run until they are stopped and print no result."""
 
 
@@ -113,6 +113,7 @@ def test_every_command_explains_itself_and_takes_folder_and_json(name):
 READERS = {
     "status": 0,
     "settings": 0,
+    "health": 0,
     "warnings list": 0,
     "audit list": 0,
     "audit verify": 0,

@@ -64,7 +64,7 @@ def test_overconfident_forecasts_are_found_told_counted_and_shown(ws):
     text = metrics_text([], [], PRESENT, found).decode()
     count = len(found[0].findings)
     assert f'sameair_model_drift_findings{{quantity="pm2p5"}} {count}.0' in text
-    assert 'sameair_model_data_age_days{quantity="pm2p5"} 130.0' in text
+    assert 'sameair_model_data_age_seconds{quantity="pm2p5"} 1.1232e+07' in text
     assert 'sameair_model_score{city="seoul",quantity="pm2p5",score="coverage_80"}' in text
     (row,) = status_of(ws, "measured")["drift"]
     assert "coverage_80" in row["drift"]
