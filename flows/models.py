@@ -25,7 +25,7 @@ from forecasting.weather_ahead import AHEAD, Weather
 from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities
 from pipeline.errors import NoUsableModel, StorageError
-from pipeline.heavy import Heavy
+from pipeline.heavy import HERE, Heavy
 from pipeline.ledger.locks import LockHeld, ledger_lock
 from pipeline.ledger.model_roles import model_in_use
 from pipeline.ledger.models import STANDARD, ModelRow, Purpose, get_model, newest_model
@@ -102,22 +102,25 @@ def train_until(  # noqa: PLR0913 - one argument per way in which models differ
     """
     chosen = effort or ("quick" if is_simulated(panel.world) else "full")
     seen = panel if leave_out_year is None else without_year(panel, leave_out_year)
-    data, read = fingerprint(seen, data_until), Remembered()
+    data = fingerprint(seen, data_until)
+    place = _place(ws, heavy, chosen)
     found: Models = {}
-    for quantity in quantities:
-        details: dict[str, object] = {
-            "effort": chosen,
-            "data": data,
-            "leave_out_year": leave_out_year,
-            "weather": weather,
-        }
-        if without_air_of is not None:
-            details["without_air_of"] = without_air_of
-        name = f"{panel.world}-{quantity}-{data_until:%Y%m%dT%H%M}-{leave_out_year or 'all'}-{weather}"
-        with _training_lock(ws, name):
-            found[quantity] = _existing(ws, panel.world, quantity, data_until, details)
-            if found[quantity] is None:
-                found[quantity] = _trained(ws, seen, quantity, data_until, details, (read, heavy))
+    with place as at:
+        read = Remembered(at)
+        for quantity in quantities:
+            details: dict[str, object] = {
+                "effort": chosen,
+                "data": data,
+                "leave_out_year": leave_out_year,
+                "weather": weather,
+            }
+            if without_air_of is not None:
+                details["without_air_of"] = without_air_of
+            name = f"{panel.world}-{quantity}-{data_until:%Y%m%dT%H%M}-{leave_out_year or 'all'}-{weather}"
+            with _training_lock(ws, name):
+                found[quantity] = _existing(ws, panel.world, quantity, data_until, details)
+                if found[quantity] is None:
+                    found[quantity] = _trained(ws, seen, quantity, data_until, details, (read, at))
     return found
 
 
@@ -205,13 +208,13 @@ def _trained(
     quantity: str,
     data_until: datetime,
     details: dict[str, object],
-    how: tuple[Read, Heavy | None],
+    how: tuple[Read, Heavy],
 ) -> Model | None:
     year = details["leave_out_year"]
     apart = year is not None or "without_air_of" in details
     purpose: Purpose = "leave_out" if apart else "operational"
     try:
-        with _progress(quantity) as tell, _place(ws, how[1]) as heavy:
+        with _progress(quantity) as tell:
             learn = partial(
                 train,
                 panel,
@@ -223,7 +226,7 @@ def _trained(
                 weather=AHEAD if details["weather"] == AHEAD else "observed",
                 progress=tell,
                 read=how[0],
-                heavy=heavy,
+                heavy=how[1],
             )
             model = single_threaded(learn)
     except NoUsableModel as error:
@@ -233,7 +236,10 @@ def _trained(
     return model
 
 
-def _place(ws: Workspace, given: Heavy | None) -> AbstractContextManager[Heavy]:
+def _place(ws: Workspace, given: Heavy | None, effort: str) -> AbstractContextManager[Heavy]:
+    """Return where to train: a quick training is not worth a journey."""
+    if effort != "full":
+        return nullcontext(HERE)
     return heavy_of(ws) if given is None else nullcontext(given)
 
 

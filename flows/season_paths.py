@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from flows.heavy import heavy_of
 from flows.winds import winds_for
 from flows.workspace import Workspace, reporter
 from forecasting.transport.ensembles import ensemble
@@ -19,6 +20,7 @@ from forecasting.transport.trajectories import trajectories
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
 from pipeline.errors import UsageError
+from pipeline.heavy import Errand
 from pipeline.times import iso, to_ns
 
 Winds = Literal["stored", "surrogate"]
@@ -60,24 +62,43 @@ def season_arrivals(
     UsageError
         no winds are there for any stretch; says what to do
     """
-    tell, parts, attributes = reporter.get(), [], {}
+    tell, parts = reporter.get(), []
+    attributes: dict[str, str] = {}
     sources: dict[str, None] = {}
     cut = list(stretches(*span))
-    for done, (first, last) in enumerate(cut):
-        tell(f"paths to {city.id}", done, len(cut))
-        field = _winds(ws, panel, winds, first - timedelta(hours=hours), last, as_of)
-        arrivals = arrival_times(first, last)
-        if field is None or not len(arrivals):
-            continue
-        heights = HEIGHTS if field.sizes["level"] > 1 else HEIGHTS[-1:]
-        starts = ensemble(city.latitude, city.longitude, arrivals, heights, (0.0,))
-        parts.append(arrivals_of(trajectories(field, starts, -hours)))
-        attributes = {name: str(field.attrs[name]) for name in ("kind", "world")}
-        sources |= dict.fromkeys(str(field.attrs["source"]).split("; "))
+    errands = [Errand(f"paths to {city.id} of {first:%Y-%m-%d}", (first, last)) for first, last in cut]
+    asked = (city, winds, hours, as_of)
+    with heavy_of(ws) as heavy:
+        for done, found in enumerate(heavy.ordered(_paths, errands, (ws, panel, asked))):
+            tell(f"paths to {city.id}", done, len(cut))
+            if found is not None:
+                arrived, attributes, names = found
+                parts.append(arrived)
+                sources |= dict.fromkeys(names)
     tell(f"paths to {city.id}", len(cut), len(cut))
     if not parts:
         raise UsageError(_missing(panel.world, winds, span))
     return all_arrivals(parts), {"source": "; ".join(sources), **attributes}
+
+
+def _paths(
+    ws: Workspace,
+    panel: AsOfPanel,
+    asked: tuple[City, Winds, float, datetime],
+    first: datetime,
+    last: datetime,
+) -> tuple[Arrivals, dict[str, str], list[str]] | None:
+    """Return the arrivals of a stretch, attributes and sources of its winds; None where there are none."""
+    city, winds, hours, as_of = asked
+    field = _winds(ws, panel, winds, first - timedelta(hours=hours), last, as_of)
+    arrivals = arrival_times(first, last)
+    if field is None or not len(arrivals):
+        return None
+    heights = HEIGHTS if field.sizes["level"] > 1 else HEIGHTS[-1:]
+    starts = ensemble(city.latitude, city.longitude, arrivals, heights, (0.0,))
+    found = arrivals_of(trajectories(field, starts, -hours))
+    attributes = {name: str(field.attrs[name]) for name in ("kind", "world")}
+    return found, attributes, str(field.attrs["source"]).split("; ")
 
 
 def concentration_of(

@@ -6,7 +6,10 @@ import os
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+
+from sqlalchemy import make_url
 
 from pipeline.ledger import Ledger, open_ledger
 from pipeline.observations import ObservationStore
@@ -34,6 +37,11 @@ class Workspace:
     store: ObservationStore
     clock: Clock
 
+    def __reduce__(self) -> tuple[Callable[..., Workspace], tuple[Path, str]]:
+        """Travel to another process as what is needed to open it there; passwords and keys stay here."""
+        url = make_url(self.settings.ledger)
+        return reopened, (self.settings.data_dir.resolve(), "" if url.password else str(url))
+
     def run_folder(self, world: str, cycle_text: str, run_id: str) -> Path:
         """Return the folder of one run's products."""
         return self.settings.runs_dir / world / cycle_text.replace(":", "") / run_id
@@ -55,3 +63,17 @@ def open_workspace(settings: Settings, clock: Clock = system_clock) -> Workspace
     return Workspace(
         settings, ledger, ObservationStore(stored_in(settings, OBSERVATIONS), ledger, clock), clock
     )
+
+
+@lru_cache(2)
+def reopened(data_dir: Path, ledger_url: str) -> Workspace:
+    """Open in another process what a Workspace there travelled from.
+
+    Parameters
+    ----------
+    data_dir : the sender's; where there is no such folder, that of this process's own settings
+    ledger_url : the sender's, where these name none; empty where it holds a password, which does not travel
+    """
+    own = Settings()
+    folder = data_dir if data_dir.is_dir() else own.data_dir
+    return open_workspace(Settings(data_dir=folder, ledger_url=own.ledger_url or ledger_url))

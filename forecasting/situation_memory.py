@@ -11,6 +11,7 @@ import numpy.typing as npt
 from forecasting.situation.columns import Recipe
 from forecasting.weather_ahead import Source, situations_of
 from pipeline.asof import AsOfPanel
+from pipeline.heavy import HERE, Heavy
 from pipeline.times import to_ns
 
 Times = npt.NDArray[np.datetime64]
@@ -20,9 +21,15 @@ Read = Callable[[AsOfPanel, Recipe, Times, datetime | None, Source | None], Rows
 
 
 class Remembered:
-    """Tells the situations of one panel, and remembers them by issue; a row depends on no other issue."""
+    """Tells the situations of one panel, and remembers them by issue; a row depends on no other issue.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    heavy : where many of them are told
+    """
+
+    def __init__(self, heavy: Heavy = HERE) -> None:
+        self._heavy = heavy
         self._recipes: list[Recipe] = []
         self._rows: dict[tuple[int, np.datetime64 | None, int], npt.NDArray[np.float32]] = {}
 
@@ -42,6 +49,6 @@ class Remembered:
         keys = [(number, snapshot, int(i)) for i in np.asarray(issues, "datetime64[ns]").astype(np.int64)]
         new = np.array([n for n, key in enumerate(keys) if key not in self._rows], np.int64)
         if len(new):
-            told = situations_of(panel, recipe, issues[new], as_of, ahead)
+            told = situations_of(panel, recipe, issues[new], as_of, ahead, self._heavy)
             self._rows |= {keys[n]: row for n, row in zip(new, told, strict=True)}
         return np.array([self._rows[key] for key in keys], np.float32).reshape(len(keys), len(recipe.columns))

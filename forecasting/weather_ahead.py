@@ -13,11 +13,12 @@ import numpy.typing as npt
 from forecasting.kernel.weights import column_weights, own_factors
 from forecasting.outputs import Outputs
 from forecasting.situation.ahead import ahead_columns, ahead_observed
+from forecasting.situation.blocks import situations_apart
 from forecasting.situation.columns import Column, Recipe
 from forecasting.situation.recipe import recipe_of
-from forecasting.situation.rows import situations
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City, all_cities
+from pipeline.heavy import HERE, Heavy
 from pipeline.times import FORECAST_DAYS
 
 Weather = Literal["observed", "ahead"]
@@ -83,12 +84,13 @@ def situations_of(
     issues: Times,
     as_of: datetime | None = None,
     ahead: Source | None = None,
+    heavy: Heavy = HERE,
 ) -> Rows:
     """Return ``situations`` with the columns of the weather ahead filled in from a source, if there is one.
 
     Without a source these columns stay NaN, and a model does without them.
     """
-    rows = situations(panel, recipe, issues, as_of)
+    rows = situations_apart(panel, recipe, issues, as_of, heavy)
     if ahead is None:
         return rows
     by_city: dict[str, list[int]] = {}

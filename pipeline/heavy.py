@@ -59,7 +59,7 @@ class Heavy(Protocol):
         Parameters
         ----------
         call : a function that a module names, which changes nothing but what it returns
-        shared : large first arguments of every call, at most four, handed over once and never written to
+        shared : large first arguments of every call, at most three, handed over once and never written to
 
         Raises
         ------

@@ -26,7 +26,7 @@ from pipeline.files import reason
 ALIGNED: Final = 64
 """Arrays begin at whole multiples of this [bytes], as they do in memory of their own."""
 
-KEPT: Final = 6
+KEPT: Final = 3
 """Inputs that lie in the folder, and are open in a process, at a time."""
 
 _HEAD: Final = 16

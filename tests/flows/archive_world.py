@@ -43,6 +43,6 @@ def write_archive(folder: Path, days: int = DAYS, seed: int = 5) -> Path:
 
 def open_imported(folder: Path, days: int = DAYS) -> Workspace:
     """Return a workspace in ``folder`` that holds the invented archive as the measured world."""
-    ws = open_workspace(Settings(data_dir=folder / "var"), lambda: NOW)
+    ws = open_workspace(Settings(data_dir=folder / "var", heavy_work="1"), lambda: NOW)
     ingest_archive(ws, write_archive(folder / "archive", days))
     return ws
