@@ -40,6 +40,7 @@ _TONES = {
     "maroon": "#6b1f2e",
 }
 _HOURS = {"24": "#a02f17", "48": "#6b4600", "72": "#1f4d39"}
+_SERIES = ("#2f5d9e", "#b45f06", "#38761d", "#741b47")
 STYLES: Final[Mapping[str, Mapping[str, object]]] = {
     "grid": {"stroke": "#cccccc", "width": 0.7},
     "tick": {"fill": "#555555"},
@@ -77,6 +78,12 @@ STYLES: Final[Mapping[str, Mapping[str, object]]] = {
     "place": {"fill": "#000000"},
     "region-name": {"fill": "#333333", "size": 10.0, "halo": "#fafafa"},
     "bar": {"stroke": "#333333", "width": 1.0},
+    "bars": {"fill": "#4a6fa5"},
+    "episode": {"fill": "#f3dcd3"},
+    "series": {"width": 1.6},
+    "zero": {"stroke": "#777777", "width": 0.9},
+    **{f"series-{i}": {"stroke": colour} for i, colour in enumerate(_SERIES)},
+    **{f"mark-{i}": {"fill": colour} for i, colour in enumerate(_SERIES)},
     "map-mark": {"fill": "#5a3b00", "bold": True, "size": 12.0, "halo": "#fff3d6"},
     "shade-none": {"fill": "#ffffff", "stroke": "#333333"},
     **{f"shade-{i}": {"fill": colour} for i, colour in enumerate(_SHADES)},

@@ -34,6 +34,7 @@ from cli.commands import (
     gaps,
     hindcast,
     history,
+    install,
     keys,
     ledger,
     links,
@@ -59,6 +60,7 @@ from cli.commands import (
     users,
     verify,
     warnings,
+    worker,
 )
 from cli.output import plain
 
@@ -106,6 +108,7 @@ for group in (
     bulletins,
     gaps,
     history,
+    install,
     links,
     monitor,
     pages,
@@ -113,6 +116,7 @@ for group in (
     season,
     sharing,
     trajectory,
+    worker,
 ):
     group.register(app)
 app.add_typer(warnings.app, name="warnings")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -108,12 +108,12 @@ def scored(ws: Workspace, request: Request) -> Verification:
     return Verification(tables, _facts(source, request, panel, tables), {})
 
 
-def truth_panel(ws: Workspace, world: str) -> AsOfPanel:
-    """Return the reference series of the cities alone, with all their versions."""
+def truth_panel(ws: Workspace, world: str, as_of: datetime | None = None) -> AsOfPanel:
+    """Return the reference series of the cities alone, with all their versions received by ``as_of``."""
     cities = [
         replace(c, series=tuple(s for s in c.series if s.role == "reference")) for c in all_cities().values()
     ]
-    return load_panel(ws.store, cities, world, around=False)
+    return load_panel(ws.store, cities, world, around=False, as_of=as_of)
 
 
 def whole_truth(panel: AsOfPanel, quantity: str, until: pd.Timestamp) -> pd.DataFrame:
