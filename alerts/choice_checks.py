@@ -7,7 +7,6 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from pipeline.cities import all_cities
 from pipeline.times import FORECAST_DAYS
 
 if TYPE_CHECKING:
@@ -38,7 +37,8 @@ def _expense_faults(policy: Policy) -> Iterator[tuple[str, str]]:
     if sorted(row.level for row in policy.expense) != sorted(levels):
         yield "expense.level", f"must name each of {', '.join(levels)} once"
     for row in policy.expense:
-        if set(row.ratio) != set(all_cities()) or not all(0 < value < 1 for value in row.ratio.values()):
+        named = set(row.ratio) == set(policy.level[0].threshold)
+        if not named or not all(0 < value < 1 for value in row.ratio.values()):
             yield "expense.ratio", f"of {row.level} must give each city a number between 0 and 1"
         if not (row.reason and row.mark):
             yield "expense.reason", f"or mark of {row.level} is empty"

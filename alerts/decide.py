@@ -3,7 +3,8 @@
 Nothing is sent here. A joint warning needs an open episode of both cities at the same time, or one of a city
 and a signal of the other that an accepted link joins, so a purely local episode never becomes joint. What is
 out changes only when something that matters changed, and is cleared only when its episode ended in data that
-could be assessed, never while the city's pollution goes on in another episode.
+could be assessed, never while the city's pollution goes on in another episode. Of a city without a party
+nothing is proposed: nobody would sign it.
 """
 
 from __future__ import annotations
@@ -68,8 +69,9 @@ def propose(
     episodes = tuple(
         e for c in assessment.cities for e in follow_episodes(c, earlier.get(c.city, ()), policy, run)
     )
-    live = [e for e in episodes if e.now.status == "open"]
-    pairs = joint_pairs([e for e in episodes if e.ledger_state == "open"], held, frame)
+    signable = [e for e in episodes if e.party]
+    live = [e for e in signable if e.now.status == "open"]
+    pairs = joint_pairs([e for e in signable if e.ledger_state == "open"], held, frame)
     known = _known(held, episodes, frame)
     drafts = _drafts(live, pairs, known, frame)
     changed = [w for w in (_if_changed(d, known, frame) for d in drafts) if w is not None]

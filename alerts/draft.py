@@ -12,7 +12,7 @@ from alerts.episodes import Episode, stable_ulid
 from alerts.origin_note import OriginNote
 from alerts.policy import Policy
 from alerts.rules import rule
-from pipeline.cities import all_cities
+from pipeline.cities import all_parties
 from pipeline.errors import ContractError
 from pipeline.names import is_simulated
 from pipeline.times import iso, parse_instant
@@ -34,7 +34,7 @@ def cap_status(run: RunFacts, policy: Policy) -> CapStatus:
     """Return the CAP status: Actual only for live measurements under a policy that all parties agreed to."""
     live = run.mode == "live" and not is_simulated(run.world) and not run.drill
     if live:
-        agreed = {city.party for city in all_cities().values()} <= set(policy.agreed_by)
+        agreed = set(all_parties()) <= set(policy.agreed_by)
         return "Actual" if agreed else "Test"
     return "Exercise"
 

@@ -13,7 +13,7 @@ from importlib import resources
 from typing import Any, Final, Literal
 
 from alerts.cancel_reasons import cancel_reasons
-from pipeline.cities import all_cities
+from pipeline.cities import all_cities, all_parties, linked_cities
 from pipeline.errors import PolicyError
 from pipeline.times import FORECAST_DAYS
 
@@ -111,14 +111,14 @@ def _faults(scenario: Scenario) -> list[str]:
     checks = {
         "it does not begin with a cycle at hour 0": (first.hours, first.do) != (0, "cycle"),
         "its steps are not in order of time": hours != sorted(hours),
-        "before does not name every city": set(scenario.before) != set(all_cities()),
+        "before does not name every city": set(scenario.before) != set(linked_cities()),
     }
     return [fault for fault, is_so in checks.items() if is_so]
 
 
 def _step_faults(step: Step) -> list[str]:
     """Return what is wrong with one step."""
-    owners = {city.party for city in all_cities().values()}
+    owners = set(all_parties())
     named = {*step.parties, *([step.party] if step.party else [])}
     lengths = {len(values) for values in step.means.values()}
     checks = {
@@ -127,7 +127,7 @@ def _step_faults(step: Step) -> list[str]:
         f"unknown party {', '.join(sorted(named - owners))}": not named <= owners,
         "a cycle stands at a multiple of six hours": step.do == "cycle" and step.hours % CYCLE_HOURS != 0,
         f"a cycle foretells {FORECAST_DAYS + 1} day means of every city": step.do == "cycle"
-        and (set(step.means) != set(all_cities()) or lengths != {FORECAST_DAYS + 1}),
+        and (set(step.means) != set(linked_cities()) or lengths != {FORECAST_DAYS + 1}),
         f"day means lie between 0 and {HIGHEST}": any(
             not 0 < value <= HIGHEST for values in step.means.values() for value in values
         ),

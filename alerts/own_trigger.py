@@ -48,17 +48,22 @@ def _city_lines(
 ) -> Iterator[str]:
     """Give the lines of one city's rules, in their order."""
     place, said = city(outlook.city), message_words(words.language)["trigger"]
-    for rule_id in (*TRIGGERS.get(place.country, ()), *IF_FOUND.get(place.country, ())):
+    always = [r for r in TRIGGERS.get(place.country, ()) if _judges(r, place.id)]
+    for rule_id in (*always, *(r for r in IF_FOUND.get(place.country, ()) if r not in always)):
         found = [f for f in content.rules if (f.city, f.rule) == (outlook.city, rule_id)]
         if found:
             yield from (_finding_line(finding, place, words) for finding in telling(found))
-        elif rule_id in TRIGGERS[place.country] and in_force(rule_id, outlook):
+        elif rule_id in always and in_force(rule_id, outlook):
             key = "quiet_below" if background.listed_from else "quiet"
             yield str(said[key]).format(
                 rule=words.named("rules", rule_id),
                 city=words.city(place.id),
                 number=words.percent(background.listed_from),
             )
+
+
+def _judges(rule_id: str, city_id: str) -> bool:
+    return any(r.id == rule_id and r.applies_to(city_id) for r in all_rules())
 
 
 def telling(findings: list[RuleFinding]) -> list[RuleFinding]:

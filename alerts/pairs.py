@@ -14,6 +14,7 @@ from alerts.episodes import Episode, heirs
 from alerts.open_warnings import OpenWarning
 from alerts.policy import Policy
 from alerts.policy_parts import CONFIDENCE
+from pipeline.cities import are_partners
 from pipeline.times import parse_instant
 
 
@@ -93,11 +94,15 @@ def joint_pairs(seen: Sequence[Episode], held: Iterable[OpenWarning], frame: Fra
 
 
 def _pair_at_once(live: Sequence[Episode], pairs: list[Pair], taken: set[str]) -> None:
-    """Pair the open episodes of two parties that overlap in time and are in no pair yet."""
+    """Pair the open episodes of partners of two parties that overlap in time and are in no pair yet."""
     for one in (e for e in live if e.id not in taken):
         if one.id in taken:
             continue
-        others = (o for o in live if o.party != one.party and o.id not in taken and _meet(one, o))
+        others = (
+            o
+            for o in live
+            if o.party != one.party and are_partners(one.city, o.city) and o.id not in taken and _meet(one, o)
+        )
         other = next(others, None)
         if other is not None:
             pairs.append(Pair(one, other, None))

@@ -33,6 +33,7 @@ from alerts.policy_parts import (
     Signature,
 )
 from alerts.timetable import Duty, Row
+from pipeline.cities import of_city
 from pipeline.errors import PolicyError
 from pipeline.times import to_utc
 
@@ -68,10 +69,12 @@ class Policy:
     def thresholds(self, city_id: str) -> tuple[int, ...]:
         """Return a city's thresholds from the lowest level to the highest [ug m-3].
 
+        A city that the policy does not name has those of a named one like it (``pipeline.cities.of_city``).
+
         >>> load_policy().thresholds("seoul")
         (50, 75, 115)
         """
-        return tuple(level.threshold[city_id] for level in self.level)
+        return tuple(of_city(city_id, level.threshold) for level in self.level)
 
     def opening(self, city_id: str, level_number: int, lead_day: int) -> float:
         """Return the probability from which a day opens a level in a city [1].

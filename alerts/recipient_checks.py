@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final
 
-from pipeline.cities import all_cities
+from pipeline.cities import all_cities, all_parties
 
 LANGUAGES: Final = ("ko", "zh", "en")
 LEVELS: Final = ("J1", "J2", "J3")
@@ -116,7 +116,7 @@ def _is(value: object, kind: type) -> bool:
 def _wrong(recipient: Recipient) -> list[tuple[str, str]]:
     """Return the faults of a recipient whose fields are all there."""
     cities = all_cities()
-    parties = {city.party for city in cities.values()}
+    parties = set(all_parties())
     checks = {
         "id": (_ID.fullmatch(recipient.id), "needs small letters, digits and -"),
         "party": (recipient.party in parties, f"owns no city; must be one of {', '.join(sorted(parties))}"),

@@ -20,7 +20,7 @@ from alerts.edition import Edition
 from alerts.plain_text import one_line
 from alerts.rules import rule
 from alerts.vocabulary import LANGUAGES, TEMPLATE_FOLDER, Language, Vocabulary, vocabulary
-from pipeline.cities import all_cities
+from pipeline.cities import all_cities, all_parties, home_of
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +180,7 @@ def source_name(source: str, words: Vocabulary) -> str:
     kind, _, sender = source.partition(":")
     if kind == EXCHANGE:
         party = sender.removeprefix("sameair-")
-        known = {c.party: c.id for c in all_cities().values()}
+        known = {name: home_of(name) for name in all_parties()}
         name = words.city(known[party]) if party in known else one_line(sender or kind)
         return str(said["exchange"]).format(sender=name)
     return str(said["sources"].get(kind) or one_line(source))

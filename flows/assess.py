@@ -70,7 +70,9 @@ def assess_run(
     dust : dust paths of the run (``pipeline.dust_outlook``), or None where it stored none
     """
     paths = view.paths if dust is None else with_pm10(view.paths, dust)
-    return assess(paths, all_cities().values(), policy, view.plan.cycle, links, dust)
+    forecast = set(paths["city"].values)
+    cities = [c for c in all_cities().values() if c.id in forecast]
+    return assess(paths, cities, policy, view.plan.cycle, links, dust)
 
 
 def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Proposed]]:

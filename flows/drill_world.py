@@ -21,12 +21,13 @@ from flows.simulated import SNAPSHOT
 from flows.version import code_version
 from flows.workspace import Workspace
 from forecasting.exceedance import summarise
-from pipeline.cities import City, all_cities
+from pipeline.cities import City, all_cities, linked_cities
 from pipeline.fields import write_netcdf
 from pipeline.ledger.runs import begin_run, finish_run, make_current
 from pipeline.paths import join_paths
 from pipeline.schema import MINIMUM_MEMBERS, SAMPLE_DIMS, check_samples
 from pipeline.series import load_panel
+from pipeline.storage.products import keep_files
 from pipeline.times import from_ns, horizon_end, hour_range, iso, local_date, to_ns
 
 MODEL: Final = "scripted-drill"
@@ -74,7 +75,7 @@ def begin_world(ws: Workspace, drill: DrillWorld) -> None:
             "interval_hours": 1,
             "note": NOTE,
         }
-        for city in all_cities().values()
+        for city in played_cities()
     ]
     ws.store.append_stations(pd.DataFrame(rows), source=SOURCE, world=drill.world)
     start = drill.first - timedelta(days=PAST_DAYS)
@@ -84,7 +85,7 @@ def begin_world(ws: Workspace, drill: DrillWorld) -> None:
 
 def scripted_run(ws: Workspace, drill: DrillWorld, step: Step, since: datetime) -> str:
     """Enter the run of a scripted cycle, with the readings since the one before, and return its id."""
-    plan, cities = drill.plan(step), list(all_cities().values())
+    plan, cities = drill.plan(step), played_cities()
     _store(ws, drill, hour_range(since, plan.cycle), step.means)
     panel = load_panel(ws.store, cities, plan.world, end=plan.as_of, as_of=plan.as_of)
     samples = _samples(drill, step, cities)
@@ -103,6 +104,7 @@ def scripted_run(ws: Workspace, drill: DrillWorld, step: Step, since: datetime) 
         "forecast": write_netcdf(summarise(samples, paths, cities), folder / "forecast.nc"),
         "samples": write_netcdf(samples, folder / "samples.nc", exact=True),
     }
+    keep_files(ws.settings, products.values())
     with ws.ledger.write() as conn:
         finish_run(
             conn,
@@ -167,10 +169,15 @@ def _store(
                 "qc": np.zeros(len(hours), "int8"),
             }
         )
-        for city in all_cities().values()
+        for city in played_cities()
     ]
     rows = pd.concat(parts, ignore_index=True)
     ws.store.append(rows, source=SOURCE, world=drill.world, assumed_delay=PUBLISHED)
+
+
+def played_cities() -> list[City]:
+    """Return the cities that a drill plays: those of which joint warnings may speak."""
+    return [all_cities()[name] for name in linked_cities()]
 
 
 def _station(city: City) -> str:

@@ -35,10 +35,11 @@ from forecasting.model import Model
 from forecasting.saying import missing_groups, variant
 from forecasting.weather_ahead import Manner, situations_of
 from pipeline.asof import AsOfPanel
-from pipeline.cities import City, all_cities
+from pipeline.cities import City, all_cities, partner_of
 from pipeline.ledger.episodes import open_episodes
 from pipeline.ledger.runs import predicted_between
 from pipeline.paths import day_means, observed_paths
+from pipeline.storage.products import brought
 from pipeline.threads import single_threaded
 from pipeline.times import FORECAST_DAYS, from_ns, iso, to_ns
 
@@ -178,7 +179,7 @@ def _without(
     ran: Ran, asked: Asked, model: Model, city: City, thresholds: Sequence[int], members: Members
 ) -> Without | None:
     """Forecast a city again without the other side's air; None where nothing is in question or known."""
-    partner = next((other.id for other in all_cities().values() if other.party != city.party), "")
+    partner = partner_of(city.id)
     less = without_air_of(ran.panel, partner)
     left_out = len(ran.panel.known_by(ran.plan.as_of)) - len(less.known_by(ran.plan.as_of))
     if not left_out or not is_open_question(members, thresholds):
@@ -202,7 +203,7 @@ def issued_past(
     truth = _measured(panel, plan, city)
     found: dict[tuple[int, int], list[Past]] = {}
     for cycle, path in (one for one in listed if one[0].hour == plan.cycle.hour):
-        for row in _daily(ws.settings.data_dir / path, city, thresholds):
+        for row in _daily(brought(ws.settings, path), city, thresholds):
             mean = truth.get(row["valid_end"])
             for threshold in thresholds if mean is not None else ():
                 probability = row[f"p_gt_{threshold}"]

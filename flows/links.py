@@ -22,21 +22,22 @@ from forecasting.transport.links import TransportLink, transport_link, with_path
 from forecasting.transport.origin_starts import expected_peak
 from forecasting.transport.surrogate import surrogate_winds
 from pipeline.asof import AsOfPanel
-from pipeline.cities import City, all_cities
+from pipeline.cities import City, all_cities, upwind_pairs
 from pipeline.errors import BadPayload, ContractError, UsageError
 from pipeline.files import write_atomic
 from pipeline.names import is_simulated
 from pipeline.series import load_panel
+from pipeline.storage.products import brought, keep_files
 from pipeline.times import from_ns, iso, local_date, parse_instant
 from pipeline.trajectory_files import read_trajectories
 
 log = logging.getLogger(__name__)
 
-UPWIND: Final = (("beijing", "seoul"),)
+UPWIND: Final = upwind_pairs()
 """Pairs of cities whose link a cycle examines, upwind first: the direction of the westerlies, in which one
 may be named also where no paths are known."""
 
-BOTH_WAYS: Final = (*UPWIND, ("seoul", "beijing"))
+BOTH_WAYS: Final = (*UPWIND, *((down, up) for up, down in UPWIND))
 """Pairs that are measured; a cycle names the others of them only where paths of forecast winds agree."""
 
 AGREES: Final = 0.1
@@ -128,7 +129,8 @@ def links_of_run(ws: Workspace, view: RunView, policy: Policy) -> list[Transport
         season = season_of(local_date(plan.cycle, down.timezone).month)
         found.append(with_paths(link, by_path, _word(measured.get(pair), terms, season)))
     content = json.dumps([link.to_dict() for link in found], indent=1, allow_nan=False).encode()
-    write_atomic((ws.settings.data_dir / view.run.products["forecast"]).parent / LINKS_FILE, content)
+    place = (ws.settings.data_dir / view.run.products["forecast"]).parent / LINKS_FILE
+    keep_files(ws.settings, [write_atomic(place, content)])
     return found
 
 
@@ -162,7 +164,7 @@ def _stored_paths(ws: Workspace, view: RunView, down: City) -> xr.Dataset | None
     if "trajectories" not in view.run.products:
         return None
     try:
-        paths = read_trajectories(ws.settings.data_dir / view.run.products["trajectories"])
+        paths = read_trajectories(brought(ws.settings, view.run.products["trajectories"]))
     except (OSError, BadPayload):
         log.exception("the trajectories of run %s cannot be read", view.run.id)
         return None

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from alerts.agreement_terms import AgreementTerms, load_terms
 from flows.exchange_notes import noted_sent
 from flows.workspace import Workspace
-from pipeline.cities import all_cities
+from pipeline.cities import all_parties
 from pipeline.errors import EnvelopeRefused, ReviewError, UsageError
 from pipeline.exchange.arrivals import Receiver
 from pipeline.exchange.envelope import unseal
@@ -44,7 +44,7 @@ def parties() -> list[str]:
     >>> parties()
     ['beijing', 'seoul']
     """
-    return sorted({c.party for c in all_cities().values()})
+    return all_parties()
 
 
 def node_of(ws: Workspace) -> Node | None:

@@ -16,7 +16,7 @@ from flows.policy_source import Asked, Means, measured_means, predictions_of
 from flows.verification import caveats_of
 from flows.workspace import Workspace
 from forecasting.verification.cost_loss import expense, recalibrate, value
-from pipeline.cities import all_cities
+from pipeline.cities import all_cities, of_city
 from pipeline.errors import UsageError
 from pipeline.times import FORECAST_DAYS
 
@@ -115,7 +115,7 @@ def cases_of(rows: pd.DataFrame, means: Means, policy: Policy) -> Cases:
                     }
                 )
                 cells.append(Cell(city.id, level, lead))
-                ratios.append(costs[policy.level_id(level)][city.id])
+                ratios.append(of_city(city.id, costs[policy.level_id(level)]))
     joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     key = joined["cell"] * 10**6 + joined["day"]
     _, place, count = np.unique(key, return_inverse=True, return_counts=True)

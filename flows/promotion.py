@@ -15,7 +15,7 @@ from flows.workspace import Workspace
 from forecasting.compare import compare, paired_days
 from forecasting.promotion_gate import Comparison, long_enough
 from forecasting.weather_ahead import AHEAD
-from pipeline.cities import all_cities
+from pipeline.cities import all_cities, of_city
 from pipeline.errors import UsageError
 from pipeline.ledger.model_reports import append_report
 from pipeline.ledger.model_roles import CHAMPION, Role, give_role, model_in_use, role_events, roles_at
@@ -67,7 +67,7 @@ def compare_models(
 def judged_thresholds(ws: Workspace, quantity: str) -> dict[str, tuple[int, ...]]:
     """Return the day means of each city by which models are judged [ug m-3]: the policy's, or PM10's own."""
     if quantity == "pm10":
-        return dict(PM10_THRESHOLDS)
+        return {name: of_city(name, PM10_THRESHOLDS) for name in all_cities()}
     policy = load_policy(ws.settings.policy_file)
     return {name: policy.thresholds(name) for name in all_cities()}
 

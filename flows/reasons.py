@@ -20,12 +20,14 @@ from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 from pipeline.ledger.runs import RunRow
+from pipeline.storage.products import brought
 from pipeline.threads import single_threaded
 from pipeline.times import iso
 
 log = logging.getLogger(__name__)
 
-BAD_DAY: Final = {"KR": 35, "CN": 75}
+USUAL_BAD_DAY: Final = 35
+BAD_DAY: Final = {"KR": USUAL_BAD_DAY, "CN": 75}
 """Day means above which a country calls a day bad or polluted [ug m-3]: they matter beside the policy's."""
 
 
@@ -33,7 +35,7 @@ def told_thresholds(ws: Workspace) -> dict[str, tuple[int, ...]]:
     """Return the day means of each city whose probabilities are worth explaining [ug m-3]."""
     policy = load_policy(ws.settings.policy_file)
     return {
-        city.id: tuple(sorted({BAD_DAY[city.country], *policy.thresholds(city.id)}))
+        city.id: tuple(sorted({BAD_DAY.get(city.country, USUAL_BAD_DAY), *policy.thresholds(city.id)}))
         for city in all_cities().values()
     }
 
@@ -68,7 +70,7 @@ def reasons_of_run(ws: Workspace, run: RunRow) -> Document | None:
     """Return the reasons that a run stored; None where it stored none, or of an older version."""
     if "reasons" not in run.products:
         return None
-    return read_reasons(ws.settings.data_dir / run.products["reasons"])
+    return read_reasons(brought(ws.settings, run.products["reasons"]))
 
 
 def explained_run(ws: Workspace, world: str | None, cycle: datetime | None) -> tuple[RunRow, Document]:

@@ -24,13 +24,14 @@ from ingest.feeds import WHOLE, Ask, Due, Feed, SourceConfig, Timing
 from ingest.salvage import clean_text, read_each
 from ingest.wire import REMEDY, Parsed, nothing, required, to_number
 from pipeline.bulletins import Bulletin
+from pipeline.cities import cities_by_area
 from pipeline.errors import BadPayload, NotYetAvailable
 from pipeline.times import iso
 
 OPERATION: Final = "UlfptcaAlarmInqireSvc/getUlfptcaAlarmInfo"
 CODES: Final = {"PM25": "pm2p5", "PM10": "pm10"}
 LEVELS: Final = {"주의보": "advisory", "경보": "warning"}
-CITY_OF_DISTRICT: Final = {"서울": "seoul", "서울특별시": "seoul"}
+CITY_OF_DISTRICT: Final = cities_by_area("KR")
 MISSING: Final = frozenset({"", "-"})
 TIMING: Final = Timing(delay=timedelta(0), keeps=timedelta(days=30))
 LONGEST_OPEN: Final = timedelta(days=7)

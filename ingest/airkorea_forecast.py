@@ -29,6 +29,7 @@ from ingest.feeds import WHOLE, Ask, Due, Feed, RawAnswer, SourceConfig, Timing
 from ingest.salvage import clean_text, read_each
 from ingest.wire import REMEDY, Parsed, nothing, required
 from pipeline.bulletins import Bulletin
+from pipeline.cities import cities_by_area
 from pipeline.errors import BadPayload, NotYetAvailable
 from pipeline.http import Service
 from pipeline.times import local_day_bounds
@@ -51,7 +52,7 @@ OUTLOOKS: Final = Timing(
 )
 OUTLOOK_AT: Final = timedelta(hours=17, minutes=30)
 POLLUTANTS: Final = {"PM10": "pm10", "PM25": "pm2p5", "O3": "ozone"}
-CITY_OF_REGION: Final = {"서울": "seoul"}
+CITY_OF_REGION: Final = cities_by_area("KR")
 NO_FORECAST: Final = frozenset({"예보없음", "-", ""})
 CONFIDENCE: Final = "신뢰도"
 WEEK: Final = ("One", "Two", "Three", "Four")

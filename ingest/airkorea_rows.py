@@ -11,6 +11,7 @@ import pandas as pd
 from ingest.airkorea_gateway import SOURCE, parse_items, parse_label
 from ingest.salvage import clean_text, parts_per_billion, read_each, station_name
 from ingest.wire import Parsed, Reading, nothing, observation_rows, required, station_rows, to_number
+from pipeline.cities import cities_by_area
 from pipeline.errors import BadPayload
 from pipeline.names import QC_PASS, QC_SUSPECT
 from pipeline.times import from_ns
@@ -23,7 +24,7 @@ GAS_MAP: Final = {
     "no2Value": "nitrogen_dioxide_fraction",
 }
 MISSING: Final = frozenset({"-", ""})
-CITY_OF_PROVINCE: Final = {"서울": "seoul", "서울특별시": "seoul"}
+CITY_OF_PROVINCE: Final = cities_by_area("KR")
 URBAN: Final = "도시대기"
 """Network of urban background stations; roadside ones (도로변대기) are no part of a city mean."""
 KOREA: Final = ((30.0, 45.0), (120.0, 135.0))

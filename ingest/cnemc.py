@@ -36,6 +36,7 @@ from ingest.cnemc_wire import (
 )
 from ingest.feeds import WHOLE, About, Ask, Due, Feed, RawAnswer, SourceConfig, Timing
 from ingest.wire import Parsed, station_rows
+from pipeline.cities import cities_by_area
 from pipeline.errors import BadPayload
 from pipeline.http import Http, Service
 from pipeline.times import HOUR, from_ns
@@ -56,7 +57,7 @@ __all__ = [
     "service",
 ]
 
-CITY_OF_AREA: Final = {"北京市": "beijing"}
+CITY_OF_AREA: Final = cities_by_area("CN")
 NOT_IN_MEAN: Final = {"对照点": "control site", "区域": "regional site"}
 CONTROL_CODES: Final = frozenset({"1002A"})
 """Clean reference sites of Beijing, no part of its city mean; some answers leave the mark out of the name."""

@@ -17,11 +17,12 @@ import numpy as np
 from ingest.cnemc_wire import BASE_URL, MOST_NAMED, SOURCE, Values, items_of, post, read_values, rows_of
 from ingest.feeds import Ask, Due, Feed, RawAnswer, Timing
 from ingest.wire import REMEDY, Parsed, station_rows
+from pipeline.cities import all_cities
 from pipeline.errors import BadPayload
 from pipeline.http import Http, Service
 from pipeline.times import from_ns
 
-CITIES: Final[Mapping[str, str]] = {
+_USUAL: Final = {
     "110000": "北京市",
     "120000": "天津市",
     "130100": "石家庄市",
@@ -45,7 +46,12 @@ CITIES: Final[Mapping[str, str]] = {
     "371000": "威海市",
 }
 """The cities of the forecast exchange and those of pipeline/surroundings.toml, by GB/T 2260 code."""
-CITY_OF_CODE: Final = {"110000": "beijing"}
+_CHOSEN: Final = {
+    c.geocode["value"]: c.areas[0] for c in all_cities().values() if c.country == "CN" and len(c.areas) == 1
+}
+CITIES: Final[Mapping[str, str]] = {**_CHOSEN, **_USUAL}
+"""The usual ones and the cities of this installation: whose official value is asked for."""
+CITY_OF_CODE: Final = {c.geocode["value"]: c.id for c in all_cities().values() if c.country == "CN"}
 PREFIX: Final = "city_"
 OPERATION: Final = "GetCityRealTimeAqiHistoryByCondition"
 NOTE: Final = "official value of the city as published, not a station mean"

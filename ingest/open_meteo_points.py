@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from ingest.open_meteo_wire import WeatherPoint
+from pipeline.cities import all_cities
 from pipeline.names import MEASURED
 from pipeline.surroundings import Place, all_places
 
-POINTS: Final = (
+USUAL_POINTS: Final = (
     WeatherPoint("seoul", "Seoul", 37.5665, 126.9780, "seoul"),
     WeatherPoint("beijing", "Beijing", 39.9042, 116.4074, "beijing"),
     WeatherPoint("jinan", "Jinan, North China Plain", 36.65, 117.0),
@@ -19,8 +20,17 @@ POINTS: Final = (
 )
 """The two cities, then points upwind of them."""
 
-FORECAST_POINTS: Final = (
-    *POINTS,
+POINTS: Final = (
+    *(p for p in USUAL_POINTS if p.city or p.id not in all_cities()),
+    *(
+        WeatherPoint(c.id, c.name["en"], c.latitude, c.longitude, c.id)
+        for c in all_cities().values()
+        if c.id not in {p.id for p in USUAL_POINTS if p.city}
+    ),
+)
+"""Where the weather of the cities is asked for: the usual points, then the other cities chosen."""
+
+_AROUND_THEM: Final = (
     WeatherPoint("baengnyeong", "Baengnyeong island", 37.97, 124.63),
     WeatherPoint("weihai", "Weihai", 37.51, 122.12),
     WeatherPoint("dalian", "Dalian", 38.91, 121.61),
@@ -41,6 +51,7 @@ FORECAST_POINTS: Final = (
     WeatherPoint("changchun", "Changchun", 43.82, 125.32),
     WeatherPoint("pyongyang", "Pyongyang", 39.03, 125.75),
 )
+FORECAST_POINTS: Final = (*POINTS, *(p for p in _AROUND_THEM if p.id not in {q.id for q in POINTS}))
 """Also the coasts around the Yellow Sea, the plain, Manchuria and the Gobi."""
 
 NEAR_KM: Final = 60.0

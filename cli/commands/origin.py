@@ -59,11 +59,11 @@ def origin(
 def _check(language: str, party: str | None, city: str | None) -> None:
     """Refuse what there is not."""
     from forecasting.reasons.words import LANGUAGES
-    from pipeline.cities import all_cities
+    from pipeline.cities import all_parties
     from pipeline.cities import city as known_city
     from pipeline.errors import UsageError
 
-    parties = sorted({one.party for one in all_cities().values()})
+    parties = all_parties()
     if language not in LANGUAGES:
         raise UsageError(f"--language {language}: there are {', '.join(LANGUAGES)}")
     if party not in (None, *parties):

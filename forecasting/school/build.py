@@ -38,6 +38,8 @@ BEFORE: Final = timedelta(hours=72)
 """So much of the past is shown at the first question."""
 THRESHOLDS: Final = {"KR": (35, 75), "CN": (75, 150)}
 """Day means asked about [ug m-3]: bad and very bad in Korea, lightly and heavily polluted in China."""
+USUAL: Final = "KR"
+"""Whose day means are asked about elsewhere."""
 _MARKS: Final = {"missed": (True, False), "false alarm": (False, True), "called": (True, True)}
 KINDS: Final = ("called", "false alarm", "missed", "quiet")
 WEATHER: Final = (
@@ -74,7 +76,7 @@ def candidates(said: pd.DataFrame, truth: pd.DataFrame) -> dict[date, Candidate]
     """
     asked = said[(said["issue_time"].dt.hour == ASK_HOUR) & said["lead_day"].isin(LEADS)]
     table = asked.merge(truth[["city", "valid_end", "observed"]], on=["city", "valid_end"])
-    low = {city.id: THRESHOLDS[city.country][0] for city in all_cities().values()}
+    low = {city.id: thresholds_of(city)[0] for city in all_cities().values()}
     cases: dict[date, dict[tuple[str, int], tuple[bool, bool]]] = {}
     for city, threshold in low.items():
         rows = table[table["city"] == city]
@@ -147,11 +149,16 @@ def make_lesson(
     return Lesson(lesson_id(world, day), world, day, targets, asks, rows, readings, told, made)
 
 
+def thresholds_of(city: City) -> tuple[int, ...]:
+    """Return the day means that are asked about in a city [ug m-3]."""
+    return THRESHOLDS.get(city.country, THRESHOLDS[USUAL])
+
+
 def _target(city: City, day: date, truth: pd.DataFrame) -> Target:
     start, end = local_day_bounds(day, city.timezone)
     row = truth[(truth["city"] == city.id) & (truth["valid_end"] == pd.Timestamp(end))]
     outcome = round(float(row["observed"].iloc[0]), 1)
-    return Target(city.id, start, end, THRESHOLDS[city.country], outcome)
+    return Target(city.id, start, end, thresholds_of(city), outcome)
 
 
 def _said(rows: pd.DataFrame, cycles: Sequence[datetime]) -> Iterator[Said]:
@@ -169,7 +176,7 @@ def _said(rows: pd.DataFrame, cycles: Sequence[datetime]) -> Iterator[Said]:
                 end - timedelta(days=1),
                 end,
                 tuple(float(row[level]) for level in SHOWN_LEVELS),
-                {t: float(row[f"p_gt_{t}"]) for t in THRESHOLDS[city.country]},
+                {t: float(row[f"p_gt_{t}"]) for t in thresholds_of(city)},
             )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from ingest.simulated.grid import PLACES, Floats
 from ingest.simulated.synoptic import Climate, winterness
 from ingest.simulated.transport import DUST, PRIMARY, SECONDARY, PointHistory
+from pipeline.cities import all_cities
 
 
 class CityAir(NamedTuple):
@@ -40,6 +41,19 @@ OWN: Final = {
 DUST_FINE_SHARE: Final = 0.12
 
 
+def own_emissions(place: str) -> OwnEmissions:
+    """Return a place's own source; that of a city beside Seoul and Beijing stands in its table.
+
+    >>> own_emissions("beijing").width
+    35.0
+    """
+    city = all_cities().get(place)
+    if city is None or place in ("seoul", "beijing"):
+        return OWN[place]
+    air = city.simulated
+    return OwnEmissions(air.strength, air.width, air.heating, air.road_dust)
+
+
 def city_air(history: PointHistory, climate: Climate, city: str) -> CityAir:
     """Return the hourly mean concentrations of a city.
 
@@ -53,7 +67,7 @@ def city_air(history: PointHistory, climate: Climate, city: str) -> CityAir:
     local = own_air(history, climate, city)
     day_height = _smooth(history.height[:, at], 24)
     dry = 1 - 0.8 * np.clip(history.rain[:, at], 0, 1)
-    road = OWN[city].road_dust * dry * (700 / day_height) ** 0.4
+    road = own_emissions(city).road_dust * dry * (700 / day_height) ** 0.4
     pm2p5 = fine + local + DUST_FINE_SHARE * dust
     pm10 = pm2p5 + 0.18 * fine + 0.5 * local + (1 - DUST_FINE_SHARE) * dust + road
     return CityAir(hour_means(pm2p5), hour_means(pm10))
@@ -73,7 +87,7 @@ def squeeze(history: PointHistory, at: int) -> Floats:
 
 def own_air(history: PointHistory, climate: Climate, city: str) -> Floats:
     """Return what a city's own source adds, (hours,) [ug m-3]."""
-    at, own = place_index(city), OWN[city]
+    at, own = place_index(city), own_emissions(city)
     height, speed = history.height[:, at], np.hypot(history.u[:, at], history.v[:, at])
     winter = winterness(climate.day_of_year)
     rush = 1 + 0.35 * np.cos(2 * np.pi * (climate.local_hour - 8.5) / 12) * (climate.local_hour > 5)

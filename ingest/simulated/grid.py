@@ -119,15 +119,17 @@ def patch(emitter: Emitter, grid: Grid = COARSE) -> Floats:
 def sampling_weights(grid: Grid = COARSE) -> Floats:
     """Return the bilinear weights that read the points from the grid, (cells, places).
 
+    A place beyond the grid has the weather and air of the nearest point of its rim.
+
     >>> sampling_weights().sum(axis=0).round(9).tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
     across = len(grid.longitudes)
     weights = np.zeros((len(grid.cell_latitude), len(PLACES)))
     for at, point in enumerate(PLACES):
-        x = (point.longitude - grid.longitudes[0]) / grid.step
-        y = (point.latitude - grid.latitudes[0]) / grid.step
-        column, row = int(x), int(y)
+        x = np.clip((point.longitude - grid.longitudes[0]) / grid.step, 0, across - 1)
+        y = np.clip((point.latitude - grid.latitudes[0]) / grid.step, 0, len(grid.latitudes) - 1)
+        column, row = min(int(x), across - 2), min(int(y), len(grid.latitudes) - 2)
         fx, fy = x - column, y - row
         for dr, dc, share in (
             (0, 0, (1 - fx) * (1 - fy)),

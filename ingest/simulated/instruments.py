@@ -13,7 +13,7 @@ from ingest.simulated.grid import Floats
 
 QUANTITIES: Final = ("pm2p5", "pm10")
 CALIBRATION_DAYS: Final = 90
-PUBLISHED_MINUTES: Final = {"airkorea": 15, "cnemc": 20, "open_meteo": 10}
+PUBLISHED_MINUTES: Final = {"airkorea": 15, "cnemc": 20, "open_meteo": 10, "openaq": 25}
 """Minutes after the hour at which each service publishes when nothing is late."""
 
 

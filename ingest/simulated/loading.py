@@ -61,13 +61,17 @@ def ingest_history(
 ) -> int:
     """Load the two years before the last hours, as an archive with assumed receipt; returns the rows given.
 
-    It ends where the services are asked (:func:`ingest_recent`), so no value is given twice. Into
+    It ends where the services are asked (:func:`ingest_recent`), so no value is given twice; that of a
+    network that no simulated service shows goes on to the present. Into
     ``forecasts`` goes what earlier runs of the weather model had said of the winds.
     """
     until = world.end - LAST_HOURS * HOUR
     rows = 0
     tables = {"": world.observations(world.start, until), "open_meteo": world.weather(world.start, until)}
-    for source in ("airkorea", "cnemc", "open_meteo"):
+    unasked = set(world.networks) - {name.partition(".")[0] for name in ASKED}
+    known = world.end - ASSUMED_DELAY
+    tables |= dict.fromkeys(unasked, world.observations(world.start, known)) if unasked else {}
+    for source in (*world.networks, "open_meteo"):
         table = tables.get(source, tables[""])
         table = table[
             table["station"].isin([s for s in table["station"].cat.categories if s.startswith(f"{source}:")])

@@ -1,6 +1,7 @@
 """The stations of a simulated world: 25 districts of Seoul, 12 stations of Beijing, 5 upwind of them.
 
-Names are those of real stations so that pages look right; coordinates are approximate, values invented.
+Names are those of real stations so that pages look right; coordinates are approximate, values invented. Other
+cities of an installation have as many as their tables say, with invented names and codes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import pandas as pd
 
 from ingest import open_meteo
 from ingest.wire import station_rows
+from pipeline.cities import City, all_cities
 
 SEOUL: Final = {
     "종로구": (37.57, 127.00),
@@ -79,7 +81,51 @@ SENTINELS: Final = (
     Sentinel("cnemc:9104A", "weihai", "威海", "威海市", 37.51, 122.12),
 )
 """Both services show such stations too; the Chinese codes are invented."""
+RING: Final = 0.06
+"""How far from their city's middle the invented stations lie [degree]."""
+
+
+def other_cities() -> list[City]:
+    """Return the installation's cities beside Seoul and Beijing.
+
+    >>> other_cities()
+    []
+    """
+    return [c for c in all_cities().values() if c.id not in ("seoul", "beijing")]
+
+
+def network_of(city: City) -> str:
+    """Return the service that shows a city's simulated stations.
+
+    >>> network_of(all_cities()["seoul"])
+    'airkorea'
+    """
+    spec = city.spec("pm2p5", "reference", "simulated")
+    return spec.network if spec is not None else ""
+
+
+def invented_stations(city: City) -> list[Sentinel]:
+    """Return the stations of a city beside Seoul and Beijing: their ids, names and places.
+
+    >>> [s.station for s in invented_stations(all_cities()["beijing"])][:2]
+    ['cnemc:S110000_1', 'cnemc:S110000_2']
+    """
+    source, found = network_of(city), []
+    for number in range(1, city.simulated.stations + 1):
+        angle, far = 2.4 * number, RING * np.sqrt(number)
+        name = {"airkorea": f"{city.name['ko']} {number}", "cnemc": f"{city.name['zh']}{number}"}.get(
+            source, f"{city.name['en']} {number}"
+        )
+        code = name if source == "airkorea" else f"S{city.geocode['value']}_{number}".replace("-", "")
+        north, east = far * np.sin(angle), far * np.cos(angle)
+        area = city.areas[0] if city.areas else city.name["en"]
+        place = (round(city.latitude + north, 4), round(city.longitude + east, 4))
+        found.append(Sentinel(f"{source}:{code}", city.id, name, area, *place))
+    return found
+
+
 AREA: Final = {
+    **{s.station: s.area for c in other_cities() for s in invented_stations(c)},
     **dict.fromkeys((f"airkorea:{n}" for n in SEOUL), "서울"),
     **dict.fromkeys((f"cnemc:{c}" for c in BEIJING), "北京市"),
     **{s.station: s.area for s in SENTINELS},
@@ -102,6 +148,10 @@ def station_table() -> pd.DataFrame:
         note = f"{NOTE}; control site, not in the city mean" if control else NOTE
         rows.append(_row(f"cnemc:{code}", name, latitude, longitude, "" if control else "beijing", note))
     rows += [_row(s.station, s.name, s.latitude, s.longitude, "", NOTE) for s in SENTINELS]
+    for city in other_cities():
+        rows += [
+            _row(s.station, s.name, s.latitude, s.longitude, city.id, NOTE) for s in invented_stations(city)
+        ]
     rows += [open_meteo.point_station(p, NOTE) for p in open_meteo.POINTS]
     return station_rows(rows)
 

@@ -17,7 +17,17 @@ from ingest.simulated.analysis import printed_weather, weather_values
 from ingest.simulated.city_air import city_air
 from ingest.simulated.grid import Floats
 from ingest.simulated.instruments import Network, build_network, join_networks
-from ingest.simulated.network import BEIJING, CLEANER, CONTROL, SENTINELS, SEOUL, station_table
+from ingest.simulated.network import (
+    BEIJING,
+    CLEANER,
+    CONTROL,
+    SENTINELS,
+    SEOUL,
+    invented_stations,
+    network_of,
+    other_cities,
+    station_table,
+)
 from ingest.simulated.scenario import episode_present, quiet_present
 from ingest.simulated.synoptic import Climate, draw_climate
 from ingest.simulated.transport import PointHistory, simulate
@@ -92,7 +102,7 @@ class SimulatedWorld:
         """Return the air itself, no instrument between: ``time``, ``city.quantity`` [ug m-3], all hours."""
         columns = {
             f"{city}.{q}": net.truth[q]
-            for city, net in zip(self.cities, self.networks.values(), strict=True)
+            for city, net in zip(self.cities, self.networks.values(), strict=False)
             for q in net.truth
         }
         return pd.DataFrame({"time": self.times, **columns})
@@ -125,6 +135,7 @@ def make_world(seed: int, *, quiet_season: bool = False) -> SimulatedWorld:
         for city, source in zip(cities, ("airkorea", "cnemc"), strict=True)
     }
     printed = printed_weather(rng, history, climate)
+    networks = _with_others(networks, seed, history, climate)
     end = _present(index, networks, quiet_season)
     name = f"simulated-{seed}" + ("-quiet" if quiet_season else "")
     return SimulatedWorld(
@@ -166,6 +177,23 @@ def _network(
         air = city_air(history, climate, sentinel.place)
         parts.append(build_network(rng, source, air, {sentinel.station: 1.0}, np.array([True])))
     return join_networks(parts)
+
+
+def _with_others(
+    networks: dict[str, Network], seed: int, history: PointHistory, climate: Climate
+) -> dict[str, Network]:
+    """Return the networks with the stations of the installation's other cities.
+
+    Each city has a generator of its own: which others there are changes nothing of its values.
+    """
+    found = {source: [network] for source, network in networks.items()}
+    for city in other_cities():
+        rng = np.random.default_rng([seed, *city.id.encode()])
+        source, shares = network_of(city), {s.station: 1.0 for s in invented_stations(city)}
+        air = city_air(history, climate, city.id)
+        network = build_network(rng, source, air, shares, np.ones(len(shares), bool))
+        found.setdefault(source, []).append(network)
+    return {source: join_networks(parts) if len(parts) > 1 else parts[0] for source, parts in found.items()}
 
 
 def _present(index: pd.DatetimeIndex, networks: Mapping[str, Network], quiet_season: bool) -> datetime:

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from pipeline.cities import all_cities
+from pipeline.cities import all_parties
 from pipeline.errors import UsageError
 from pipeline.ledger.audit import append_audit, rows_about
 
@@ -42,7 +42,7 @@ def publish(conn: Connection, party: str, product: str, *, public: bool, by: str
     True
     {'seoul': ('forecasts',)}
     """
-    known = sorted({city.party for city in all_cities().values()})
+    known = all_parties()
     if party not in known:
         raise UsageError(f"there is no party {party}; there are {', '.join(known)}")
     if product not in PRODUCTS:
@@ -56,7 +56,7 @@ def publish(conn: Connection, party: str, product: str, *, public: bool, by: str
 
 def published(conn: Connection) -> dict[str, tuple[str, ...]]:
     """Return by party what it publishes; parties that publish nothing are left out."""
-    parties = sorted({city.party for city in all_cities().values()})
+    parties = all_parties()
     found = {party: tuple(p for p in PRODUCTS if _is_public(conn, party, p)) for party in parties}
     return {party: products for party, products in found.items() if products}
 

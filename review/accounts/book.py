@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from ulid import ULID
 
 from alerts.vocabulary import LANGUAGES
-from pipeline.cities import all_cities
+from pipeline.cities import all_parties
 from pipeline.errors import UsageError
 from pipeline.ledger.account_tokens import revoke_tokens
 from pipeline.ledger.accounts import (
@@ -92,7 +92,7 @@ def _name_of_first(party: str, rows: Sequence[AccountRow]) -> str:
 
 def parties() -> list[str]:
     """Return the parties for which people may act: the owners of the cities."""
-    return sorted({city.party for city in all_cities().values()})
+    return all_parties()
 
 
 def invite(conn: Connection, who: Invitation, *, by: str, at: datetime) -> str:

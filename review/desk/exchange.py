@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from pipeline.cities import all_cities
+from pipeline.cities import all_parties
 from pipeline.exchange.standing import standing_of
 from pipeline.programme import programme_of
 from pipeline.settings import Settings
@@ -17,6 +17,6 @@ def exchange_lines(conn: Connection, settings: Settings, now: datetime) -> list[
     if not settings.party:
         return []
     silent = programme_of(settings.programme_file).silent
-    others = {city.party for city in all_cities().values()} - {settings.party}
+    others = set(all_parties()) - {settings.party}
     found = [standing_of(conn, peer, now) for peer in sorted(others)]
     return [(one.line(now), one.silence(now) > silent or bool(one.fault)) for one in found]

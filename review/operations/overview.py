@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
-from pipeline.cities import all_cities
+from pipeline.cities import all_parties
 from pipeline.errors import SameairError
 from pipeline.exchange.standing import Standing, standing_of
 from pipeline.ledger.audit_reads import Wanted, find_rows
@@ -82,7 +82,7 @@ def peers(conn: Connection, settings: Settings, now: datetime) -> list[tuple[Sta
     if not settings.party:
         return []
     silent = programme_of(settings.programme_file).silent
-    others = {city.party for city in all_cities().values()} - {settings.party}
+    others = set(all_parties()) - {settings.party}
     found = [standing_of(conn, peer, now) for peer in sorted(others)]
     return [(one, one.silence(now) > silent or bool(one.fault)) for one in found]
 

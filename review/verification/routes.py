@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from alerts.policy import load_policy
 from forecasting.verification.kept import facts_of
 from forecasting.verification.reviewed import REVIEWED
-from pipeline.cities import all_cities
+from pipeline.cities import all_cities, home_of
 from pipeline.place_names import name_of
 from pipeline.times import parse_instant
 from review.access import add, visitor
@@ -103,4 +103,4 @@ def _place(request: Request) -> Callable[[str], str]:
 def _own_city(request: Request) -> str:
     """Return the first city of the person's party."""
     party = visitor(request).party
-    return next((city.id for city in all_cities().values() if city.party == party), "")
+    return home_of(party)
