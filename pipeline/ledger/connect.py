@@ -28,7 +28,7 @@ BUSY_TIMEOUT_SECONDS = 30
 EXAMPLES = "give e.g. sqlite:////folder/ledger.sqlite or postgresql+psycopg://user@host/database"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ledger:
     """Decisions, deliveries and the list of batches; every access is one of two kinds of transaction.
 
@@ -45,6 +45,10 @@ class Ledger:
     """
 
     engine: Engine
+
+    def __repr__(self) -> str:
+        """Name the place, without what could hold a secret."""
+        return f"Ledger({self.place})"
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from pipeline.errors import StorageError
 from pipeline.ledger.postgres import is_postgres, sqlstate
@@ -134,7 +134,7 @@ def _free(connection: Connection, name: str) -> None:
     """Free the lock at once; where the session is gone the server has done so."""
     try:
         connection.execute(_FREE, {"name": name})
-    except DBAPIError:
+    except SQLAlchemyError:
         return
 
 

@@ -19,7 +19,8 @@ WRITE_LOCK: Final = text(
     "SELECT set_config('idle_in_transaction_session_timeout', :idle, true),"
     " pg_advisory_xact_lock(hashtextextended('sameair ' || current_schema(), 0))"
 )
-KEEPALIVES: Final = {
+CONNECTION: Final = {
+    "client_encoding": "utf8",
     "connect_timeout": "10",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
@@ -56,7 +57,7 @@ def engine_options(url: URL) -> dict[str, Any]:
 
     What the URL itself says (``?connect_timeout=3``, ``?options=-c search_path=sameair``) goes before.
     """
-    settled = {name: value for name, value in KEEPALIVES.items() if name not in url.query}
+    settled = {name: value for name, value in CONNECTION.items() if name not in url.query}
     given = url.query.get("options", ())
     options = [_SERVER, *((given,) if isinstance(given, str) else given)]
     names = {"application_name": "sameair"} if "application_name" not in url.query else {}

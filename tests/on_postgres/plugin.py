@@ -35,7 +35,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("filterwarnings", "ignore:connection .* was deleted while still open")
+    config.addinivalue_line("filterwarnings", "ignore:.*was deleted while still open")
     if "PYTEST_XDIST_WORKER" not in os.environ:
         _begin(config)
     _let_children_know()
