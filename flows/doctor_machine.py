@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -114,9 +115,8 @@ def _schema(ws: Workspace) -> Found:
         return ("schema", "trouble", found, "install the newer sameair; do not edit the ledger")
     engine = ws.ledger.engine
     if engine.dialect.name == "sqlite" and engine.url.database:
-        with sqlite3.connect(f"file:{engine.url.database}?mode=ro", uri=True) as conn:
-            (said,) = conn.execute("PRAGMA quick_check(1)").fetchone()
-        conn.close()
+        with closing(sqlite3.connect(f"file:{engine.url.database}?mode=ro", uri=True)) as pages:
+            (said,) = pages.execute("PRAGMA quick_check(1)").fetchone()
         if said != "ok":
             return (
                 "schema",

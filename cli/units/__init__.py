@@ -1,0 +1,1 @@
+"""Templates of the units of systemd and the files beside them."""
