@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 export UV_SYSTEM_CERTS = 1
 export UV_COMPILE_BYTECODE = 1
 
-.PHONY: run demo-two-nodes test test-all nightly check setup setup-dev lock fonts map docs site clean
+.PHONY: run demo-two-nodes test test-all test-postgres nightly check setup setup-dev lock fonts map docs site clean
 
 run: setup
 	$(VENV)/bin/sameair run $(if $(DATA_DIR),--data-dir $(DATA_DIR))
@@ -46,9 +46,17 @@ PYTEST := $(VENV)/bin/pytest -n auto --dist loadfile
 test: check
 	$(PYTEST) -m "not slow"
 
-# Every skip is an error here, and the slow tests run too.
+# Every skip is an error here, and the slow tests run too; then, with every ledger on PostgreSQL, again what
+# opened one: of the slow tests those marked so.
+ON_POSTGRES := SAMEAIR_NO_SKIPS=1 $(PY) -m pytest -n auto --dist loadfile -p tests.on_postgres.plugin
+NOTED := $(VENV)/tests-with-a-ledger.txt
 test-all: check
-	SAMEAIR_NO_SKIPS=1 $(PYTEST)
+	$(ON_POSTGRES) --note-ledgers $(NOTED)
+	$(ON_POSTGRES) --ledgers postgres --only-noted $(NOTED)
+
+# The whole suite with every ledger on a PostgreSQL server of its own; needs its programs, not a running one.
+test-postgres: check
+	$(ON_POSTGRES) --ledgers postgres
 
 # Ten thousand damaged answers for every reader of foreign bytes (hours on one core), and all slow tests.
 nightly: check

@@ -35,7 +35,9 @@ class Settings(StorageSettings):
         return init_settings, env_settings, ConfigFile(settings_cls)
 
     data_dir: Path = Field(Path("var"), description="folder under which everything lies")
-    ledger_url: str = Field("", description="SQLAlchemy URL of the ledger; empty: SQLite in the data folder")
+    ledger_url: str = Field(
+        "", repr=False, description="SQLAlchemy URL of the ledger; empty: SQLite in the data folder"
+    )
     channel: str = Field("folder", pattern="^(folder|smtp)$", description="how e-mails leave: folder or smtp")
     party: str = Field(
         "",

@@ -332,6 +332,7 @@ def run_machine(make_desk, **more):
 
 
 @pytest.mark.slow
+@pytest.mark.ledger
 def test_no_order_of_events_breaks_a_promise(make_desk):
     run_machine(make_desk, max_examples=20, stateful_step_count=40)
 

@@ -240,6 +240,7 @@ def _answer(one):
 
 
 @pytest.mark.slow
+@pytest.mark.ledger
 @pytest.mark.parametrize("count", [200, 1500, 3000, 6000])
 def test_a_transfer_that_is_cut_in_the_middle_is_made_up_for_in_one_exchange(two, count):
     two.rounds()
@@ -259,12 +260,14 @@ def test_a_transfer_that_is_cut_in_the_middle_is_made_up_for_in_one_exchange(two
 
 
 @pytest.mark.slow
+@pytest.mark.ledger
 def test_hours_without_a_cable_cost_nothing_but_time(apart):
     """Offers pass, then the cable is out over the deadline; both have signed the same text in time."""
     check_that_votes_arrive_late(apart)
 
 
 @pytest.mark.slow
+@pytest.mark.ledger
 def test_a_vote_that_does_not_arrive_leaves_each_its_own_warning_and_both_learn_of_it_later(two):
     check_that_votes_arrive_late(two)
 
@@ -297,6 +300,7 @@ def check_that_votes_arrive_late(two):
 
 
 @pytest.mark.slow
+@pytest.mark.ledger
 @pytest.mark.parametrize("count", [400, 2500])
 def test_a_node_killed_in_the_middle_of_a_round_goes_on_where_it_was(two, count):
     two.rounds()

@@ -118,6 +118,7 @@ def test_what_reached_nobody_is_given_up_by_a_person_only(pair, to_say):
 
 
 @pytest.mark.slow
+@pytest.mark.ledger
 @pytest.mark.parametrize("member", ["newest", "handled"])
 def test_a_peer_that_claims_what_it_cannot_show_does_not_silence_a_node_for_good(pair, to_say, member):
     said, _ = to_say
@@ -202,6 +203,7 @@ def test_a_vote_that_was_given_stays_given_and_becomes_joint(nodes, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.ledger
 def test_what_was_issued_before_the_loss_is_not_issued_again(nodes, tmp_path):
     def issue():
         nodes.approve("seoul", AS_OF + HOUR)
@@ -251,6 +253,7 @@ def test_a_vote_about_a_lost_offer_that_came_before_the_recovery_counts(nodes, t
 
 
 @pytest.mark.slow
+@pytest.mark.ledger
 def test_approving_again_after_the_loss_signs_the_own_city_s_warning(nodes, tmp_path):
     told = lost_after(nodes, tmp_path, lambda: (nodes.approve("seoul", AS_OF + HOUR), nodes.exchange()))
     assert "approve again" in told["next"]

@@ -42,6 +42,7 @@ def told(found):
 
 
 @pytest.mark.slow
+@pytest.mark.ledger
 def test_two_days(tmp_path):
     found, run = soak(tmp_path, 1, 48, TURNS, {"cnemc": 3}, calm=14, kills=4, healthy=7)
     assert not found.wrong, told(found)

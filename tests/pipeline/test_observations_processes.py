@@ -116,6 +116,7 @@ def test_a_writer_killed_at_any_instant_leaves_no_half_append(ledger, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.ledger
 def test_two_hundred_writers_killed_leave_no_half_append(ledger, tmp_path):
     acknowledged, removed = kill_writers(tmp_path, count=200, seed=2)
     assert acknowledged > 50
