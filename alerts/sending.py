@@ -10,13 +10,14 @@ from typing import Final
 from sqlalchemy import Connection
 
 from alerts.channels import Channel, Envelope, Outcome
-from alerts.outbox import read_payload
+from alerts.outbox import payload_path, read_payload
 from alerts.retries import DeliveryPolicy, next_state
 from alerts.takeover import Ways
 from pipeline.errors import StorageError
 from pipeline.ledger import Ledger
 from pipeline.ledger.audit import append_audit
 from pipeline.ledger.deliveries import AttemptRow, OutboxRow, insert_attempt, move_message
+from pipeline.ledger.postgres import is_postgres
 from pipeline.redaction import without_addresses
 from pipeline.times import Clock
 
@@ -75,7 +76,9 @@ def send_once(sender: Sender, row: OutboxRow, address: str) -> Outcome:
     try:
         payload = read_payload(sender.payloads, row.payload_digest)
     except StorageError as error:
-        return Outcome("failed", str(error))
+        gone = not payload_path(sender.payloads, row.payload_digest).exists()
+        # Of several machines with one ledger another may have it.
+        return Outcome("retry" if gone and is_postgres(sender.ledger.engine) else "failed", str(error))
     outcome = channel.send(Envelope(row.id, address, row.message_id, payload, row.recipient))
     return Outcome(outcome.kind, without_addresses(outcome.detail, address), outcome.code)
 
