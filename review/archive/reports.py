@@ -16,9 +16,15 @@ MEDIA: Final = {
     ".json": "application/json",
     ".pdf": "application/pdf",
     ".png": "image/png",
+    ".svg": "image/svg+xml",
     ".nc": "application/x-netcdf",
 }
 """What is served of the folder of reports, and as what."""
+
+KINDS: Final = ("exchange", "joint", "policy", "replay", "season", "verification")
+
+PARTS: Final = frozenset({"figures", "tables"})
+"""Folders of a report that hold its single parts."""
 
 MOST: Final = 400
 
@@ -33,24 +39,28 @@ class Report:
 
     @property
     def kind(self) -> str:
-        """Return what kind of report it is: ``exchange``, ``replay``, ``policy``, ``season`` or ``other``.
+        """Return what kind of report it is: ``exchange``, ``joint``, ``replay``, ``policy`` … or ``other``.
 
         >>> Report("exchange-seoul-2026-01.en.html", datetime(2026, 2, 1, tzinfo=UTC), 1).kind
         'exchange'
         """
         first = self.name.partition("/")[0].partition("-")[0]
-        return first if first in ("exchange", "replay", "policy", "verification", "season") else "other"
+        return first if first in KINDS else "other"
 
 
 def reports_in(folder: Path, until: datetime | None) -> list[Report]:
-    """Return the reports of a folder, the newest first; of those written by an instant, if one is given."""
+    """Return the reports of a folder, the newest first; of those written by an instant, if one is given.
+
+    Single figures and tables of a report are not listed, they are served.
+    """
     root = folder.resolve()
     found = []
     for path in sorted(root.rglob("*")) if root.is_dir() else []:
-        if path.suffix in MEDIA and report_file(folder, str(path.relative_to(root)), until) is not None:
+        name = path.relative_to(root)
+        if PARTS.isdisjoint(name.parts) and report_file(folder, str(name), until) is not None:
             told = path.stat()
             written = datetime.fromtimestamp(told.st_mtime, UTC)
-            found.append(Report(str(path.relative_to(root)), written, told.st_size))
+            found.append(Report(str(name), written, told.st_size))
     return sorted(found, key=lambda one: (one.written, one.name), reverse=True)[:MOST]
 
 
