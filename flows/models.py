@@ -55,7 +55,8 @@ def models_for(
 
     That is the champion as it was known then, else the newest without another role (see
     ``pipeline.ledger.model_roles.model_in_use``). Where there is none, one is trained on what had been
-    received by the beginning of that UTC day and registered, so that all cycles of a day share it. None
+    received by the beginning of that UTC day and registered, so that all cycles of a day share it; so it is
+    when the installation's cities are no longer those of the model. None
     where the past is too short to learn from, or training fails, which the log tells.
 
     Parameters
@@ -65,7 +66,7 @@ def models_for(
     """
     found: Models = {}
     for quantity in quantities:
-        found[quantity] = in_use(ws, world, quantity, known_at, aside=aside)
+        found[quantity] = _of_cities(in_use(ws, world, quantity, known_at, aside=aside))
         if found[quantity] is None:
             try:
                 panel = panel or load_panel(ws.store, all_cities().values(), world, as_of=known_at)
@@ -73,6 +74,12 @@ def models_for(
             except Exception:
                 log.exception("no model of %s could be trained: baselines forecast", quantity)
     return found
+
+
+def _of_cities(model: Model | None) -> Model | None:
+    """Return a model that knows the cities of this installation; None once others were chosen."""
+    known = model is not None and {target.city for target in model.targets} == set(all_cities())
+    return model if known else None
 
 
 def train_until(  # noqa: PLR0913 - one argument per way in which models differ
