@@ -107,7 +107,8 @@ def test_deleted_rows_are_gone_from_the_files(ledger, tmp_path):
     assert not any(b"secret.person" in path.read_bytes() for path in tmp_path.iterdir())
 
 
-def test_a_reader_keeps_the_log_from_being_emptied_and_that_is_said(ledger):
+def test_a_reader_keeps_sqlites_log_from_being_emptied_and_that_is_said(tmp_path):
+    ledger = open_ledger(f"sqlite+pysqlite:///{tmp_path}/ledger.sqlite")
     with ledger.write() as conn:
         write_recipient(conn, *entered())
     with ledger.read() as reading:
@@ -119,6 +120,7 @@ def test_a_reader_keeps_the_log_from_being_emptied_and_that_is_said(ledger):
         other.close()
         assert not ledger.forget_deleted()
     assert ledger.forget_deleted()
+    ledger.close()
 
 
 LOCAL = st.from_regex(r"[a-z][a-z0-9._+-]{2,20}[a-z0-9]", fullmatch=True)
