@@ -47,4 +47,5 @@ def worker(
     words += ["--nworkers", str(processes), "--no-dashboard", "--memory-limit", "0"]
     words += ["--death-timeout", "60", "--local-directory", str(scratch)]
     sys.stdout.flush()
-    os.execve(sys.executable, words, {**os.environ, **ONE_THREAD, "SAMEAIR_DATA_DIR": str(folder)})
+    env = {**os.environ, **ONE_THREAD, "SAMEAIR_DATA_DIR": str(folder)}
+    os.execve(sys.executable, words, env)  # noqa: S606 - our own interpreter and arguments
