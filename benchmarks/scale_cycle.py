@@ -3,7 +3,7 @@
 Invented hourly readings of all stations and the weather of every city lie in the store; models are trained by
 a first cycle, which is not counted. The next cycle is: the hour of all stations in the wire format of CNEMC
 read and stored, snapshot, forecast with reasons, evidence and what stands beside it, assessment, proposal,
-bulletin and delivery. No forecast winds are stored, so trajectories and origins are not in it, nor is Prefect.
+bulletin and delivery. No forecast winds are stored: trajectories and origins are not in it, nor is Prefect.
 ``python -m benchmarks.scale_cycle``; ``--sizes 2:60 2:120 2:240`` for a trial.
 """
 
