@@ -12,6 +12,7 @@ from pipeline.ledger import (
     account_tables,
     agreement_tables,
     exchange_tables,
+    job_tables,
     model_tables,
     recipient_tables,
     school_tables,
@@ -125,6 +126,7 @@ if __name__ == "__main__":
         account_tables.accounts.name,
         agreement_tables.seals.name,
         exchange_tables.envelopes_sent.name,
+        job_tables.jobs.name,
     }
     assert needed <= set(metadata.tables)  # noqa: S101
     TARGET.write_text(contracts_text(), "utf-8")

@@ -16,6 +16,7 @@ from pipeline.ledger import (
     account_tables,
     agreement_tables,
     exchange_tables,
+    job_tables,
     model_tables,
     open_ledger,
     recipient_tables,
@@ -34,6 +35,7 @@ assert (
     account_tables.metadata
     is agreement_tables.metadata
     is exchange_tables.metadata
+    is job_tables.metadata
     is model_tables.metadata
     is recipient_tables.metadata
     is school_tables.metadata
