@@ -42,6 +42,7 @@ from cli.commands import (
     monitor,
     origin,
     origins,
+    outlook,
     pages,
     policy,
     publish,
@@ -139,6 +140,7 @@ app.add_typer(sharing.app, name="measures")
 app.add_typer(recipients.app, name="recipients")
 app.add_typer(users.app, name="users")
 app.add_typer(dossiers.app, name="dossiers")
+app.add_typer(outlook.app, name="outlook")
 app.add_typer(drill.app, name="drill")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(upkeep.store, name="store")

@@ -100,6 +100,12 @@ class Rhythm:
         due = datetime.combine(day, self.outlook_time, zone)
         return to_utc(due if due <= at else datetime.combine(day - 7 * DAY, self.outlook_time, zone))
 
+    def outlook_nearest(self, at: datetime) -> datetime:
+        """Return the instant [UTC] nearest to another at which a weekly outlook is due."""
+        before = self.outlook_due(at)
+        after = self.outlook_due(before + 7 * DAY + timedelta(hours=2))
+        return before if at - before <= after - at else after
+
 
 @dataclass(frozen=True)
 class Calendar:

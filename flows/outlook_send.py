@@ -1,0 +1,56 @@
+"""Sending a weekly outlook to addresses that somebody names; only what every party signed off leaves."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from alerts.channels import Envelope
+from flows.delivering import channel_of
+from flows.outlook import check_signed, newest_outlook
+from flows.outlook_paper import outlook_mail
+from flows.workspace import Workspace
+from pipeline.errors import UsageError
+from pipeline.ledger.audit import append_audit
+
+_ADDRESS: Final = re.compile(r"[^@\s<>,;\"]{1,64}@[^@\s<>,;\"]{1,190}")
+
+
+def send_outlook(ws: Workspace, world: str, name: str, to: Sequence[str]) -> list[dict[str, Any]]:
+    """Mail the newest version of an outlook; a mail that a folder holds already is not written twice.
+
+    Raises
+    ------
+    ReviewError
+        a party has not signed it off
+    UsageError
+        an address that is none
+    """
+    wrong = [address for address in to if not _ADDRESS.fullmatch(address)]
+    if wrong:
+        raise UsageError(f"--to {wrong[0]} is no e-mail address")
+    row = newest_outlook(ws, world, name)
+    check_signed(ws, row)
+    channel, found = channel_of(ws.settings), []
+    try:
+        for address in dict.fromkeys(to):
+            message = outlook_mail(row, ws.settings.mail_from, address)
+            tail = hashlib.sha256(address.encode()).hexdigest()[:8]
+            envelope = f"outlook.{world}.{name}.v{row.version}.{tail}"
+            sent = channel.send(Envelope(envelope, address, message["Message-ID"], bytes(message)))
+            found.append({"to": address, "outcome": sent.kind, "detail": sent.detail})
+    finally:
+        channel.close()
+    with ws.ledger.write() as conn:
+        outcomes = [one["outcome"] for one in found]
+        append_audit(
+            conn,
+            at=ws.clock(),
+            actor="outlook",
+            action="season.outlook_sent",
+            subject=name,
+            payload={"world": world, "version": row.version, "outcomes": outcomes},
+        )
+    return found
