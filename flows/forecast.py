@@ -14,7 +14,6 @@ import xarray as xr
 
 from flows.arriving import keep_arriving
 from flows.combine import Combination, combine_run, write_combination
-from flows.cost import cost_kept
 from flows.dust import dust_of, write_dust
 from flows.event_rules import events_of
 from flows.evidence import Ran, write_evidence_of
@@ -40,6 +39,7 @@ from pipeline.files import write_with
 from pipeline.ledger.runs import begin_run, current_run, fail_run, finish_run, make_current
 from pipeline.logs import logged_about
 from pipeline.names import is_simulated
+from pipeline.run_cost import cost_kept
 from pipeline.series import load_panel
 from pipeline.storage.products import keep_files
 from pipeline.times import iso

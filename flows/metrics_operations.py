@@ -12,7 +12,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
-from flows.cost import read_cost
 from flows.exchange_late import peers_of
 from flows.version import code_version
 from flows.workspace import Workspace
@@ -23,6 +22,7 @@ from pipeline.ledger.figures import count_issued, count_messages, count_runs, ne
 from pipeline.ledger.runs import list_runs, newest_current_run
 from pipeline.names import MEASURED
 from pipeline.readiness import cycles_behind, readiness_of
+from pipeline.run_cost import read_cost
 from pipeline.times import iso
 
 OPEN_STATES: Final = ("pending", "sending", "unknown")

@@ -16,6 +16,7 @@ from review.worlds import world_of, worlds
 
 PARTS: Final = (
     ("/operations", "overview", Action.see_operations),
+    ("/operations/wall", "wall", Action.see_operations),
     ("/operations/runs", "runs", Action.see_operations),
     ("/operations/quarantine", "quarantine", Action.see_operations),
     ("/operations/audit", "audit", Action.see_operations),

@@ -13,6 +13,7 @@ from review.operations.overview import keys, overview
 from review.operations.quarantine import close_entry, entry, quarantine, retry_entry
 from review.operations.recipients import link, recipients
 from review.operations.runs import run, runs
+from review.operations.wall import wall
 
 
 def operations_routes() -> APIRouter:
@@ -20,6 +21,7 @@ def operations_routes() -> APIRouter:
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     see, operate = Action.see_operations, Action.operate
     add(router, "/operations", overview, see)
+    add(router, "/operations/wall", wall, see)
     add(router, "/operations/runs", runs, see)
     add(router, "/operations/runs/{run_id}", run, see)
     add(router, "/operations/quarantine", quarantine, see)

@@ -11,7 +11,9 @@ from fastapi.responses import Response
 from alerts.vocabulary import LANGUAGES
 from pipeline.ledger.models import get_model
 from pipeline.ledger.runs import RunRow, get_run, list_runs
+from pipeline.run_cost import read_cost
 from pipeline.settings import Settings
+from pipeline.times import iso
 from review.operations.page import chosen_world, show
 from review.security import bulletin_file, product_file
 
@@ -65,6 +67,7 @@ def run(request: Request, run_id: str) -> Response:
         model=model,
         world=row.world,
         files=stored(row, settings),
+        cost=read_cost(settings.runs_dir / row.world / iso(row.cycle).replace(":", "") / row.id),
         used=row.inputs.get("used", []),
         missing=row.inputs.get("missing", []),
         batches=len(row.inputs.get("batches", [])),

@@ -19,7 +19,7 @@ def page_routes(app):
 
 def is_machine(path):
     """Tell whether a path answers programs: data, styles, feeds."""
-    return path.startswith(("/api/", "/static/", "/map/", "/feed"))
+    return path.startswith(("/api/", "/static/", "/map/", "/feed", "/healthz", "/readyz", "/metrics"))
 
 
 def examples(running, starts=(), *, most=400, **who):
