@@ -7,6 +7,9 @@ import signal
 import socket
 import sys
 import threading
+from pathlib import Path
+
+from filelock import FileLock
 
 GRACE = 5.0
 """How long an orderly end may take before the process is ended [s]."""
@@ -24,7 +27,15 @@ def serve(listening: socket.socket) -> None:
         log_config=None,
         lifespan="on",
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    # Two that begin at once in a new folder would both make Prefect's tables.
+    lock = FileLock(Path(os.environ["PREFECT_HOME"]) / "starting.lock", thread_local=False)
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            with lock:
+                await super().startup(sockets)
+
+    Server(config).run(sockets=[listening])
 
 
 def _end_with_parent() -> None:

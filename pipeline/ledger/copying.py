@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import (
     JSON,
     Column,
+    ColumnElement,
     Connection,
     MetaData,
     Table,
@@ -135,7 +136,7 @@ def _is_json(column: Column[Any]) -> bool:
 
 def _copy_table(old: Connection, new: Connection, table: Table) -> int:
     """Copy the rows of a table; return how many."""
-    values = {c.name: bindparam(c.name) for c in table.columns}
+    values: dict[str, ColumnElement[Any]] = {c.name: bindparam(c.name) for c in table.columns}
     if new.dialect.name == "postgresql":
         values |= {c.name: cast(bindparam(c.name, type_=Text()), JSON) for c in table.columns if _is_json(c)}
     statement, count = insert(table).values(values), 0
