@@ -123,17 +123,32 @@ def fail_job(conn: Connection, job_id: str, at: datetime, why: str) -> None:
     _end(conn, job_id, "failed", at, why)
 
 
-def skip_job(
-    conn: Connection, flow: str, nominal: datetime, *, worker: str, at: datetime, why: str, part: str = ""
+def skip_job(  # noqa: PLR0913 - one argument for each column
+    conn: Connection,
+    flow: str,
+    nominal: datetime,
+    *,
+    worker: str,
+    at: datetime,
+    why: str,
+    part: str = "",
+    result: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Record that a nominal time is left out, and why; False if it ran, runs or was left out before."""
+    """Record that a nominal time is left out, and why; False if it ran, runs or was left out before.
+
+    Parameters
+    ----------
+    result : ``through``, the last nominal time, and ``times``, how many, where a stretch is left out
+    """
     last = newest_attempt(conn, flow, nominal, part)
     if last is not None and last.state != "failed":
         return False
     row = _new(flow, part, nominal, last.attempt + 1 if last else 1, "skipped", worker, at)
     try:
         with conn.begin_nested():
-            conn.execute(insert(jobs).values(**{**row, "ended_at": at, "why": why}))
+            conn.execute(
+                insert(jobs).values(**{**row, "ended_at": at, "why": why, "result": dict(result or {})})
+            )
     except IntegrityError:
         return False
     return True
@@ -161,6 +176,20 @@ def jobs_between(
         query = query.where(jobs.c.flow == flow)
     ordered = query.order_by(jobs.c.nominal, jobs.c.flow, jobs.c.part, jobs.c.attempt)
     return [_job(row) for row in conn.execute(ordered)]
+
+
+def jobs_since_last(conn: Connection, flow: str, now: datetime) -> list[JobRow]:
+    """Return a flow's jobs from its newest ended one whose nominal time is over at ``now`` on, oldest first.
+
+    A job that a clock ahead of ``now`` wrote is not taken for the newest one, unless it is done.
+    """
+    believed = (jobs.c.state == "done") | ((jobs.c.state != "running") & (jobs.c.begun_at <= now))
+    query = select(func.max(jobs.c.nominal)).where(jobs.c.flow == flow, jobs.c.nominal <= now, believed)
+    newest = conn.execute(query).scalar()
+    own = select(jobs).where(jobs.c.flow == flow)
+    if newest is not None:
+        own = own.where(jobs.c.nominal >= newest)
+    return [_job(row) for row in conn.execute(own.order_by(jobs.c.nominal, jobs.c.attempt))]
 
 
 def newest_jobs(conn: Connection, *, state: State | None = None) -> dict[tuple[str, str], JobRow]:
