@@ -24,6 +24,7 @@ from cli.commands import (
     dossiers,
     drill,
     dust,
+    duty,
     exchange,
     exchange_bundle,
     exchange_month,
@@ -141,6 +142,7 @@ app.add_typer(recipients.app, name="recipients")
 app.add_typer(users.app, name="users")
 app.add_typer(dossiers.app, name="dossiers")
 app.add_typer(outlook.app, name="outlook")
+app.add_typer(duty.app, name="duty")
 app.add_typer(drill.app, name="drill")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(upkeep.store, name="store")
