@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-LONGEST_GREETING: Final = 20.0
+LONGEST_GREETING: Final = 60.0
 """[s] in which a scheduler has to answer."""
 
 LONGEST_ALONE: Final = 120.0
@@ -193,7 +193,9 @@ def _asked(ask: Callable[[], Any], address: str) -> Any:
     try:
         return ask()
     except (OSError, TimeoutError, concurrent.futures.CancelledError) as error:
-        raise HeavyWorkError(f"the scheduler at {address} does not answer any more ({error})") from error
+        raise HeavyWorkError(
+            f"the scheduler at {address} is gone; start it again and run the same command"
+        ) from error
 
 
 def _let_go(client: Client, futures: Sequence[Future[Any]]) -> None:

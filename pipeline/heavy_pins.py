@@ -12,6 +12,7 @@ from typing import Final
 
 from threadpoolctl import threadpool_info
 
+from pipeline.cities import all_cities
 from pipeline.errors import HeavyWorkError
 
 ROOT: Final = Path(__file__).parents[1]
@@ -27,7 +28,7 @@ def pins_here() -> dict[str, str]:
     mathematical functions of C libraries.
 
     >>> sorted(pins_here())
-    ['BLAS', 'C library', 'numpy', 'numpy kernels', 'pandas', 'program', 'pyarrow', 'python', ...
+    ['BLAS', 'C library', 'cities', 'numpy', 'numpy kernels', 'pandas', 'program', 'pyarrow', ...
     """
     import scipy.linalg  # noqa: F401 - loads the libraries that are listed
 
@@ -37,6 +38,7 @@ def pins_here() -> dict[str, str]:
     blas = [p for p in threadpool_info() if p["user_api"] == "blas"]
     kinds = {f"{p['internal_api']} {p['version']} {p.get('architecture')}" for p in blas}
     found["BLAS"] = ", ".join(sorted(kinds))
+    found["cities"] = hashlib.sha256(repr(sorted(all_cities().items())).encode()).hexdigest()[:12]
     found["C library"] = " ".join(platform.libc_ver())
     found["numpy kernels"] = _kernels()
     return found

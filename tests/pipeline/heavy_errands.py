@@ -89,7 +89,7 @@ class Cluster:
             "distributed.cli.dask_scheduler", "--no-dashboard", "--host", "127.0.0.1", "--port", "0",
             "--scheduler-file", str(address),
         )  # fmt: skip
-        assert awaited(lambda: address.is_file() and address.read_text(), bool), self.log()
+        assert awaited(lambda: address.is_file() and address.read_text(), bool, 240), self.log()
         import json
 
         self.url = json.loads(address.read_text())["address"]
@@ -129,6 +129,7 @@ def cluster_of(folder, workers):
     try:
         for _ in range(workers):
             made.worker()
+        assert awaited(made.log, lambda text: text.count("Registered to") >= workers, 240), made.log()
         yield made
     finally:
         made.end()

@@ -12,6 +12,7 @@ import pytest
 from pipeline.errors import HeavyWorkError, NoUsableModel, StorageError, UsageError
 from pipeline.heavy import HERE, Errand, heavy_work
 from pipeline.heavy_inputs import Inputs, opened
+from pipeline.heavy_pins import check_pins, pins_here
 from tests.pipeline.heavy_errands import (
     always_dies,
     awaited,
@@ -129,7 +130,7 @@ def test_processes_end_with_their_parent(tmp_path, how):
         lambda: [int(p.name) for p in (tmp_path / "pids").iterdir()], lambda found: len(found) == 2
     )
     parent.send_signal(how)
-    parent.communicate(timeout=30)
+    parent.communicate(timeout=120)
     assert awaited(lambda: [p for p in pids if running(p)], lambda left: not left) == []
 
 
@@ -183,3 +184,11 @@ def test_a_folder_that_cannot_be_written_is_a_storage_error(tmp_path):
     (tmp_path / "file").touch()
     with Inputs(tmp_path / "file") as inputs, pytest.raises(StorageError, match="cannot write"):
         inputs.laid([1])
+
+
+@pytest.mark.parametrize("what", ["program", "BLAS", "numpy kernels", "cities"])
+def test_what_runs_on_something_else_is_refused_by_name(what):
+    check_pins(pins_here())
+    other = rf"runs on something else: {what} \S.* instead of other; install"
+    with pytest.raises(HeavyWorkError, match=other):
+        check_pins({**pins_here(), what: "other"})

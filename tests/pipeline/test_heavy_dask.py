@@ -12,6 +12,7 @@ from pipeline.errors import HeavyWorkError, NoUsableModel
 from pipeline.heavy import HERE, Errand, heavy_work
 from tests.pipeline.heavy_errands import (
     always_dies,
+    awaited,
     cluster_of,
     die_once,
     fails,
@@ -120,9 +121,7 @@ def test_a_scheduler_that_goes_away_is_an_error_soon(tmp_path):
         next(results)
         Timer(0.7, cluster.scheduler.kill).start()
         begun = time.monotonic()
-        with pytest.raises(
-            HeavyWorkError, match=r"^errand \d+: the scheduler at \S+ is gone; start it again"
-        ):
+        with pytest.raises(HeavyWorkError, match=r"the scheduler at \S+ is gone; start it again"):
             list(results)
         assert time.monotonic() - begun < 60
     assert list((tmp_path / "inputs").glob("job-*")) == []
@@ -154,6 +153,7 @@ def test_workers_that_are_all_gone_are_waited_for_only_so_long(tmp_path, monkeyp
 def test_workers_with_several_threads_are_refused(tmp_path):
     with cluster_of(tmp_path, 0) as cluster:
         cluster.worker("--nthreads", "2")
+        awaited(cluster.log, lambda text: "Registered to" in text, 240)
         with heavy_work(cluster.url) as heavy, pytest.raises(HeavyWorkError, match="several threads"):
             list(heavy.ordered(abs, errands([1])))
 
