@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
 from flows.exchange_late import peers_of
+from flows.metrics_jobs import job_metrics
 from flows.version import code_version
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
@@ -42,6 +43,7 @@ class Operations(Collector):
         yield from self._room()
         with self._ws.ledger.read() as conn:
             yield from self._runs(conn)
+            yield from job_metrics(conn, self._now)
             yield from self._warnings(conn)
             yield from self._messages(conn)
             yield from self._exchange(conn)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from pipeline.ledger.deliveries import of_world
 from pipeline.ledger.episodes import read_episodes
-from pipeline.ledger.tables import audit, runs
+from pipeline.ledger.job_tables import jobs
+from pipeline.ledger.tables import runs
 from pipeline.ledger.warning_tables import outbox, warning_episodes, warning_events, warnings
 
 
@@ -75,8 +74,8 @@ def newest_lead(conn: Connection, world: str) -> timedelta | None:
     return min((one.onset - row.at for one in found), default=None)
 
 
-def newest_act(conn: Connection, actions: Sequence[str]) -> dict[str, Any] | None:
-    """Return the newest row of the audit trail that is one of some actions, None if there is none."""
-    query = select(audit).where(audit.c.action.in_(actions)).order_by(audit.c.seq.desc()).limit(1)
-    row = conn.execute(query).one_or_none()
-    return None if row is None else dict(row._mapping)
+def count_jobs(conn: Connection) -> list[tuple[str, str, int]]:
+    """Return how many attempts of each flow and state are on record."""
+    kinds = (jobs.c.flow, jobs.c.state)
+    query = select(*kinds, func.count()).group_by(*kinds).order_by(*kinds)
+    return [(row[0], row[1], row[2]) for row in conn.execute(query)]

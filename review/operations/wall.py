@@ -9,10 +9,12 @@ from typing import Any, Final, Literal
 
 from fastapi import Request
 from fastapi.responses import Response
+from sqlalchemy import Connection
 
 from pipeline.errors import SameairError
 from pipeline.exchange.standing import Standing
 from pipeline.ledger.deliveries import OutboxRow
+from pipeline.ledger.jobs import JobRow, newest_jobs
 from pipeline.names import MEASURED
 from pipeline.readiness import Part, readiness_of
 from pipeline.times import latest_cycle
@@ -23,6 +25,8 @@ from review.world_states import WorldState, world_states
 
 REFRESH: Final = 60
 """Seconds after which the board is loaded anew."""
+STUCK_AFTER: Final = timedelta(minutes=30)
+"""A job that gives no sign of life for so long is stuck."""
 CYCLE: Final = timedelta(hours=6)
 Colour = Literal["good", "look", "bad"]
 
@@ -39,6 +43,15 @@ class Tile:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class JobLine:
+    """One flow's part on the board: its newest job, and how it stands."""
+
+    job: JobRow
+    colour: Colour
+    stands: str
+
+
 def wall(request: Request) -> Response:
     """Show the board of the measured world."""
     state = request.app.state
@@ -47,6 +60,7 @@ def wall(request: Request) -> Response:
     with state.ledger.read() as conn:
         worlds = world_states(conn, now)
         messages, others = unsent(conn, MEASURED), peers(conn, state.settings, now)
+        lines = job_lines(conn, now)
     tiles = [
         *(_part(part) for part in ready),
         _run(next((one for one in worlds if one.world == MEASURED), None)),
@@ -55,8 +69,23 @@ def wall(request: Request) -> Response:
         _messages(messages),
         *(_peer(standing, bad) for standing, bad in others),
     ]
-    worst: Colour = next((c for c in ("bad", "look") if any(t.colour == c for t in tiles)), "good")
-    return show(request, "operations/wall.html.j2", "wall", tiles=tiles, worst=worst, refresh=REFRESH)
+    colours = [shown.colour for shown in (*tiles, *lines)]
+    worst: Colour = next((c for c in ("bad", "look") if c in colours), "good")
+    told = {"tiles": tiles, "lines": lines, "worst": worst, "refresh": REFRESH}
+    return show(request, "operations/wall.html.j2", "wall", **told)
+
+
+def job_lines(conn: Connection, now: datetime) -> list[JobLine]:
+    """Return the newest nominal time of every flow's part, and how it went."""
+    found = newest_jobs(conn)
+    return [_line(found[key], now) for key in sorted(found)]
+
+
+def _line(job: JobRow, now: datetime) -> JobLine:
+    if job.state == "running" and now - job.beat_at > STUCK_AFTER:
+        return JobLine(job, "bad", "stuck")
+    colours: dict[str, Colour] = {"failed": "bad", "skipped": "look"}
+    return JobLine(job, colours.get(job.state, "good"), job.state)
 
 
 def _part(part: Part) -> Tile:

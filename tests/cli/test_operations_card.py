@@ -13,6 +13,7 @@ import yaml
 from cli.main import STOPPED, app
 from flows import doctor, health, operator, upkeep
 from pipeline import errors
+from pipeline.ledger import jobs
 from pipeline.ledger.notices import Condition, Notice
 from pipeline.ledger.tables import runs
 from pipeline.readiness import PARTS
@@ -44,6 +45,10 @@ def test_every_state_of_a_feed_is_on_it():
 
 def test_every_state_of_a_message_is_on_it():
     assert shown("message") == set(upkeep.STATES)
+
+
+def test_every_state_of_a_job_is_on_it():
+    assert shown("job") == set(get_args(jobs.State))
 
 
 def test_every_verdict_of_the_doctor_is_on_it():
@@ -82,7 +87,20 @@ def values_of(name, tree):
             ]
             names = [getattr(one, "id", "") for one in target.elts]
             found = [*([several.elts[names.index(name)]] if name in names else []), *found]
-    return found
+    return found or values_given(name, functions, tree)
+
+
+def values_given(name, functions, tree):
+    """Return with what a function of the file is called for its parameter of that name."""
+    calls = [c for c in ast.walk(tree) if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)]
+    for function in functions.values():
+        names = [a.arg for a in function.args.args]
+        if name in names:
+            place = names.index(name)
+            found = [c.args[place] for c in calls if c.func.id == function.name and len(c.args) > place]
+            if found:
+                return found
+    return []
 
 
 def first_word(node, tree, module):

@@ -17,6 +17,7 @@ from flows.workspace import open_workspace
 from pipeline.errors import UsageError
 from pipeline.ledger.deliveries import OutboxRow, insert_outbox
 from pipeline.ledger.episodes import EpisodeRevision, open_episode, revise_episode
+from pipeline.ledger.jobs import claim, end_job
 from pipeline.times import iso
 from review.access import COOKIE
 from review.accounts.own import NewToken, add_token
@@ -49,6 +50,10 @@ def room(tmp_path_factory):
     row = OutboxRow("m2", WARNING, 1, "b", "b@x.example", "<2@x>", "d", NOW, NOW - timedelta(hours=1), NOW)
     with running.ledger.write() as conn:
         insert_outbox(conn, [row])
+        given = {"worker": "a:1", "at": NOW - timedelta(minutes=50), "silent_after": timedelta(hours=1)}
+        job = claim(conn, "ingest", NOW - timedelta(hours=1), **given)
+        end_job(conn, job.id, NOW - timedelta(minutes=48), {})
+        claim(conn, "cycle", CYCLE, **given)
     yield running
     running.app.state.doing.ws.ledger.close()
     running.close()
@@ -93,6 +98,9 @@ def test_a_program_of_an_operator_reads_figures_that_the_ledger_bears_out(room):
     assert value(found, "sameair_outbox_oldest_age_seconds", state="unknown") == 0
     assert value(found, "sameair_deliveries_total", channel="email") == 1
     assert value(found, "sameair_exchange_silence_seconds", peer="beijing") == 0
+    assert value(found, "sameair_jobs", flow="ingest", state="done") == 1
+    assert value(found, "sameair_job_duration_seconds", flow="ingest", part="") == 120
+    assert value(found, "sameair_job_silence_seconds", flow="cycle", part="") == 50 * 60
     assert value(found, "sameair_ready", part="ledger") == 1
     assert value(found, "sameair_disk_free_bytes") == pytest.approx(shutil.disk_usage("/").free, rel=0.5)
 

@@ -8,6 +8,7 @@ from lxml import html
 from flows.reviewing import Reviewing
 from flows.workspace import open_workspace
 from pipeline.ledger.deliveries import OutboxRow, insert_outbox
+from pipeline.ledger.jobs import claim, fail_job, skip_job
 from review.accounts.roles import Role
 from tests.review.read_world import CYCLE, ReadWorld
 from tests.review.running_app import NOW
@@ -91,3 +92,20 @@ def test_the_page_of_a_run_says_what_it_cost(room):
     said = room.get(f"/operations/runs/{room.run_id}", Role.operator).text
     assert "Processor time of the forecast" in said
     assert "12.5 s" in said
+
+
+def test_every_flow_shows_what_became_of_its_newest_nominal_time(room):
+    given = {"worker": "a:1", "at": NOW - timedelta(minutes=40), "silent_after": timedelta(hours=1)}
+    with room.ledger.write() as conn:
+        job = claim(conn, "ingest", NOW - timedelta(hours=1), **given)
+        fail_job(conn, job.id, NOW, "<b>no answer</b>")
+        claim(conn, "cycle", CYCLE, **given)
+        skip_job(conn, "exchange", NOW, worker="a:1", at=NOW, why="too old", part="beijing")
+    page, _ = board(room)
+    rows = [[cell.text_content() for cell in row] for row in page.xpath("//tbody/tr")]
+    assert [(row[0], row[2], row[3]) for row in rows] == [
+        ("cycle", "gives no sign of life", "–"),
+        ("exchange · beijing", "skipped", "too old"),
+        ("ingest", "failed", "<b>no answer</b>"),
+    ]
+    assert word_over(page)[0] == "bad"
