@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import xarray as xr
 
@@ -11,7 +12,7 @@ from flows.drill_record import is_drill
 from flows.plan import CyclePlan
 from flows.workspace import Workspace
 from pipeline.asof import AsOfPanel
-from pipeline.cities import all_cities
+from pipeline.cities import City, all_cities, linked_cities
 from pipeline.errors import UsageError
 from pipeline.fields import read_netcdf
 from pipeline.ledger.runs import RunRow, current_run, get_run, list_runs, newest_current_run
@@ -74,23 +75,18 @@ def read_run(ws: Workspace, run_id: str, *, whole_past: bool = False) -> RunView
 
     Parameters
     ----------
-    whole_past : give the panel all the past there is, not only its last days
+    whole_past : give the panel all the past there is of the cities between which links are examined, and of
+        the places around, not only their last days
     """
     with ws.ledger.read() as conn:
         run = get_run(conn, run_id)
     if run is None or run.status != "finished":
         raise UsageError(f"run {run_id} is {run.status if run else 'unknown'}; see `sameair status`")
     plan = CyclePlan.from_dict(dict(run.inputs["plan"]))
-    cities = list(all_cities().values())
-    panel = load_panel(
-        ws.store,
-        cities,
-        plan.world,
-        start=None if whole_past else plan.as_of - SHOWN,
-        end=plan.as_of,
-        as_of=plan.as_of,
-    )
     samples = read_netcdf(brought(ws.settings, run.products["samples"]))
+    forecast = set(samples["city"].values.tolist())
+    cities = [c for c in all_cities().values() if c.id in forecast]
+    panel = _panel(ws, plan, cities, whole_past)
     return RunView(
         run=run,
         plan=plan,
@@ -98,3 +94,16 @@ def read_run(ws: Workspace, run_id: str, *, whole_past: bool = False) -> RunView
         paths=join_paths(panel, samples, cities),
         panel=panel,
     )
+
+
+def _panel(ws: Workspace, plan: CyclePlan, cities: list[City], whole_past: bool) -> AsOfPanel:
+    """Return what a run's snapshot knew of its last days, or of all its past where links are examined."""
+    read = partial(load_panel, ws.store, world=plan.world, end=plan.as_of, as_of=plan.as_of)
+    linked = set(linked_cities()) if whole_past else {city.id for city in cities}
+    mine, rest = ([c for c in cities if (c.id in linked) == own] for own in (True, False))
+    start = None if whole_past else plan.as_of - SHOWN
+    panel = read(cities=mine, start=start)
+    if not rest:
+        return panel
+    last = read(cities=rest, start=plan.as_of - SHOWN, around=False)
+    return AsOfPanel({**{k: panel[k] for k in panel}, **{k: last[k] for k in last}}, plan.world)
