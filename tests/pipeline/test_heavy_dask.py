@@ -22,7 +22,7 @@ from tests.pipeline.heavy_errands import (
     where_and_what,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TABLE = np.random.default_rng(3).standard_normal((50, 4000))
 
