@@ -31,7 +31,7 @@ _NUMBERS: Final = ("mean", "q05", "q10", "q90", "q95")
 class Told:
     """What one issue of the operational model said of a local day.
 
-    ``p`` is the probability above the threshold [1]; ``mean`` and quantiles in ug m-3; the day ``begins`` [UTC].
+    ``p`` is the probability above the threshold [1]; mean and quantiles in ug m-3; the day ``begins`` [UTC].
     """
 
     issue: datetime

@@ -9,6 +9,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from alerts.fonts import font_face_css
 from alerts.pdf_drawing import style_of
 from flows.joint_report.document import Document, Figure, Head, Points, Table
 from flows.joint_report.words import Words
@@ -28,7 +29,7 @@ def page_of(document: Document, report: Mapping[str, Any], words: Words) -> str:
             alarm=words.say("simulated_mark") if report["simulated"] else "",
             kind_of=kind_of,
             drawn=Markup,
-            looks=Markup(looks()),  # noqa: S704 - made of constants
+            looks=Markup(f"{font_face_css()}\n{looks()}"),  # noqa: S704 - made of constants
         )
     )
 

@@ -12,12 +12,13 @@ from sqlalchemy import select
 from flows.joint_report.period import Period
 from flows.workspace import Workspace
 from pipeline.asof import AsOfPanel
+from pipeline.cities import all_cities
 from pipeline.ledger.asked import list_gaps
 from pipeline.ledger.batches import listed_batches
 from pipeline.ledger.tables import station_rows
 from pipeline.ledger.verdicts import all_verdicts
 from pipeline.names import QC_FAIL, QC_SUSPECT
-from pipeline.times import iso, to_ns
+from pipeline.times import iso, local_day_bounds, to_ns
 
 Plain = dict[str, Any]
 LATE: Final = np.timedelta64(6, "h")
@@ -29,28 +30,34 @@ AIR: Final = ("pm2p5", "pm10")
 def quality_of(ws: Workspace, world: str, panel: AsOfPanel, period: Period, as_of: datetime) -> Plain:
     """Return what is to be known of the data of a period."""
     end = min(period.end, as_of)
+    sources = _sources(ws, world, period.start, end, as_of)
+    assumed = any(one["late"] is None for one in sources)
     return {
-        "series": [_series(panel, key, period, end) for key in sorted(panel)],
-        "sources": _sources(ws, world, period.start, end, as_of),
+        "series": [_series(panel, key, period, end, known=not assumed) for key in sorted(panel)],
+        "sources": sources,
         "gone": _gone(ws, world, period.start, end),
         "stations": _stations(ws, world, period.start, end),
         "verdicts": _verdicts(ws, world, period.start, end),
     }
 
 
-def _series(panel: AsOfPanel, key: str, period: Period, end: datetime) -> Plain:
-    """Return coverage [1], the longest gap [h] and late values of a city's series over a period."""
+def _series(panel: AsOfPanel, key: str, period: Period, end: datetime, *, known: bool) -> Plain:
+    """Return coverage [1], the longest gap [h] and late values of a city's series over its local days.
+
+    ``late`` is None unless it is ``known`` when values were received.
+    """
     city, quantity, _ = key.split(".")
-    series = panel[key]
-    times, values = series.window(to_ns(period.start), to_ns(end), panel_instant(panel))[:2]
-    there = times[np.isfinite(values)]
-    hours = (end - period.start) / timedelta(hours=1)
+    series, zone = panel[key], all_cities()[city].timezone
+    start = local_day_bounds(period.first, zone)[0]
+    end = min(end, local_day_bounds(period.last, zone)[1])
+    there = series.window(to_ns(start), to_ns(end), panel_instant(panel))[0]
+    hours = (end - start) / timedelta(hours=1)
     expected = int(hours // series.interval_hours)
-    inside = (series.times > to_ns(period.start)) & (series.times <= to_ns(end))
+    inside = (series.times > to_ns(start)) & (series.times <= to_ns(end))
     firsts = pd.DataFrame({"t": series.times[inside], "r": series.received[inside]}).groupby("t")["r"].min()
     late = int(((firsts - firsts.index) > LATE).sum())
     changed = int(pd.Series(series.times[inside]).duplicated().sum())
-    edges = np.concatenate([[to_ns(period.start)], there, [to_ns(end)]])
+    edges = np.concatenate([[to_ns(start)], there, [to_ns(end)]])
     gap = float((np.diff(edges) / np.timedelta64(1, "h")).max()) - series.interval_hours if expected else 0.0
     return {
         "city": city,
@@ -59,7 +66,7 @@ def _series(panel: AsOfPanel, key: str, period: Period, end: datetime) -> Plain:
         "there": len(there),
         "coverage": round(len(there) / expected, 4) if expected else None,
         "longest_gap_hours": round(max(gap, 0.0), 1),
-        "late": late,
+        "late": late if known else None,
         "corrected": changed,
     }
 

@@ -75,7 +75,7 @@ def _series(known: Report, words: Words) -> Block:
             f"{s['there']}/{s['expected']}",
             words.share(s["coverage"]),
             words.number(s["longest_gap_hours"], 0),
-            str(s["late"]),
+            words.say("not_known") if s["late"] is None else str(s["late"]),
             str(s["corrected"]),
         )
         for s in known["series"]
