@@ -14,6 +14,7 @@ from alerts.policy import load_policy
 from flows.doctor_exchange import exchange_checks
 from flows.doctor_machine import machine_checks
 from flows.doctor_settings import settings_checks
+from flows.doctor_storage import storage_checks
 from flows.history import ADDRESSES as HISTORY_ADDRESSES
 from flows.recipients import recipients_of
 from flows.workspace import Workspace
@@ -43,7 +44,7 @@ def local_checks(ws: Workspace) -> list[Check]:
     """Look at what needs no network; nothing is changed but an empty file written and removed."""
     checks: list[Callable[[Workspace], Check]] = [_folder, _space, _ledger, _audit, _policy, _choice, _duty]
     own = [_guarded(check, ws) for check in [*checks, _recipients, _operator, _sources, _keys]]
-    others = [*settings_checks(ws), *machine_checks(ws), *exchange_checks(ws)]
+    others = [*settings_checks(ws), *machine_checks(ws), *storage_checks(ws), *exchange_checks(ws)]
     return own + [Check(*found) for found in others]
 
 

@@ -27,3 +27,12 @@ def pytest_runtest_makereport(item, call):
     if report.skipped and os.environ.get("SAMEAIR_NO_SKIPS") and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, which test-all does not allow: {report.longrepr}"
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory):
+    """A real S3-compatible server on loopback, one for all tests of a process."""
+    from tests.fakes.s3 import serving_s3
+
+    with serving_s3(tmp_path_factory.mktemp("s3")) as server:
+        yield server

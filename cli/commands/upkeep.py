@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.options import AsJson, DataDir, World, make_settings
-from cli.output import print_json, print_lines, print_table
+from cli.output import print_json, print_lines, print_table, progress_bars
 
 store = typer.Typer(help="Look after the observation store.")
 outbox = typer.Typer(help="Messages on their way, and those whose fate is unknown.")
@@ -32,6 +32,26 @@ def compact(data_dir: DataDir = None, world: World = None, as_json: AsJson = Fal
     from flows.workspace import open_workspace
 
     shown("compacted", compact_store(open_workspace(make_settings(data_dir)), world), as_json)
+
+
+@store.command()
+def copy(
+    to: Annotated[str, typer.Option("--to", help="s3://bucket/prefix, or a data folder.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy batches, fields, models and products elsewhere, verified (exit code 6 if a listed one lacks)."""
+    from flows.storage_copy import copy_store
+    from flows.workspace import open_workspace, reporter
+
+    with progress_bars(enabled=not as_json) as report:
+        reporter.set(report)
+        rows, missing = copy_store(open_workspace(make_settings(data_dir)), to)
+    shown("copied", rows, as_json)
+    if missing:
+        if not as_json:
+            print_lines([f"listed, but not there: {key}" for key in missing])
+        raise typer.Exit(6)
 
 
 @outbox.command("list")

@@ -112,7 +112,7 @@ class Bucket:
         attempts = Retrying(
             retry=retry_if_exception(is_passing),
             stop=stop_after_attempt(self.attempts),
-            wait=wait_exponential_jitter(initial=0.2, max=LONGEST_WAIT, jitter=0.2),
+            wait=wait_exponential_jitter(multiplier=0.2, max=LONGEST_WAIT, jitter=0.2),
             retry_error_callback=_last,
         )
         try:
@@ -125,7 +125,9 @@ class Bucket:
             raise self._told(what, error) from _without_secrets(error)
 
     def _files(self) -> Any:
-        return _opened(self, os.getpid())
+        ca_file = None if self.ca_file is None else str(self.ca_file)
+        way = (self.endpoint, self.region, self.timeout, ca_file)
+        return _opened(way, self.key_id.get_secret_value(), self.secret.get_secret_value(), os.getpid())
 
     def _told(self, what: str, error: Exception) -> StorageError:
         """Return an error of the server or the way to it in one line, with the remedy."""
@@ -192,23 +194,24 @@ def _without_secrets(error: Exception) -> Exception | None:
 
 
 @lru_cache(maxsize=4)
-def _opened(bucket: Bucket, _process: int) -> Any:
-    """Return the file system of a bucket; a forked process opens its own."""
+def _opened(way: tuple[str, str, float, str | None], key_id: str, secret: str, _process: int) -> Any:
+    """Return the file system of a server; a forked process opens its own."""
     import s3fs
 
+    endpoint, region, timeout, ca_file = way
     config = {
-        "connect_timeout": min(bucket.timeout, 10.0),
-        "read_timeout": bucket.timeout,
+        "connect_timeout": min(timeout, 10.0),
+        "read_timeout": timeout,
         "retries": {"total_max_attempts": 1},
         "max_pool_connections": CONNECTIONS,
     }
-    client: dict[str, Any] = {"region_name": bucket.region} if bucket.region else {}
-    if bucket.ca_file is not None:
-        client["verify"] = str(bucket.ca_file)
+    client: dict[str, Any] = {"region_name": region} if region else {}
+    if ca_file is not None:
+        client["verify"] = ca_file
     files = s3fs.S3FileSystem(
-        key=bucket.key_id.get_secret_value() or None,
-        secret=bucket.secret.get_secret_value() or None,
-        endpoint_url=bucket.endpoint or None,
+        key=key_id or None,
+        secret=secret or None,
+        endpoint_url=endpoint or None,
         client_kwargs=client,
         config_kwargs=config,
         use_listings_cache=False,

@@ -26,6 +26,8 @@ TURN_SECONDS: Final = 300.0
 DELETED_AT_ONCE: Final = 1000
 WHOLE_BELOW: Final = 2**20
 """Smaller objects are read whole where nothing is cached; of larger ones the wanted ranges [bytes]."""
+SLOWEST: Final = 1e6
+"""A slower put is broken off and begun again, for a server may fall silent [bytes s-1]."""
 DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -50,7 +52,8 @@ class ObjectFolder:
 
     def put(self, key: str, content: bytes) -> None:
         """Store an object; it is there whole when this returns, and not at all before."""
-        self.bucket.ask(f"putting {key}", lambda files: files.pipe_file(self._path(key), content))
+        path, whole = self._path(key), self.bucket.timeout + len(content) / SLOWEST
+        self.bucket.ask(f"putting {key}", lambda files: files.pipe_file(path, content, timeout=whole))
         if self.cache is not None and _digest_of(key):
             self.cache.keep(_digest_of(key), content)
 
@@ -70,7 +73,7 @@ class ObjectFolder:
         if self.cache is not None and name and size <= self.cache.limit // 4:
             path = self.cache.path(name)
             try:
-                if path is not None:
+                if path is not None and path.stat().st_size == size:
                     return pa.OSFile(str(path))
             except FileNotFoundError:
                 pass
@@ -78,11 +81,6 @@ class ObjectFolder:
         if size <= WHOLE_BELOW:
             return pa.BufferReader(self._fetched(key))
         return pa.PythonFile(_Ranged(self, key, size), mode="r")
-
-    def forget(self, key: str) -> None:
-        """Drop an object from the cache, as one that cannot be read there."""
-        if self.cache is not None:
-            self.cache.drop(_digest_of(key))
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Return the keys below a folder, a page of a thousand at a time."""

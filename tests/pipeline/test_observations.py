@@ -22,8 +22,15 @@ def clock():
 
 
 @pytest.fixture
-def store(tmp_path, ledger, clock):
+def on_disk(tmp_path, ledger, clock):
     return ObservationStore(tmp_path / "observations", ledger, lambda: clock[0])
+
+
+@pytest.fixture(params=["disk", "objects"])
+def store(request, tmp_path, ledger, clock):
+    """The same promises wherever the batches lie."""
+    root = tmp_path / "observations" if request.param == "disk" else request.getfixturevalue("objects")
+    return ObservationStore(root, ledger, lambda: clock[0])
 
 
 def rows(*cells, station="a:1", quantity="pm2p5", qc=0):
@@ -253,37 +260,37 @@ def test_names_that_cannot_be_folders_are_refused(store, source, world):
         store.append(rows(("2020-01-01", 1.0)), source=source, world=world)
 
 
-def test_odd_names_of_sources_stay_inside_the_store(store, tmp_path):
+def test_odd_names_of_sources_stay_inside_the_store(on_disk, tmp_path):
     for n, source in enumerate(("../../x", "..", ".hidden", "a/b c:대기", "%2E")):
-        store.append(rows(("2020-01-01", 1.0), station=f"s:{n}"), source=source, world=WORLD)
-    assert len(values(store)) == 5
-    assert all(p.is_relative_to(store.root / WORLD) for p in tmp_path.rglob("*.parquet"))
-    assert store.repair(WORLD).removed == ()
-    assert len(values(store)) == 5
+        on_disk.append(rows(("2020-01-01", 1.0), station=f"s:{n}"), source=source, world=WORLD)
+    assert len(values(on_disk)) == 5
+    assert all(p.is_relative_to(on_disk.root / WORLD) for p in tmp_path.rglob("*.parquet"))
+    assert on_disk.repair(WORLD).removed == ()
+    assert len(values(on_disk)) == 5
 
 
-def test_a_damaged_batch_is_named(store):
-    store.append(rows(("2020-01-01", 1.0)), source="airkorea", world=WORLD)
-    (path,) = store.root.rglob("*.parquet")
+def test_a_damaged_batch_is_named(on_disk):
+    on_disk.append(rows(("2020-01-01", 1.0)), source="airkorea", world=WORLD)
+    (path,) = on_disk.root.rglob("*.parquet")
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(StorageError, match="damaged"):
-        values(store)
+        values(on_disk)
 
 
-def test_a_lost_batch_is_named(store):
-    store.append(rows(("2020-01-01", 1.0)), source="airkorea", world=WORLD)
-    (path,) = store.root.rglob("*.parquet")
+def test_a_lost_batch_is_named(on_disk):
+    on_disk.append(rows(("2020-01-01", 1.0)), source="airkorea", world=WORLD)
+    (path,) = on_disk.root.rglob("*.parquet")
     path.unlink()
     with pytest.raises(StorageError, match="gone"):
-        values(store)
-    assert store.repair(WORLD).missing == (path,)
+        values(on_disk)
+    assert on_disk.repair(WORLD).missing == (path,)
 
 
-def test_files_are_named_by_their_content(store, ledger):
+def test_files_are_named_by_their_content(on_disk, ledger):
     import hashlib
 
-    store.append(rows(("2020-01-01", 1.0)), source="airkorea", world=WORLD)
-    (path,) = store.root.rglob("*.parquet")
+    on_disk.append(rows(("2020-01-01", 1.0)), source="airkorea", world=WORLD)
+    (path,) = on_disk.root.rglob("*.parquet")
     assert hashlib.sha256(path.read_bytes()).hexdigest() == path.stem
     with ledger.read() as conn:
         assert [b.id for b in listed_batches(conn, WORLD)] == [path.stem]
