@@ -111,9 +111,9 @@ def _head(city: City, day: date, pollutant: str, unit: str) -> Plain:
 
 
 def write_statements(plan: CyclePlan, made: IssueForecast, folder: Path) -> dict[str, Path]:
-    """Write one exchange file for each city beside a run, and return the paths by product."""
+    """Write one exchange file for each city of a party beside a run, and return the paths by product."""
     written = {}
-    for city in all_cities().values():
+    for city in (c for c in all_cities().values() if c.party):
         document = own_statement(plan, made, city)
         if document["rows"]:
             text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
