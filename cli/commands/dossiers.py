@@ -180,6 +180,30 @@ def close(
     _told(close_dossier(ws, row.world, name, Speaker(party, person), row.digest), as_json)
 
 
+@app.command()
+def pack(  # noqa: PLR0913 - one argument per option
+    first: First = None,
+    last: Last = None,
+    winter: Winter = None,
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="Leave out what is for the parties alone by the terms of its data."),
+    ] = False,
+    out: Out = None,
+    world: World = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the dossiers of a winter or other time as a zip for a technical forum, without names."""
+    from flows.forum_pack import forum_pack, write_pack
+
+    ws = _opened(data_dir)
+    span = _span(ws, first, last, winter)
+    content, left = forum_pack(ws, _world(world), *span, public=public)
+    path = write_pack(content, out or ws.settings.reports_dir, span)
+    _told({"pack": str(path), "bytes": len(content), "left_out": left}, as_json)
+
+
 def _told(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(found)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tomllib
+import zipfile
 from dataclasses import replace
 from datetime import timedelta
 from importlib import resources
@@ -16,6 +18,7 @@ from flows.dossier import build_dossier, build_due, listed_dossiers, newest_doss
 from flows.dossier_paper import dossier_paper, write_dossier
 from flows.dossier_subjects import measured_days, subjects_of
 from flows.findings import answer_finding, close_dossier, findings_of, propose_finding
+from flows.forum_pack import forum_pack
 from flows.papers import page_of, pdf_of, text_of
 from flows.said import Speaker
 from pipeline.errors import ReviewError, UsageError
@@ -150,3 +153,25 @@ def test_the_three_languages_have_the_same_words_and_fields():
     }
     assert set(table) == set(LANGUAGES)
     assert fields["ko"] == fields["en"] == fields["zh"]
+
+
+def test_a_pack_names_nobody_and_leaves_out_what_is_for_the_parties_alone(ws, first, monkeypatch):
+    propose_finding(ws, WORLD, first.subject, Speaker("seoul", "Hong Gildong"), "an open question")
+    span = (parse_instant(first.content["onset"]), parse_instant(first.content["end"]))
+    content, left = forum_pack(ws, WORLD, *span)
+    assert forum_pack(ws, WORLD, *span)[0] == content
+    with zipfile.ZipFile(io.BytesIO(content)) as pack:
+        names = set(pack.namelist())
+        texts = {name: pack.read(name).decode() for name in names if not name.endswith(".pdf")}
+    assert {f"{lang}/summary.pdf" for lang in LANGUAGES} <= names
+    assert f"en/{first.subject}.html" in names
+    assert not left
+    assert not any("Hong" in text for text in texts.values())
+    assert "an open question" in texts["en/summary.txt"]
+    mark = {"source": "party.beijing.x", "attribution": "X", "licence": "L", "redistribution": "parties"}
+    closed = replace(first, content={**first.content, "data": [mark]})
+    monkeypatch.setattr("flows.forum_pack.newest_documents", lambda *_args: [closed])
+    content, left = forum_pack(ws, WORLD, *span, public=True)
+    assert left == [first.subject]
+    with zipfile.ZipFile(io.BytesIO(content)) as pack:
+        assert not any(first.subject in name for name in pack.namelist())
