@@ -33,6 +33,7 @@ from pipeline.ledger.recipients import known_as, name_shown
 from pipeline.ledger.runs import RunRow, current_run
 from pipeline.ledger.warnings import VersionRow, read_signatures
 from pipeline.names import is_simulated
+from pipeline.storage.products import brought
 from pipeline.surroundings import AROUND
 from pipeline.times import iso, parse_instant
 
@@ -130,7 +131,7 @@ def _places(found: Plain) -> list[str]:
 
 
 def _outlook(ws: Workspace, run: RunRow) -> list[str]:
-    rows = pd.read_parquet(ws.settings.data_dir / run.products["predictions"])
+    rows = pd.read_parquet(brought(ws.settings, run.products["predictions"]))
     rows = rows[(rows["model"] == "sameair") & rows["target"].isin(["daily", "outlook"])]
     rows = rows[(rows["target"] == "daily") | rows["mean"].notna()]
     lines = []
@@ -142,7 +143,7 @@ def _outlook(ws: Workspace, run: RunRow) -> list[str]:
             .to_numpy()
             .tolist()
         ]
-        threshold = 50 if city.country == "KR" else 75
+        threshold = 75 if city.country == "CN" else 50
         peak = own.loc[own["target"] == "daily", f"p_gt_{threshold}"].max()
         lines.append(f"{city.name['en']:<8}{', '.join(days)} ug/m3; highest P(>{threshold}) {peak:.0%}")
     return lines
