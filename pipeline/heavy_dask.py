@@ -121,12 +121,12 @@ class OnScheduler:
         return client
 
     def _see_folder(self, client: Client) -> bool:
-        """Tell whether every worker sees the inputs' folder; else they travel through the scheduler."""
+        """Tell whether every worker sees the inputs' folder; one that dies meanwhile counts as blind."""
         probe = self._inputs.folder / f"probe-{uuid4().hex}"
         probe.touch()
-        seen = _asked(lambda: client.run(_is_there, str(probe)), self.address)
+        seen = _asked(lambda: client.run(_is_there, str(probe), on_error="return"), self.address)
         probe.unlink()
-        return all(seen.values())
+        return all(one is True for one in seen.values())
 
     def _sent(self, client: Client, laid: Laid) -> Future[bytes]:
         """Send the content of an input; the scheduler keeps it, and any worker can have it anew."""
