@@ -69,7 +69,7 @@ def wall(request: Request) -> Response:
         _messages(messages),
         *(_peer(standing, bad) for standing, bad in others),
     ]
-    colours = [shown.colour for shown in (*tiles, *lines)]
+    colours = {*(tile.colour for tile in tiles), *(line.colour for line in lines)}
     worst: Colour = next((c for c in ("bad", "look") if c in colours), "good")
     told = {"tiles": tiles, "lines": lines, "worst": worst, "refresh": REFRESH}
     return show(request, "operations/wall.html.j2", "wall", **told)
