@@ -16,6 +16,7 @@ from flows.metrics_operations import Operations
 from flows.operator import conditions_of, doubts_of, report_text, tell_operator
 from flows.quality import review_if_due
 from flows.recheck import keep_timetable
+from flows.season_watch import watch_season
 from flows.verification_kept import keep_runs_if_due
 from flows.workspace import Workspace
 from ingest.sources import MODULES
@@ -48,6 +49,7 @@ def take_hour(ws: Workspace, *, services: bool | None = None, only: Sequence[str
         look_after(ws)
         review_if_due(ws, MEASURED, ws.clock())
         _watch(ws)
+        _watch_season(ws)
     _keep_scores(ws)
     return found
 
@@ -66,6 +68,14 @@ def _watch_exchange(ws: Workspace) -> None:
         watch_exchange(ws, ws.clock())
     except Exception:
         log.exception("the exchange could not be looked over; it is tried again within the hour")
+
+
+def _watch_season(ws: Workspace) -> None:
+    """Tell what of the season is late: rota, dossiers, outlook; a fault there must not stop the hour."""
+    try:
+        watch_season(ws, ws.clock())
+    except Exception:
+        log.exception("the season could not be looked over; it is tried again within the hour")
 
 
 def _keep_scores(ws: Workspace) -> None:
