@@ -31,6 +31,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "subject", "version", "world", name="pk_joint_documents"),
         sa.CheckConstraint("kind IN ('dossier', 'outlook')", name=op.f("ck_joint_documents_kind")),
     )
+    _statements()
+    op.create_table(
+        "duty_telephones",
+        sa.Column("statement", sa.String(64), nullable=False),
+        sa.Column("telephone", sa.String(40), nullable=False),
+        sa.PrimaryKeyConstraint("statement", name="pk_duty_telephones"),
+    )
+    protect(*TABLES)
+
+
+def downgrade() -> None:
+    for name in reversed(TABLES):
+        op.drop_table(name)
+
+
+def _statements() -> None:
     op.create_table(
         "party_statements",
         sa.Column("seq", SEQUENCE, autoincrement=True, nullable=False),
@@ -54,15 +70,3 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_party_statements_subject", "party_statements", ["kind", "world", "subject"])
-    op.create_table(
-        "duty_telephones",
-        sa.Column("statement", sa.String(64), nullable=False),
-        sa.Column("telephone", sa.String(40), nullable=False),
-        sa.PrimaryKeyConstraint("statement", name="pk_duty_telephones"),
-    )
-    protect(*TABLES)
-
-
-def downgrade() -> None:
-    for name in reversed(TABLES):
-        op.drop_table(name)
