@@ -55,7 +55,7 @@ def write_report(report: Report, out: Path, languages: Sequence[Language] = LANG
 
 
 def files_of(report: Report, languages: Sequence[Language] = LANGUAGES) -> Iterator[tuple[str, bytes]]:
-    """Give the files of a report with their names; the same report gives the same bytes."""
+    """Give the files of a report, the data last; the same report gives the same bytes."""
     stem = stem_of(report)
     for language in languages:
         words = words_of(language)
@@ -64,14 +64,14 @@ def files_of(report: Report, languages: Sequence[Language] = LANGUAGES) -> Itera
         yield f"{stem}/{stem}.{language}.pdf", pdf_of(document, report, words)
         for figure in document.figures():
             yield f"{stem}/figures/{figure.name}.{language}.svg", standalone(figure.svg).encode()
-    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False, sort_keys=True)
-    yield f"{stem}/{stem}.json", f"{text}\n".encode()
     for name in TABLES:
         if report["scores"][name]:
             yield f"{stem}/tables/{name}.csv", _csv(report["scores"][name])
     episodes = [{"city": c, **e} for c, known in report["episodes"].items() for e in known["episodes"]]
     if episodes:
         yield f"{stem}/tables/episodes.csv", _csv(episodes)
+    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False, sort_keys=True)
+    yield f"{stem}/{stem}.json", f"{text}\n".encode()
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from alerts.episode_scores import Measured
 from alerts.vocabulary import LANGUAGES
 from cli.commands import report as command
+from flows.joint_report import due
 from flows.joint_report.document import Figure, Points, Table
 from flows.joint_report.episodes import Side, Told, episodes_of
 from flows.joint_report.files import files_of, stem_of
@@ -323,6 +324,14 @@ def test_both_sides_calendars_stand_in_a_season():
     for text in ("2019", "2019-21", "x"):
         with pytest.raises(UsageError, match="--season"):
             season_of(text, calendar_of())
+
+
+def test_a_report_is_due_once_and_only_where_there_were_runs(ws, monkeypatch):
+    at = datetime(2018, 9, 12, tzinfo=UTC)
+    assert due.reports_if_due(ws, at) == []
+    monkeypatch.setattr(due, "runs_in", lambda _ws, _world, start, _end: start.year == 2018 and [start])
+    assert due.reports_if_due(ws, at - timedelta(days=3)) == ["joint-month-2018-07"]
+    assert due.reports_if_due(ws, at - timedelta(days=3)) == []
 
 
 @pytest.fixture
