@@ -113,14 +113,18 @@ def _lead(sheet: Sheet, shown: Bulletin) -> None:
 
 
 def _cards(sheet: Sheet, shown: Bulletin) -> None:
-    """Write each city's worst day, side by side."""
-    cities = shown.outlooks
-    wide = (sheet.inner - GAP * (len(cities) - 1)) / max(len(cities), 1)
-    top = sheet.get_y()
+    """Write each city's worst day, two side by side."""
     height = 27.0
-    for place, outlook in enumerate(cities):
-        _card(sheet, outlook, MARGIN + place * (wide + GAP), top, wide, height)
-    sheet.set_y(top + height + 1.0)
+    for first in range(0, len(shown.outlooks), 2):
+        cities = shown.outlooks[first : first + 2]
+        abreast = min(len(shown.outlooks), 2)
+        wide = (sheet.inner - GAP * (abreast - 1)) / abreast
+        if first and sheet.get_y() + height > sheet.floor:
+            sheet.add_page()
+        top = sheet.get_y()
+        for place, outlook in enumerate(cities):
+            _card(sheet, outlook, MARGIN + place * (wide + GAP), top, wide, height)
+        sheet.set_y(top + height + 1.0)
 
 
 def _card(sheet: Sheet, outlook: Outlook, x: float, y: float, wide: float, height: float) -> None:
