@@ -36,6 +36,7 @@ from cli.commands import (
     hindcast,
     history,
     install,
+    jobs,
     keys,
     ledger,
     links,
@@ -144,6 +145,7 @@ app.add_typer(dossiers.app, name="dossiers")
 app.add_typer(outlook.app, name="outlook")
 app.add_typer(duty.app, name="duty")
 app.add_typer(drill.app, name="drill")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(upkeep.store, name="store")
 app.add_typer(upkeep.outbox, name="outbox")

@@ -16,17 +16,13 @@ from flows.bulletin import write_bulletin
 from flows.delivering import deliver
 from flows.exchange import exchange_if_party
 from flows.forecast import forecast_cycle
-from flows.hearing import hear_before_deadline
 from flows.ingest import ingest, trouble_with
 from flows.issue import issue_approved
-from flows.plan import CyclePlan, plan_measured
-from flows.recheck import keep_timetable
-from flows.run import run_cycle
+from flows.plan import CyclePlan
 from flows.signing import approve_drill, drafts_of_drill
 from flows.workspace import Workspace, open_workspace
-from flows.worlds import deliver_everywhere, issue_everywhere, present_of
+from flows.worlds import present_of
 from pipeline.errors import SameairError
-from pipeline.names import MEASURED
 from pipeline.settings import Settings
 from pipeline.times import Clock, iso, system_clock
 
@@ -160,32 +156,3 @@ def cycle_flow(plan: Plain, data_dir: str) -> Plain:
         "bulletin": bulletin,
         "delivered": delivered,
     }
-
-
-@flow(name="sameair-scheduled-cycle", log_prints=False)
-def scheduled_cycle(data_dir: str) -> bool:
-    """Run the newest cycle of the measured world, once; what the schedule calls."""
-    with workspace_at(data_dir) as ws:
-        return run_cycle(ws, plan_measured(None, system_clock(), drill=False))
-
-
-@flow(name="sameair-exchange", log_prints=False)
-def scheduled_exchange(data_dir: str) -> list[str]:
-    """Exchange envelopes with the other nodes, if this one speaks for one party; what the schedule calls."""
-    with workspace_at(data_dir) as ws:
-        report = exchange_if_party(ws)
-    return [peer.line for peer in report.peers] if report else []
-
-
-@flow(name="sameair-post", log_prints=False)
-def scheduled_post(data_dir: str) -> Plain:
-    """Draw the consequences of decisions and deadlines, and send what waits; what the schedule calls.
-
-    Where a joint text's deadline is at hand the other node is heard first.
-    """
-    with workspace_at(data_dir) as ws:
-        hear_before_deadline(ws)
-        issued = issue_everywhere(ws)
-        keep_timetable(ws, MEASURED)
-        report = deliver_everywhere(ws)
-    return {"issued": len(issued), "sent": len(report.sent), "down": report.down}

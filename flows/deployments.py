@@ -1,61 +1,112 @@
-"""When each flow runs, as Prefect schedules: the Korean forecast day's four issues, the sources, the post."""
+"""The timetable as Prefect's deployments: what wakes each flow, and the service that keeps them awake."""
 
 from __future__ import annotations
 
+import logging
+import os
+import threading
+import time
 from typing import Any, Final
 
-from prefect import Flow
+import requests
+from prefect import Flow, get_client
+from prefect.client.schemas.filters import FlowRunFilter
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
-from flows.cycle import scheduled_cycle, scheduled_exchange, scheduled_post
-from flows.hourly import scheduled_ingest
+from flows.scheduled import FLOWS, scheduled_late
+from flows.timetable import CONFIRM, CYCLE, TIMETABLE
 
-CYCLE_CRON: Final = "20 5,11,23 * * *"
-"""Twenty minutes after 05, 11 and 23 KST, when AirKorea (HH:15) and CNEMC (HH:20 CST) have published."""
+LATE_CRON: Final = "2-57/5 * * * *"
+"""Every five minutes: whatever was missed is found soon after the machine is back."""
 
-CONFIRM_CRON: Final = "1 17 * * *"
-"""A minute after 17 KST, from data to 16:00, so that it confirms or updates before the decision of 17:10."""
+LOOK_EVERY: Final = 30.0
+"""Between two looks whether Prefect's server answers [s]."""
 
-INGEST_CRON: Final = "27 * * * *"
-"""Every hour, when AirKorea (HH:15) and CNEMC (HH:20 CST) have published; CNEMC keeps a day only."""
+SILENT_FOR: Final = 180.0
+"""After so long without an answer the service ends, for the service manager to begin it anew [s]."""
 
-POST_CRON: Final = "*/5 * * * *"
-"""Every five minutes: a deadline passes, or a mail server that was away is back."""
+FAILED: Final = 75
+"""Exit code of a service whose server is gone: try again later (EX_TEMPFAIL)."""
 
-EXCHANGE_CRON: Final = "3-53/10 * * * *"
-"""Every ten minutes, if this node speaks for one party; between the hour's sources and the post."""
+log = logging.getLogger(__name__)
+
+
+def schedules() -> dict[str, tuple[str, str]]:
+    """Return for each deployment the flow of the timetable and its cron line in KST.
+
+    >>> schedules()["confirm"], schedules()["post"]
+    (('cycle', '1 17 * * *'), ('post', '0,5,10,15,20,25,30,35,40,45,50,55 * * * *'))
+    """
+    named = [("confirm" if entry is CONFIRM else entry.flow, entry) for entry in TIMETABLE]
+    return {name: (entry.flow, entry.rhythm.cron(entry.begins)) for name, entry in named}
 
 
 def cycle_times() -> tuple[str, ...]:
-    """Return when cycles run [KST].
+    """Return when cycles run at the earliest [KST].
 
     >>> cycle_times()
     ('05:20', '11:20', '17:01', '23:20')
     """
-    found = []
-    for minute, hours, *_ in (CYCLE_CRON.split(), CONFIRM_CRON.split()):
-        found += [f"{int(hour):02d}:{int(minute):02d}" for hour in hours.split(",")]
-    return tuple(sorted(found))
+    minutes = [
+        (hour * 60 + int(e.begins.total_seconds() // 60)) for e in (CYCLE, CONFIRM) for hour in e.rhythm.hours
+    ]
+    return tuple(f"{m // 60:02d}:{m % 60:02d}" for m in sorted(minutes))
 
 
 def deployments(data_dir: str) -> list[RunnerDeployment]:
-    """Return the deployments of a data folder: the measured world's cycle and sources, post and exchange."""
-    return [
-        _deployment(scheduled_cycle, "cycle", CYCLE_CRON, data_dir),
-        _deployment(scheduled_cycle, "confirm", CONFIRM_CRON, data_dir),
-        _deployment(scheduled_ingest, "ingest", INGEST_CRON, data_dir),
-        _deployment(scheduled_post, "post", POST_CRON, data_dir),
-        _deployment(scheduled_exchange, "exchange", EXCHANGE_CRON, data_dir),
-    ]
+    """Return the deployments of a data folder."""
+    made = [_deployment(FLOWS[flow], name, cron, data_dir) for name, (flow, cron) in schedules().items()]
+    return [*made, _deployment(scheduled_late, "late", LATE_CRON, data_dir)]
 
 
 def serve(data_dir: str) -> None:
-    """Run the schedules until stopped, on the server that PREFECT_API_URL names."""
+    """Run the schedules until stopped, on the server that PREFECT_API_URL names.
+
+    Starts that were planned while nobody served are dropped: what still matters of them is found in the
+    ledger of jobs. Where the server stops answering the process ends with code 75.
+    """
     from prefect import serve as prefect_serve
 
+    drop_old_starts()
+    threading.Thread(target=end_without_server, args=(os.environ["PREFECT_API_URL"],), daemon=True).start()
     prefect_serve(*deployments(data_dir))
+
+
+def drop_old_starts() -> int:
+    """Delete planned runs of these flows whose time is over; returns how many."""
+    from datetime import timedelta
+
+    from pipeline.times import system_clock
+
+    over = {"expected_start_time": {"before_": system_clock() - timedelta(minutes=1)}}
+    waiting = {"state": {"type": {"any_": ["SCHEDULED"]}}}
+    dropped = 0
+    with get_client(sync_client=True) as client:
+        while found := client.read_flow_runs(
+            flow_run_filter=FlowRunFilter.model_validate(over | waiting), limit=200
+        ):
+            for run in found:
+                client.delete_flow_run(run.id)
+            dropped += len(found)
+    return dropped
+
+
+def end_without_server(url: str) -> None:
+    """Look after the server for ever; end this process once it has been silent for too long."""
+    answered = time.monotonic()
+    while True:
+        time.sleep(LOOK_EVERY)
+        try:
+            requests.get(f"{url}/health", timeout=LOOK_EVERY).raise_for_status()
+            answered = time.monotonic()
+        except requests.RequestException as error:
+            silent = time.monotonic() - answered
+            log.warning("Prefect's server has not answered for %.0f s: %s", silent, type(error).__name__)
+            if silent > SILENT_FOR:
+                log.error("Prefect's server is gone; this service ends, to be begun anew")
+                os._exit(FAILED)
 
 
 def _deployment(flow: Flow[..., Any], name: str, cron: str, data_dir: str) -> RunnerDeployment:

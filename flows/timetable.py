@@ -203,11 +203,13 @@ def due(entries: Sequence[Entry], jobs: Sequence[JobRow], now: datetime) -> list
 
 def _times(entries: Sequence[Entry], known: Sequence[JobRow], now: datetime) -> list[tuple[Entry, datetime]]:
     """Return the nominal times to look at, oldest first; the last is the newest that may begin."""
-    held = [job.nominal for job in known if job.state != "running" and job.nominal <= now]
-    since = max(held) - timedelta(microseconds=1) if held else now - max(e.rhythm.span for e in entries)
+    ended = [job.nominal for job in known if job.state != "running" and job.nominal <= now]
+    begun = [job.nominal for job in known if job.nominal <= now]
+    held = max(ended, default=min(begun, default=None))
+    since = now - max(e.rhythm.span for e in entries) if held is None else held - timedelta(microseconds=1)
     times = [(entry, time) for entry in entries for time in entry.rhythm.times(since, now - entry.begins)]
     times.sort(key=lambda pair: pair[1])
-    return times if held else times[-1:]
+    return times[-1:] if held is None else times
 
 
 def _through(job: JobRow) -> datetime:

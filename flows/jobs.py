@@ -1,0 +1,219 @@
+"""Doing what the timetable asks for: each nominal time once, with signs of life, its end written down."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from flows.delivering import channel_of
+from flows.job_conditions import job_conditions
+from flows.job_workers import is_alive, worker_name
+from flows.operator import tell_operator
+from flows.timetable import SILENT_AFTER, Decision, Entry, due, entries_of, flows
+from flows.workspace import Workspace
+from pipeline.errors import SameairError
+from pipeline.ledger.jobs import (
+    JobRow,
+    beat,
+    claim,
+    end_job,
+    fail_job,
+    get_job,
+    jobs_between,
+    jobs_since_last,
+    running_jobs,
+    skip_job,
+)
+from pipeline.names import MEASURED
+from pipeline.redaction import without_addresses
+from pipeline.times import iso
+
+log = logging.getLogger(__name__)
+
+LOOKED_BACK = timedelta(days=1)
+"""How far back a missed time is told of."""
+
+Do = Callable[[Workspace, Entry, datetime], Mapping[str, Any]]
+"""What a job does, given its entry and nominal time; returns what is worth keeping, as JSON values."""
+
+
+def _stop_here(why: str) -> None:
+    """End this process: its job belongs to another now, or has taken too long."""
+    log.error("%s; this process ends", why)
+    os._exit(75)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Who does jobs, and how.
+
+    Parameters
+    ----------
+    name : see :func:`flows.job_workers.worker_name`
+    beat_every : between two signs of life
+    stop : ends the process whose job was taken over or takes too long
+    """
+
+    name: str
+    beat_every: timedelta = timedelta(seconds=30)
+    stop: Callable[[str], None] = _stop_here
+
+
+def this_process() -> Worker:
+    """Return this process as a worker."""
+    return Worker(worker_name())
+
+
+def work_on(ws: Workspace, flow: str, do: Do, worker: Worker | None = None) -> list[JobRow]:
+    """Do what is due of a flow now, and write down what is left out; the operator is told of trouble.
+
+    It may be called at any time by any number of processes: what runs, is done or was left out is not begun.
+
+    Returns
+    -------
+    the jobs that this call did
+
+    Raises
+    ------
+    Exception
+        what a job raised, after it was written down as failed
+    """
+    worker = worker or this_process()
+    now = ws.clock()
+    decisions = due(entries_of(flow), _seen(ws, flow, now), now)
+    for decision in decisions:
+        if decision.action == "skip":
+            _leave_out(ws, decision, worker, now)
+    try:
+        claimed = (_claim(ws, d, worker, now) for d in decisions if d.action == "run")
+        return [_run(ws, entry, job, do, worker) for entry, job in claimed if job is not None]
+    finally:
+        tell_of(ws, flow)
+
+
+def late_flows(ws: Workspace, grace: timedelta = timedelta(minutes=2)) -> list[str]:
+    """Return the flows of which something is due that should have begun longer ago than ``grace``."""
+    now, found = ws.clock(), []
+    for flow in flows():
+        decisions = due(entries_of(flow), _seen(ws, flow, now), now)
+        if any(d.action == "run" and now - d.nominal - d.entry.begins > grace for d in decisions):
+            found.append(flow)
+    return found
+
+
+def upcoming(ws: Workspace) -> list[dict[str, Any]]:
+    """Return for every flow what is to be done now, if anything, and its next nominal time."""
+    now, rows = ws.clock(), []
+    for flow in flows():
+        decisions = due(entries_of(flow), _seen(ws, flow, now), now)
+        span = max(entry.rhythm.span for entry in entries_of(flow))
+        ahead = [t for e in entries_of(flow) for t in e.rhythm.times(now, now + span)]
+        said = "; ".join(f"{d.action} {iso(d.nominal)}" for d in decisions)
+        rows.append({"flow": flow, "due": said, "next": iso(min(ahead))})
+    return rows
+
+
+def _seen(ws: Workspace, flow: str, now: datetime) -> list[JobRow]:
+    """Return the flow's jobs; one that runs on this machine is alive as long as its process is."""
+    with ws.ledger.write() as conn:
+        for job in running_jobs(conn):
+            if job.flow == flow and is_alive(job.worker) is False:
+                fail_job(conn, job.id, now, "its process ended before it did")
+        rows = jobs_since_last(conn, flow, now)
+    return [
+        replace(job, beat_at=now) if job.state == "running" and is_alive(job.worker) else job for job in rows
+    ]
+
+
+def _leave_out(ws: Workspace, decision: Decision, worker: Worker, now: datetime) -> None:
+    stretch = {"through": iso(decision.through), "times": decision.times} if decision.times > 1 else {}
+    with ws.ledger.write() as conn:
+        skip_job(
+            conn,
+            decision.entry.flow,
+            decision.nominal,
+            worker=worker.name,
+            at=now,
+            why=decision.why,
+            result=stretch,
+        )
+
+
+def _claim(ws: Workspace, decision: Decision, worker: Worker, now: datetime) -> tuple[Entry, JobRow | None]:
+    flow, nominal = decision.entry.flow, decision.nominal
+    with ws.ledger.write() as conn:
+        job = claim(conn, flow, nominal, worker=worker.name, at=now, silent_after=SILENT_AFTER)
+    return decision.entry, job
+
+
+def _run(ws: Workspace, entry: Entry, job: JobRow, do: Do, worker: Worker) -> JobRow:
+    """Do a job and write down how it ended."""
+    with _signs_of_life(ws, entry, job, worker):
+        try:
+            result = do(ws, entry, job.nominal)
+        except BaseException as error:
+            _written_off(ws, job, error)
+            raise
+    with ws.ledger.write() as conn:
+        end_job(conn, job.id, ws.clock(), result)
+        ended = get_job(conn, job.id)
+    return ended or job
+
+
+def _written_off(ws: Workspace, job: JobRow, error: BaseException) -> None:
+    """Write down why a job failed; where the ledger is what fails, the job falls silent and is taken over."""
+    said = str(error) if isinstance(error, SameairError) else f"{type(error).__name__}: {error}"
+    try:
+        with ws.ledger.write() as conn:
+            fail_job(conn, job.id, ws.clock(), " ".join(without_addresses(said).split())[:500])
+    except SameairError as trouble:
+        log.warning("the end of job %s could not be written down: %s", job.id, trouble)
+
+
+@contextmanager
+def _signs_of_life(ws: Workspace, entry: Entry, job: JobRow, worker: Worker) -> Iterator[None]:
+    """Give signs of life from a thread beside the work, for as long as the work may take."""
+    ended = threading.Event()
+    thread = threading.Thread(target=_beating, args=(ws, entry, job, worker, ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _beating(ws: Workspace, entry: Entry, job: JobRow, worker: Worker, ended: threading.Event) -> None:
+    """Beat until the work ends; stop the process when the job was taken over or takes too long."""
+    until = time.monotonic() + entry.longest.total_seconds()
+    while not ended.wait(worker.beat_every.total_seconds()):
+        try:
+            with ws.ledger.write() as conn:
+                if not beat(conn, job.id, ws.clock()):
+                    return worker.stop(f"job {job.id} of {entry.flow} was taken over by another worker")
+                if time.monotonic() > until:
+                    fail_job(conn, job.id, ws.clock(), f"took longer than {entry.longest}")
+        except SameairError as error:
+            log.warning("no sign of life of job %s could be given: %s", job.id, error)
+        if time.monotonic() > until:
+            return worker.stop(f"job {job.id} of {entry.flow} took longer than {entry.longest}")
+    return None
+
+
+def tell_of(ws: Workspace, flow: str) -> None:
+    """Tell the operator how a flow stands, where that is news; a fault there must not undo the work."""
+    try:
+        now = ws.clock()
+        with ws.ledger.read() as conn:
+            recent = jobs_between(conn, now - LOOKED_BACK, now, flow=flow) or jobs_since_last(conn, flow, now)
+        found = job_conditions(flow, recent)
+        tell_operator(ws, MEASURED, found, channel_of(ws.settings), "`sameair jobs` shows them all.", now)
+    except Exception:
+        log.exception("the operator could not be told of %s; it is tried again after the next job", flow)
