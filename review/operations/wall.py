@@ -126,5 +126,7 @@ def _messages(messages: Sequence[OutboxRow]) -> Tile:
 
 
 def _peer(standing: Standing, silent: bool) -> Tile:
+    if standing.last_at is None and not silent:
+        return Tile(f"party_{standing.peer}", "look", "never")
     said = "wall_silent" if silent else "wall_heard"
     return Tile(f"party_{standing.peer}", "bad" if silent else "good", said, at=standing.last_at)

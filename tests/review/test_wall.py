@@ -52,8 +52,9 @@ def word_over(page):
 
 def test_a_service_that_is_well_says_so_in_every_field(room):
     page, tiles = board(room)
+    assert tiles.pop("Beijing") == ("look", "nothing yet")
     assert {colour for colour, _ in tiles.values()} == {"good"}
-    assert word_over(page) == ("good", "Everything is in order.")
+    assert word_over(page) == ("look", "Running; look at what is marked.")
     assert tiles["Newest run"] == ("good", "in order")
     assert "2026-01-14 14:00 UTC" in tiles["Next cycle"][1]
     (renewed,) = page.xpath("//*[@data-refresh]")
