@@ -79,12 +79,7 @@ def joint_report(ws: Workspace, asked: Asked) -> Plain:
     end = min(period.end, as_of)
     runs = runs_in(ws, world, period.start - LEAD_DAYS, end)
     report: Plain = {
-        "format": FORMAT,
-        "kind": period.kind,
-        "name": period.name,
-        "first": period.first.isoformat(),
-        "last": period.last.isoformat(),
-        "days": period.days,
+        **_head(period),
         "over": as_of >= period.end,
         "world": world,
         "simulated": is_simulated(world),
@@ -110,6 +105,11 @@ def joint_report(ws: Workspace, asked: Asked) -> Plain:
         "credits": _credits(ws),
     }
     return report | {"findings": findings_of(report)}
+
+
+def _head(period: Period) -> Plain:
+    ends = {"first": period.first.isoformat(), "last": period.last.isoformat(), "days": period.days}
+    return {"format": FORMAT, "kind": period.kind, "name": period.name, **ends}
 
 
 def instant_of(ws: Workspace, asked: Asked) -> datetime:
