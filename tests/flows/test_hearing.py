@@ -10,9 +10,9 @@ from datetime import timedelta
 import pytest
 
 from flows import hearing
-from flows.scheduled import scheduled_post
 from flows.exchange import exchange_round
 from flows.hearing import AT_HAND, LOCK_S, hear_before_deadline
+from flows.scheduled import scheduled_post
 from tests.flows.two_nodes import AS_OF, CONTENT, DEADLINE, TwoNodes
 
 MEASURED = replace(CONTENT, world="measured", simulated=False)
