@@ -181,6 +181,11 @@ def beside_part(report: Report, words: Words) -> Section:
         words.say("beside_note"),
         table_of(words.say("reviewed_table"), columns, rows, words, (2, 7, 8)),
     ]
+    return Section(words.say("beside"), (*blocks, _stated(report, words)))
+
+
+def _stated(report: Report, words: Words) -> Block:
+    """Return the table of bulletins of agencies."""
     names = (
         "accuracy_theirs",
         "accuracy_ours",
@@ -201,6 +206,4 @@ def beside_part(report: Report, words: Words) -> Section:
         for r in report["scores"]["statements"]
     ]
     heads = [words.of("terms", c) for c in ("agency", "city", "lead", "days", "high_days", *names)]
-    return Section(
-        words.say("beside"), (*blocks, table_of(words.say("statements_table"), heads, stated, words, (0,)))
-    )
+    return table_of(words.say("statements_table"), heads, stated, words, (0,))
