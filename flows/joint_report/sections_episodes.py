@@ -161,23 +161,23 @@ def lead_part(report: Report, words: Words) -> Section:
         words.say("lead_note"),
         table_of(words.say("lead_table"), columns, rows, words, (4, 5)),
     ]
-    for one in report["lead"]:
-        zone = all_cities()[one["city"]].timezone
-        each = [
-            (
-                words.moment(e["onset"], zone),
-                words.number(e["highest"], 0),
-                words.number(e["lead"], 0),
-                words.number(e["lead_without"], 0),
-                words.number(e["gained"], 0),
-            )
-            for e in one["list"]
-        ]
-        heads = [
-            words.say(f"column_{c}")
-            for c in ("begins", "highest", "lead_with", "lead_without", "gained_hours")
-        ]
-        blocks.append(
-            table_of(words.say("lead_each", city=words.city(one["city"])), heads, each, words, (0,))
-        )
+    blocks += [_each_lead(one, words) for one in report["lead"]]
     return Section(title, tuple(blocks))
+
+
+def _each_lead(one: Report, words: Words) -> Block:
+    zone = all_cities()[one["city"]].timezone
+    each = [
+        (
+            words.moment(e["onset"], zone),
+            words.number(e["highest"], 0),
+            words.number(e["lead"], 0),
+            words.number(e["lead_without"], 0),
+            words.number(e["gained"], 0),
+        )
+        for e in one["list"]
+    ]
+    heads = [
+        words.say(f"column_{c}") for c in ("begins", "highest", "lead_with", "lead_without", "gained_hours")
+    ]
+    return table_of(words.say("lead_each", city=words.city(one["city"])), heads, each, words, (0,))
