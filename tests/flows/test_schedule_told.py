@@ -10,6 +10,7 @@ from alerts.policy import load_policy
 from alerts.timetable import decision_of
 from flows.deployments import cycle_times
 from flows.plan import plan_measured
+from flows.timetable import CONFIRM, TIMETABLE
 from pipeline.times import latest_cycle
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -22,12 +23,47 @@ def test_the_pages_name_the_times_of_the_schedule():
     assert f"{', '.join(cycle_times())} KST" in (DOCS / "operations.md").read_text("utf-8")
 
 
-def test_the_cron_of_the_page_runs_cycles_when_the_schedule_does():
-    lines = re.findall(
-        r"(?m)^(\d+) ([\d,]+) \* \* \* +sameair run ", (DOCS / "operations.md").read_text("utf-8")
-    )
-    utc = [datetime(2026, 1, 14, int(h), int(m), tzinfo=UTC) for m, hours in lines for h in hours.split(",")]
-    assert sorted(f"{at + KST:%H:%M}" for at in utc) == list(cycle_times())
+def test_the_cron_of_the_page_looks_often_enough_for_every_flow():
+    page = (DOCS / "operations.md").read_text("utf-8")
+    first, step = map(int, re.search(r"(?m)^(\d+)-56/(\d+) \* \* \* \* +sameair jobs run ", page).groups())
+    looks = [timedelta(minutes=m) for m in range(first, 60, step)]
+    for entry in TIMETABLE:
+        start = datetime(2026, 1, 14, tzinfo=UTC)
+        for nominal in entry.rhythm.times(start, start + timedelta(days=8)):
+            begins = nominal + entry.begins
+            waited = min(
+                look for look in [*looks, timedelta(hours=1) + looks[0]] if look >= minutes_of(begins)
+            )
+            assert waited - minutes_of(begins) < timedelta(minutes=step)
+            assert begins + waited - minutes_of(begins) <= nominal + (entry.waits or entry.matters)
+
+
+def minutes_of(when):
+    return timedelta(minutes=when.minute)
+
+
+def test_the_page_of_the_timetable_says_what_the_timetable_says():
+    page = (DOCS / "scheduling.md").read_text("utf-8")
+    for entry in TIMETABLE:
+        row = next(
+            line for line in page.splitlines() if line.startswith(f"| {entry.flow}") and told(entry, line)
+        )
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert cells[3] == span(entry.matters)
+        assert cells[4] == span(entry.longest)
+        pauses = ", ".join(f"{pause.total_seconds() / 60:.0f}" for pause in entry.retries)
+        assert cells[5] == (f"{pauses} min" if pauses else "the next one")
+
+
+def told(entry, line):
+    return (entry is CONFIRM) == ("confirming" in line)
+
+
+def span(length):
+    days, hours = length / timedelta(days=1), length / timedelta(hours=1)
+    if days > 1:
+        return f"{days:.0f} days"
+    return f"{hours:.0f} h" if hours >= 1 else f"{hours * 60:.0f} min"
 
 
 @pytest.mark.parametrize("told", cycle_times())
