@@ -77,6 +77,13 @@ def timed(job: Callable[[], int], before: Callable[[], object], repeats: int, ro
     return float(np.median(took))
 
 
+def clear(folder: Path) -> None:
+    """Empty a cache."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.unlink()
+
+
 def main() -> int:
     """Fill both, measure, print ratios; return 1 where the limit is broken."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -105,18 +112,13 @@ def main() -> int:
         rows = read(disk)
         cache = place.cache
 
-        def clear() -> None:
-            for path in cache.folder.rglob("*"):
-                if path.is_file():
-                    path.unlink()
-
         bare = replace(objects, root=replace(place, cache=None))
         base = timed(lambda: read(disk), lambda: None, chosen.repeats, rows)
         print(f"60 days as of yesterday, {rows} rows: disk {base * 1e3:.0f} ms")
         ratio = 0.0
         for what, store, before in (
             ("without a cache", bare, lambda: None),
-            ("cache empty", objects, clear),
+            ("cache empty", objects, lambda: clear(cache.folder)),
             ("cache full", objects, lambda: None),
         ):
             ratio = timed(lambda s=store: read(s), before, chosen.repeats, rows) / base  # type: ignore[misc]
