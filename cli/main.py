@@ -16,6 +16,7 @@ import typer
 from cli.commands import (
     archive,
     audit,
+    backup,
     bulletins,
     consult,
     cycle,
@@ -97,6 +98,7 @@ def begin(
 for group in (
     cycle,
     archive,
+    backup,
     hindcast,
     verify,
     report,

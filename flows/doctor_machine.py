@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from flows.backup.note import newest_note
 from flows.doctor_exchange import Found
 from flows.workspace import Workspace
 from pipeline.errors import SameairError
@@ -26,6 +27,8 @@ FREE_FILES: Final = 20_000
 FILE_CLOCK: Final = timedelta(seconds=2)
 """More than that between our clock and that of the file system is worth a look."""
 SYSTEM_UNITS: Final = Path("/etc/systemd/system")
+BACKUP_HOURS: Final = 36.0
+"""An older backup is a warning: one night was missed [h]."""
 UNIT: Final = "sameair-serve.service"
 DISTRIBUTION: Final = "sameair"
 _NEED: Final = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?(?:==([^,\s]+)|.*)")
@@ -33,7 +36,15 @@ _NEED: Final = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?(?:==([^,\s]+)|.*)")
 
 def machine_checks(ws: Workspace, units: Path = SYSTEM_UNITS) -> list[Found]:
     """Return subject, verdict, finding and remedy of what the machine gives; an empty file comes and goes."""
-    checks: list[Callable[[Workspace], Found]] = [_inodes, _folders, _file_clock, _clock, _zones, _schema]
+    checks: list[Callable[[Workspace], Found]] = [
+        _inodes,
+        _folders,
+        _file_clock,
+        _clock,
+        _zones,
+        _schema,
+        _backup,
+    ]
     found = [_guarded(check, ws) for check in checks]
     return [*found, _units(units), _pins(requires_of())]
 
@@ -125,6 +136,20 @@ def _schema(ws: Workspace) -> Found:
                 "restore it from a backup",
             )
     return ("schema", "ok", f"migration {present}, whole", "")
+
+
+def _backup(ws: Workspace) -> Found:
+    """Look whether everything is backed up nightly, and when it last was."""
+    note = newest_note(ws.settings.data_dir)
+    if note is None:
+        where = ws.settings.backup_to
+        remedy = "run `sameair backup`" if where else "name a place in SAMEAIR_BACKUP_TO"
+        return ("backup", "warning", "no backup was ever made of this folder", remedy)
+    hours = (ws.clock() - note[0]).total_seconds() / 3600
+    found = f"the newest is {hours:.0f} h old, in {note[1]}"
+    if hours > BACKUP_HOURS:
+        return ("backup", "warning", found, "run `sameair backup`; see `sameair jobs list` why it did not")
+    return ("backup", "ok", found, "")
 
 
 def _units(folder: Path) -> Found:

@@ -92,6 +92,23 @@ def do_upkeep(ws: Workspace, _entry: Entry, _nominal: datetime) -> Plain:
     }
 
 
+def do_backup(ws: Workspace, _entry: Entry, _nominal: datetime) -> Plain:
+    """Back everything up to where the settings say, and let older backups go."""
+    from flows.backup.keeping import Keep
+    from flows.backup.making import make_backup
+
+    if not ws.settings.backup_to:
+        return {"left": "SAMEAIR_BACKUP_TO names no place for backups"}
+    made = make_backup(ws, ws.settings.backup_to, Keep(*ws.settings.backup_keep))
+    return {
+        "backup": made.manifest.id,
+        "files": len(made.manifest.files),
+        "bytes": made.manifest.size,
+        "new_bytes": made.new_bytes,
+        "removed": len(made.removed),
+    }
+
+
 def do_retraining(ws: Workspace, _entry: Entry, _nominal: datetime) -> Plain:
     """Train anew on what has been received; the gate decides whether the new models forecast."""
     from flows.retraining import retrain
@@ -125,6 +142,7 @@ DUTIES: Final[Mapping[str, Do]] = {
     "exchange": do_exchange,
     "verification": do_verification,
     "upkeep": do_upkeep,
+    "backup": do_backup,
     "retraining": do_retraining,
     "links": do_links,
 }

@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
+from flows.backup.note import newest_note
 from flows.exchange_late import peers_of
 from flows.metrics_jobs import job_metrics
 from flows.version import code_version
@@ -62,6 +63,10 @@ class Operations(Collector):
         yield GaugeMetricFamily("sameair_disk_free_bytes", "Free space of the data folder", free.free)
         yield GaugeMetricFamily("sameair_disk_size_bytes", "Size of its file system", free.total)
         yield GaugeMetricFamily("sameair_disk_files_free", "Inodes that are free there", files.f_favail)
+        note = newest_note(folder)
+        if note is not None:
+            made = note[0].timestamp()
+            yield GaugeMetricFamily("sameair_backup_timestamp_seconds", "When the newest was taken", made)
         path = self._ws.ledger.engine.url.database if self._ws.settings.ledger.startswith("sqlite") else None
         if path:
             kept = [f"{path}{end}" for end in ("", "-wal") if os.path.exists(f"{path}{end}")]  # noqa: PTH110

@@ -55,6 +55,12 @@ def scheduled_upkeep(data_dir: str) -> list[Plain]:
     return _work("upkeep", data_dir)
 
 
+@flow(name="sameair-backup", log_prints=False)
+def scheduled_backup(data_dir: str) -> list[Plain]:
+    """Back everything up, check it, and let older backups go."""
+    return _work("backup", data_dir)
+
+
 @flow(name="sameair-retraining", log_prints=False)
 def scheduled_retraining(data_dir: str) -> list[Plain]:
     """Train models anew and put them to the gate."""
@@ -84,6 +90,7 @@ FLOWS: Final[dict[str, Flow[..., Any]]] = {
     "post": scheduled_post,
     "verification": scheduled_verification,
     "upkeep": scheduled_upkeep,
+    "backup": scheduled_backup,
     "retraining": scheduled_retraining,
     "links": scheduled_links,
 }

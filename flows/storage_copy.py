@@ -58,7 +58,7 @@ def copy_store(ws: Workspace, to: str) -> tuple[list[dict[str, Any]], list[str]]
     """
     found, missing = [], list[str]()
     for name in COPIED:
-        source, target = _place(ws.settings, name), _target(ws.settings, to, name)
+        source, target = folder_now(ws.settings, name), _target(ws.settings, to, name)
         if source == target:
             raise UsageError(f"--to {to}: everything lies there already")
         copied = _copied(name, source, target)
@@ -68,8 +68,8 @@ def copy_store(ws: Workspace, to: str) -> tuple[list[dict[str, Any]], list[str]]
     return found, missing
 
 
-def _place(settings: Settings, name: str) -> Folder:
-    """Return where a folder lies now."""
+def folder_now(settings: Settings, name: str) -> Folder:
+    """Return where a folder of batches, fields, models or products lies now."""
     if settings.storage_url:
         return ObjectFolder(Bucket.of(settings), name)
     return LocalFolder((settings.data_dir / name).resolve())

@@ -135,6 +135,7 @@ EXCHANGE = Entry(
 
 VERIFICATION = Entry("verification", Rhythm((10,), (4,)), DAY, 2 * HOUR, "scores of stored runs", each=True)
 UPKEEP = Entry("upkeep", Rhythm((40,), (1,)), 20 * HOUR, HOUR, "repair and merge the store", each=True)
+BACKUP = Entry("backup", Rhythm((10,), (2,)), 20 * HOUR, 4 * HOUR, "backup of everything", each=True)
 RETRAINING = Entry(
     "retraining", Rhythm((0,), (13,), (0,)), 6 * DAY, 3 * HOUR, "models on trial, past the gate", each=True
 )
@@ -142,7 +143,7 @@ RETRAINING = Entry(
 
 LINKS = Entry("links", Rhythm((0,), (13,), (1,)), 6 * DAY, 3 * HOUR, "links of the past", each=True)
 
-TIMETABLE: Final = (CYCLE, CONFIRM, INGEST, POST, EXCHANGE, VERIFICATION, UPKEEP, RETRAINING, LINKS)
+TIMETABLE: Final = (CYCLE, CONFIRM, INGEST, POST, EXCHANGE, VERIFICATION, UPKEEP, BACKUP, RETRAINING, LINKS)
 """Everything that runs by itself."""
 
 

@@ -8,14 +8,19 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import make_url
 
+from pipeline.errors import StorageError
 from pipeline.ledger import Ledger, open_ledger
 from pipeline.observations import ObservationStore
 from pipeline.settings import Settings
 from pipeline.storage.opening import OBSERVATIONS, stored_in
 from pipeline.times import Clock, system_clock
+
+RESTORING: Final = ".restoring"
+"""Stands in a data folder from the beginning of a restore to its end; nothing works there meanwhile."""
 
 Reporter = Callable[[str, int, int], None]
 
@@ -57,7 +62,14 @@ def open_workspace(settings: Settings, clock: Clock = system_clock) -> Workspace
 
     What matplotlib keeps of the machine's fonts goes into the first data folder that a process opens, unless
     the operator has set ``MPLCONFIGDIR``.
+
+    Raises
+    ------
+    StorageError
+        the ledger cannot be used, or a restore into the folder was broken off
     """
+    if (settings.data_dir / RESTORING).exists():
+        raise StorageError(f"a restore into {settings.data_dir} was broken off; repeat `sameair restore`")
     os.environ.setdefault("MPLCONFIGDIR", str((settings.data_dir / "cache" / "matplotlib").resolve()))
     ledger = open_ledger(settings.ledger)
     return Workspace(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 from urllib.parse import unquote
@@ -17,6 +18,7 @@ from pipeline.batches import Selection, partition_key
 from pipeline.errors import StorageError
 from pipeline.ledger import Ledger
 from pipeline.ledger.batches import Batch, known_files, list_batches, listed_batches, newest_ids, supersede
+from pipeline.ledger.locks import LockHeld, ledger_lock
 from pipeline.observation_reads import load_versions, received_of
 from pipeline.observation_rows import version_order
 from pipeline.observation_writes import Draft, discard, listing, write_drafts
@@ -28,6 +30,9 @@ MERGE_BELOW_ROWS = 500_000
 
 TAIL_BELOW_ROWS = 20_000
 """Live batches below this size are merged when many have gathered in a month."""
+
+BACKUP_LOCK = "backup"
+"""Held among all processes of a ledger while a backup reads what its snapshot lists."""
 
 FOLDERS = 3
 """Above a batch: world, source and month."""
@@ -128,20 +133,32 @@ def _merge(store: _Store, world: str, place: tuple[str, str], chosen: set[str], 
 def repair(store: _Store, world: str, *, grace: timedelta) -> Repaired:
     """Remove files that no list names, under the world's lock; see ObservationStore.repair."""
     files = store.files
-    with files.turn(store.ledger, world) as still_held:
+    with files.turn(store.ledger, world) as still_held, _kept_since(store, grace) as since:
         there = [key for key in files.keys(world) if key.count("/") == FOLDERS]
         with store.ledger.read() as conn:
-            keep = known_files(conn, world, store.clock() - grace)
+            keep = known_files(conn, world, since)
             listed = listed_batches(conn, world)
         removed = [key for key in there if _identity(key) not in keep]
         if removed and files.lists_under_lock:
-            removed = _removed_in_turn(store, world, removed, still_held, store.clock() - grace)
+            removed = _removed_in_turn(store, world, removed, still_held, since)
         else:
             files.delete(removed)
         expected = (f"{partition_key(world, b.source, b.month)}/{b.id}.parquet" for b in listed)
         found = set(there)
         missing = tuple(files.shown(key) for key in expected if key not in found and not files.has(key))
         return Repaired(tuple(files.shown(key) for key in removed), missing)
+
+
+@contextmanager
+def _kept_since(store: _Store, grace: timedelta) -> Iterator[datetime]:
+    """Give since when superseded files stay: those of the grace, and while a backup runs every one."""
+    since = store.clock() - grace
+    with ExitStack() as held:
+        try:
+            held.enter_context(ledger_lock(store.ledger, BACKUP_LOCK, wait_s=0))
+        except LockHeld:
+            since = datetime(1970, 1, 1, tzinfo=UTC)
+        yield since
 
 
 def _removed_in_turn(

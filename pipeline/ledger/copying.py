@@ -58,7 +58,9 @@ def all_tables() -> list[Table]:
     return list(metadata.sorted_tables)
 
 
-def copy_ledger(source: Ledger, target: Ledger, tell: Callable[[str, int], None]) -> Copied:
+def copy_ledger(
+    source: Ledger, target: Ledger, tell: Callable[[str, int], None], *, hold: bool = True
+) -> Copied:
     """Copy everything from one ledger into another that is empty, and compare both before it counts.
 
     Nobody writes to either meanwhile. Keys that count up go on where they were, also past removed rows.
@@ -66,6 +68,7 @@ def copy_ledger(source: Ledger, target: Ledger, tell: Callable[[str, int], None]
     Parameters
     ----------
     tell : called with each table and its number of rows
+    hold : let nobody write to the source meanwhile; else one state of it is copied while others go on
 
     Raises
     ------
@@ -87,7 +90,7 @@ def copy_ledger(source: Ledger, target: Ledger, tell: Callable[[str, int], None]
     """
     if source.engine.url == target.engine.url:
         raise UsageError("both are the same ledger; give another URL")
-    with source.write() as old, target.write() as new:
+    with source.write() if hold else source.read() as old, target.write() as new:
         _refuse_unfit(old, new)
         rows: dict[str, int] = {}
         for table in map(_plain, all_tables()):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, NonNegativeInt, SecretStr
+from pydantic import Field, NonNegativeInt, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class StorageSettings(BaseSettings):
-    """Where batches, fields, models and products of runs lie; without a URL all is in the data folder."""
+    """Where batches, fields, models and products of runs lie, and their backups; no URL: the data folder."""
 
     model_config = SettingsConfigDict(env_prefix="SAMEAIR_", extra="forbid", frozen=True)
 
@@ -32,4 +32,10 @@ class StorageSettings(BaseSettings):
     storage_timeout: float = Field(30.0, gt=0, le=600, description="[s] for every answer of that server")
     storage_cache_mb: NonNegativeInt = Field(
         4096, description="[MB] of batches kept in cache/objects of the data folder; 0: none"
+    )
+    backup_to: str = Field(
+        "", description="where `sameair backup` writes, nightly too: a folder on another disk, or s3://…"
+    )
+    backup_keep: tuple[PositiveInt, NonNegativeInt, NonNegativeInt] = Field(
+        (7, 5, 12), description="JSON list: of how many days, weeks and months the newest backup stays"
     )

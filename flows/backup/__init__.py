@@ -1,0 +1,1 @@
+"""Backup, its check, its retention and the way back; see docs/backup.md."""
