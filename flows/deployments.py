@@ -110,15 +110,16 @@ def end_without_server(url: str) -> None:
 
 
 def _deployment(flow: Flow[..., Any], name: str, cron: str, data_dir: str) -> RunnerDeployment:
-    """Return a deployment, one run at a time, in KST.
+    """Return a deployment in KST, with no limit of its own: the ledger of jobs lets one at a time begin.
 
-    Prefect imports the flow by its module: by its file, `flows/` would hide other packages.
+    Prefect keeps who holds a limit in the server's memory, and that it is held in its database, so a limit
+    could stay taken for ever where both are killed. It imports the flow by its module: by its file,
+    `flows/` would hide other packages.
     """
     made = flow.to_deployment(
         name=name,
         schedule=Cron(cron, timezone="Asia/Seoul"),
         parameters={"data_dir": data_dir},
-        concurrency_limit=1,
         entrypoint_type=EntrypointType.MODULE_PATH,
         description=flow.description,
     )

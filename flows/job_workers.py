@@ -10,10 +10,13 @@ from pathlib import Path
 def worker_name() -> str:
     """Return this process's name: machine, number, and when it began, since numbers are used again.
 
+    Two containers of one machine may bear one name and count their processes each from 1: what tells them
+    apart are the machine's start and the container's own table of processes.
+
     >>> is_alive(worker_name())
     True
     """
-    return f"{socket.gethostname()}:{os.getpid()}:{_began(os.getpid())}"
+    return f"{_table()}:{os.getpid()}:{_began(os.getpid())}"
 
 
 def is_alive(worker: str) -> bool | None:
@@ -22,14 +25,24 @@ def is_alive(worker: str) -> bool | None:
     >>> is_alive("another machine:1:2"), is_alive("nonsense")
     (None, None)
     """
-    host, _, rest = worker.rpartition(":")[0].rpartition(":")
-    number, began = rest, worker.rpartition(":")[2]
-    if host != socket.gethostname() or not number.isdigit():
+    head, _, began = worker.rpartition(":")
+    table, _, number = head.rpartition(":")
+    if table != _table() or not number.isdigit():
         return None
     found = _began(int(number))
     if found == "":
         return False if Path("/proc/self/stat").exists() else None
     return found == began
+
+
+def _table() -> str:
+    """Return the name of the table of processes that this one stands in."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("utf-8").strip()[:8]
+        space = Path("/proc/self/ns/pid").readlink().name.strip("pid:[]")
+    except OSError:
+        return socket.gethostname()
+    return f"{socket.gethostname()}/{boot}/{space}"
 
 
 def _began(number: int) -> str:

@@ -31,6 +31,7 @@ from pipeline.ledger.jobs import (
     running_jobs,
     skip_job,
 )
+from pipeline.logs import logged_about
 from pipeline.names import MEASURED
 from pipeline.redaction import without_addresses
 from pipeline.times import iso
@@ -155,7 +156,7 @@ def _claim(ws: Workspace, decision: Decision, worker: Worker, now: datetime) -> 
 
 def _run(ws: Workspace, entry: Entry, job: JobRow, do: Do, worker: Worker) -> JobRow:
     """Do a job and write down how it ended."""
-    with _signs_of_life(ws, entry, job, worker):
+    with logged_about(flow=job.flow, job=job.id), _signs_of_life(ws, entry, job, worker):
         try:
             result = do(ws, entry, job.nominal)
         except BaseException as error:
@@ -212,7 +213,9 @@ def tell_of(ws: Workspace, flow: str) -> None:
     try:
         now = ws.clock()
         with ws.ledger.read() as conn:
-            recent = jobs_between(conn, now - LOOKED_BACK, now, flow=flow) or jobs_since_last(conn, flow, now)
+            until = now + timedelta(microseconds=1)
+            recent = jobs_between(conn, now - LOOKED_BACK, until, flow=flow)
+            recent = recent or jobs_since_last(conn, flow, now)
         found = job_conditions(flow, recent)
         tell_operator(ws, MEASURED, found, channel_of(ws.settings), "`sameair jobs` shows them all.", now)
     except Exception:

@@ -1,0 +1,223 @@
+"""Jobs are begun once and taken over from the dead; the operator hears of trouble once."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from pathlib import Path
+
+import pytest
+
+from flows import job_data
+from flows.job_data import lacking_data, wait_for_data
+from flows.job_workers import is_alive, worker_name
+from flows.jobs import Worker, late_flows, work_on
+from flows.timetable import CYCLE, INGEST, MINUTE
+from flows.workspace import open_workspace
+from pipeline.errors import StorageError
+from pipeline.ledger.jobs import claim, jobs_between, newest_attempt
+from pipeline.settings import Settings
+
+NOMINAL = datetime(2026, 1, 1, 3, 27, tzinfo=UTC)
+ROOT = Path(__file__).parents[2]
+HOUR = timedelta(hours=1)
+
+
+class Hand:
+    """A clock that a test sets."""
+
+    def __init__(self, now):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def ws(tmp_path):
+    found = open_workspace(
+        Settings(data_dir=tmp_path, operator_address="duty@node.example"), Hand(NOMINAL + MINUTE)
+    )
+    yield found
+    found.ledger.close()
+
+
+def rows(ws, flow="ingest"):
+    with ws.ledger.read() as conn:
+        return jobs_between(conn, NOMINAL - timedelta(days=9), NOMINAL + timedelta(days=9), flow=flow)
+
+
+def mails(ws):
+    found = sorted((ws.settings.data_dir / "outbox").glob("operator*.eml"))
+    return [message_from_bytes(path.read_bytes()) for path in found]
+
+
+def fails(_ws, _entry, _nominal):
+    raise StorageError("no answer of airkorea; look at the network")
+
+
+def well(_ws, _entry, nominal):
+    return {"of": nominal.isoformat()}
+
+
+def test_a_job_is_done_once_however_often_one_looks(ws):
+    (done,) = work_on(ws, "ingest", well)
+    assert (done.state, done.result) == ("done", {"of": NOMINAL.isoformat()})
+    assert work_on(ws, "ingest", fails) == []
+    assert [row.state for row in rows(ws)] == ["done"]
+
+
+def test_the_operator_is_told_once_when_no_attempt_follows_and_once_when_it_is_over(ws):
+    for pause in (0, 1, 5, 15):
+        ws.clock.now += pause * MINUTE
+        assert mails(ws) == []
+        with pytest.raises(StorageError):
+            work_on(ws, "ingest", fails)
+    (told,) = mails(ws)
+    assert "no answer of airkorea; look at the network" in told.get_payload(decode=True).decode()
+    ws.clock.now += MINUTE
+    assert work_on(ws, "ingest", fails) == []
+    assert len(mails(ws)) == 1
+    ws.clock.now = NOMINAL + HOUR
+    work_on(ws, "ingest", well)
+    assert len(mails(ws)) == 2
+    assert "well again" in mails(ws)[1]["Subject"]
+    assert [row.state for row in rows(ws)] == ["failed"] * 4 + ["done"]
+
+
+def test_a_missed_cycle_is_told_although_the_next_one_ran(ws):
+    work_on(ws, "cycle", well)
+    assert mails(ws) == []
+    ws.clock.now += timedelta(hours=12)
+    work_on(ws, "cycle", well)
+    (told,) = mails(ws)
+    assert "left out: 2026-01-01T08:00:00Z" in told.get_payload(decode=True).decode()
+
+
+def test_what_nothing_began_is_late_and_what_waits_for_its_turn_is_not(ws):
+    work_on(ws, "ingest", well)
+    assert "ingest" not in late_flows(ws)
+    ws.clock.now = NOMINAL + HOUR + MINUTE
+    assert "ingest" not in late_flows(ws)
+    ws.clock.now += 2 * MINUTE
+    assert "ingest" in late_flows(ws)
+
+
+def test_two_at_once_do_it_once(ws):
+    together, done = threading.Barrier(2), []
+
+    def begin():
+        own = open_workspace(ws.settings, ws.clock)
+        together.wait()
+        done.extend(work_on(own, "ingest", well))
+        own.ledger.close()
+
+    threads = [threading.Thread(target=begin) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(done) == len(rows(ws)) == 1
+
+
+HANGS = """
+import sys, time
+from datetime import datetime
+from pathlib import Path
+from flows.jobs import work_on
+from flows.workspace import open_workspace
+from pipeline.settings import Settings
+now = datetime.fromisoformat(sys.argv[2])
+def hang(*_):
+    print("at it", flush=True)
+    time.sleep(600)
+work_on(open_workspace(Settings(data_dir=Path(sys.argv[1])), lambda: now), "ingest", hang)
+"""
+
+
+def test_the_job_of_a_killed_process_is_taken_over_and_that_of_a_living_one_is_not(ws):
+    folder, now = str(ws.settings.data_dir), ws.clock.now.isoformat()
+    process = subprocess.Popen(
+        [sys.executable, "-c", HANGS, folder, now], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout.readline() == "at it\n"
+        ws.clock.now += 30 * MINUTE
+        assert work_on(ws, "ingest", fails) == [], "its process lives"
+        (held,) = rows(ws)
+        assert is_alive(held.worker)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    assert is_alive(held.worker) is False
+    assert work_on(ws, "ingest", well) == [], "the next attempt has its pause"
+    ws.clock.now += MINUTE
+    (done,) = work_on(ws, "ingest", well)
+    assert [row.state for row in rows(ws)] == ["failed", "done"]
+    assert (done.attempt, rows(ws)[0].why) == (2, "its process ended before it did")
+
+
+def test_a_job_that_takes_too_long_is_written_off_and_its_process_ended(ws, monkeypatch):
+    stopped = threading.Event()
+    hasty = replace(INGEST, longest=timedelta(0))
+    monkeypatch.setattr("flows.jobs.entries_of", lambda _flow: (hasty,))
+    worker = Worker(worker_name(), timedelta(seconds=0.01), lambda _why: stopped.set())
+    with pytest.raises(StorageError, match="no longer this worker's"):
+        work_on(ws, "ingest", lambda *_: {"stopped": stopped.wait(30)}, worker)
+    assert stopped.is_set()
+    assert [row.state for row in rows(ws)] == ["failed"]
+    assert "took longer" in rows(ws)[0].why
+
+
+def test_one_whose_job_was_taken_over_stops(ws):
+    stopped = threading.Event()
+    worker = Worker("elsewhere:1:1", timedelta(seconds=0.01), lambda _why: stopped.set())
+
+    def overtaken(own, _entry, nominal):
+        with own.ledger.write() as conn:
+            later = own.clock() + HOUR
+            assert claim(conn, "ingest", nominal, worker="x:1:1", at=later, silent_after=MINUTE)
+        return {"stopped": stopped.wait(30)}
+
+    with pytest.raises(StorageError, match="no longer this worker's"):
+        work_on(ws, "ingest", overtaken, worker)
+    assert stopped.is_set()
+    with ws.ledger.read() as conn:
+        assert newest_attempt(conn, "ingest", NOMINAL).worker == "x:1:1"
+
+
+def test_without_live_sources_nothing_is_waited_for(ws):
+    assert wait_for_data(ws, CYCLE, NOMINAL, time.sleep) == []
+
+
+def test_data_are_waited_for_until_the_deadline_and_no_longer(ws, monkeypatch):
+    live = replace(ws, settings=ws.settings.model_copy(update={"live_sources": True}))
+    nominal = datetime(2026, 1, 1, 2, tzinfo=UTC)
+    asked = []
+
+    def pause(seconds):
+        live.clock.now += timedelta(seconds=seconds)
+
+    monkeypatch.setattr(job_data, "take_hour", lambda _ws: asked.append(live.clock.now))
+    for comes_after, lacking in ((3, []), (99, ["seoul airkorea"])):
+        asked.clear()
+        live.clock.now = nominal + CYCLE.begins
+        comes = live.clock.now + comes_after * MINUTE
+        monkeypatch.setattr(
+            job_data,
+            "lacking_data",
+            lambda _ws, _until, comes=comes: ["seoul airkorea"] * (live.clock.now < comes),
+        )
+        assert wait_for_data(live, CYCLE, nominal, pause) == lacking
+        assert len(asked) == min(comes_after, 15)
+        assert live.clock.now <= nominal + CYCLE.waits
+
+
+def test_the_hour_is_there_when_as_many_stations_report_as_the_series_asks_for(ws):
+    assert lacking_data(ws, NOMINAL) == [], "a network of which no station is known is not waited for"
