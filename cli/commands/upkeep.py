@@ -54,6 +54,21 @@ def copy(
         raise typer.Exit(6)
 
 
+@store.command()
+def prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Remove nothing, only count.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove by age what the packaged table of retention names; nothing observed, forecast or decided."""
+    from flows.retention import prune as prune_store
+    from flows.retention import retention_rules
+    from flows.workspace import open_workspace
+
+    rows = prune_store(open_workspace(make_settings(data_dir)), retention_rules(), dry_run=dry_run)
+    shown("to be removed" if dry_run else "removed", rows, as_json)
+
+
 @outbox.command("list")
 def list_(
     state: Annotated[
