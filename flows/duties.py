@@ -77,15 +77,17 @@ def do_verification(ws: Workspace, _entry: Entry, _nominal: datetime) -> Plain:
 
 
 def do_upkeep(ws: Workspace, _entry: Entry, _nominal: datetime) -> Plain:
-    """Remove what killed writers left, merge small batches, and build the dossiers of ended episodes."""
+    """Remove what killed writers left and what is past its age, merge, build dossiers of ended episodes."""
     from flows.dossier import build_due
+    from flows.retention import prune, retention_rules
 
     repaired, merged = repair_store(ws), compact_store(ws)
     missing = [path for row in repaired for path in row["missing"]]
     if missing:
         raise UsageError(f"{len(missing)} listed batches are gone, first {missing[0]}; restore them")
-    now = ws.clock()
+    now, aged = ws.clock(), prune(ws, retention_rules(), dry_run=False)
     return {
+        "aged": sum(row["rows"] for row in aged),
         "removed": sum(row["removed"] for row in repaired),
         "merged": sum(row["merged"] for row in merged),
         "dossiers": len(build_due(ws, MEASURED, now - EPISODES_BACK, now)),

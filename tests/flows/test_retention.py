@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from flows.duties import do_upkeep
 from flows.retention import prune, retention_rules
-from flows.timetable import POST, due
+from flows.timetable import POST, UPKEEP, due
 from flows.workspace import open_workspace
 from pipeline.ledger.audit import newest_rows, verify_audit
 from pipeline.ledger.job_tables import jobs
@@ -93,3 +94,9 @@ def test_what_is_due_is_the_same_after_it(ws, ages):
     before = decided()
     prune(ws, retention_rules(), dry_run=False)
     assert decided() == before
+
+
+def test_the_nightly_upkeep_does_it(ws):
+    with ws.ledger.write() as conn:
+        fill(conn, [("post", n * DAY, "done") for n in (1, 95, 96)])
+    assert do_upkeep(ws, UPKEEP, NOW)["aged"] == 2
