@@ -47,6 +47,7 @@ LOOK_BACK: Final = timedelta(days=120)
 """Runs of the same hour of the day are looked through this far back for such forecasts."""
 
 Members = Mapping[int, npt.NDArray[np.float64]]
+Tables = dict[str, dict[str, list[dict[Any, Any]]]]
 LEADS: Final = tuple(range(1, FORECAST_DAYS + 1))
 
 
@@ -61,6 +62,24 @@ class Ran:
     manner: Manner
 
 
+@dataclass(frozen=True)
+class _Shared:
+    """What the evidence of all cities is made of, found once.
+
+    Parameters
+    ----------
+    told : what the model says of the issues that it learned from
+    asked : the issue as the model saw it
+    held : by city the highest level of an open episode as earlier cycles left it
+    tables : day means of earlier runs, by the path of their file, filled as they are read
+    """
+
+    told: Distribution | None
+    asked: Asked | None
+    held: Mapping[str, int]
+    tables: Tables
+
+
 def evidence_of(ws: Workspace, ran: Ran) -> Document:
     """Return the evidence beside a run, as plain data.
 
@@ -71,13 +90,16 @@ def evidence_of(ws: Workspace, ran: Ran) -> Document:
     policy, hour = load_policy(ws.settings.policy_file), ran.plan.cycle.hour
     knows = ran.model is not None and hour in ran.model.hours
     told = single_threaded(held_out, ran.model.hours[hour]) if ran.model is not None and knows else None
+    asked = single_threaded(_asked, ran, ran.model) if ran.model is not None and knows else None
+    shared = _Shared(told, asked, _held(ws, ran), {})
+    made = [single_threaded(_city, ws, ran, city, policy, shared) for city in all_cities().values()]
     return {
         "version": VERSION,
         "issue_time": iso(ran.plan.cycle),
         "as_of": iso(ran.plan.as_of),
         "policy": policy.version,
         "model_id": ran.model.model_id if ran.model else "none",
-        "cities": [single_threaded(_city, ws, ran, city, policy, told) for city in all_cities().values()],
+        "cities": made,
     }
 
 
@@ -108,15 +130,16 @@ def decisions_of(policy: Policy, city: City, held: int = 0) -> list[Decision]:
     ]
 
 
-def _city(ws: Workspace, ran: Ran, city: City, policy: Policy, past: Distribution | None) -> dict[str, Any]:
+def _city(ws: Workspace, ran: Ran, city: City, policy: Policy, shared: _Shared) -> dict[str, Any]:
     members, thresholds = members_by_day(ran.published, city), policy.thresholds(city.id)
-    found = {"city": city.id, "records": _records(ws, ran, city, thresholds, members, past)}
+    found = {"city": city.id, "records": _records(ws, ran, city, thresholds, members, shared)}
     outputs = _outputs(ran.model, ran.plan.cycle.hour, city) if ran.model else {}
     told = {day: means for day, means in members.items() if day in outputs}
-    if ran.model is None or not told:
+    asked = shared.asked
+    if ran.model is None or asked is None or not told:
         return found | {"tipping": None, "without": None}
-    asked = _asked(ran, ran.model)
-    tips = tipping(asked, city.id, outputs, told, decisions_of(policy, city, _held(ws, ran, city)))
+    decisions = decisions_of(policy, city, shared.held.get(city.id, 0))
+    tips = tipping(asked, city.id, outputs, told, decisions)
     less = _without(ran, asked, ran.model, city, thresholds, told)
     return found | {"tipping": tips.to_dict() if tips else None, "without": less.to_dict() if less else None}
 
@@ -127,29 +150,33 @@ def _records(
     city: City,
     thresholds: Sequence[int],
     members: Members,
-    told: Distribution | None,
+    shared: _Shared,
 ) -> list[dict[str, Any]]:
     """Return the last such forecasts of every day ahead and threshold."""
     like = {(day, t): float((m > t).mean()) for day, m in sorted(members.items()) for t in thresholds}
-    issued = issued_past(ws, ran.plan, ran.panel, city, thresholds)
+    issued = issued_past(ws, ran.plan, ran.panel, city, thresholds, shared.tables)
     learned: dict[tuple[int, int], list[Past]] = {}
-    if ran.model is not None and told is not None:
+    if ran.model is not None and shared.told is not None:
         hour = ran.plan.cycle.hour
         outputs = _outputs(ran.model, hour, city)
         mine = {at: p for at, p in like.items() if at[0] in outputs}
-        learned = held_out_past(ran.model.hours[hour], told, outputs, mine, ran.plan.as_of)
+        learned = held_out_past(ran.model.hours[hour], shared.told, outputs, mine, ran.plan.as_of)
     return [
         record_of(*at, probability, [*learned.get(at, []), *issued.get(at, [])]).to_dict()
         for at, probability in like.items()
     ]
 
 
-def _held(ws: Workspace, ran: Ran, city: City) -> int:
-    """Return the highest level of a city's open episodes as earlier cycles left them, 0 for none."""
+def _held(ws: Workspace, ran: Ran) -> dict[str, int]:
+    """Return the highest level of each city's open episodes as earlier cycles left them."""
     with ws.ledger.read() as conn:
         known = open_episodes(conn, ran.plan.world, ran.plan.as_of)
-    told = [Episode.from_dict(row.details).before(ran.plan.cycle) for row in known if row.city == city.id]
-    return max((one.now.level for one in told if one is not None and one.now.status == "open"), default=0)
+    found: dict[str, int] = {}
+    for row in known:
+        one = Episode.from_dict(row.details).before(ran.plan.cycle)
+        if one is not None and one.now.status == "open":
+            found[row.city] = max(found.get(row.city, 0), one.now.level)
+    return found
 
 
 def _outputs(model: Model, hour: int, city: City) -> dict[int, int]:
@@ -180,9 +207,11 @@ def _without(
 ) -> Without | None:
     """Forecast a city again without the other side's air; None where nothing is in question or known."""
     partner = partner_of(city.id)
+    if not partner or not is_open_question(members, thresholds):
+        return None
     less = without_air_of(ran.panel, partner)
     left_out = len(ran.panel.known_by(ran.plan.as_of)) - len(less.known_by(ran.plan.as_of))
-    if not left_out or not is_open_question(members, thresholds):
+    if not left_out:
         return None
     hour = ran.plan.cycle.hour
     row = _situation(ran, less, model)
@@ -192,18 +221,27 @@ def _without(
 
 
 def issued_past(
-    ws: Workspace, plan: CyclePlan, panel: AsOfPanel, city: City, thresholds: Sequence[int]
+    ws: Workspace,
+    plan: CyclePlan,
+    panel: AsOfPanel,
+    city: City,
+    thresholds: Sequence[int],
+    tables: Tables | None = None,
 ) -> dict[tuple[int, int], list[Past]]:
     """Return by lead day and threshold what earlier runs of the same hour published, and what came.
 
-    Only runs whose snapshot, and days whose mean, were there at the snapshot count.
+    Only runs whose snapshot, and days whose mean, were there at the snapshot count. What is read of a run is
+    kept in ``tables``, so that many cities read each file once.
     """
+    tables = {} if tables is None else tables
     with ws.ledger.read() as conn:
         listed = predicted_between(conn, plan.world, plan.cycle - LOOK_BACK, plan.cycle, plan.as_of)
     truth = _measured(panel, plan, city)
     found: dict[tuple[int, int], list[Past]] = {}
     for cycle, path in (one for one in listed if one[0].hour == plan.cycle.hour):
-        for row in _daily(brought(ws.settings, path), city, thresholds):
+        if path not in tables:
+            tables[path] = _daily(brought(ws.settings, path))
+        for row in tables[path].get(city.id, ()):
             mean = truth.get(row["valid_end"])
             for threshold in thresholds if mean is not None else ():
                 probability = row[f"p_gt_{threshold}"]
@@ -213,14 +251,16 @@ def issued_past(
     return found
 
 
-def _daily(path: Path, city: City, thresholds: Sequence[int]) -> list[dict[Any, Any]]:
-    """Return the published day means ahead of a city from a run's predictions, a row a lead day."""
+def _daily(path: Path) -> dict[str, list[dict[Any, Any]]]:
+    """Return the published day means ahead by city from a run's predictions, a row a lead day."""
     if not path.is_file():
-        return []
-    columns = ["valid_end", "lead_day", *(f"p_gt_{t}" for t in thresholds)]
-    only = [("city", "==", city.id), ("model", "==", OPERATIONAL), ("target", "==", "daily")]
-    rows = pd.read_parquet(path, columns=[*columns, "target"], filters=only)
-    return rows[rows["lead_day"].isin(LEADS)].to_dict("records")
+        return {}
+    only = [("model", "==", OPERATIONAL), ("target", "==", "daily")]
+    rows = pd.read_parquet(path, filters=only)
+    found: dict[str, list[dict[Any, Any]]] = {}
+    for row in rows[rows["lead_day"].isin(LEADS)].to_dict("records"):
+        found.setdefault(str(row["city"]), []).append(row)
+    return found
 
 
 def _measured(panel: AsOfPanel, plan: CyclePlan, city: City) -> dict[pd.Timestamp, float]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from forecasting.calibration.adaptive import Past
 from forecasting.calibration.groups import Groups, groups_of
-from forecasting.kernel.hour import Beside, HourModel, Rows, fewer, fitted_with, unfitted
+from forecasting.kernel.hour import Beside, HourModel, Rows, fewer, fitted_with, reads, unfitted
 from forecasting.kernel.penalties import PENALTIES, PENALTIES_AHEAD
+from forecasting.kernel.reach import WHOLE
 from forecasting.kernel.solution import Solution, solution_of
 from forecasting.model import FEWEST_TRUTHS, WILDEST, Hour, calibrate, covariates, recalibrated
 from forecasting.outputs import Ints, Outputs
@@ -49,6 +50,7 @@ class Lesson:
     groups : (column,) group of every column used
     weights : by kernel the factor of each of these columns
     own : by kernel that of the columns with coefficients of their own
+    told_by : (output, covariate) which covariates tell the size of its errors; None for all
     """
 
     base: HourModel
@@ -57,6 +59,7 @@ class Lesson:
     groups: tuple[str, ...]
     weights: Mapping[str, npt.NDArray[np.float32]]
     own: Mapping[str, npt.NDArray[np.float32]]
+    told_by: Ints | None = None
 
     def left(self, missing: Missing) -> npt.NDArray[np.bool_]:
         """Tell which columns stay without some groups of inputs, (column,)."""
@@ -84,6 +87,7 @@ def lesson_of(
         tuple(c.group for c in used),
         kernel_weights(keys, used, cities),
         own_weights(keys, used, rows.outputs.targets[0].quantity),
+        _told_by(recipe, beside.covariates, rows.outputs) if len(cities) > WHOLE else None,
     )
 
 
@@ -120,11 +124,14 @@ def _solve(
     """Fit the outputs of one kernel on all inputs, and without each of the groups often missing."""
     lesson = lessons[number]
     gram = lesson.base.gram(lesson.weights[key], lesson.own.get(key))
-    found: dict[Missing, Solution] = {(): solution_of(lesson.base, key, gram)}
+    whole = solution_of(lesson.base, key, gram)
+    found: dict[Missing, Solution] = {(): whole}
     for missing in often:
         left = lesson.left(missing)
         base = fewer(lesson.base, left)
-        found[missing] = solution_of(base, key, gram.of(base.z.astype(np.float32), left))
+        again = gram.of(base.z, left)
+        other = reads(gram, ~left)
+        found[missing] = solution_of(base, key, again) if other else replace(whole, gram=again)
     return found
 
 
@@ -138,7 +145,7 @@ def _gather(
     lesson = lessons[number]
     base = lesson.base
     fitted = fitted_with(base, {key: one[()] for key, one in solutions.items()})
-    best = calibrate(fitted, lesson.known, lesson.received, groups_for(base.outputs))
+    best = calibrate(fitted, lesson.known, lesson.received, groups_for(base.outputs), lesson.told_by)
     z = np.clip(fitted.errors / best.spread.scale(fitted.held_out(), lesson.known), -WILDEST, WILDEST)
     hour = Hour(
         best=best,
@@ -166,6 +173,17 @@ def _covariates(recipe: Recipe, share: npt.NDArray[np.floating]) -> Ints:
         )
     ]
     return np.array(found, np.int64)
+
+
+def _told_by(recipe: Recipe, covariates: Ints, outputs: Outputs) -> Ints:
+    """Return for each output the covariates of no city and of its own, (output, covariate), −1 for none."""
+    owners = [recipe.columns[i].city for i in covariates]
+    cities = [target.city for target in outputs.targets]
+    mine = [[n for n, owner in enumerate(owners) if owner in (None, city)] for city in cities]
+    found = np.full((len(cities), max(len(one) for one in mine)), -1)
+    for row, one in zip(found, mine, strict=True):
+        row[: len(one)] = one
+    return np.asarray(found[outputs.target], np.int64)
 
 
 def _levels(recipe: Recipe, outputs: Outputs) -> Ints:

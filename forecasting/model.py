@@ -58,7 +58,11 @@ def covariates(positions: Ints, values: npt.NDArray[np.float32]) -> Floats:
 
 
 def calibrate(
-    fitted: HourModel, known: Floats, received: npt.NDArray[np.datetime64], groups: Groups
+    fitted: HourModel,
+    known: Floats,
+    received: npt.NDArray[np.datetime64],
+    groups: Groups,
+    told_by: Ints | None = None,
 ) -> Calibrated:
     """Fit spread and shape to held-out errors.
 
@@ -67,9 +71,10 @@ def calibrate(
     known : (row, covariate) of the training issues, see ``covariates``
     received : (row, output) when the truths were known
     groups : whose errors are pooled
+    told_by : (output, covariate) which covariates tell the size of its errors; None for all
     """
     past = Past(fitted.issues, fitted.errors.astype(np.float64), received)
-    spread, shape = fit_calibration(past, fitted.held_out(), known, groups)
+    spread, shape = fit_calibration(past, fitted.held_out(), known, groups, told_by)
     return Calibrated(fitted, spread, shape)
 
 
@@ -115,7 +120,8 @@ def calibrated_without(hour: Hour, groups: Sequence[str], missing: Sequence[str]
 
 def recalibrated(hour: Hour, fitted: HourModel) -> Calibrated:
     """Return a regression on fewer inputs calibrated like the best one, without its held-out errors."""
-    found = calibrate(fitted, hour.known, hour.past.known, hour.best.spread.groups)
+    best = hour.best.spread
+    found = calibrate(fitted, hour.known, hour.past.known, best.groups, best.told_by)
     return replace(found, fitted=replace(fitted, errors=np.zeros((0, 0), np.float32)))
 
 

@@ -10,6 +10,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.kernel.reach import Positions, reaches
 from forecasting.kernel.weights import column_weights, own_factors
 from forecasting.outputs import Outputs
 from forecasting.situation.ahead import ahead_columns, ahead_observed
@@ -122,14 +123,20 @@ def kernel_keys(outputs: Outputs, weather: Weather) -> list[str]:
 def kernel_weights(
     keys: Sequence[str], columns: Sequence[Column], cities: Sequence[City]
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """Return for every kernel key the factor of each column; no output reads the weather of a later day."""
+    """Return for every kernel key the factor of each column; no output reads the weather of a later day.
+
+    Of many cities a kernel reads a bounded choice, see ``kernel.reach``; the columns of others have factor 0.
+    """
     by_id = {c.id: c for c in cities}
+    known, positions = reaches(cities), Positions(columns)
     found = {}
     for key in dict.fromkeys(keys):
         name, _, day = key.partition(" D+")
         city = by_id[name]
         at = (city.latitude, city.longitude)
-        found[key] = column_weights(columns, name, at, int(day) if day else None)
+        read = positions.read(known[name])
+        found[key] = np.zeros(len(columns), np.float32)
+        found[key][read] = column_weights([columns[i] for i in read], name, at, int(day) if day else None)
     return found
 
 
@@ -137,4 +144,10 @@ def own_weights(
     keys: Sequence[str], columns: Sequence[Column], quantity: str
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Return for every kernel key the factor of the columns whose coefficients are all but free."""
-    return {key: own_factors(columns, key.partition(" D+")[0], quantity) for key in dict.fromkeys(keys)}
+    positions, found = Positions(columns), {}
+    for key in dict.fromkeys(keys):
+        name = key.partition(" D+")[0]
+        mine = positions.own(name)
+        found[key] = np.zeros(len(columns), np.float32)
+        found[key][mine] = own_factors([columns[i] for i in mine], name, quantity)
+    return found

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from forecasting.calibration.adaptive import Past, recent_level
-from forecasting.calibration.groups import Floats, Groups
+from forecasting.calibration.groups import Floats, Groups, Ints
 from forecasting.calibration.quantiles import Shape, fit_shape
 from forecasting.calibration.spread import Spread, fit_spread
 
 
-def fit_calibration(past: Past, centre: Floats, covariates: Floats, groups: Groups) -> tuple[Spread, Shape]:
+def fit_calibration(
+    past: Past, centre: Floats, covariates: Floats, groups: Groups, told_by: Ints | None = None
+) -> tuple[Spread, Shape]:
     """Fit the spread and the shape of a model's errors.
 
     The level of errors moves from year to year, and a forecast follows it (``adapt``). So what is fitted is
@@ -22,6 +24,7 @@ def fit_calibration(past: Past, centre: Floats, covariates: Floats, groups: Grou
     centre : (issue, output) held-out forecast
     covariates : (issue, covariate) or (issue, output, covariate) known at the issue
     groups : whose errors are pooled
+    told_by : see ``spread.fit_spread``
 
     Examples
     --------
@@ -39,5 +42,5 @@ def fit_calibration(past: Past, centre: Floats, covariates: Floats, groups: Grou
     usual[usual <= 0] = 1.0
     level = recent_level(Past(past.issues, past.z / usual, past.known), groups, past.issues)
     left = past.z - level[:, groups.group] * usual
-    spread = fit_spread(left, centre, covariates, groups)
+    spread = fit_spread(left, centre, covariates, groups, told_by)
     return spread, fit_shape(left / spread.scale(centre, covariates), groups)

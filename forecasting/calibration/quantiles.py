@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from forecasting.calibration.adaptive import Adjustment
-from forecasting.calibration.groups import Floats, Groups
+from forecasting.calibration.groups import Floats, Groups, Ints
 
 NODES = np.linspace(-2.6, 2.6, 27)
 """Standard normal scores at which a shape is tabulated; straight lines between and beyond them."""
@@ -140,6 +140,13 @@ class Distribution:
     centre: Floats
     scale: Floats
     adjustment: Adjustment
+
+    def of(self, wanted: Ints) -> Distribution:
+        """Return the distribution of some outputs (n,) only."""
+        groups = Groups(self.shape.groups.group[wanted], self.shape.groups.family)
+        kept = Adjustment(self.adjustment.shift[:, wanted], self.adjustment.stretch[:, wanted])
+        shape = Shape(groups, self.shape.table)
+        return Distribution(shape, self.centre[:, wanted], self.scale[:, wanted], kept)
 
     def quantiles(self, levels: Floats) -> Floats:
         """Return the quantiles (issue, output, level) at levels in (0, 1)."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from forecasting.calibration.groups import Floats, Groups
+from forecasting.calibration.groups import Floats, Groups, Ints
 
 PENALTY = 200.0
 """Issues' worth of belief that a covariate says nothing about the spread."""
@@ -33,6 +34,7 @@ class Spread:
     base : (output,) logarithm of the scale at mean covariates
     slope : (group, covariate) coefficients of the standardised covariates, the centre first
     mean, sd : (group, covariate) of the covariates in training
+    told_by : (output, covariate) which of all covariates, −1 for none; None for all of them, in order
     """
 
     groups: Groups
@@ -40,6 +42,7 @@ class Spread:
     slope: Floats
     mean: Floats
     sd: Floats
+    told_by: Ints | None = None
 
     def scale(self, centre: Floats, covariates: Floats) -> Floats:
         """Return the scale of errors, > 0, (issue, output).
@@ -51,13 +54,21 @@ class Spread:
         """
         group = self.groups.group
         log = np.broadcast_to(self.base, centre.shape).astype(np.float64)
-        for k, column in enumerate(_columns(centre, covariates)):
+        for k, column in enumerate(_columns(centre, covariates, self.told_by)):
             x = _standardised(column, self.mean[group, k], self.sd[group, k])
             log += x * self.slope[group, k]
         return np.maximum(np.exp(log), SMALLEST_SCALE)
 
+    def of(self, wanted: Ints) -> Spread:
+        """Return the spread of some outputs only."""
+        groups = Groups(self.groups.group[wanted], self.groups.family)
+        told_by = None if self.told_by is None else self.told_by[wanted]
+        return replace(self, groups=groups, base=self.base[wanted], told_by=told_by)
 
-def fit_spread(errors: Floats, centre: Floats, covariates: Floats, groups: Groups) -> Spread:
+
+def fit_spread(
+    errors: Floats, centre: Floats, covariates: Floats, groups: Groups, told_by: Ints | None = None
+) -> Spread:
     """Fit the scale of held-out errors.
 
     A regression of |error| with logarithmic link and gamma likelihood, with a ridge penalty; the scale is
@@ -69,6 +80,8 @@ def fit_spread(errors: Floats, centre: Floats, covariates: Floats, groups: Group
     centre : (issue, output) the forecast
     covariates : (issue, covariate) or (issue, output, covariate), NaN where unknown
     groups : which outputs share coefficients; a group with fewer than MINIMUM_ROWS errors gets none
+    told_by : (output, covariate) which of all covariates (issue, covariate) tell of an output, −1 for none;
+        the same for all outputs of a group; None for all
 
     References
     ----------
@@ -84,14 +97,16 @@ def fit_spread(errors: Floats, centre: Floats, covariates: Floats, groups: Group
     >>> np.round(spread.scale(np.zeros((2, 1)), np.array([[0.0], [1.0]]))[:, 0], 1).tolist()
     [0.3, 0.5]
     """
-    columns = _columns(centre, covariates)
-    shape = (groups.count, len(columns))
+    every = covariates.shape[-1] if told_by is None else told_by.shape[1]
+    shape = (groups.count, 1 + every)
     mean, sd, slope = np.zeros(shape), np.ones(shape), np.zeros(shape)
     base = np.full(errors.shape[1], np.nan)
     everything = _root_mean_square(errors, 0.0, np.nan)
     for g in range(groups.count):
         own = np.flatnonzero(groups.group == g)
-        e, x = errors[:, own], [c[:, own] for c in columns]
+        mine = covariates[:, own] if covariates.ndim == 3 else covariates
+        e = errors[:, own]
+        x = list(_columns(centre[:, own], mine, None if told_by is None else told_by[own]))
         for k, column in enumerate(x):
             mean[g, k], sd[g, k] = _location(column[np.isfinite(e)])
         ready = np.stack([_standardised(c, mean[g, k], sd[g, k]) for k, c in enumerate(x)], axis=-1)
@@ -101,14 +116,18 @@ def fit_spread(errors: Floats, centre: Floats, covariates: Floats, groups: Group
         whole = _root_mean_square(z, OUTPUT_PRIOR / 4, everything)
         for j, column in zip(own, z.T, strict=True):
             base[j] = np.log(max(_root_mean_square(column, OUTPUT_PRIOR, whole), SMALLEST_SCALE))
-    return Spread(groups, base, slope, mean, sd)
+    return Spread(groups, base, slope, mean, sd, told_by)
 
 
-def _columns(centre: Floats, covariates: Floats) -> list[Floats]:
-    """Return the covariates, the centre first, each (issue, output)."""
-    wide = covariates if covariates.ndim == 3 else covariates[:, None, :]
-    rest = [np.broadcast_to(wide[..., k], centre.shape) for k in range(wide.shape[-1])]
-    return [centre, *rest]
+def _columns(centre: Floats, covariates: Floats, told_by: Ints | None = None) -> Iterator[Floats]:
+    """Yield the covariates, the centre first, each (issue, output)."""
+    yield centre
+    if told_by is None:
+        wide = covariates if covariates.ndim == 3 else covariates[:, None, :]
+        yield from (np.broadcast_to(wide[..., k], centre.shape) for k in range(wide.shape[-1]))
+    else:
+        for chosen in told_by.T:
+            yield np.where(chosen >= 0, covariates[:, chosen], np.nan)
 
 
 def _location(values: Floats) -> tuple[float, float]:

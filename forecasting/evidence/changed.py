@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.kernel.narrow import narrowed
 from forecasting.model import Calibrated
 from forecasting.outputs import Ints
 from forecasting.situation.columns import MEAN, Column, Recipe
@@ -49,6 +50,15 @@ class Asked:
     now: Matrix
     issue_time: datetime
     as_of: datetime
+
+    def of(self, outputs: Sequence[int]) -> Asked:
+        """Return the issue as the kernels of some outputs see it: of many cities, those that they read."""
+        keys = list(dict.fromkeys(self.said.fitted.keys[i] for i in outputs))
+        fitted, read = narrowed(self.said.fitted, keys, len(self.recipe.columns))
+        if fitted is self.said.fitted:
+            return self
+        recipe = Recipe(tuple(self.recipe.columns[i] for i in read))
+        return replace(self, recipe=recipe, said=replace(self.said, fitted=fitted), now=self.now[:, read])
 
 
 @dataclass(frozen=True)

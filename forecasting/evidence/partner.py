@@ -161,7 +161,7 @@ def narrow(said: Calibrated, wanted: Ints) -> Calibrated:
         errors=errors,
         offset=fitted.offset[:, wanted],
     )
-    spread = replace(said.spread, groups=groups, base=said.spread.base[wanted])
+    spread = said.spread.of(wanted)
     return Calibrated(slim, spread, replace(said.shape, groups=groups))
 
 

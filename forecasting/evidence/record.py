@@ -116,11 +116,13 @@ def held_out_past(
     like : the present probability of every lead day and threshold
     """
     found: dict[tuple[int, int], list[Past]] = {}
-    every = {t: told.probability(np.array([np.log(t + LOG_OFFSET)]))[..., 0] for _, t in like}
+    days = sorted({day for day, _ in like})
+    mine = told.of(np.array([outputs[day] for day in days], np.int64))
+    every = {t: mine.probability(np.array([np.log(t + LOG_OFFSET)]))[..., 0] for _, t in like}
     for (day, threshold), present in like.items():
         output = outputs[day]
         truth = hour.best.fitted.truth[:, output].astype(np.float64)
-        probability = every[threshold][:, output]
+        probability = every[threshold][:, days.index(day)]
         counts = np.isfinite(truth) & (np.abs(probability - present) <= NEAR)
         counts &= hour.past.known[:, output] <= to_ns(as_of)
         rows, means = np.flatnonzero(counts), to_level(truth)

@@ -144,6 +144,7 @@ def tipping(
     if chosen is None:
         return None
     told, decisive = chosen
+    asked = asked.of([outputs[one.lead_day] for one in told])
     now = _chance(members[decisive.lead_day], decisive.threshold)
     again = _Again(asked, told, outputs, members)
     series = list(series_that_may_change(asked))
@@ -189,9 +190,7 @@ class _Again:
         """Return centre and scale (row, day) of ln(c + 5)."""
         centre = self.fitted.predict(rows)
         known = rows[:, self.asked.said.fitted.covariates].astype(np.float64)
-        blank = np.zeros((len(rows), len(self.asked.said.fitted.centre)))
-        blank[:, self.outputs] = centre
-        return centre, np.asarray(self.asked.said.spread.scale(blank, known)[:, self.outputs])
+        return centre, np.asarray(self.asked.said.spread.of(self.outputs).scale(centre, known))
 
 
 def _flip(again: _Again, one: Series, now: float) -> Flip | None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float32]
+Halves = npt.NDArray[np.float16]
 
 LINEAR, GAUSSIAN, CONSTANT = 0.1, 0.5, 1.0
 """Weights of the linear kernel, the Gaussian kernel and the free constant, see docs/model.md for the table
@@ -82,15 +83,17 @@ class Gram:
     distance: float
     own: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
-    def between(self, one: Matrix | Floats, other: Matrix) -> Floats:
+    def between(self, one: Matrix | Floats | Halves, other: Matrix | Halves) -> Floats:
         """Return the kernel of standardised situations, (row of one, row of other).
+
+        Only the columns that count are read; those kept in half precision are brought to single first.
 
         ``c + LINEAR <a,b> (1 + SEASON_SHARE s_a s_b) / length + GAUSSIAN exp(-GAMMA |a-b|² / distance)
         + <own a, own b>``
         """
         used, free = np.flatnonzero(self.weights), np.flatnonzero(self.own)
-        a = one[:, used] * self.weights[used]
-        b = a if one is other else other[:, used] * self.weights[used]
+        a = _single(one[:, used]) * self.weights[used]
+        b = a if one is other else _single(other[:, used]) * self.weights[used]
         products = a @ b.T
         length = np.einsum("ij,ij->i", b, b, dtype=np.float64)
         own, others = (x[:, free].astype(np.float64) * self.own[free] for x in (one, other))
@@ -105,7 +108,8 @@ class Gram:
             np.exp(squared, out=squared)
             squared *= GAUSSIAN
             season = np.multiply.outer(
-                one[rows, self.season] * (SEASON_SHARE * LINEAR / self.length), other[:, self.season]
+                _single(one[rows, self.season]) * (SEASON_SHARE * LINEAR / self.length),
+                _single(other[:, self.season]),
             )
             season += LINEAR / self.length
             product *= season
@@ -120,20 +124,20 @@ class Gram:
         """Return the kernel that tells how alike situations are as a whole, whatever was read last."""
         return replace(self, own=np.zeros(0, np.float32))
 
-    def of(self, z: Matrix, left: npt.NDArray[np.bool_]) -> Gram:
+    def of(self, z: Matrix | Halves, left: npt.NDArray[np.bool_]) -> Gram:
         """Return the kernel of some of the columns only, for their standardised situations."""
         own = self.own[left] if len(self.own) else self.own
         return gram_of(z, self.weights[left], int(left[: self.season].sum()), own)
 
 
 def gram_of(
-    z: Matrix,
+    z: Matrix | Halves,
     weights: npt.NDArray[np.float32],
     season: int,
     own: npt.NDArray[np.float32] | None = None,
 ) -> Gram:
     """Return the kernel for standardised training situations (issue, column)."""
-    a = z[:, weights != 0] * weights[weights != 0]
+    a = _single(z[:, weights != 0]) * weights[weights != 0]
     squared = np.einsum("ij,ij->i", a, a, dtype=np.float64)
     factor = 1.0 + SEASON_SHARE * z[:, season].astype(np.float64) ** 2
     some = a[:: max(1, len(a) // 600)].astype(np.float64)
@@ -143,3 +147,8 @@ def gram_of(
     length = max(float((squared * factor).mean()), 1e-9)
     free = np.zeros(0, np.float32) if own is None else own
     return Gram(weights, season, length, max(distance, 1e-9), free)
+
+
+def _single(values: Matrix | Floats | Halves) -> Matrix | Floats:
+    """Return values of at least single precision; of half precision the same numbers."""
+    return values.astype(np.float32) if values.dtype == np.float16 else values  # type: ignore[return-value]

@@ -111,7 +111,7 @@ class HourModel:
             for i, name in enumerate(self.names)
             if name.startswith("calendar") and "annual_cosine" in name and "half" not in name
         )
-        return gram_of(self.z.astype(np.float32), weights, season, own)
+        return gram_of(self.z, weights, season, own)
 
     def held_out(self) -> Floats:
         """Return what unseen years were forecast, (row, output), NaN where the truth is unknown."""
@@ -226,9 +226,23 @@ def fewer(fitted: HourModel, left: npt.NDArray[np.bool_]) -> HourModel:
 def without(fitted: HourModel, left: npt.NDArray[np.bool_]) -> HourModel:
     """Fit again with some of the columns (column,) only, on the same rows."""
     base = fewer(fitted, left)
-    trained = base.z.astype(np.float32)
-    grams = {key: gram.of(trained, left) for key, gram in fitted.grams.items()}
-    return fitted_with(base, {key: solution_of(base, key, gram) for key, gram in grams.items()})
+    trained = base.z
+    found = {}
+    for key, gram in fitted.grams.items():
+        again = gram.of(trained, left)
+        found[key] = solution_of(base, key, again) if reads(gram, ~left) else _kept(fitted, key, again)
+    return fitted_with(base, found)
+
+
+def reads(gram: Gram, columns: npt.NDArray[np.bool_]) -> bool:
+    """Tell whether a kernel reads any of some columns."""
+    return bool(gram.weights[columns].any() or (len(gram.own) and gram.own[columns].any()))
+
+
+def _kept(fitted: HourModel, key: str, gram: Gram) -> Solution:
+    """Return what was found for a kernel, which others' inputs do not change."""
+    mine = fitted.columns(key)
+    return Solution(gram, fitted.alpha[:, mine], fitted.errors[:, mine])
 
 
 def fitted_with(base: HourModel, solutions: Mapping[str, Solution]) -> HourModel:

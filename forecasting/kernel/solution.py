@@ -57,7 +57,7 @@ def solution_of(model: HourModel, key: str, gram: Gram) -> Solution:
     truth = model.truth[:, mine].astype(np.float64) - model.offset[:, mine] - model.centre[mine]
     alpha = np.zeros(truth.shape, np.float32)
     errors = np.full(truth.shape, np.nan, np.float32)
-    trained = model.z.astype(np.float32)
+    trained = model.z
     kernel = gram.between(trained, trained)
     for part in _parts(key, model, np.isfinite(model.truth)):
         columns = np.searchsorted(mine, part.columns)

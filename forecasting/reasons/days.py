@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.kernel.hour import HourModel
+from forecasting.kernel.narrow import narrowed
 from forecasting.outputs import Ints
 from forecasting.reasons.attribution import Moved, alone_in, attribute, only
 from forecasting.reasons.inputs import FIELD, Input, inputs_of
@@ -61,6 +62,15 @@ class Case:
     def z(self) -> Matrix:
         """Return the standardised situation, (1, column of the fit)."""
         return self.fitted.scaling.apply(self.now[:, self.fitted.kept])
+
+    def of(self, outputs: Sequence[int]) -> Case:
+        """Return the issue as the kernels of some outputs see it: of many cities, those that they read."""
+        keys = list(dict.fromkeys(self.fitted.keys[i] for i in outputs))
+        fitted, read = narrowed(self.fitted, keys, len(self.columns))
+        if fitted is self.fitted:
+            return self
+        columns = tuple(self.columns[i] for i in read)
+        return Case(fitted, columns, self.now[:, read], self.usual[:, read], self.issue)
 
 
 def days_of(case: Case, city: City, days: Mapping[int, int], medians: Mapping[int, float]) -> list[Row]:

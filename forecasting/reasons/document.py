@@ -98,7 +98,8 @@ def moved_days(
             break
         days = {d: o for d, o in _outputs(case, model, city).items() if d in medians.get(city.id, {})}
         if days:
-            found[city.id] = days_of(case, city, days, {d: medians[city.id][d] for d in days})
+            mine = case.of(list(days.values()))
+            found[city.id] = days_of(mine, city, days, {d: medians[city.id][d] for d in days})
     return found
 
 
@@ -138,8 +139,9 @@ def _city(
     days = {day: column for day, column in days.items() if day in medians}
     if case is None or not days:
         return {"city": city.id, "days": [], "analogs": None}
-    told = days_of(case, city, days, medians)
-    alike = analogs_of(case.fitted, case.z, case.issue, days, thresholds)
+    mine = case.of(list(days.values()))
+    told = days_of(mine, city, days, medians)
+    alike = analogs_of(mine.fitted, mine.z, mine.issue, days, thresholds)
     return {"city": city.id, "days": told, "analogs": alike.to_dict()}
 
 

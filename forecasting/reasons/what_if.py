@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from forecasting.kernel.reach import reaches
 from pipeline.cities import City
 from pipeline.paths import day_means, instant_of
 from pipeline.times import NS_HOUR, from_ns, iso, local_date, to_ns
@@ -130,7 +131,8 @@ def what_if(
     """Seek, for every city, the reading of the next hours that would move its decisive probability most.
 
     Decisive is the local day D+1 … D+3 and the threshold whose probability is nearest to one half. The
-    probability after a reading of a city is counted on the joint futures that agree with it.
+    probability after a reading of a city is counted on the joint futures that agree with it. Of many cities
+    the readings are those of its reach, see ``forecasting.kernel.reach``.
 
     Parameters
     ----------
@@ -138,12 +140,13 @@ def what_if(
     thresholds : of each city [ug m-3]
     beside : readings at places that the joint futures do not hold, if there are any
     """
-    found = []
+    found, known = [], reaches(cities)
     for city in cities:
         decisive = _decisive(paths, city, thresholds.get(city.id, ()), quantity)
         if decisive is not None:
             event = decisive[3]
-            readings = list(_of_cities(paths, cities, quantity, event))
+            near = [one for one in cities if one.id in known[city.id].whole]
+            readings = list(_of_cities(paths, near, quantity, event))
             if beside is not None:
                 readings += beside(city.id, decisive[0], float(event.mean()))
             found.append(_seek(city.id, decisive[:3], event, readings))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecasting.kernel.hour import Beside, HourModel, Rows, fit_hour, penalty_of, without
+from forecasting.kernel.hour import Beside, HourModel, Rows, fit_hour, without
+from forecasting.kernel.penalties import penalty_of
 from forecasting.kernel.solve import year_blocks
 from forecasting.outputs import outputs_of
 from forecasting.targets import Target
