@@ -97,6 +97,7 @@ def _scratch(ws: Workspace) -> Iterator[Path]:
     for old in ws.settings.data_dir.glob(f"{SCRATCH}*"):
         shutil.rmtree(old, ignore_errors=True)
     try:
+        ws.settings.data_dir.mkdir(parents=True, exist_ok=True)
         folder = Path(mkdtemp(prefix=SCRATCH, dir=ws.settings.data_dir))
     except OSError as error:
         raise StorageError(f"cannot write in {ws.settings.data_dir}: {reason(error)}") from error
