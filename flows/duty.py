@@ -116,23 +116,25 @@ def rota_of(ws: Workspace, since: datetime, until: datetime) -> list[Plain]:
     Telephone numbers are those entered on this node.
     """
     calendar = calendar_of(ws.settings.season_file)
+    shifts = [shift for party in parties() for shift in shifts_between(calendar, party, since, until)]
+    wanted = {shift.subject for shift in shifts}
     with ws.ledger.read() as conn:
-        said = {s.subject: s for s in read_party_statements(conn, "shift", world=MEASURED) if is_whole(s)}
+        rows = read_party_statements(conn, "shift", world=MEASURED)
+        said = {s.subject: s for s in rows if s.subject in wanted and is_whole(s)}
         numbers = read_telephones(conn)
     found = []
-    for party in parties():
-        for shift in shifts_between(calendar, party, since, until):
-            entry = said.get(shift.subject)
-            found.append(
-                {
-                    "party": party,
-                    "shift": shift.local,
-                    "begins": iso(shift.begins),
-                    "ends": iso(shift.ends),
-                    "on_duty": entry.body["on_duty"] if entry and entry.party == party else "",
-                    "telephone": numbers.get(entry.id, "") if entry else "",
-                }
-            )
+    for shift in shifts:
+        entry = said.get(shift.subject)
+        found.append(
+            {
+                "party": shift.party,
+                "shift": shift.local,
+                "begins": iso(shift.begins),
+                "ends": iso(shift.ends),
+                "on_duty": entry.body["on_duty"] if entry and entry.party == shift.party else "",
+                "telephone": numbers.get(entry.id, "") if entry else "",
+            }
+        )
     return sorted(found, key=lambda row: (row["begins"], row["party"]))
 
 

@@ -46,7 +46,23 @@ class Operating(Protocol):
         """Send a recipient the mail by which its address is confirmed."""
 
 
-class Doing(Operating, Protocol):
+class KeepingRota(Protocol):
+    """The duty rota of both parties."""
+
+    def on_duty(self) -> Plain:
+        """Return who has the present shift of each party, and whether Seasonal Management is in force."""
+
+    def duty(self, party: str) -> Plain:
+        """Return the rota of the next days, and the notes that a party's shifts left."""
+
+    def enter_shift(self, party: str, person: str, begins: str, name: str, telephone: str) -> Plain:
+        """Enter who has a shift of the party."""
+
+    def note_handover(self, party: str, person: str, text: str) -> Plain:
+        """Leave a note for the next shift of the party."""
+
+
+class Doing(Operating, KeepingRota, Protocol):
     """What a workspace does for the people at the pages."""
 
     def signs_for(self, party: str) -> bool:

@@ -22,6 +22,7 @@ from review.desk.sentences import Sentences
 from review.desk.strips import strips_of
 from review.desk.view import DeskReader, DeskView
 from review.page import render, words_of
+from review.season.duty import on_duty
 from review.security import bulletin_file
 from review.worlds import world_of, worlds
 
@@ -47,6 +48,7 @@ def desk(request: Request) -> Response:
         "body": _body(request, view, tag),
         "tag": tag,
         "fragment": fragment,
+        "duty": on_duty(request),
     }
     return render(request, "desk/page.html.j2", **shown)
 
