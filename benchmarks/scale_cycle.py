@@ -133,10 +133,12 @@ def _cycle(ws: Any, plan: Any, costs: dict[str, float]) -> None:
 
 @contextmanager
 def _taking(costs: dict[str, float], step: str) -> Iterator[None]:
-    """Add the processor time of a step to the costs [s]."""
+    """Add the processor time of a step to the costs [s], and tell it at once, for long runs that are cut."""
     began = time.process_time()
     yield
-    costs[step] = costs.get(step, 0.0) + time.process_time() - began
+    spent = time.process_time() - began
+    costs[step] = costs.get(step, 0.0) + spent
+    print(f"  {step}: {spent:.2f} s", file=sys.stderr, flush=True)
 
 
 def _stations(count: int) -> pd.DataFrame:

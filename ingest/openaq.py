@@ -31,6 +31,7 @@ from ingest.openaq_wire import (
 )
 from ingest.salvage import clean_text, read_each
 from ingest.wire import REMEDY, Parsed, Reading, hour_end, nothing, observation_rows, required, station_rows
+from pipeline.cities import all_cities
 from pipeline.errors import BadPayload
 from pipeline.http import Http
 from pipeline.times import HOUR, from_ns, iso, parse_instant
@@ -48,7 +49,7 @@ PLACES: Final = {
     "shanghai": (31.23, 121.47),
     "ulaanbaatar": (47.92, 106.92),
 }
-"""Places around which stations are looked for."""
+"""Places around which stations are looked for, whatever cities are configured; see ``searched``."""
 RADIUS_M: Final = 25_000
 """The largest that the service takes [m]."""
 ALIVE: Final = timedelta(days=14)
@@ -84,6 +85,16 @@ class Sensor(NamedTuple):
     def __str__(self) -> str:
         """Return the unit, ``station/quantity/sensor``."""
         return "/".join(self)
+
+
+def searched() -> dict[str, tuple[float, float]]:
+    """Return the places around which stations are looked for: PLACES, and every other configured city.
+
+    >>> list(searched()) == list(PLACES)
+    True
+    """
+    cities = {one.id: (one.latitude, one.longitude) for one in all_cities().values()}
+    return PLACES | {name: at for name, at in cities.items() if name not in PLACES}
 
 
 def parse_locations(payload: bytes, now: datetime) -> Parsed:
@@ -253,10 +264,10 @@ def feeds(config: SourceConfig) -> list[Feed]:
             LIST_TIMING,
             service(config),
             location_asks,
-            lambda http, ask: get_locations(http, config, *PLACES[ask.parameters["place"]]),
+            lambda http, ask: get_locations(http, config, *searched()[ask.parameters["place"]]),
             lambda answer: parse_locations(answer.payload, answer.fetched_at),
             networks=(SOURCE,),
-            units=lambda _: tuple(PLACES),
+            units=lambda _: tuple(searched()),
         ),
         Feed(
             "openaq.hourly",

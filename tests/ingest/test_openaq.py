@@ -19,6 +19,7 @@ from ingest.openaq import Sensor, parse_hours, parse_locations
 from ingest.openaq_archive import COLUMNS, get_day, get_month, parse_day, parse_month
 from ingest.openaq_wire import check
 from ingest.simulated.published import Published
+from pipeline.cities import cities_of
 from pipeline.errors import BadPayload, NotYetAvailable, Refused, SourceError, SourceUnavailable
 from pipeline.times import to_ns
 from tests.fakes.openaq import KEY, ArchiveFake, OpenAqFake
@@ -77,6 +78,15 @@ def stored(asking, quantity="pm2p5", station="openaq:101"):
 
 def test_without_a_key_nothing_is_asked():
     assert openaq.feeds(SourceConfig()) == []
+
+
+def test_stations_are_looked_for_around_every_configured_city(monkeypatch):
+    chosen = cities_of(["east-asian-clean-air-cities"])
+    monkeypatch.setattr(openaq, "all_cities", lambda: chosen)
+    places = openaq.searched()
+    assert set(chosen) <= set(places)
+    assert places["tokyo"] == (chosen["tokyo"].latitude, chosen["tokyo"].longitude)
+    assert {name: places[name] for name in openaq.PLACES} == openaq.PLACES
 
 
 def test_monitors_near_our_places_become_stations(asking):
