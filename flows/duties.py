@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from alerts.delivery import DeliveryReport
+from alerts.outbox import Issued
 from flows.exchange import exchange_if_party
 from flows.hearing import hear_before_deadline
 from flows.hour import take_hour
 from flows.job_data import wait_for_data
 from flows.jobs import Do
+from flows.legs import LegFailed, Steps, lacking_legs
 from flows.plan import plan_measured
 from flows.recheck import keep_timetable
 from flows.run import run_cycle
@@ -25,17 +28,24 @@ from pipeline.names import MEASURED
 
 Plain = dict[str, Any]
 EPISODES_BACK: Final = timedelta(days=30)
+DAY: Final = timedelta(days=1)
 
 
 def do_cycle(ws: Workspace, entry: Entry, nominal: datetime) -> Plain:
-    """Run the cycle once its data are there, or at its deadline without them."""
+    """Run the cycle once its data are there, or at its deadline without them.
+
+    A city that was left out fails the job after everything else was issued and sent, so that the operator is
+    told and the city made up for by the attempts that follow.
+    """
     lacking = wait_for_data(ws, entry, nominal)
     plan = plan_measured(None, ws.clock(), drill=False)
     if plan.cycle != nominal:
-        raise UsageError(f"the next cycle began before this one could; `sameair run --at {nominal:%FT%RZ}`")
+        return {"left": "overtaken by the next cycle, which sees all that this one would have seen"}
     was_there = run_cycle(ws, plan)
     with ws.ledger.read() as conn:
         run = current_run(conn, MEASURED, nominal)
+    if run is not None and (lacks := lacking_legs(ws, run)):
+        raise LegFailed(f"the others are done, but {lacks}")
     return {
         "run": run.id if run else "",
         "degraded": run.degraded if run else "",
@@ -55,10 +65,16 @@ def do_post(ws: Workspace, _entry: Entry, _nominal: datetime) -> Plain:
 
     Where a joint text's deadline is at hand the other node is heard first.
     """
-    hear_before_deadline(ws)
-    issued = issue_everywhere(ws)
-    keep_timetable(ws, MEASURED)
-    report = deliver_everywhere(ws)
+    steps, issued, report = Steps(), list[Issued](), DeliveryReport()
+    with steps.tried("hearing the other node"):
+        hear_before_deadline(ws)
+    with steps.tried("issuing"):
+        issued = issue_everywhere(ws)
+    with steps.tried("looking at drafts again"):
+        keep_timetable(ws, MEASURED)
+    with steps.tried("sending"):
+        report = deliver_everywhere(ws)
+    steps.settle()
     return {"issued": len(issued), "sent": len(report.sent), "down": report.down}
 
 
@@ -111,6 +127,19 @@ def do_backup(ws: Workspace, _entry: Entry, _nominal: datetime) -> Plain:
     }
 
 
+def do_outlook(ws: Workspace, _entry: Entry, _nominal: datetime) -> Plain:
+    """Draft the weekly outlook that is due within a day, while the season's mode is in force."""
+    from flows.outlook import build_outlook
+    from pipeline.season import calendar_of
+
+    now, calendar = ws.clock(), calendar_of(ws.settings.season_file)
+    due = calendar.rhythm.outlook_due(now + DAY)
+    if due <= now or not calendar.active_at(due):
+        return {"left": "no outlook is due within a day"}
+    drafted = build_outlook(ws, MEASURED)
+    return {"outlook": drafted.subject, "version": drafted.version}
+
+
 def do_retraining(ws: Workspace, _entry: Entry, _nominal: datetime) -> Plain:
     """Train anew on what has been received; the gate decides whether the new models forecast."""
     from flows.retraining import retrain
@@ -145,6 +174,7 @@ DUTIES: Final[Mapping[str, Do]] = {
     "verification": do_verification,
     "upkeep": do_upkeep,
     "backup": do_backup,
+    "outlook": do_outlook,
     "retraining": do_retraining,
     "links": do_links,
 }

@@ -61,6 +61,12 @@ def scheduled_backup(data_dir: str) -> list[Plain]:
     return _work("backup", data_dir)
 
 
+@flow(name="sameair-outlook", log_prints=False)
+def scheduled_outlook(data_dir: str) -> list[Plain]:
+    """Draft the season's weekly outlook on its day."""
+    return _work("outlook", data_dir)
+
+
 @flow(name="sameair-retraining", log_prints=False)
 def scheduled_retraining(data_dir: str) -> list[Plain]:
     """Train models anew and put them to the gate."""
@@ -91,6 +97,7 @@ FLOWS: Final[dict[str, Flow[..., Any]]] = {
     "verification": scheduled_verification,
     "upkeep": scheduled_upkeep,
     "backup": scheduled_backup,
+    "outlook": scheduled_outlook,
     "retraining": scheduled_retraining,
     "links": scheduled_links,
 }

@@ -6,80 +6,19 @@ present instant, so a year can be played in seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from flows.rhythm import DAY, HOUR, MINUTE, Rhythm
 from pipeline.ledger.jobs import JobRow
-from pipeline.times import parse_instant, to_utc
-
-KST: Final = timedelta(hours=9)
-MINUTE: Final = timedelta(minutes=1)
-HOUR: Final = timedelta(hours=1)
-DAY: Final = timedelta(days=1)
+from pipeline.times import parse_instant
 
 SILENT_AFTER: Final = 3 * MINUTE
 """A job whose worker has given no sign of life for this long is taken over."""
 
 Action = Literal["run", "wait", "skip"]
-
-
-@dataclass(frozen=True)
-class Rhythm:
-    """Nominal times of a flow [KST, without daylight saving]: minutes of hours of days of the week or month.
-
-    Parameters
-    ----------
-    weekdays : 0 is Monday; none: every day
-    days : days of the month; none: every day
-    """
-
-    minutes: tuple[int, ...]
-    hours: tuple[int, ...] = tuple(range(24))
-    weekdays: tuple[int, ...] = ()
-    days: tuple[int, ...] = ()
-
-    def times(self, after: datetime, until: datetime) -> Iterator[datetime]:
-        """Yield the nominal times with ``after`` < time ≤ ``until``, oldest first.
-
-        >>> from pipeline.times import iso
-        >>> [iso(t) for t in Rhythm((0,), (5, 17)).times(parse_instant("2026-01-01"),
-        ...                                              parse_instant("2026-01-02"))]
-        ['2026-01-01T08:00:00Z', '2026-01-01T20:00:00Z']
-        """
-        day = (to_utc(after) + KST).replace(hour=0, minute=0, second=0, microsecond=0)
-        while day - KST <= until:
-            if self._holds(day):
-                for hour in self.hours:
-                    for minute in self.minutes:
-                        time = day + timedelta(hours=hour, minutes=minute) - KST
-                        if after < time <= until:
-                            yield time
-            day += DAY
-
-    def cron(self, later: timedelta = timedelta()) -> str:
-        """Return the same as a cron line in KST, that much later within the hour.
-
-        >>> Rhythm((0,), (5, 11)).cron(timedelta(minutes=20)), Rhythm((27,)).cron()
-        ('20 5,11 * * *', '27 * * * *')
-        """
-        minutes = ",".join(str(m + int(later / MINUTE)) for m in self.minutes)
-        hours = "*" if len(self.hours) == 24 else ",".join(map(str, self.hours))
-        # cron counts Sunday as 0
-        weekdays = ",".join(str((d + 1) % 7) for d in self.weekdays) or "*"
-        return f"{minutes} {hours} {','.join(map(str, self.days)) or '*'} * {weekdays}"
-
-    @property
-    def span(self) -> timedelta:
-        """Return how far apart two nominal times may be at most."""
-        if self.days:
-            return 62 * DAY
-        return 8 * DAY if self.weekdays else DAY + HOUR if len(self.hours) < 24 else 2 * HOUR
-
-    def _holds(self, day: datetime) -> bool:
-        on_weekday = not self.weekdays or day.weekday() in self.weekdays
-        return on_weekday and (not self.days or day.day in self.days)
 
 
 @dataclass(frozen=True)
@@ -94,6 +33,7 @@ class Entry:
     waits : how long after the nominal time it waits for its data at most; zero: it waits for none
     data_before : its data are there when those of this long before the nominal time are
     retries : pauses before the attempts that follow failed ones
+    at_once : done at once in a ledger that knows no job yet; else it waits for its next nominal time
     each : every nominal time left out is written down for itself, not a stretch of them in one line
     means : what it does, in a few words
     """
@@ -108,28 +48,61 @@ class Entry:
     data_before: timedelta = timedelta()
     retries: tuple[timedelta, ...] = field(default=(MINUTE, 5 * MINUTE, 15 * MINUTE))
     each: bool = False
+    at_once: bool = False
 
+
+FIRST_WITHIN: Final = HOUR
+"""What waits in a fresh ledger is done where its nominal time is no older."""
 
 CYCLE = Entry(
-    "cycle", Rhythm((0,), (5, 11, 23)), 6 * HOUR, HOUR, "forecast cycle", 20 * MINUTE, 35 * MINUTE, each=True
+    "cycle",
+    Rhythm((0,), (5, 11, 23)),
+    6 * HOUR,
+    HOUR,
+    "forecast cycle",
+    20 * MINUTE,
+    35 * MINUTE,
+    each=True,
+    at_once=True,
 )
 """From 20 minutes after 05, 11 and 23 KST, when AirKorea (HH:15) and CNEMC (HH:20 CST) have published."""
 
 CONFIRM = Entry(
-    "cycle", Rhythm((0,), (17,)), 6 * HOUR, HOUR, "forecast cycle", MINUTE, 6 * MINUTE, HOUR, each=True
+    "cycle",
+    Rhythm((0,), (17,)),
+    6 * HOUR,
+    HOUR,
+    "forecast cycle",
+    MINUTE,
+    6 * MINUTE,
+    HOUR,
+    each=True,
+    at_once=True,
 )
 """From a minute after 17 KST, from data to 16:00, to confirm or update before the decision of 17:10."""
 
-INGEST = Entry("ingest", Rhythm((27,)), 50 * MINUTE, 40 * MINUTE, "the hour's sources")
+INGEST = Entry("ingest", Rhythm((27,)), 50 * MINUTE, 40 * MINUTE, "the hour's sources", at_once=True)
 """Every hour, when AirKorea (HH:15) and CNEMC (HH:20 CST) have published; CNEMC keeps a day only."""
 
 POST = Entry(
-    "post", Rhythm(tuple(range(0, 60, 5))), 5 * MINUTE, 20 * MINUTE, "deadlines and mail", retries=()
+    "post",
+    Rhythm(tuple(range(0, 60, 5))),
+    5 * MINUTE,
+    20 * MINUTE,
+    "deadlines and mail",
+    retries=(),
+    at_once=True,
 )
 """Every five minutes: a deadline passes, or a mail server that was away is back."""
 
 EXCHANGE = Entry(
-    "exchange", Rhythm(tuple(range(3, 60, 10))), 10 * MINUTE, 20 * MINUTE, "letters between nodes", retries=()
+    "exchange",
+    Rhythm(tuple(range(3, 60, 10))),
+    10 * MINUTE,
+    20 * MINUTE,
+    "letters between nodes",
+    retries=(),
+    at_once=True,
 )
 """Every ten minutes, if this node speaks for one party; between the hour's sources and the post."""
 
@@ -140,10 +113,24 @@ RETRAINING = Entry(
     "retraining", Rhythm((0,), (13,), (0,)), 6 * DAY, 3 * HOUR, "models on trial, past the gate", each=True
 )
 """Mondays at 13 KST, between two cycles; a new model stays in the shadow until shown to be better."""
+OUTLOOK = Entry("outlook", Rhythm((10,), (12,)), 20 * HOUR, HOUR, "draft of the weekly outlook", each=True)
+"""On the day on which the season's rhythm asks for one, from the 11 KST cycle; else nothing is to do."""
 
 LINKS = Entry("links", Rhythm((0,), (13,), (1,)), 6 * DAY, 3 * HOUR, "links of the past", each=True)
 
-TIMETABLE: Final = (CYCLE, CONFIRM, INGEST, POST, EXCHANGE, VERIFICATION, UPKEEP, BACKUP, RETRAINING, LINKS)
+TIMETABLE: Final = (
+    CYCLE,
+    CONFIRM,
+    INGEST,
+    POST,
+    EXCHANGE,
+    VERIFICATION,
+    UPKEEP,
+    BACKUP,
+    OUTLOOK,
+    RETRAINING,
+    LINKS,
+)
 """Everything that runs by itself."""
 
 
@@ -178,8 +165,9 @@ def due(entries: Sequence[Entry], jobs: Sequence[JobRow], now: datetime) -> list
     """Return what is to be done now about the nominal times of one flow, oldest first.
 
     Only the newest nominal time is ever run, for it sees all that earlier ones would have seen; earlier ones
-    that never ran are left out with the reason written down. A fresh ledger begins with the newest. What a
-    clock that ran ahead of ``now`` wrote is not believed, unless it is done.
+    that never ran are left out with the reason written down. A fresh ledger begins with the newest, where
+    that is to be done at once or is no older than an hour, else with the next. What a clock that ran ahead of
+    ``now`` wrote is not believed, unless it is done.
 
     Parameters
     ----------
@@ -210,7 +198,9 @@ def _times(entries: Sequence[Entry], known: Sequence[JobRow], now: datetime) -> 
     since = now - max(e.rhythm.span for e in entries) if held is None else held - timedelta(microseconds=1)
     times = [(entry, time) for entry in entries for time in entry.rhythm.times(since, now - entry.begins)]
     times.sort(key=lambda pair: pair[1])
-    return times[-1:] if held is None else times
+    if held is not None:
+        return times
+    return [(entry, time) for entry, time in times[-1:] if entry.at_once or now - time <= FIRST_WITHIN]
 
 
 def _through(job: JobRow) -> datetime:

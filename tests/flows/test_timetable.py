@@ -186,3 +186,12 @@ def test_the_cron_lines_say_the_same_times_as_the_rhythm():
         assert (listed, day, month) == (told, "*", "*")
         days = {(t + 9 * HOUR).isoweekday() % 7 for t in entry.rhythm.times(START, START + 60 * DAY)}
         assert days == (set(range(7)) if weekday == "*" else {int(weekday)})
+
+
+@pytest.mark.parametrize("entry", [entry for entry in TIMETABLE if not entry.at_once], ids=lambda e: e.flow)
+def test_in_a_fresh_ledger_nightly_and_weekly_work_waits_for_its_next_time(entry):
+    start = datetime(2026, 1, 14, tzinfo=UTC)
+    [nominal, *_] = entry.rhythm.times(start, start + timedelta(days=8))
+    assert due([entry], [], nominal + timedelta(hours=1, seconds=1)) == []
+    [decided] = due([entry], [], nominal + timedelta(minutes=5))
+    assert (decided.action, decided.nominal) == ("run", nominal)
