@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from cli.options import AsJson, DataDir, make_settings
 from cli.output import print_json, print_lines, print_table
-
-if TYPE_CHECKING:
-    from flows.workspace import Workspace
 
 app = typer.Typer(help="What the timetable asked for: done, running, failed, left out; or do what is due.")
 
@@ -45,6 +42,7 @@ def list_jobs(
 @app.command()
 def run(
     flow: Annotated[str | None, typer.Argument(help="One flow; else all.", show_default=False)] = None,
+    as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Do what is due now in this process, without Prefect's schedule; for cron, or after an outage."""
@@ -52,27 +50,25 @@ def run(
     from flows.jobs import work_on
     from flows.timetable import flows
     from flows.workspace import open_workspace
+    from pipeline.errors import SameairError
 
     _known(flow)
     ws = open_workspace(make_settings(data_dir))
+    said: dict[str, str] = {}
     troubles = []
     for name in [flow] if flow else flows():
-        troubles += _work(ws, name, DUTIES, work_on)
+        try:
+            done = work_on(ws, name, DUTIES[name])
+            said[name] = f"{len(done)} done" if done else "nothing due"
+        except SameairError as error:
+            said[name] = f"failed: {error}"
+            troubles.append(error)
+    if as_json:
+        print_json(said)
+    else:
+        print_lines([f"{name}: {what}" for name, what in said.items()])
     if troubles:
         raise troubles[0]
-
-
-def _work(ws: Workspace, name: str, duties: Any, work_on: Any) -> list[Exception]:
-    """Do what is due of one flow and say so; what goes wrong does not keep the others from their turn."""
-    from pipeline.errors import SameairError
-
-    try:
-        done = work_on(ws, name, duties[name])
-    except SameairError as error:
-        print_lines([f"{name}: failed: {error}"])
-        return [error]
-    print_lines([f"{name}: {len(done)} done" if done else f"{name}: nothing due"])
-    return []
 
 
 def _known(flow: str | None) -> None:

@@ -36,7 +36,7 @@ def commands(command, path=()):
 
 
 COMMANDS = commands(typer.main.get_command(app))
-SERVERS = {"serve", "monitor", "review", "exchange serve"}
+SERVERS = {"serve", "monitor", "review", "exchange serve", "worker"}
 """Commands that run until they are stopped and print no result."""
 
 

@@ -118,6 +118,9 @@ def test_who_stops_listening_ends_what_is_under_way(tmp_path):
 def test_processes_end_with_their_parent(tmp_path, how):
     (tmp_path / "pids").mkdir()
     code = (
+        # where the suite itself runs in the background of a shell, its children ignore Ctrl-C
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from pipeline.heavy import Errand, heavy_work\n"
         "from tests.pipeline.heavy_errands import say_and_wait\n"
         f"folder = {str(tmp_path / 'pids')!r}\n"
