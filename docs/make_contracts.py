@@ -16,6 +16,7 @@ from pipeline.ledger import (
     model_tables,
     recipient_tables,
     school_tables,
+    season_tables,
     source_tables,
     warning_tables,
 )
@@ -123,6 +124,7 @@ if __name__ == "__main__":
     needed |= {recipient_tables.recipients.name, warning_tables.outbox.name, source_tables.quarantined.name}
     needed |= {
         school_tables.school_answers.name,
+        season_tables.duty_telephones.name,
         account_tables.accounts.name,
         agreement_tables.seals.name,
         exchange_tables.envelopes_sent.name,
