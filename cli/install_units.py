@@ -19,10 +19,17 @@ UNITS: Final = (
     "sameair-review.service",
     "sameair-health.service",
     "sameair-health.timer",
+    "sameair-watch.service",
+    "sameair-watch.timer",
 )
 PLAIN: Final = ("sameair.rules.yml", "Containerfile")
 """Files that are written as they are."""
-ENABLED: Final = ("sameair-serve.service", "sameair-review.service", "sameair-health.timer")
+ENABLED: Final = (
+    "sameair-serve.service",
+    "sameair-review.service",
+    "sameair-health.timer",
+    "sameair-watch.timer",
+)
 """What is enabled; the service of a timer is started by it."""
 _PATH: Final = re.compile(r"/[A-Za-z0-9._/+@-]*")
 _USER: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}")

@@ -109,6 +109,12 @@ class Settings(StorageSettings):
         None, description="extra certificate authority for their HTTPS servers"
     )
     operator_address: str = Field("", description="e-mail address that is told about sources; empty: nobody")
+    operator_webhook: SecretStr = Field(
+        SecretStr(""), description="https address to which `sameair watch` posts what no mail could tell"
+    )
+    heartbeat_url: SecretStr = Field(
+        SecretStr(""), description="address that `sameair watch` asks for each time all is well"
+    )
     smtp_host: str = Field("127.0.0.1", description="mail server")
     smtp_port: int = Field(587, description="mail server's port")
     smtp_user: str = Field("", description="login; empty: none")

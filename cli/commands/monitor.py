@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(health)
     app.command()(monitor)
+    app.command()(watch)
 
 
 def health(
@@ -58,3 +59,18 @@ def monitor(
     listening = Listening(host, port)
     print_lines([f"/healthz, /readyz and /metrics at http://{host}:{port} ; stop with Ctrl-C"])
     serve_monitor(settings, listening, operating)
+
+
+def watch(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Look once what did not happen, tell the operator what is news; exit code 3 if anything is wrong."""
+    from flows.watch import watch as look_at_all
+    from pipeline.times import system_clock
+
+    look = look_at_all(make_settings(data_dir), system_clock())
+    if as_json:
+        print_json({"well": not look.ill, "ill": [vars(c) for c in look.ill], "untold": look.untold})
+    else:
+        lines = [f"{c.subject.removeprefix('watch ')}: {c.text}" for c in look.ill] or ["all is well"]
+        print_lines([*lines, *([f"{look.untold} could not be told yet"] if look.untold else [])])
+    if look.ill or look.untold:
+        raise typer.Exit(DEGRADED)
