@@ -111,8 +111,7 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
     with _spared("the model that is told forecast weather"):
         for quantity, rows in ahead_tables(ws, panel, cities, plan.cycle, plan.as_of).items():
             made.rows[quantity] = pd.concat([made.rows[quantity], rows], ignore_index=True)
-    folder = ws.run_folder(plan.world, iso(plan.cycle), run_id)
-    model = models.get("pm2p5")
+    folder, model = ws.run_folder(plan.world, iso(plan.cycle), run_id), models.get("pm2p5")
     products: dict[str, Path] = {}
     with _spared("reasons"):
         products |= write_run_reasons(explain_run(ws, plan, panel, model, made, manner), folder)
