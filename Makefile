@@ -46,15 +46,18 @@ PYTEST := $(VENV)/bin/pytest -n auto --dist loadfile
 test: check
 	$(PYTEST) -m "not slow"
 
-# Every skip is an error here, and the slow tests run too; then, with every ledger on PostgreSQL, again what
-# opened one: of the slow tests those marked so.
+# Every skip is an error here, and the slow tests run too; what opens a ledger is written down.
 ON_POSTGRES := SAMEAIR_NO_SKIPS=1 $(PY) -m pytest -n auto --dist loadfile -p tests.on_postgres.plugin
 NOTED := $(VENV)/tests-with-a-ledger.txt
 test-all: check
 	$(ON_POSTGRES) --note-ledgers $(NOTED)
+
+# After test-all: what opened a ledger again, with every ledger on a PostgreSQL server of its own; of the slow
+# tests those marked so. It needs the server's programs, not a running one.
+test-ledgers: check
 	$(ON_POSTGRES) --ledgers postgres --only-noted $(NOTED)
 
-# The whole suite with every ledger on a PostgreSQL server of its own; needs its programs, not a running one.
+# The whole suite so.
 test-postgres: check
 	$(ON_POSTGRES) --ledgers postgres
 
