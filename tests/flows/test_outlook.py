@@ -26,6 +26,7 @@ KIM, LI = Speaker("seoul", "Kim"), Speaker("beijing", "Li")
 
 
 @pytest.mark.flows
+@pytest.mark.slow
 def test_an_outlook_of_a_simulated_world_is_drafted_signed_by_both_and_sent(done, plan, tmp_path):
     row = build_outlook(done, plan.world)
     assert build_outlook(done, plan.world).version == row.version == 1
