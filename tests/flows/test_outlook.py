@@ -90,6 +90,7 @@ def test_an_outlook_belongs_to_the_nearest_thursday():
         assert rhythm.outlook_nearest(thursday + timedelta(hours=hours)) == thursday + timedelta(days=due)
 
 
+@pytest.mark.slow
 def test_an_outlook_needs_a_fresh_cycle(done, plan):
     with pytest.raises(UsageError, match="too old"):
         build_outlook(done, plan.world, plan.cycle + timedelta(days=3))
