@@ -123,6 +123,7 @@ def test_names_follow_prometheus_conventions(room):
 def test_every_figure_of_the_example_rules_is_one_that_there_is(room):
     names = {s.name for f in families(room.get("/metrics", Role.operator).text).values() for s in f.samples}
     sources = {"sameair_feed_severity", "sameair_city_coverage_ratio", "sameair_model_drift_findings"}
+    sources |= {"sameair_backup_timestamp_seconds"}
     code = "".join(p.read_text() for p in (RULES.parents[2] / "flows").glob("metrics*.py"))
     assert all(n.removeprefix("sameair_") in code for n in sources)
     rules = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
