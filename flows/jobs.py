@@ -201,8 +201,8 @@ def _beating(ws: Workspace, entry: Entry, job: JobRow, worker: Worker, ended: th
                     return worker.stop(f"job {job.id} of {entry.flow} was taken over by another worker")
                 if time.monotonic() > until:
                     fail_job(conn, job.id, ws.clock(), f"took longer than {entry.longest}")
-        except SameairError as error:
-            log.warning("no sign of life of job %s could be given: %s", job.id, error)
+        except Exception:
+            log.exception("no sign of life of job %s could be given", job.id)
         if time.monotonic() > until:
             return worker.stop(f"job {job.id} of {entry.flow} took longer than {entry.longest}")
     return None
