@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from alerts.vocabulary import Language
     from pipeline.settings import Settings
 
 DataDir = Annotated[
@@ -107,3 +108,14 @@ def cycle_of(text: str) -> datetime:
         return parse_instant(text)
     except ValueError as error:
         raise UsageError(f"cycle {text}: {error}; write it like 2019-03-03T08:00Z") from None
+
+
+def language_of(text: str) -> Language:
+    """Read ``--language``, refusing what we have no words in."""
+    from alerts.vocabulary import LANGUAGES
+    from pipeline.errors import UsageError
+
+    for language in LANGUAGES:
+        if text == language:
+            return language
+    raise UsageError(f"--language {text}: choose one of {', '.join(LANGUAGES)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import AsJson, DataDir, World, make_settings
+from cli.options import AsJson, DataDir, World, language_of, make_settings
 from cli.output import print_json, print_lines, print_table
 
 if TYPE_CHECKING:
@@ -98,17 +98,12 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a dossier as it was built last, with its findings; --out writes pages, PDF, text and JSON."""
-    from typing import get_args
-
-    from alerts.vocabulary import Language
     from flows.dossier import newest_dossier, status_of
     from flows.dossier_paper import document_of, dossier_paper, write_dossier
     from flows.findings import findings_of
     from flows.papers import text_of
-    from pipeline.errors import UsageError
 
-    if language not in get_args(Language):
-        raise UsageError(f"--language {language}: choose one of {', '.join(get_args(Language))}")
+    spoken = language_of(language)
     ws = _opened(data_dir)
     row = newest_dossier(ws, _world(world), name)
     findings, status = findings_of(ws, row.world, name), status_of(ws, row, ws.clock())
@@ -116,7 +111,7 @@ def show(
     if as_json:
         print_json({**document_of(row, findings, status), "files": {n: str(p) for n, p in files.items()}})
         return
-    paper = dossier_paper(row, findings, status, language)  # type: ignore[arg-type]
+    paper = dossier_paper(row, findings, status, spoken)
     ids = [f"finding {f['id'][:12]}  {f['stands']}" for f in findings]
     print_lines([*text_of(paper).splitlines(), *ids, *map(str, files.values())])
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import AsJson, DataDir, Instant, World, make_settings
+from cli.options import AsJson, DataDir, Instant, World, language_of, make_settings
 from cli.output import print_json, print_lines
 
 if TYPE_CHECKING:
@@ -66,17 +66,12 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show the newest version of an outlook; --out writes pages, text, PDF and JSON."""
-    from typing import get_args
-
-    from alerts.vocabulary import Language
     from flows.outlook import approvals_of, lacking, newest_outlook
     from flows.outlook_paper import outlook_paper, write_outlook
     from flows.papers import text_of
-    from pipeline.errors import UsageError
     from pipeline.names import MEASURED
 
-    if language not in get_args(Language):
-        raise UsageError(f"--language {language}: choose one of {', '.join(get_args(Language))}")
+    spoken = language_of(language)
     ws = _opened(data_dir)
     row = newest_outlook(ws, world or MEASURED, name)
     missing, approvals = lacking(ws, row), approvals_of(ws, row)
@@ -84,7 +79,7 @@ def show(
     if as_json:
         print_json({**row.content, "version": row.version, "digest": row.digest, "approvals": approvals})
         return
-    print_lines(text_of(outlook_paper(row, missing, language)).splitlines())  # type: ignore[arg-type]
+    print_lines(text_of(outlook_paper(row, missing, spoken)).splitlines())
     print_lines([f"signed off for {a['party']} by {a['person']} at {a['at']}" for a in approvals])
     print_lines([str(path) for path in files.values()])
 
