@@ -36,7 +36,7 @@ from pipeline.ledger.runs import begin_run, finish_run, list_runs, make_current
 from pipeline.times import parse_instant
 from tests.on_postgres.server import Server
 
-LIMIT = 6.0
+LIMIT = 3.0
 PROCESSES = (1, 4)
 NOW = parse_instant("2026-01-14T08:00Z")
 WARNING = example_content().warning_id
