@@ -2,7 +2,7 @@
 
 Both write durably (PostgreSQL with fsync and synchronous_commit, SQLite with synchronous=FULL) to the same
 disk. A server of its own is started for it; ``python -m benchmarks.ledger_backends [--rounds 150]`` ends with
-code 1 where PostgreSQL takes more than six times as long as SQLite for any of the operations: a transaction
+code 1 where PostgreSQL takes more than three times as long as SQLite for any of the operations: a transaction
 is some seven exchanges between two processes, each of which waits its turn on a busy machine.
 """
 
