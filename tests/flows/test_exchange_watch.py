@@ -76,7 +76,8 @@ def test_a_trail_that_was_rewritten_is_told(pair, monkeypatch):
     assert told(pair, "seoul") == []
     with pair.nodes["seoul"].ledger.write() as conn:
         drop_triggers(conn)
-        conn.exec_driver_sql("UPDATE audit SET digest = 'ff' || substr(digest, 3)")
+        first = "CASE substr(digest, 1, 1) WHEN 'f' THEN 'e' ELSE 'f' END"
+        conn.exec_driver_sql(f"UPDATE audit SET digest = {first} || substr(digest, 2)")
     pair.rounds(1)
     (mail,) = told(pair, "seoul")
     assert "it was rewritten" in mail
