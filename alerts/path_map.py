@@ -15,10 +15,9 @@ from shapely.geometry import Point, Polygon, box
 from shapely.ops import polylabel
 
 from alerts.bulletin_words import Texts, each, texts
-from alerts.map import region_features
 from alerts.origin_note import main_regions
 from alerts.origin_view import origin_words
-from alerts.regional_map import View, drawn_feature, room_around
+from alerts.regional_map import View, land
 from alerts.svg import drawing, element, group, label, line_path
 from alerts.vocabulary import LANGUAGES, Language
 from pipeline.cities import City, all_cities
@@ -75,10 +74,7 @@ def path_map_svg(
     cities = all_cities()
     here = cities[origin.city]
     view = path_view(origin.paths, here, width)
-    frame = room_around(view)
-    land = [f for f in region_features() if f["properties"]["kind"] == "land"]
-    parts = [element("rect", width=width, height=view.height, class_="sea")]
-    parts += [drawn_feature(view, frame, f) for f in land]
+    parts = [element("rect", width=width, height=view.height, class_="sea"), *land(view)]
     told = [r for r in main_regions(origin) if r.region in all_regions()]
     parts.append(group((_line(view, path) for path in origin.paths), class_="air-paths"))
     parts += [_marks(view, origin.paths, hour) for hour in MARKED if hour <= origin.hours]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -102,9 +103,7 @@ def map_svg(
     party : whose names of seas the map bears; empty for the common ones
     """
     view = _view(outlooks, width)
-    frame = room_around(view)
-    parts = [element("rect", width=width, height=view.height, class_="sea")]
-    parts += [drawn_feature(view, frame, f) for f in region_features()]
+    parts = [element("rect", width=width, height=view.height, class_="sea"), *land(view)]
     parts += [_sea(view, sea) for sea in sea_names(view.west, view.south, view.east, view.north, party)]
     parts += [_area(view, area, outlook) for area, outlook in zip(areas, outlooks, strict=True)]
     parts.append(_stations(view, stations))
@@ -129,9 +128,15 @@ def _view(outlooks: Sequence[Outlook], width: int) -> View:
     )
 
 
-def room_around(view: View) -> Any:
-    """Return the view and some room beyond it, where land is cut so that no line shows along the frame."""
-    return box(view.west - 1, view.south - 1, view.east + 1, view.north + 1)
+@lru_cache(maxsize=64)
+def land(view: View) -> tuple[Markup, ...]:
+    """Draw the land of a view, cut with some room beyond it, so that no line shows along the frame.
+
+    >>> len(land(View(120, 34, 130, 40, 420))) == len(region_features())
+    True
+    """
+    room = box(view.west - 1, view.south - 1, view.east + 1, view.north + 1)
+    return tuple(_feature(view, room, feature) for feature in region_features())
 
 
 def _sea(view: View, sea: SeaName) -> Markup:
@@ -139,9 +144,8 @@ def _sea(view: View, sea: SeaName) -> Markup:
     return label(sea.said, x, y + 3.5, text_anchor="middle", class_="sea-name")
 
 
-def drawn_feature(view: View, frame: Any, feature: dict[str, Any]) -> Markup:
-    """Draw land, cut to a frame of the view."""
-    cut = shape(feature["geometry"]).intersection(frame)
+def _feature(view: View, room: Any, feature: dict[str, Any]) -> Markup:
+    cut = shape(feature["geometry"]).intersection(room)
     data = []
     for piece in getattr(cut, "geoms", [cut]):
         rings = [piece.exterior, *piece.interiors] if piece.geom_type == "Polygon" else [piece]

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from alerts.map import region_features
-from alerts.regional_map import View, drawn_feature, room_around
+from alerts.regional_map import View, land
 from alerts.svg import drawing, element, line_path
 from review.figures.roles import check_lengths, check_role, plain_numbers, shown
 
@@ -160,7 +159,7 @@ class MapFigure:
         south, west, north, east = self.extent()
         view = View(west, south, east, north, WIDTH)
         parts = [element("rect", x=0, y=0, width=WIDTH, height=view.height, class_="sea")]
-        parts += [drawn_feature(view, room_around(view), one) for one in region_features()]
+        parts += land(view)
         for line in self._drawn():
             data = line_path(view.place(y, x) for y, x in zip(line.latitudes, line.longitudes, strict=True))
             parts.append(element("path", d=data, class_=f"line role-{line.role}"))
