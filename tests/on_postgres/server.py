@@ -1,10 +1,11 @@
-"""A PostgreSQL server for tests, in a folder of its own, gone at the end."""
+"""A PostgreSQL server for tests, in a folder of its own, gone at the end, also where the tests are killed."""
 
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -44,6 +45,8 @@ class Server:
         if self.user:
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
         self.folder.chmod(0o755)
+        watching = [sys.executable, Path(__file__).with_name("watcher.py"), self.folder]
+        self.watcher = subprocess.Popen(watching, stdin=subprocess.PIPE, start_new_session=True)
         made = ["-D", self.data, "-A", "trust", "-U", "postgres", "--encoding", "UTF8", "--locale", "C", "-N"]
         done = self._start("initdb", *made)
         if done.wait(120):
@@ -84,7 +87,8 @@ class Server:
     def remove(self):
         """Stop it and remove its folder."""
         self.stop(signal.SIGQUIT)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.watcher.stdin.close()
+        self.watcher.wait(60)
 
     def url(self, database):
         """Return the URL of a ledger on it."""
