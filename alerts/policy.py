@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -33,7 +34,7 @@ from alerts.policy_parts import (
     Signature,
 )
 from alerts.timetable import Duty, Row
-from pipeline.cities import of_city
+from pipeline.cities import all_cities, of_city
 from pipeline.errors import PolicyError
 from pipeline.times import to_utc
 
@@ -150,9 +151,18 @@ def _at(by_lead: tuple[float, ...], lead_day: int) -> float:
 
 
 def load_policy(path: Path | None = None) -> Policy:
-    """Read a policy file, or the packaged one; raises PolicyError naming line and field of a fault."""
+    """Read a policy file, or the packaged one; raises PolicyError naming line and field of a fault.
+
+    The file is read at every call, but what it says is worked out only when it says something new.
+    """
     text = (path or PACKAGED_POLICY).read_text("utf-8")
-    return parse_policy(text, path.name if path else "policy.toml")
+    return _parsed(text, path.name if path else "policy.toml", tuple(all_cities()))
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str, name: str, _cities: tuple[str, ...]) -> Policy:
+    """Read a policy from its text; it may name our cities alone, so it is read anew where these change."""
+    return parse_policy(text, name)
 
 
 def parse_policy(text: str, name: str = "policy.toml") -> Policy:

@@ -15,7 +15,8 @@ from alerts.channels import Channel, Envelope
 from alerts.plain_text import one_line
 from flows.health import Coverage, FeedHealth, worst_first
 from flows.workspace import Workspace
-from pipeline.ledger.notices import Condition, Notice, mark_sent, note_changes, unsent_notices
+from pipeline.ledger.locks import LockHeld, ledger_lock
+from pipeline.ledger.notices import Condition, Notice, changes, mark_sent, note_changes, unsent_notices
 from pipeline.ledger.recipients import known_as
 from pipeline.ledger.verdicts import Verdict
 from pipeline.names import is_simulated
@@ -24,6 +25,9 @@ from pipeline.times import iso
 _RECIPIENT = re.compile(r"\br-[0-9a-f]{12}\b")
 TELL_FROM = 2
 """Severity from which an operator is told."""
+
+LONGEST_MAIL_S = 60.0
+"""How long to wait for another process that is telling the operator [s]."""
 
 ADVICE = "`sameair sources` shows them all, `sameair quarantine list` what could not be read."
 ADVICE_WARNINGS = "`sameair deliveries --open` shows who has what, `sameair outbox list` what did not leave."
@@ -84,12 +88,26 @@ def tell_operator(
     """Send one mail about everything that is news; return how many lines of news it held.
 
     News is in the ledger before the mail leaves and stays unsent until it has left, so a mail server that is
-    down delays a mail and loses none. Without an operator's address nothing is written down.
+    down delays a mail and loses none. One process at a time sends it, so that two tell nothing twice. Without
+    an operator's address nothing is written down.
     """
     if not ws.settings.operator_address:
         return 0
+    with ws.ledger.read() as conn:
+        if not (changes(conn, world, conditions) or unsent_notices(conn, world)):
+            return 0
     with ws.ledger.write() as conn:
         note_changes(conn, world, conditions, at=at)
+    try:
+        with ledger_lock(ws.ledger, f"operator {world}", wait_s=LONGEST_MAIL_S):
+            return _send_waiting(ws, world, channel, report, at)
+    except LockHeld:
+        return 0
+
+
+def _send_waiting(ws: Workspace, world: str, channel: Channel, report: str, at: datetime) -> int:
+    """Send what has not left yet as one mail; return how many lines of news it held."""
+    with ws.ledger.read() as conn:
         waiting = unsent_notices(conn, world)
         names = known_as(conn)
     if not waiting:

@@ -54,9 +54,18 @@ def keep_timetable(ws: Workspace, world: str) -> int:
     It is called as exchange files come in, and every few minutes, and says everything once.
     """
     now = ws.clock()
+    if not _is_anything(ws, world, now):
+        return 0
     recheck_warnings(ws, world, now)
     conditions = decision_conditions(ws, world, now)
     return tell_operator(ws, world, conditions, channel_of(ws.settings), "", now) if conditions else 0
+
+
+def _is_anything(ws: Workspace, world: str, now: datetime) -> bool:
+    """Tell whether anything waits, is in force, or was told of and is not over; most of the year nothing."""
+    with ws.ledger.read() as conn:
+        told = any(subject.startswith(KINDS) for subject in in_trouble(conn, world))
+        return told or bool(_newest(conn, world, now))
 
 
 def recheck_warnings(ws: Workspace, world: str, now: datetime) -> list[Plain]:

@@ -37,12 +37,17 @@ def note_changes(
 
     A subject that stays as it is, or gets better without being well, gives no notice.
     """
-    told = _told(conn, world)
-    new = [c for c in conditions if _is_news(c, told.get(c.subject, 0))]
+    new = changes(conn, world, conditions)
     if new:
         rows = [{"world": world, "at": at, **vars(c)} for c in new]
         conn.execute(insert(operator_notices), rows)
     return new
+
+
+def changes(conn: Connection, world: str, conditions: Iterable[Condition]) -> list[Condition]:
+    """Return what is new of conditions, as :func:`note_changes` would write it down."""
+    told = _told(conn, world)
+    return [c for c in conditions if _is_news(c, told.get(c.subject, 0))]
 
 
 def _is_news(condition: Condition, told: int) -> bool:

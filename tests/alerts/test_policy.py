@@ -25,6 +25,21 @@ def test_the_packaged_policy_is_consistent_and_frozen():
     assert [policy.level_id(n) for n in range(4)] == ["", "J1", "J2", "J3"]
 
 
+def test_a_file_is_worked_out_once_and_anew_when_it_says_something_else(tmp_path, monkeypatch):
+    path = tmp_path / "own.toml"
+    path.write_text(TEXT, "utf-8")
+    first = load_policy(path)
+    assert load_policy(path) is first
+    path.write_text(TEXT.replace("open = 0.5", "open = 0.55", 1), "utf-8")
+    changed = load_policy(path)
+    assert (first.probability.open, changed.probability.open) == (0.5, 0.55)
+    path.write_text(TEXT, "utf-8")
+    monkeypatch.setattr("alerts.policy_checks.all_cities", lambda: {"seoul": None})
+    monkeypatch.setattr("alerts.policy.all_cities", lambda: {"seoul": None})
+    with pytest.raises(PolicyError, match="beijing"):
+        load_policy(path)
+
+
 @pytest.mark.parametrize(
     ("issue", "deadline"),
     [

@@ -1,6 +1,7 @@
 """The health of sources and the mail to the operator, from what the ledger has seen."""
 
 import socket
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -179,6 +180,25 @@ def test_news_that_the_mail_server_refuses_is_told_later(ws, mailbox):
     assert tell(ws, mailbox, NOW) == 0
     mailbox.answer = "250 taken"
     assert tell(ws, mailbox, NOW + HOUR) == 1
+    assert len(mailbox.mails) == 1
+
+
+def test_two_processes_that_tell_at_once_tell_once(ws, mailbox):
+    attempt(ws, NOW, newest=NOW - 5 * HOUR)
+    together, told = threading.Barrier(4), []
+
+    def say():
+        own = open_workspace(ws.settings, ws.clock)
+        together.wait()
+        told.append(tell(own, mailbox, NOW))
+        own.ledger.close()
+
+    threads = [threading.Thread(target=say) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == [0, 0, 0, 1]
     assert len(mailbox.mails) == 1
 
 
