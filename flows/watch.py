@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -78,16 +78,30 @@ class Look:
         return sorted((c for c in self.conditions if c.severity), key=lambda c: -c.severity)
 
 
-def watch(settings: Settings, now: datetime, channel: Channel | None = None) -> Look:
+def machine_seconds() -> float:
+    """Return what the machine itself counts since it started, which nobody sets [s]."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def watch(
+    settings: Settings,
+    now: datetime,
+    channel: Channel | None = None,
+    counted: Callable[[], float] = machine_seconds,
+) -> Look:
     """Look at everything once, tell the operator what is news, and give a sign outwards if all is well.
 
     Nothing here raises for what is watched: what cannot be looked at is in trouble.
+
+    Parameters
+    ----------
+    counted : seconds that passed whatever the clock says, to see that it was set
     """
     path = settings.data_dir / "watch.json"
-    memory = recalled(path)
-    found = [*_looked(settings, now), clock_condition(memory, now)]
+    memory, seconds = recalled(path), counted()
+    found = [*_looked(settings, now), clock_condition(memory, now, seconds)]
     news = note_news(memory, found, now)
-    memory.at, memory.seconds, memory.boot = iso(now), time.clock_gettime(time.CLOCK_BOOTTIME), _boot()
+    memory.at, memory.seconds, memory.boot = iso(now), seconds, _boot()
     remember(path, memory)
     _tell(settings, memory, channel)
     remember(path, memory)
@@ -113,11 +127,11 @@ def _looked(settings: Settings, now: datetime) -> list[Condition]:
     return [*found, Condition(LEDGER, "ok", 0, "the ledger answers and can be written")]
 
 
-def clock_condition(memory: Memory, now: datetime) -> Condition:
+def clock_condition(memory: Memory, now: datetime, seconds: float) -> Condition:
     """Return whether the clock has been set since the last look, by the machine's own count of seconds."""
     if not memory.at or memory.boot != _boot():
         return Condition(CLOCK, "ok", 0, "the clock runs evenly")
-    passed = timedelta(seconds=time.clock_gettime(time.CLOCK_BOOTTIME) - memory.seconds)
+    passed = timedelta(seconds=seconds - memory.seconds)
     jump = now - parse_instant(memory.at) - passed
     if abs(jump) <= JUMP:
         return Condition(CLOCK, "ok", 0, "the clock runs evenly")

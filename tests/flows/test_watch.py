@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from alerts.channels import Outcome
 from flows.jobs import work_on
 from flows.timetable import flows
-from flows.watch import Memory, clock_condition, recalled, remember, watch
+from flows.watch import Memory, clock_condition, machine_seconds, recalled, remember, watch
 from flows.workspace import open_workspace
 from pipeline.ledger.notices import Condition
 from pipeline.settings import Settings
@@ -125,12 +125,12 @@ def test_what_no_mail_can_tell_goes_to_the_webhook_or_waits(node):
 
 def test_a_clock_that_was_set_is_told(node):
     memory = recalled(node.data_dir / "nothing.json")
-    assert clock_condition(memory, NOW).severity == 0
+    assert clock_condition(memory, NOW, machine_seconds()).severity == 0
     watch(node, NOW, Way())
     memory = recalled(node.data_dir / "watch.json")
-    assert clock_condition(memory, NOW + MINUTE).severity == 0
-    assert "+3600 s" in clock_condition(memory, NOW + 60 * MINUTE).text
-    assert "-600 s" in clock_condition(memory, NOW - 10 * MINUTE).text
+    assert clock_condition(memory, NOW + MINUTE, machine_seconds()).severity == 0
+    assert "+3600 s" in clock_condition(memory, NOW + 60 * MINUTE, machine_seconds()).text
+    assert "-600 s" in clock_condition(memory, NOW - 10 * MINUTE, machine_seconds()).text
 
 
 def test_the_file_is_kept_on_a_full_disk_and_a_damaged_one_is_no_hindrance(tmp_path, monkeypatch):
