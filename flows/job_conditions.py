@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flows.timetable import Entry, entries_of
+from flows.timetable import Entry, entries_of, failures_of
 from pipeline.ledger.jobs import JobRow
 from pipeline.ledger.notices import Condition
 from pipeline.times import iso
@@ -20,14 +20,16 @@ def job_conditions(flow: str, jobs: Sequence[JobRow]) -> list[Condition]:
     """Return how a flow stands by its jobs of the last day; nothing while none has ended.
 
     A failed attempt is told when no other follows by itself. Of what recurs within the hour a missed time is
-    not told, for the next one does its work; any other is told for a day.
+    not told, for the next one does its work; any other is told for a day. An attempt that was stopped with
+    its worker says nothing.
     """
-    ended = [job for job in jobs if job.state != "running"]
+    ended = [job for job in jobs if job.state != "running" and not job.was_stopped]
     if not ended:
         return []
     entry = entries_of(flow)[0]
     newest = max(ended, key=lambda job: (job.nominal, job.attempt))
-    failed = newest.state == "failed" and newest.attempt > len(entry.retries)
+    attempts = [job for job in ended if job.nominal == newest.nominal]
+    failed = newest.state == "failed" and failures_of(attempts) > len(entry.retries)
     said = f"{entry.means} ({flow}) of {iso(newest.nominal)} {newest.state}"
     text = f"{said}: {newest.why}" if newest.why else said
     found = [Condition(f"{SUBJECT}{flow}", newest.state, _worst(entry) * failed, text)]

@@ -7,16 +7,21 @@ import socket
 from pathlib import Path
 
 
-def worker_name() -> str:
-    """Return this process's name: machine, number, and when it began, since numbers are used again.
+def worker_name(number: int | None = None) -> str:
+    """Return a process's name: machine, number, and when it began, since numbers are used again.
 
     Two containers of one machine may bear one name and count their processes each from 1: what tells them
     apart are the machine's start and the container's own table of processes.
 
+    Parameters
+    ----------
+    number : of a process of this machine; default: this one
+
     >>> is_alive(worker_name())
     True
     """
-    return f"{_table()}:{os.getpid()}:{_began(os.getpid())}"
+    number = os.getpid() if number is None else number
+    return f"{_table()}:{number}:{_began(number)}"
 
 
 def is_alive(worker: str) -> bool | None:

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 
 LOOKED_BACK = timedelta(days=1)
 """How far back a missed time is told of."""
+
+STOPPED = "its process was told to end"
+"""Why a job failed that was stopped with its worker."""
 
 Do = Callable[[Workspace, Entry, datetime], Mapping[str, Any]]
 """What a job does, given its entry and nominal time; returns what is worth keeping, as JSON values."""
@@ -126,7 +129,8 @@ def _seen(ws: Workspace, flow: str, now: datetime) -> list[JobRow]:
     with ws.ledger.write() as conn:
         for job in running_jobs(conn):
             if job.flow == flow and is_alive(job.worker) is False:
-                fail_job(conn, job.id, now, "its process ended before it did")
+                # The pause before the next attempt counts from when it was last heard of.
+                fail_job(conn, job.id, job.beat_at, "its process ended before it did")
         rows = jobs_since_last(conn, flow, now)
     return [
         replace(job, beat_at=now) if job.state == "running" and is_alive(job.worker) else job for job in rows
@@ -170,12 +174,28 @@ def _run(ws: Workspace, entry: Entry, job: JobRow, do: Do, worker: Worker) -> Jo
 
 def _written_off(ws: Workspace, job: JobRow, error: BaseException) -> None:
     """Write down why a job failed; where the ledger is what fails, the job falls silent and is taken over."""
+    stopped = not isinstance(error, Exception)
     said = str(error) if isinstance(error, SameairError) else f"{type(error).__name__}: {error}"
+    why = STOPPED if stopped else " ".join(without_addresses(said).split())[:500]
     try:
         with ws.ledger.write() as conn:
-            fail_job(conn, job.id, ws.clock(), " ".join(without_addresses(said).split())[:500])
+            fail_job(conn, job.id, ws.clock(), why, stopped=stopped)
     except SameairError as trouble:
         log.warning("the end of job %s could not be written down: %s", job.id, trouble)
+
+
+def write_off(ws: Workspace, workers: Collection[str]) -> int:
+    """Write down of processes that were told to end, and have ended, that their jobs were stopped.
+
+    Returns
+    -------
+    how many jobs they had not ended themselves
+    """
+    with ws.ledger.write() as conn:
+        left = [job for job in running_jobs(conn) if job.worker in workers and is_alive(job.worker) is False]
+        for job in left:
+            fail_job(conn, job.id, ws.clock(), STOPPED, stopped=True)
+    return len(left)
 
 
 @contextmanager

@@ -241,17 +241,28 @@ def _newest(entry: Entry, nominal: datetime, known: Sequence[JobRow], now: datet
         return Decision(entry, nominal, "run", "", nominal)
     if last.state == "running":
         return Decision(entry, nominal, "run", f"{last.worker} fell silent", nominal)
-    return _again(entry, nominal, last, now)
+    return _again(entry, nominal, own, now)
 
 
-def _again(entry: Entry, nominal: datetime, last: JobRow, now: datetime) -> Decision | None:
-    """Return the attempt after a failed one, once its pause is over; None when there are no more."""
-    if last.attempt > len(entry.retries):
+def _again(entry: Entry, nominal: datetime, own: Sequence[JobRow], now: datetime) -> Decision | None:
+    """Return the attempt after a failed one, once its pause is over; None when there are no more.
+
+    One that was stopped with its worker counts for nothing, and is repeated without a pause.
+    """
+    last = max(own, key=lambda job: job.attempt)
+    if last.was_stopped:
+        return Decision(entry, nominal, "run", f"attempt {last.attempt}: {last.why}", nominal)
+    failures = failures_of(own)
+    if failures > len(entry.retries):
         return None
-    pause = entry.retries[last.attempt - 1]
-    if now - (last.ended_at or last.begun_at) < pause:
-        return Decision(entry, nominal, "wait", f"attempt {last.attempt} failed: {last.why}", nominal)
-    return Decision(entry, nominal, "run", f"attempt {last.attempt} failed: {last.why}", nominal)
+    resting = now - (last.ended_at or last.begun_at) < entry.retries[failures - 1]
+    why = f"attempt {last.attempt} failed: {last.why}"
+    return Decision(entry, nominal, "wait" if resting else "run", why, nominal)
+
+
+def failures_of(attempts: Sequence[JobRow]) -> int:
+    """Return how many attempts failed by themselves, and were not stopped with their worker."""
+    return sum(job.state == "failed" and not job.was_stopped for job in attempts)
 
 
 def account(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
@@ -75,6 +76,21 @@ def open_workspace(settings: Settings, clock: Clock = system_clock) -> Workspace
     return Workspace(
         settings, ledger, ObservationStore(stored_in(settings, OBSERVATIONS), ledger, clock), clock
     )
+
+
+@contextmanager
+def opened_at(data_dir: str) -> Iterator[Workspace]:
+    """Open a data folder for one piece of work; every other setting comes from the own configuration.
+
+    Parameters
+    ----------
+    data_dir : empty: that of the own configuration, too
+    """
+    ws = open_workspace(Settings(data_dir=Path(data_dir)) if data_dir else Settings())
+    try:
+        yield ws
+    finally:
+        ws.ledger.close()
 
 
 @lru_cache(2)

@@ -248,14 +248,16 @@ def deliver(data_dir: DataDir = None, world: World = None, as_json: AsJson = Fal
 def serve(data_dir: DataDir = None) -> None:
     """Run the schedule on measurements until stopped: cycles at 05, 11, 17, 23 KST; issue and deliver."""
     from flows.runtime import await_server, begin_server
+    from flows.serving import serving_alone
+    from flows.starts import cycle_times
 
     settings = make_settings(data_dir)
-    begin_server(settings.data_dir, scheduling=True)
-    from flows.deployments import cycle_times
-    from flows.deployments import serve as serve_flows
+    with serving_alone(settings.data_dir):
+        begin_server(settings.data_dir, scheduling=True)
+        from flows.service import serve as serve_flows
 
-    url = await_server()
-    print_lines([f"Prefect's server: {url}"])
-    cycles = ", ".join(cycle_times())
-    print_lines([f"cycles at {cycles} KST, sources at HH:27, the post every five minutes; Ctrl-C"])
-    serve_flows(str(settings.data_dir.resolve()))
+        url = await_server()
+        print_lines([f"Prefect's server: {url}"])
+        cycles = ", ".join(cycle_times())
+        print_lines([f"cycles at {cycles} KST, sources at HH:27, the post every five minutes; Ctrl-C"])
+        serve_flows(str(settings.data_dir.resolve()))

@@ -45,6 +45,11 @@ class JobRow:
     why: str
     result: dict[str, Any]
 
+    @property
+    def was_stopped(self) -> bool:
+        """Tell whether it ended because its worker was told to end, which is no fault of what it did."""
+        return self.state == "failed" and bool(self.result.get("stopped"))
+
 
 def claim(
     conn: Connection,
@@ -118,9 +123,14 @@ def end_job(conn: Connection, job_id: str, at: datetime, result: Mapping[str, An
     _end(conn, job_id, "done", at, "", dict(result))
 
 
-def fail_job(conn: Connection, job_id: str, at: datetime, why: str) -> None:
-    """Record that an attempt has failed, and why; another may follow."""
-    _end(conn, job_id, "failed", at, why)
+def fail_job(conn: Connection, job_id: str, at: datetime, why: str, *, stopped: bool = False) -> None:
+    """Record that an attempt has failed, and why; another may follow.
+
+    Parameters
+    ----------
+    stopped : its worker was told to end, as at a restart of the service
+    """
+    _end(conn, job_id, "failed", at, why, {"stopped": True} if stopped else None)
 
 
 def skip_job(  # noqa: PLR0913 - one argument for each column

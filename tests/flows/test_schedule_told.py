@@ -8,8 +8,8 @@ import pytest
 
 from alerts.policy import load_policy
 from alerts.timetable import decision_of
-from flows.deployments import cycle_times
 from flows.plan import plan_measured
+from flows.starts import cycle_times
 from flows.timetable import CONFIRM, TIMETABLE
 from pipeline.times import latest_cycle
 

@@ -114,12 +114,22 @@ def test_the_next_cycle_waits_for_one_that_still_runs():
 
 def test_a_failed_attempt_is_repeated_after_its_pause_as_often_as_the_timetable_says():
     nominal, ended = START + 2 * HOUR, START + 2 * HOUR + 25 * MINUTE
+    failed = []
     for attempt, pause in enumerate(CYCLE.retries, 1):
-        failed = [job(nominal, "failed", ended, attempt)]
+        failed.append(job(nominal, "failed", ended, attempt))
         assert said(due(CYCLES, failed, ended + pause - MINUTE / 2)) == [("wait", "01-01T02:00")]
         assert said(due(CYCLES, failed, ended + pause)) == [("run", "01-01T02:00")]
-    last = job(nominal, "failed", ended, len(CYCLE.retries) + 1)
-    assert due(CYCLES, [last], ended + HOUR) == []
+    failed.append(job(nominal, "failed", ended, len(failed) + 1))
+    assert due(CYCLES, failed, ended + HOUR) == []
+
+
+def test_an_attempt_that_was_stopped_with_its_worker_counts_for_nothing():
+    nominal, ended = START + 2 * HOUR, START + 2 * HOUR + 25 * MINUTE
+    stopped = [job(nominal, "failed", ended, n, result={"stopped": True}) for n in range(1, 9)]
+    assert said(due(CYCLES, stopped, ended)) == [("run", "01-01T02:00")]
+    failed = [*stopped, job(nominal, "failed", ended, 9)]
+    assert said(due(CYCLES, failed, ended)) == [("wait", "01-01T02:00")]
+    assert said(due(CYCLES, failed, ended + CYCLE.retries[0])) == [("run", "01-01T02:00")]
 
 
 def test_what_a_clock_that_ran_ahead_left_out_is_done_all_the_same():
