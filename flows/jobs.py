@@ -7,10 +7,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from sqlalchemy import Connection
 
 from flows.delivering import channel_of
 from flows.job_conditions import job_conditions
@@ -25,6 +27,7 @@ from pipeline.ledger.jobs import (
     claim,
     end_job,
     fail_job,
+    first_begun,
     get_job,
     jobs_between,
     jobs_since_last,
@@ -91,7 +94,10 @@ def work_on(ws: Workspace, flow: str, do: Do, worker: Worker | None = None) -> l
     """
     worker = worker or this_process()
     now = ws.clock()
-    decisions = due(entries_of(flow), _seen(ws, flow, now), now)
+    decisions = _decided(ws, flow, now)
+    if any(d.action == "run" and d.entry.each for d in decisions):
+        # A failure that nobody was told of yet is told before what is done next hides it.
+        tell_of(ws, flow)
     for decision in decisions:
         if decision.action == "skip":
             _leave_out(ws, decision, worker, now)
@@ -106,7 +112,7 @@ def late_flows(ws: Workspace, grace: timedelta = timedelta(minutes=2)) -> list[s
     """Return the flows of which something is due that should have begun longer ago than ``grace``."""
     now, found = ws.clock(), []
     for flow in flows():
-        decisions = due(entries_of(flow), _seen(ws, flow, now), now)
+        decisions = _decided(ws, flow, now)
         if any(d.action == "run" and now - d.nominal - d.entry.begins > grace for d in decisions):
             found.append(flow)
     return found
@@ -116,7 +122,7 @@ def upcoming(ws: Workspace) -> list[dict[str, Any]]:
     """Return for every flow what is to be done now, if anything, and its next nominal time."""
     now, rows = ws.clock(), []
     for flow in flows():
-        decisions = due(entries_of(flow), _seen(ws, flow, now), now)
+        decisions = _decided(ws, flow, now)
         span = max(entry.rhythm.span for entry in entries_of(flow))
         ahead = [t for e in entries_of(flow) for t in e.rhythm.times(now, now + span)]
         said = "; ".join(f"{d.action} {iso(d.nominal)}" for d in decisions)
@@ -124,17 +130,42 @@ def upcoming(ws: Workspace) -> list[dict[str, Any]]:
     return rows
 
 
+def _decided(ws: Workspace, flow: str, now: datetime) -> list[Decision]:
+    """Return what is to be done now about the nominal times of a flow."""
+    jobs = _seen(ws, flow, now)
+    if jobs:
+        return due(entries_of(flow), jobs, now)
+    with ws.ledger.read() as conn:
+        return due(entries_of(flow), jobs, now, first_begun(conn))
+
+
 def _seen(ws: Workspace, flow: str, now: datetime) -> list[JobRow]:
     """Return the flow's jobs; one that runs on this machine is alive as long as its process is."""
-    with ws.ledger.write() as conn:
-        for job in running_jobs(conn):
-            if job.flow == flow and is_alive(job.worker) is False:
+    with ws.ledger.read() as conn:
+        dead = _dead(conn, flow, now)
+        rows = [] if dead else jobs_since_last(conn, flow, now)
+    if dead:
+        with ws.ledger.write() as conn:
+            for job, why in _dead(conn, flow, now):
                 # The pause before the next attempt counts from when it was last heard of.
-                fail_job(conn, job.id, job.beat_at, "its process ended before it did")
-        rows = jobs_since_last(conn, flow, now)
+                fail_job(conn, job.id, job.beat_at, why)
+            rows = jobs_since_last(conn, flow, now)
     return [
         replace(job, beat_at=now) if job.state == "running" and is_alive(job.worker) else job for job in rows
     ]
+
+
+def _dead(conn: Connection, flow: str, now: datetime) -> list[tuple[JobRow, str]]:
+    """Return the running jobs whose process is known to be gone, or silent for longer than any may take."""
+    longest = max(entry.longest for entry in entries_of(flow))
+    found = []
+    for job in running_jobs(conn):
+        alive = is_alive(job.worker) if job.flow == flow else True
+        if alive is False:
+            found.append((job, "its process ended before it did"))
+        elif alive is None and now - job.beat_at > longest:
+            found.append((job, f"no sign of life of {job.worker} since {iso(job.beat_at)}"))
+    return found
 
 
 def _leave_out(ws: Workspace, decision: Decision, worker: Worker, now: datetime) -> None:
@@ -237,6 +268,7 @@ def tell_of(ws: Workspace, flow: str) -> None:
             recent = jobs_between(conn, now - LOOKED_BACK, until, flow=flow)
             recent = recent or jobs_since_last(conn, flow, now)
         found = job_conditions(flow, recent)
-        tell_operator(ws, MEASURED, found, channel_of(ws.settings), "`sameair jobs` shows them all.", now)
+        with closing(channel_of(ws.settings)) as channel:
+            tell_operator(ws, MEASURED, found, channel, "`sameair jobs` shows them all.", now)
     except Exception:
         log.exception("the operator could not be told of %s; it is tried again after the next job", flow)

@@ -161,11 +161,14 @@ class Decision:
     times: int = 1
 
 
-def due(entries: Sequence[Entry], jobs: Sequence[JobRow], now: datetime) -> list[Decision]:
+def due(
+    entries: Sequence[Entry], jobs: Sequence[JobRow], now: datetime, begun: datetime | None = None
+) -> list[Decision]:
     """Return what is to be done now about the nominal times of one flow, oldest first.
 
     Only the newest nominal time is ever run, for it sees all that earlier ones would have seen; earlier ones
-    that never ran are left out with the reason written down. A fresh ledger begins with the newest, where
+    that never ran are left out with the reason written down, and so are those of which an attempt failed
+    that nobody repeated in time, where each is written down. A fresh ledger begins with the newest, where
     that is to be done at once or is no older than an hour, else with the next. What a clock that ran ahead of
     ``now`` wrote is not believed, unless it is done.
 
@@ -173,6 +176,7 @@ def due(entries: Sequence[Entry], jobs: Sequence[JobRow], now: datetime) -> list
     ----------
     entries : of one flow
     jobs : the flow's jobs from its newest ended one before ``now`` on
+    begun : when the first job of any flow began; where this flow has none, later times are due to it
 
     Examples
     --------
@@ -182,15 +186,17 @@ def due(entries: Sequence[Entry], jobs: Sequence[JobRow], now: datetime) -> list
     [('run', '2026-01-01T03:27:00Z')]
     """
     known = [job for job in jobs if job.state == "done" or job.begun_at <= now]
-    times = _times(entries, known, now)
+    times = _times(entries, known, now, begun)
     if not times:
         return []
-    found = _left_out([pair for pair in times[:-1] if not any(_covers(job, pair[1]) for job in known)])
+    found = _left_out(times[:-1], known)
     decided = _newest(*times[-1], known, now)
     return [*found, *([decided] if decided else [])]
 
 
-def _times(entries: Sequence[Entry], known: Sequence[JobRow], now: datetime) -> list[tuple[Entry, datetime]]:
+def _times(
+    entries: Sequence[Entry], known: Sequence[JobRow], now: datetime, first: datetime | None
+) -> list[tuple[Entry, datetime]]:
     """Return the nominal times to look at, oldest first; the last is the newest that may begin."""
     ended = [job.nominal for job in known if job.state != "running" and job.nominal <= now]
     begun = [job.nominal for job in known if job.nominal <= now]
@@ -200,7 +206,11 @@ def _times(entries: Sequence[Entry], known: Sequence[JobRow], now: datetime) -> 
     times.sort(key=lambda pair: pair[1])
     if held is not None:
         return times
-    return [(entry, time) for entry, time in times[-1:] if entry.at_once or now - time <= FIRST_WITHIN]
+    return [
+        (entry, time)
+        for entry, time in times[-1:]
+        if entry.at_once or now - time <= FIRST_WITHIN or (first is not None and first <= time)
+    ]
 
 
 def _through(job: JobRow) -> datetime:
@@ -212,12 +222,18 @@ def _covers(job: JobRow, nominal: datetime) -> bool:
     return job.nominal <= nominal <= _through(job)
 
 
-def _left_out(times: Sequence[tuple[Entry, datetime]]) -> list[Decision]:
+def _left_out(times: Sequence[tuple[Entry, datetime]], known: Sequence[JobRow]) -> list[Decision]:
     """Return what is written of times that were missed: each, or one line for neighbours."""
     found: list[Decision] = []
     for entry, time in times:
+        own = [job for job in known if _covers(job, time)]
         last = found[-1] if found else None
-        if last is not None and not entry.each and last.entry is entry:
+        if own:
+            newest = max(own, key=lambda job: job.attempt)
+            if entry.each and newest.state == "failed" and failures_of(own) <= len(entry.retries):
+                why = f"attempt {newest.attempt} failed ({newest.why}); a later one does its work"
+                found.append(Decision(entry, time, "skip", why, time))
+        elif last is not None and not entry.each and last.entry is entry:
             found[-1] = Decision(entry, last.nominal, "skip", last.why, time, last.times + 1)
         else:
             found.append(Decision(entry, time, "skip", "nothing ran; a later one does its work", time))

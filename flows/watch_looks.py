@@ -9,14 +9,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, func, make_url, select
+from sqlalchemy import Connection, make_url
 
 from flows.backup.note import newest_note
 from flows.timetable import SILENT_AFTER, entries_of, flows
 from pipeline.errors import StorageError
 from pipeline.ledger import Ledger, open_ledger
-from pipeline.ledger.job_tables import jobs
-from pipeline.ledger.jobs import JobRow, newest_jobs, running_jobs
+from pipeline.ledger.jobs import JobRow, first_begun, newest_jobs, running_jobs
 from pipeline.ledger.notices import Condition
 from pipeline.ledger.warnings import list_versions
 from pipeline.names import MEASURED
@@ -49,7 +48,7 @@ def ledger_there(settings: Settings) -> Ledger:
 def look_at_jobs(conn: Connection, now: datetime) -> Iterator[Condition]:
     """Yield whether the timetable is followed: each flow, jobs that are stuck, and whether anything runs."""
     done, newest, running = newest_jobs(conn, state="done"), newest_jobs(conn), running_jobs(conn)
-    begun = conn.execute(select(func.min(jobs.c.begun_at))).scalar()
+    begun = first_begun(conn)
     yield _service([*newest.values(), *running], now)
     for flow in flows():
         yield _late(flow, done.get((flow, "")), begun, now)

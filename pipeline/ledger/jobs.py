@@ -218,6 +218,12 @@ def newest_jobs(conn: Connection, *, state: State | None = None) -> dict[tuple[s
     return {(job.flow, job.part): job for job in map(_job, conn.execute(query))}
 
 
+def first_begun(conn: Connection) -> datetime | None:
+    """Return when the first job of all flows began, None in a ledger that knows none."""
+    found: datetime | None = conn.execute(select(func.min(jobs.c.begun_at))).scalar()
+    return found
+
+
 def running_jobs(conn: Connection) -> list[JobRow]:
     """Return the jobs that run now, or seem to, oldest first."""
     query = select(jobs).where(jobs.c.state == "running").order_by(jobs.c.begun_at)

@@ -132,6 +132,16 @@ def test_an_attempt_that_was_stopped_with_its_worker_counts_for_nothing():
     assert said(due(CYCLES, failed, ended + CYCLE.retries[0])) == [("run", "01-01T02:00")]
 
 
+def test_a_cycle_of_which_an_attempt_failed_that_nobody_repeated_is_left_out_with_the_reason():
+    nominal = START + 2 * HOUR
+    first = job(nominal, "failed", attempt=1, why="the disk is full")
+    left, newest = due(CYCLES, [first], nominal + 6 * HOUR + MINUTE)
+    assert (left.action, left.nominal, newest.action) == ("skip", nominal, "run")
+    assert left.why == "attempt 1 failed (the disk is full); a later one does its work"
+    every = [job(nominal, "failed", attempt=n) for n in range(1, 5)]
+    assert said(due(CYCLES, every, nominal + 6 * HOUR + MINUTE)) == [("run", "01-01T08:00")]
+
+
 def test_what_a_clock_that_ran_ahead_left_out_is_done_all_the_same():
     ahead = START + 400 * DAY
     wrong = job(START + HOUR + 27 * MINUTE, "skipped", ahead, flow="ingest", result={"through": iso(ahead)})
@@ -205,3 +215,12 @@ def test_in_a_fresh_ledger_nightly_and_weekly_work_waits_for_its_next_time(entry
     assert due([entry], [], nominal + timedelta(hours=1, seconds=1)) == []
     [decided] = due([entry], [], nominal + timedelta(minutes=5))
     assert (decided.action, decided.nominal) == ("run", nominal)
+
+
+@pytest.mark.parametrize("entry", [entry for entry in TIMETABLE if not entry.at_once], ids=lambda e: e.flow)
+def test_what_never_ran_begins_however_late_one_looks_after_its_first_time(entry):
+    """A node that is switched on by day only does its nightly work all the same."""
+    start = datetime(2026, 1, 14, tzinfo=UTC)
+    [nominal, *_] = entry.rhythm.times(start, start + timedelta(days=8))
+    assert said(due([entry], [], nominal + 5 * HOUR, start)) == [("run", iso(nominal)[5:16])]
+    assert due([entry], [], nominal + 5 * HOUR, nominal + MINUTE) == []

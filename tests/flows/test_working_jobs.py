@@ -125,6 +125,30 @@ def test_two_at_once_do_it_once(ws):
     assert len(done) == len(rows(ws)) == 1
 
 
+def test_the_job_of_another_machine_that_is_long_silent_does_not_run_for_ever(ws):
+    with ws.ledger.write() as conn:
+        claim(conn, "ingest", NOMINAL, worker="other:1:1", at=ws.clock(), silent_after=MINUTE)
+    ws.clock.now += 3 * HOUR
+    work_on(ws, "ingest", well)
+    left, done = (next(r for r in rows(ws) if r.nominal == t) for t in (NOMINAL, NOMINAL + 3 * HOUR))
+    assert (left.state, left.why) == ("failed", "no sign of life of other:1:1 since 2026-01-01T03:28:00Z")
+    assert done.state == "done"
+
+
+def test_a_failure_that_could_not_be_told_is_told_before_a_later_success_hides_it(ws, monkeypatch):
+    last = NOMINAL.replace(hour=2, minute=0)
+    monkeypatch.setattr("flows.jobs.tell_of", lambda *_: None)
+    ws.clock.now = last + 21 * MINUTE
+    for pause in (1, 5, 15, 0):
+        with pytest.raises(StorageError):
+            work_on(ws, "cycle", fails)
+        ws.clock.now += pause * MINUTE
+    monkeypatch.undo()
+    ws.clock.now = last + 6 * HOUR + 5 * MINUTE
+    work_on(ws, "cycle", well)
+    assert [m["Subject"].partition("] ")[2] for m in mails(ws)] == ["1 in trouble", "1 well again"]
+
+
 HANGS = """
 import sys, time
 from datetime import datetime
