@@ -97,7 +97,7 @@ def do_upkeep(ws: Workspace, _entry: Entry, _nominal: datetime) -> Plain:
         raise UsageError(f"{len(missing)} listed batches are gone, first {missing[0]}; restore them")
     now, aged = ws.clock(), prune(ws, retention_rules(), dry_run=False)
     return {
-        "aged": sum(row["rows"] for row in aged),
+        "aged": sum(row["removed"] for row in aged),
         "removed": sum(row["removed"] for row in repaired),
         "merged": sum(row["merged"] for row in merged),
         "dossiers": len(build_due(ws, MEASURED, now - EPISODES_BACK, now)),

@@ -24,6 +24,7 @@ from pipeline.ledger.quarantined import (
     resolve_quarantined,
 )
 from pipeline.names import is_simulated
+from pipeline.removed import NOTE, read_note
 from pipeline.times import iso
 
 HEAD = 400
@@ -61,7 +62,10 @@ def quarantine_entry(ws: Workspace, name: str) -> dict[str, Any]:
     """
     entry = _entry(ws, name)
     path = raw_path(ws.settings.quarantine_dir, entry.id)
-    begins = path.read_bytes()[:HEAD].decode("utf-8", "replace") if path.is_file() else "(its bytes are gone)"
+    went = read_note(path.parent / NOTE).get(path.name)
+    begins = f"({went.told})" if went else "(its bytes are gone)"
+    if path.is_file():
+        begins = path.read_bytes()[:HEAD].decode("utf-8", "replace")
     return {
         "id": entry.id,
         "world": entry.world,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from flows.retention_table import retention_table
 from pipeline.configuration import pin_file
 from pipeline.errors import StorageError
 from pipeline.logs import readable_settings
@@ -16,8 +17,13 @@ from pipeline.logs import readable_settings
 STARTUP = 120
 """How long Prefect's server may take to start; it makes its database at the first start [s]."""
 
+DAY_SECONDS = 86_400
+
 LOGGING = Path(__file__).with_name("prefect_logging.json")
 """How Prefect and what it runs write their log lines: as ours."""
+
+SERVER_ENDS = 10.0
+"""How long Prefect's server may take to end [s]."""
 
 SERVER = Path(__file__).with_name("prefect_server.py")
 
@@ -31,11 +37,14 @@ def prepare_prefect(data_dir: Path, *, quiet: bool = True) -> None:
     ----------
     quiet : leave it to the caller to report what goes wrong in a flow, which Prefect else logs too
     """
+    days = retention_table()["prefect"]["runs"]["days"]
     defaults = {
         "PREFECT_HOME": str((data_dir / "prefect").resolve()),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
         "PREFECT_SERVER_UI_ENABLED": "false",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(days * DAY_SECONDS),
         "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
         "PREFECT_LOGGING_LEVEL": "CRITICAL" if quiet else readable_settings().log_level.upper(),
         "PREFECT_LOGGING_SETTINGS_PATH": str(LOGGING),
@@ -100,7 +109,7 @@ def end_server() -> None:
         if process.stdin is not None:
             process.stdin.close()
         try:
-            process.wait(10)
+            process.wait(SERVER_ENDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

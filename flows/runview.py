@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import xarray as xr
 
@@ -18,6 +19,7 @@ from pipeline.fields import read_netcdf
 from pipeline.ledger.runs import RunRow, current_run, get_run, list_runs, newest_current_run
 from pipeline.names import MEASURED, is_simulated
 from pipeline.paths import join_paths
+from pipeline.removed import NOTE, raise_if_removed
 from pipeline.series import load_panel
 from pipeline.storage.products import brought
 from pipeline.times import iso
@@ -71,7 +73,7 @@ def again(run: RunRow) -> str:
 
 
 def read_run(ws: Workspace, run_id: str, *, whole_past: bool = False) -> RunView:
-    """Read a finished run back; raises UsageError if there is none of that id.
+    """Read a finished run back; raises UsageError if there is none of that id, RemovedByAge if it went.
 
     Parameters
     ----------
@@ -83,17 +85,26 @@ def read_run(ws: Workspace, run_id: str, *, whole_past: bool = False) -> RunView
     if run is None or run.status != "finished":
         raise UsageError(f"run {run_id} is {run.status if run else 'unknown'}; see `sameair status`")
     plan = CyclePlan.from_dict(dict(run.inputs["plan"]))
-    samples = read_netcdf(brought(ws.settings, run.products["samples"]))
+    samples = read_netcdf(_product(ws, run, "samples"))
     forecast = set(samples["city"].values.tolist())
     cities = [c for c in all_cities().values() if c.id in forecast]
     panel = _panel(ws, plan, cities, whole_past)
     return RunView(
         run=run,
         plan=plan,
-        forecast=read_netcdf(brought(ws.settings, run.products["forecast"])),
+        forecast=read_netcdf(_product(ws, run, "forecast")),
         paths=join_paths(panel, samples, cities),
         panel=panel,
     )
+
+
+def _product(ws: Workspace, run: RunRow, name: str) -> Path:
+    """Return where a product of a run lies; raises RemovedByAge where retention has removed it."""
+    path = brought(ws.settings, run.products[name])
+    if not path.is_file():
+        brought(ws.settings, path.with_name(NOTE), changes=True)
+        raise_if_removed(path)
+    return path
 
 
 def _panel(ws: Workspace, plan: CyclePlan, cities: list[City], whole_past: bool) -> AsOfPanel:

@@ -12,6 +12,7 @@ from pipeline.errors import SourceError, StorageError
 from pipeline.files import write_atomic
 from pipeline.ledger import Ledger
 from pipeline.ledger.quarantined import Quarantined, file_quarantined
+from pipeline.removed import raise_if_removed
 
 LONGEST_FIELD: Final = 200
 """As much as the ledger holds of the field of an error [characters]."""
@@ -73,9 +74,11 @@ def quarantine(
 
 
 def raw_answer(folder: Path, entry: Quarantined) -> RawAnswer:
-    """Return an answer as it came; raises StorageError if its bytes are gone."""
+    """Return an answer as it came; raises RemovedByAge where retention took its bytes, else StorageError."""
+    path = raw_path(folder, entry.id)
     try:
-        payload = raw_path(folder, entry.id).read_bytes()
+        payload = path.read_bytes()
     except OSError as error:
+        raise_if_removed(path)
         raise StorageError(f"the bytes of {entry.id} are gone ({error.strerror}) from {folder}") from error
     return RawAnswer(entry.source, payload, entry.description, entry.fetched_at, entry.asked, entry.feed)

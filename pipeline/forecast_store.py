@@ -10,6 +10,7 @@ import hashlib
 import io
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from pipeline.ledger.connect import Ledger
 from pipeline.ledger.source_tables import forecast_files
 from pipeline.names import TIME_ENCODING
 from pipeline.previous_runs import forecast_as_known, reach
+from pipeline.removed import NOTE, RemovedByAge, note_of
 from pipeline.storage.folder import Folder
 from pipeline.storage.local import folder_of
 from pipeline.times import Clock, from_ns, to_utc
@@ -189,6 +191,8 @@ class ForecastStore:
 
         Raises
         ------
+        RemovedByAge
+            retention has removed it
         StorageError
             the file is lost or damaged
         """
@@ -202,8 +206,20 @@ class ForecastStore:
                 return (
                     dataset.drop_vars("time").load() if "forecast_period" in dataset.dims else dataset.load()
                 )
+        except FileNotFoundError as error:
+            _raise_if_removed(files, stored.path)
+            raise StorageError(f"the forecast {path} is gone; restore it") from error
         except OSError as error:
             raise StorageError(f"the forecast {path} cannot be read ({error}); restore it") from error
+
+
+def _raise_if_removed(files: Folder, key: str) -> None:
+    """Raise RemovedByAge where the note beside a file says that it was removed."""
+    folder, _, name = key.rpartition("/")
+    with suppress(FileNotFoundError):
+        found = note_of(files.read(f"{folder}/{NOTE}")).get(name)
+        if found is not None:
+            raise RemovedByAge(found.told)
 
 
 def _newest(

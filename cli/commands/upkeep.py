@@ -60,7 +60,7 @@ def prune(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove by age what the packaged table of retention names; nothing observed, forecast or decided."""
+    """Remove by age what the packaged table of retention names; nothing observed, published or decided."""
     from flows.retention import prune as prune_store
     from flows.retention import retention_rules
     from flows.workspace import open_workspace

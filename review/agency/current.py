@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import Form, HTTPException, Request
+from fastapi import Form, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from alerts.vocabulary import LANGUAGES, vocabulary
@@ -16,6 +16,7 @@ from review.agency.acknowledging import acknowledge_for_account
 from review.agency.issued import is_for, notices, papers
 from review.embargo import seen_until
 from review.page import render, words_of
+from review.removed import no_bulletin
 from review.security import BULLETIN_POLICY, bulletin_file
 from review.worlds import world_of, worlds
 
@@ -61,7 +62,8 @@ def bulletin(request: Request, run_id: str, city: str = "", language: str = "") 
         else None
     )
     if path is None:
-        raise HTTPException(404, "There is no such bulletin for your party.")
+        shown = run if seen else None
+        raise no_bulletin(shown, settings, city, language, "There is no such bulletin for your party.")
     if language:
         return FileResponse(path, media_type="application/pdf", filename=path.name)
     return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": BULLETIN_POLICY})

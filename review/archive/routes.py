@@ -22,6 +22,7 @@ from review.desk.routes import desk_context, reader_of
 from review.desk.view import policy_of
 from review.embargo import seen_until
 from review.page import render
+from review.removed import no_bulletin
 from review.security import BULLETIN_POLICY, bulletin_file
 from review.worlds import world_of, worlds
 
@@ -107,9 +108,10 @@ def bulletin(request: Request, stamp: str, run: str, city: str = "", language: s
         _, attempts = _cycle(conn, world, stamp, seen_until(request))
         row = get_run(conn, run) if run in {one.id for one in attempts} else None
     known = city in ("", *all_cities()) and language in ("", *LANGUAGES)
-    path = bulletin_file(row, request.app.state.settings, city, language) if row and known else None
+    settings = request.app.state.settings
+    path = bulletin_file(row, settings, city, language) if row and known else None
     if path is None:
-        raise HTTPException(404, "This run has no such bulletin.")
+        raise no_bulletin(row, settings, city, language, "This run has no such bulletin.")
     if language:
         return FileResponse(path, media_type="application/pdf", filename=path.name)
     return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": BULLETIN_POLICY})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import HTTPException, Request
+from fastapi import Request
 from fastapi.responses import FileResponse, Response
 
 from alerts.vocabulary import LANGUAGES
 from pipeline.cities import all_cities
 from pipeline.ledger.runs import get_run
+from review.removed import no_bulletin
 from review.security import BULLETIN_POLICY, bulletin_file
 
 
@@ -18,7 +19,7 @@ def bulletin(request: Request, run_id: str, city: str = "", language: str = "") 
     known = city in ("", *all_cities()) and language in ("", *LANGUAGES)
     path = bulletin_file(run, request.app.state.settings, city, language) if run and known else None
     if path is None:
-        raise HTTPException(404, "This run has no such bulletin.")
+        raise no_bulletin(run, request.app.state.settings, city, language, "This run has no such bulletin.")
     if language:
         return FileResponse(path, media_type="application/pdf", filename=path.name)
     return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": BULLETIN_POLICY})

@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from pipeline.errors import SameairError
 from pipeline.ledger.quarantined import Quarantined, find_quarantined, list_quarantined
+from pipeline.removed import NOTE, read_note
 from pipeline.settings import Settings
 from review.access import visitor
 from review.doing import Doing, doing_of
@@ -94,6 +95,7 @@ def _page(
         entry=found,
         world=found.world,
         begins=beginning(request.app.state.settings, found.id),
+        went=read_note(request.app.state.settings.quarantine_dir / NOTE).get(f"{found.id}.raw"),
         shown=SHOWN,
         rows=rows,
         trouble=trouble,

@@ -15,6 +15,7 @@ from pipeline.run_cost import read_cost
 from pipeline.settings import Settings
 from pipeline.times import iso
 from review.operations.page import chosen_world, show
+from review.removed import note_of_run
 from review.security import bulletin_file, product_file
 
 ROWS = 40
@@ -67,6 +68,7 @@ def run(request: Request, run_id: str) -> Response:
         model=model,
         world=row.world,
         files=stored(row, settings),
+        removed=sorted(note_of_run(row, settings).values(), key=lambda one: one.name),
         cost=read_cost(settings.runs_dir / row.world / iso(row.cycle).replace(":", "") / row.id),
         used=row.inputs.get("used", []),
         missing=row.inputs.get("missing", []),

@@ -24,6 +24,16 @@ class Health(BaseModel):
     worlds: list[WorldHealth]
 
 
+class RemovedFile(BaseModel):
+    """A file of a run that retention removed."""
+
+    name: str
+    sha256: str
+    bytes: int
+    at: str = Field(description="instant of removal")
+    rule: str = Field(description="its rule in the table of retention")
+
+
 class Run(BaseModel):
     """One run of a cycle."""
 
@@ -41,6 +51,12 @@ class Run(BaseModel):
     begun_at: str
     ended_at: str | None
     products: list[str] = Field(description="names of what the run stored")
+
+
+class WholeRun(Run):
+    """One run, with what of it is no longer there."""
+
+    removed: list[RemovedFile] = Field(description="files that retention has removed since")
 
 
 class Runs(BaseModel):

@@ -44,6 +44,7 @@ _SAID: Final = {
     401: "Nobody is signed in, and no token was given.",
     403: "The role does not allow this, or it is under embargo.",
     404: "There is no such thing, or it is not for the one who asks.",
+    410: "It was there and is removed by retention; the detail says when, and its SHA-256.",
     409: "It cannot be done as things stand.",
     422: "A parameter is not good.",
     503: "The ledger or a file cannot be read at the moment.",

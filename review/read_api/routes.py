@@ -21,11 +21,11 @@ from review.read_api.models import (
     Health,
     Observations,
     OriginsOfRun,
-    Run,
     Runs,
     Verification,
     Versions,
     Warning,
+    WholeRun,
 )
 from review.read_api.problems import documented
 
@@ -35,7 +35,7 @@ def api_routes() -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["read"])
     _document(router, "/health", health.health, Action.see_issued, Health)
     _document(router, "/runs", runs.runs, Action.see_past, Runs)
-    _document(router, "/runs/{run_id}", runs.run, Action.see_past, Run)
+    _document(router, "/runs/{run_id}", runs.run, Action.see_past, WholeRun)
     _document(router, "/runs/{run_id}/forecast", runs.forecast, Action.see_past, Forecast)
     _document(router, "/runs/{run_id}/origins", runs.origins, Action.see_past, OriginsOfRun)
     _document(router, "/runs/{run_id}/dust", runs.dust, Action.see_past, DustOfRun)
@@ -60,7 +60,7 @@ def api_routes() -> APIRouter:
         Action.see_past,
         ["GET"],
         response_class=FileResponse,
-        responses=documented(401, 403, 404, 422) | {200: file},
+        responses=documented(401, 403, 404, 410, 422) | {200: file},
     )
     return router
 
@@ -69,11 +69,12 @@ def _document(
     router: APIRouter, path: str, endpoint: Callable[..., Any], action: Action, model: type[BaseModel]
 ) -> None:
     """Add a route that answers with a document of a model, or with a problem."""
+    said = (401, 403, 404, 410, 422) if path.startswith("/runs/{run_id}/") else (401, 403, 404, 422)
     add(
         router,
         path,
         endpoint,
         action,
         ["GET"],
-        responses=documented(401, 403, 404, 422) | {200: {"model": model, "description": "The document."}},
+        responses=documented(*said) | {200: {"model": model, "description": "The document."}},
     )

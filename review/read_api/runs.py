@@ -13,7 +13,8 @@ from review.embargo import seen_until
 from review.read_api.answers import NETCDF, Before, Id, Limit, World, answer, file_answer
 from review.read_api.documents import run_document
 from review.read_api.forecasts import read_forecast
-from review.read_api.models import DustOfRun, OriginsOfRun, Runs
+from review.read_api.models import DustOfRun, OriginsOfRun, Runs, WholeRun
+from review.removed import not_there, note_of_run
 from review.security import dust_file, origins_file, product_file
 
 NO_RUN = "there is no such run, or it is under embargo"
@@ -35,7 +36,9 @@ def runs(request: Request, world: World = None, limit: Limit = 50, before: Befor
 
 def run(request: Request, run_id: Id) -> Response:
     """Return one run."""
-    return answer(request, run_document(seen_run(request, run_id)))
+    row = seen_run(request, run_id)
+    went = [vars(one) for one in note_of_run(row, request.app.state.settings).values()]
+    return answer(request, WholeRun.model_validate({**run_document(row).model_dump(), "removed": went}))
 
 
 def forecast(request: Request, run_id: Id) -> Response:
@@ -43,7 +46,7 @@ def forecast(request: Request, run_id: Id) -> Response:
     row = seen_run(request, run_id)
     path = product_file(row, "forecast", request.app.state.settings)
     if path is None:
-        raise HTTPException(404, "this run stored no forecast")
+        raise not_there(row, request.app.state.settings, "forecast", "this run stored no forecast")
     return answer(request, read_forecast(path, row))
 
 
@@ -52,26 +55,28 @@ def netcdf(request: Request, run_id: Id) -> Response:
     row = seen_run(request, run_id)
     path = product_file(row, "forecast", request.app.state.settings)
     if path is None:
-        raise HTTPException(404, "this run stored no forecast")
+        raise not_there(row, request.app.state.settings, "forecast", "this run stored no forecast")
     return file_answer(request, path, f"sameair-{row.world}-{row.id}.nc", NETCDF)
 
 
 def origins(request: Request, run_id: Id) -> Response:
     """Return the origin panel of a run: hours of paths over regions, local air, readings upwind, paths."""
-    path = origins_file(seen_run(request, run_id), request.app.state.settings)
+    row = seen_run(request, run_id)
+    path = origins_file(row, request.app.state.settings)
     panel = read_panel(path) if path else None
     if panel is None:
-        raise HTTPException(404, "this run stored no origins")
+        raise not_there(row, request.app.state.settings, "origins", "this run stored no origins")
     found = {"run": run_id, "simulated": is_simulated(panel.world), **panel.to_dict()}
     return answer(request, OriginsOfRun.model_validate(found))
 
 
 def dust(request: Request, run_id: Id) -> Response:
     """Return the dust outlook of a run: verdict, probability, measurements and signs by city and day."""
-    path = dust_file(seen_run(request, run_id), request.app.state.settings)
+    row = seen_run(request, run_id)
+    path = dust_file(row, request.app.state.settings)
     outlook = read_outlook(path) if path else None
     if outlook is None:
-        raise HTTPException(404, "this run stored no dust outlook")
+        raise not_there(row, request.app.state.settings, "dust", "this run stored no dust outlook")
     found = {"run": run_id, "simulated": is_simulated(outlook.world), **outlook.to_dict()}
     return answer(request, DustOfRun.model_validate(found))
 

@@ -146,7 +146,8 @@ def test_few_free_inodes_are_told(look, monkeypatch):
 
 
 def test_a_damaged_ledger_is_trouble(tmp_path):
-    ws = open_workspace(Settings(data_dir=tmp_path / "air"), lambda: NOW)
+    url = f"sqlite+pysqlite:///{tmp_path}/air/ledger.sqlite"
+    ws = open_workspace(Settings(data_dir=tmp_path / "air", ledger_url=url), lambda: NOW)
     with ws.ledger.write() as conn:
         for n in range(200):
             append_audit(conn, at=NOW, actor="a" * 200, action="b", subject=str(n), payload={})

@@ -192,6 +192,7 @@ def test_a_ledger_restored_from_an_old_backup_says_nothing_more(pair, to_say, tm
     pair.nodes["seoul"].ledger.close()
     backup = tmp_path / "backup"
     shutil.copytree(tmp_path / "seoul", backup)
+    keep_ledger(tmp_path / "seoul" / "ledger.sqlite", backup / "ledger.sqlite")
     pair.open("seoul")
     said["seoul"] = [1, 2, 3, 4, 5]
     pair.rounds(3)

@@ -18,6 +18,7 @@ from pipeline.settings import Settings
 
 NOW = datetime(2026, 6, 1, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
+JOBS = [rule for rule in retention_rules() if rule.kind == "jobs"]
 
 
 @pytest.fixture(scope="module")
@@ -65,17 +66,17 @@ def test_old_rows_of_frequent_jobs_go_and_the_trail_says_how_many(ws):
             ],
         )
         before = left(conn)
-    shown = prune(ws, retention_rules(), dry_run=True)
+    shown = prune(ws, JOBS, dry_run=True)
     with ws.ledger.read() as conn:
         assert left(conn) == before
-    done = prune(ws, retention_rules(), dry_run=False)
-    assert [one["rows"] for one in shown] == [one["rows"] for one in done] == [2, 0, 1]
+    done = prune(ws, JOBS, dry_run=False)
+    assert [one["removed"] for one in shown] == [one["removed"] for one in done] == [2, 0, 1]
     with ws.ledger.read() as conn:
         assert before - left(conn) == {("post", 91, "done"), ("post", 200, "done"), ("ingest", 401, "done")}
-        told = [one["payload"]["rows"] for one in newest_rows(conn, 2)]
+        told = [one["payload"]["removed"] for one in newest_rows(conn, 2)]
         assert sorted(told) == [1, 2]
         assert verify_audit(conn).ok
-    assert [one["rows"] for one in prune(ws, retention_rules(), dry_run=False)] == [0, 0, 0]
+    assert [one["removed"] for one in prune(ws, JOBS, dry_run=False)] == [0, 0, 0]
 
 
 @settings(max_examples=15, phases=[Phase.generate])

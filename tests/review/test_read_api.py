@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from pipeline.ledger.audit import newest_rows
 from pipeline.ledger.publications import publish
+from pipeline.removed import NOTE, Removed, encoded
 from review.accounts.roles import Role
 from review.app import create_public_app
 from review.read_api import models
@@ -207,3 +208,27 @@ def say(api, party, *products, public=True):
     with api.ledger.write() as conn:
         for product in products:
             publish(conn, party, product, public=public, by="kim", at=NOW)
+
+
+def test_what_retention_removed_is_gone_with_its_day_and_not_a_fault(api):
+    run = api.run(world="simulated-8", forecast=small_forecast())
+    folder = api.settings.runs_dir / run
+    files = ["forecast.nc", f"bulletin-{run}.html"]
+    gone = {name: Removed(name, "ab" * 32, 7, "2026-01-10T00:00:00Z", "products.papers") for name in files}
+    (folder / NOTE).write_bytes(encoded(gone))
+    (folder / "forecast.nc").unlink()
+    said = "was removed by retention on 2026-01-10"
+    for path in ("forecast", "forecast.nc"):
+        answer = api.get(f"/api/v1/runs/{run}/{path}")
+        assert (answer.status_code, answer.json()["status"]) == (410, 410)
+        assert answer.json()["detail"] == f"forecast.nc {said} (SHA-256 {'ab' * 32})."
+    assert api.get(f"/api/v1/runs/{run}/dust").status_code == 404
+    listed = models.WholeRun.model_validate(api.get(f"/api/v1/runs/{run}").json())
+    assert [one.name for one in listed.removed] == sorted(files)
+    paper = api.get(f"/runs/{run}/bulletin")
+    assert paper.status_code == 410
+    assert said in paper.text
+    assert api.get(f"/runs/{run}/bulletin?language=ko").status_code == 404
+    page = api.get(f"/operations/runs/{run}", role=Role.operator)
+    assert page.status_code == 200
+    assert all(word in page.text for word in (*files, "2026-01-10", "ab" * 32))
