@@ -84,6 +84,7 @@ docs: setup-dev
 	PYTHONPATH=. $(PY) docs/make_sources.py
 	PYTHONPATH=. $(PY) docs/make_glossary.py
 	PYTHONPATH=. $(PY) docs/make_envelopes.py
+	PYTHONPATH=. $(PY) docs/make_deployments.py
 
 # These pages as a site in build/site, without a network; a dead link is an error.
 site: setup-dev

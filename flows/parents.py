@@ -17,6 +17,9 @@ LOOK_EVERY: Final = 2.0
 FAREWELL: Final = 20.0
 """How long an orderly end may take before a process is ended [s]."""
 
+LEAVING: Final = 15.0
+"""How long Prefect's own end of a service may take after that [s]."""
+
 log = logging.getLogger(__name__)
 
 

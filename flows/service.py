@@ -18,7 +18,7 @@ from prefect.runner import Runner
 from flows.deployments import deployments, drop_old_starts
 from flows.job_workers import worker_name
 from flows.jobs import write_off
-from flows.parents import FAREWELL, children, tell_to_end
+from flows.parents import FAREWELL, LEAVING, children, tell_to_end
 from flows.scheduled import STARTED
 from flows.starts import LATE
 from flows.workspace import opened_at
@@ -31,9 +31,6 @@ SILENT_FOR: Final = 180.0
 
 FAILED: Final = 75
 """Exit code of a service whose server is gone: try again later (EX_TEMPFAIL)."""
-
-LEAVING: Final = 15.0
-"""How long Prefect's own end may take [s]."""
 
 log = logging.getLogger(__name__)
 

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 from cli.install_units import ENABLED, PLAIN, UNITS, Installation, unit_texts
 from cli.main import app
+from flows.parents import FAREWELL, LEAVING
+from flows.runtime import SERVER_ENDS
 from pipeline.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +77,17 @@ def test_the_standing_services_come_back_however_often_they_fail():
         assert unit["Service"]["Restart"] == "always"
         assert unit["Unit"]["StartLimitIntervalSec"] == "0"
         assert unit["Install"]["WantedBy"] == "multi-user.target"
+
+
+def test_the_schedule_has_the_time_it_needs_to_end_in_good_order():
+    unit = parsed(TEXTS["sameair-serve.service"])["Service"]
+    needed = FAREWELL + LEAVING + SERVER_ENDS
+    assert needed < int(unit["TimeoutStopSec"])
+    assert (unit["KillSignal"], unit["KillMode"]) == ("SIGTERM", "mixed"), "it ends its runs itself"
+    assert instructions("STOPSIGNAL") == ["SIGTERM"]
+    page = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    assert needed < int(re.search(r"--stop-timeout (\d+)", page)[1])
+    assert f"within {needed:.0f} s" in page
 
 
 def test_the_timer_looks_without_relying_on_what_it_looks_at():

@@ -1,9 +1,6 @@
 """`sameair serve` really runs rounds of the exchange, and one that fails spoils nothing."""
 
 import json
-import re
-import subprocess
-import sys
 from datetime import datetime
 from itertools import pairwise
 
@@ -11,7 +8,7 @@ import pytest
 
 from pipeline.times import system_clock
 from tests.flows.exchange_pair import Pair
-from tests.flows.test_deployments import ROOT, SERVE, clean, run_now, scheduled, wait_for
+from tests.flows.prefect_processes import run_now, scheduled, serving, wait_for
 
 pytestmark = [pytest.mark.flows, pytest.mark.slow]
 
@@ -22,28 +19,13 @@ def served(tmp_path):
     pair = Pair(tmp_path)
     pair.clock.now = system_clock()
     pair.nodes["seoul"].ledger.close()
-    log = tmp_path / "serve.log"
-    environment = {
-        **clean(),
-        "PYTHONPATH": str(ROOT),
+    settings = {
         "SAMEAIR_PARTY": "seoul",
         "SAMEAIR_EXCHANGE_LINKS": json.dumps({"beijing": str(pair.mount)}),
     }
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, "serve", "--data-dir", str(tmp_path / "seoul")],
-            cwd=tmp_path,
-            env=environment,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        url = wait_for(lambda: re.search(r"http://[\d.:]+/api", log.read_text("utf-8")), 150)
-        yield pair, url[0]
-    finally:
-        process.kill()
-        process.wait(30)
-        pair.nodes["beijing"].ledger.close()
+    with serving(tmp_path / "seoul", tmp_path / "serve.log", **settings) as (_, url):
+        yield pair, url
+    pair.nodes["beijing"].ledger.close()
 
 
 def test_scheduled_rounds_carry_envelopes_both_ways(served):
