@@ -10,6 +10,7 @@ from typing import Final
 
 from jinja2 import Environment, StrictUndefined
 
+from flows.starts import prefect_file
 from pipeline.errors import UsageError
 from pipeline.files import write_atomic
 
@@ -24,6 +25,8 @@ UNITS: Final = (
 )
 PLAIN: Final = ("sameair.rules.yml", "Containerfile")
 """Files that are written as they are."""
+DEPLOYMENTS: Final = "prefect.yaml"
+"""The timetable for a Prefect server with work pools."""
 ENABLED: Final = (
     "sameair-serve.service",
     "sameair-review.service",
@@ -79,7 +82,7 @@ def unit_texts(installation: Installation) -> dict[str, str]:
     made = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
     common = made.from_string(_read("common.j2")).render(told)
     texts = {name: made.from_string(_read(f"{name}.j2")).render(told, common=common) for name in UNITS}
-    return texts | {name: _read(name) for name in PLAIN}
+    return texts | {name: _read(name) for name in PLAIN} | {DEPLOYMENTS: prefect_file()}
 
 
 def write_units(folder: Path, installation: Installation) -> list[Path]:

@@ -28,7 +28,7 @@ def install_service(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write units of systemd, a Containerfile and example rules for alerts; nothing is installed."""
+    """Write units, a Containerfile, prefect.yaml and example rules for alerts; nothing is installed."""
     import sys
 
     from cli.install_units import ENABLED, UNITS, Installation, write_units

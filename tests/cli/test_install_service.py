@@ -15,7 +15,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.install_units import ENABLED, PLAIN, UNITS, Installation, unit_texts
+from cli.install_units import DEPLOYMENTS, ENABLED, PLAIN, UNITS, Installation, unit_texts
 from cli.main import app
 from flows.parents import FAREWELL, LEAVING
 from flows.runtime import SERVER_ENDS
@@ -149,7 +149,8 @@ def test_the_command_writes_every_file_and_says_what_to_do(tmp_path):
     command += ["--data-dir", str(tmp_path / "air"), "--program", sys.executable]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "SAMEAIR_CONFIG": ""}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert {p.name for p in (tmp_path / "units").iterdir()} == {*UNITS, *PLAIN}
+    assert {p.name for p in (tmp_path / "units").iterdir()} == {*UNITS, *PLAIN, DEPLOYMENTS}
+    assert (tmp_path / "units" / DEPLOYMENTS).read_text() == (ROOT / DEPLOYMENTS).read_text()
     assert not (tmp_path / "air").exists()
     for name in ENABLED:
         assert name in done.stdout.split("enable --now")[1]
