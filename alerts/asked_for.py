@@ -38,6 +38,20 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """Who says something of a joint document, and how it stood when it was shown to them.
+
+    ``shown`` is the digest of the newest text of the document with all that had been said of it.
+    """
+
+    world: str
+    subject: str
+    party: str
+    person: str
+    shown: str
+
+
+@dataclass(frozen=True)
 class ProposedLetter:
     """A version as mail to a reader of one language: text, HTML with its picture inside, a line, and CAP."""
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from alerts.policy import load_policy
 from flows.dossier_decisions import consultation_of, decisions_of, others_of, told_of
-from flows.dossier_forecasts import changes_of, origin_of, ours_of, runs_about, theirs_of
+from flows.dossier_forecasts import changes_of, is_replay, origin_of, ours_of, runs_about, theirs_of
 from flows.dossier_outcome import outcome_of
 from flows.dossier_subjects import Subject, subjects_of, within_of
 from flows.exchange_data import received_marks
@@ -25,6 +25,9 @@ from pipeline.times import iso, parse_instant
 Plain = dict[str, Any]
 
 SCHEMA: Final = 1
+PROGRAM: Final = "dossier"
+"""Who builds dossiers in the trail where nobody asked for it."""
+
 LOOK_BACK: Final = timedelta(days=60)
 """So far back episodes are looked for that still lack a dossier."""
 
@@ -57,6 +60,7 @@ def dossier_of(ws: Workspace, subject: Subject, as_of: datetime) -> Plain:
         "winter": calendar.winter_of(subject.first),
         "season_active": calendar.active(subject.first),
         "episodes": list(subject.episodes),
+        "replay": any(is_replay(run) for run in runs),
         "outcome": outcome_of(ws, subject, told, as_of),
         "forecasts": {"ours": ours, "theirs": theirs_of(ws, subject, as_of)},
         "changes": changes_of(ws, ours, runs),
@@ -73,8 +77,14 @@ def _mark(mark: Any) -> Plain:
     return {name: str(mark[name]) for name in names}
 
 
-def build_dossier(ws: Workspace, world: str, name: str, as_of: datetime | None = None) -> DocumentRow:
+def build_dossier(
+    ws: Workspace, world: str, name: str, as_of: datetime | None = None, *, actor: str = PROGRAM
+) -> DocumentRow:
     """Build the dossier of an episode and keep it; nothing is kept where it says what the newest says.
+
+    Parameters
+    ----------
+    actor : who asked for it, for the trail
 
     Raises
     ------
@@ -82,16 +92,16 @@ def build_dossier(ws: Workspace, world: str, name: str, as_of: datetime | None =
         no episode of that name has ended by then
     """
     when = ws.clock().replace(microsecond=0) if as_of is None else as_of
-    return _keep(ws, subject_named(ws, world, name, when), when)
+    return _keep(ws, subject_named(ws, world, name, when), when, actor)
 
 
 def build_due(ws: Workspace, world: str, since: datetime, until: datetime) -> list[DocumentRow]:
     """Build the dossier of every episode that ended in [since, until); each is kept once for what it says."""
     when = ws.clock().replace(microsecond=0)
-    return [_keep(ws, subject, when) for subject in subjects_of(ws, world, since, until, when)]
+    return [_keep(ws, subject, when, PROGRAM) for subject in subjects_of(ws, world, since, until, when)]
 
 
-def _keep(ws: Workspace, subject: Subject, when: datetime) -> DocumentRow:
+def _keep(ws: Workspace, subject: Subject, when: datetime, actor: str) -> DocumentRow:
     content = dossier_of(ws, subject, when)
     now = ws.clock()
     with ws.ledger.write() as conn:
@@ -103,7 +113,7 @@ def _keep(ws: Workspace, subject: Subject, when: datetime) -> DocumentRow:
             append_audit(
                 conn,
                 at=now,
-                actor="dossier",
+                actor=actor,
                 action="season.dossier",
                 subject=subject.id,
                 payload={"world": subject.world, "version": kept.version, "digest": kept.digest},
@@ -159,9 +169,16 @@ def status_of(ws: Workspace, row: DocumentRow, now: datetime) -> Plain:
     }
 
 
-def listed_dossiers(ws: Workspace, world: str, since: datetime, until: datetime) -> list[Plain]:
-    """Return every ended episode of a time with the status of its dossier, oldest first."""
-    now = ws.clock()
+def listed_dossiers(
+    ws: Workspace, world: str, since: datetime, until: datetime, at: datetime | None = None
+) -> list[Plain]:
+    """Return every ended episode of a time with the status of its dossier, oldest first.
+
+    Parameters
+    ----------
+    at : the present of the world; None: the clock's
+    """
+    now = ws.clock() if at is None else at
     with ws.ledger.read() as conn:
         built = {row.subject: row for row in newest_documents(conn, "dossier", world)}
     within = within_of(ws)

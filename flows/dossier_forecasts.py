@@ -45,6 +45,11 @@ def runs_about(ws: Workspace, subject: Subject, as_of: datetime) -> list[RunRow]
     return sorted((r for r in good if subject.onset - AHEAD <= r.cycle < subject.end), key=lambda r: r.cycle)
 
 
+def is_replay(run: RunRow) -> bool:
+    """Tell whether a run was made later from past data, so that nobody was warned by it at the time."""
+    return bool((run.inputs.get("plan") or {}).get("mode") == "replay")
+
+
 def ours_of(ws: Workspace, subject: Subject, runs: Sequence[RunRow]) -> list[Plain]:
     """Return what each run forecast of each day of an episode, as it stands in the run's table."""
     return [row for run in runs for row in _of_run(ws, subject, run)]

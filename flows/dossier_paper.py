@@ -11,7 +11,7 @@ from alerts.plain_text import one_line
 from alerts.vocabulary import LANGUAGES, Language
 from flows.dossier_sections import parts_of
 from flows.dossier_words import minute, season_words
-from flows.papers import Paper, page_of, pdf_of, text_of
+from flows.papers import FORMS, Paper
 from pipeline.files import write_atomic
 from pipeline.ledger.season import DocumentRow
 from pipeline.times import parse_instant
@@ -41,6 +41,7 @@ def dossier_paper(
     state, due = words.say(status["status"].replace(" ", "_")), minute(said["due"])
     about = {"world": one_line(said["world"]), "city": city, "as_of": minute(said["as_of"])}
     caveats = [words.say("simulated")] * said["simulated"]
+    caveats += [words.say("replay")] * bool(said.get("replay"))
     caveats += [words.say("overdue", due=due)] * status["overdue"]
     return Paper(
         language=language,
@@ -68,6 +69,16 @@ def document_of(row: DocumentRow, findings: Sequence[Plain], status: Plain) -> d
     }
 
 
+def dossier_file(
+    row: DocumentRow, findings: Sequence[Plain], status: Plain, language: Language, kind: str
+) -> bytes:
+    """Return a dossier as ``html``, ``txt`` or ``pdf`` in one language, or as ``json``; else KeyError."""
+    if kind == "json":
+        text = json.dumps(document_of(row, findings, status), indent=1, ensure_ascii=False, sort_keys=True)
+        return f"{text}\n".encode()
+    return FORMS[kind](dossier_paper(row, findings, status, language))
+
+
 def write_dossier(
     row: DocumentRow, findings: Sequence[Plain], status: Plain, out: Path, *, names: bool = True
 ) -> dict[str, Path]:
@@ -75,11 +86,8 @@ def write_dossier(
     stem = f"dossier-{row.subject}-v{row.version}"
     found = {}
     if names:
-        text = json.dumps(document_of(row, findings, status), indent=1, ensure_ascii=False, sort_keys=True)
-        found[f"{stem}.json"] = f"{text}\n".encode()
+        found[f"{stem}.json"] = dossier_file(row, findings, status, "en", "json")
     for language in LANGUAGES:
         paper = dossier_paper(row, findings, status, language, names=names)
-        found[f"{stem}.{language}.html"] = page_of(paper).encode()
-        found[f"{stem}.{language}.txt"] = text_of(paper).encode()
-        found[f"{stem}.{language}.pdf"] = pdf_of(paper)
+        found |= {f"{stem}.{language}.{kind}": form(paper) for kind, form in FORMS.items()}
     return {name: write_atomic(out / name, content) for name, content in found.items()}

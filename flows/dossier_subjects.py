@@ -17,6 +17,8 @@ from forecasting.verification.pairs import day_means_by_number
 from forecasting.verify import observed_truth
 from pipeline.cities import City, all_cities
 from pipeline.ledger.episodes import EpisodeRow, list_episodes
+from pipeline.ledger.runs import newest_current_run
+from pipeline.names import is_simulated
 from pipeline.season import calendar_of
 from pipeline.series import load_panel
 from pipeline.times import local_date, local_day_bounds, parse_instant
@@ -84,6 +86,15 @@ def subjects_of(
         found += _of_city(city, policy, means.get(city.id, {}), mine, (world, as_of))
     asked = (one for one in found if one.onset < until and since < one.end)
     return tuple(sorted(asked, key=lambda one: (one.onset, one.id)))
+
+
+def present_in(ws: Workspace, world: str) -> datetime:
+    """Return the present of a world: the clock, of a simulated one the snapshot of its newest run."""
+    if not is_simulated(world):
+        return ws.clock()
+    with ws.ledger.read() as conn:
+        newest = newest_current_run(conn, world)
+    return ws.clock() if newest is None else newest.as_of
 
 
 def within_of(ws: Workspace) -> timedelta:

@@ -28,6 +28,9 @@ from pipeline.times import iso
 Plain = dict[str, Any]
 
 SCHEMA: Final = 1
+PROGRAM: Final = "outlook"
+"""Who drafts outlooks in the trail where nobody asked for it."""
+
 MANY: Final = 1_000_000
 FRESH: Final = timedelta(hours=36)
 """An outlook rests on a cycle that is no older than this; else it is refused."""
@@ -76,10 +79,16 @@ def outlook_name(due: datetime, timezone: str) -> str:
     return f"week-{due.astimezone(ZoneInfo(timezone)):%Y%m%d}"
 
 
-def build_outlook(ws: Workspace, world: str, at: datetime | None = None) -> DocumentRow:
+def build_outlook(
+    ws: Workspace, world: str, at: datetime | None = None, *, actor: str = PROGRAM
+) -> DocumentRow:
     """Draft the outlook that is due nearest to an instant, from the newest cycle by then, and keep it.
 
     In a simulated world, which stands still, the present is that of its newest run.
+
+    Parameters
+    ----------
+    actor : who asked for it, for the trail
 
     Raises
     ------
@@ -105,7 +114,7 @@ def build_outlook(ws: Workspace, world: str, at: datetime | None = None) -> Docu
             append_audit(
                 conn,
                 at=kept.at,
-                actor="outlook",
+                actor=actor,
                 action="season.outlook_drafted",
                 subject=name,
                 payload=payload,

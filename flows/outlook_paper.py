@@ -14,7 +14,7 @@ from alerts.plain_text import one_line
 from alerts.vocabulary import LANGUAGES, Language
 from flows.dossier_words import cut, minute, season_words, table_of
 from flows.exchange_month_words import Words
-from flows.papers import Paper, PaperTable, Part, page_of, pdf_of, text_of
+from flows.papers import FORMS, Paper, PaperTable, Part, page_of, text_of
 from pipeline.files import write_atomic
 from pipeline.ledger.season import DocumentRow
 from pipeline.times import parse_instant
@@ -141,17 +141,21 @@ def _doubt(said: Plain, words: Words) -> Part:
     return Part(words.say("o_uncertainty"), tuple(lines))
 
 
+def outlook_file(row: DocumentRow, missing: Sequence[str], language: Language, kind: str) -> bytes:
+    """Return an outlook as ``html``, ``txt`` or ``pdf`` in one language, or as ``json``; else KeyError."""
+    if kind == "json":
+        data = {**row.content, "version": row.version, "digest": row.digest, "not_signed_by": list(missing)}
+        return f"{json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True)}\n".encode()
+    return FORMS[kind](outlook_paper(row, missing, language))
+
+
 def write_outlook(row: DocumentRow, missing: Sequence[str], out: Path) -> dict[str, Path]:
     """Write an outlook as page, text and PDF in every language, and as JSON."""
     stem = f"outlook-{row.subject}-v{row.version}"
-    data = {**row.content, "version": row.version, "digest": row.digest, "not_signed_by": list(missing)}
-    text = json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True)
-    found = {f"{stem}.json": f"{text}\n".encode()}
+    found = {f"{stem}.json": outlook_file(row, missing, "en", "json")}
     for language in LANGUAGES:
         paper = outlook_paper(row, missing, language)
-        found[f"{stem}.{language}.html"] = page_of(paper).encode()
-        found[f"{stem}.{language}.txt"] = text_of(paper).encode()
-        found[f"{stem}.{language}.pdf"] = pdf_of(paper)
+        found |= {f"{stem}.{language}.{kind}": form(paper) for kind, form in FORMS.items()}
     return {name: write_atomic(out / name, content) for name, content in found.items()}
 
 

@@ -9,16 +9,21 @@ from typing import Any, Final
 
 from alerts.channels import Envelope
 from flows.delivering import channel_of
-from flows.outlook import check_signed, newest_outlook
+from flows.outlook import PROGRAM, check_signed, newest_outlook
 from flows.outlook_paper import outlook_mail
 from flows.workspace import Workspace
 from pipeline.errors import UsageError
 from pipeline.ledger.audit import append_audit
+from pipeline.ledger.audit_reads import Wanted, find_rows
 
+MOST: Final = 100
+SENT: Final = "season.outlook_sent"
 _ADDRESS: Final = re.compile(r"[^@\s<>,;\"]{1,64}@[^@\s<>,;\"]{1,190}")
 
 
-def send_outlook(ws: Workspace, world: str, name: str, to: Sequence[str]) -> list[dict[str, Any]]:
+def send_outlook(
+    ws: Workspace, world: str, name: str, to: Sequence[str], *, actor: str = PROGRAM
+) -> list[dict[str, Any]]:
     """Mail the newest version of an outlook; a mail that a folder holds already is not written twice.
 
     Raises
@@ -48,9 +53,25 @@ def send_outlook(ws: Workspace, world: str, name: str, to: Sequence[str]) -> lis
         append_audit(
             conn,
             at=ws.clock(),
-            actor="outlook",
-            action="season.outlook_sent",
+            actor=actor,
+            action=SENT,
             subject=name,
             payload={"world": world, "version": row.version, "outcomes": outcomes},
         )
     return found
+
+
+def sent_of(ws: Workspace, world: str, name: str) -> list[dict[str, Any]]:
+    """Return when which version of an outlook was mailed by whom, and to how many; newest first."""
+    with ws.ledger.read() as conn:
+        rows = find_rows(conn, Wanted(action=SENT, subject=name), MOST)
+    return [
+        {
+            "at": row["at"],
+            "by": row["actor"],
+            "version": row["payload"]["version"],
+            "outcomes": row["payload"]["outcomes"],
+        }
+        for row in rows
+        if row["payload"]["world"] == world
+    ]

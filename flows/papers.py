@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -99,6 +99,14 @@ def pdf_of(paper: Paper) -> bytes:
         for one in part.tables:
             _table(sheet, one)
     return bytes(sheet.output())
+
+
+FORMS: Final[Mapping[str, Callable[[Paper], bytes]]] = {
+    "html": lambda paper: page_of(paper).encode(),
+    "txt": lambda paper: text_of(paper).encode(),
+    "pdf": pdf_of,
+}
+"""How a paper becomes a file of each kind."""
 
 
 def _figure(sheet: Sheet, figure: Figure) -> None:

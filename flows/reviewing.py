@@ -20,7 +20,9 @@ from flows.desk import (
 )
 from flows.edits import write_edit
 from flows.proposed import addressees_of, proposed_letter
+from flows.reviewing_dossiers import ReviewingDossiers
 from flows.reviewing_operations import ReviewingOperations
+from flows.reviewing_outlook import ReviewingOutlook
 from flows.reviewing_season import ReviewingSeason
 from flows.sent_again import send_message_again
 from flows.signing import is_live
@@ -30,7 +32,7 @@ from flows.worlds import deliver_everywhere
 Plain = dict[str, Any]
 
 
-class Reviewing(ReviewingOperations, ReviewingSeason):
+class Reviewing(ReviewingOperations, ReviewingSeason, ReviewingDossiers, ReviewingOutlook):
     """A workspace that acts for the pages; what ``review.doing`` asks for.
 
     Decisions only sign: what they make ready is issued and sent by :meth:`carry_out`, after the page was

@@ -49,7 +49,7 @@ from review.read_api.problems import invalid, problem
 from review.read_api.public import public_routes
 from review.read_api.routes import api_routes
 from review.school import school_routes
-from review.season import duty_routes
+from review.season import season_routes
 from review.security import LOOPBACK_HOSTS, add_headers
 from review.sign_in import sign_in_routes
 from review.theme import theme_routes
@@ -95,7 +95,7 @@ def create_app(
     include(app, (provider_routes(), warnings_routes(), edit_routes(), action_routes(), ending_routes()))
     app.state.doing = doing
     include(app, (verification_routes(), archive_routes()))
-    include(app, (school_routes(), duty_routes()))
+    include(app, (school_routes(), *season_routes()))
     include(app, (operations_routes(), agency_routes(), monitoring_routes()))
     app.state.box = SecretBox(settings.keys_dir / "second-factor.key")
     app.add_exception_handler(SignInNeeded, _sign_in_needed)

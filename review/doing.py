@@ -6,12 +6,12 @@ says why not; ``Changed`` where a warning does not stand any more as it was show
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 from fastapi import Request
 
-from alerts.asked_for import Addressee, Choice, Ending, ProposedLetter, Question
+from alerts.asked_for import Addressee, Choice, Ending, ProposedLetter, Question, Remark
 from alerts.content import WarningContent
 from alerts.vocabulary import Language
 
@@ -62,7 +62,59 @@ class KeepingRota(Protocol):
         """Leave a note for the next shift of the party."""
 
 
-class Doing(Operating, KeepingRota, Protocol):
+class KeepingDossiers(Protocol):
+    """The joint dossiers of episodes, with findings and dissent."""
+
+    def dossiers(self, world: str, winter: str) -> Plain:
+        """Return the ended episodes of a winter, or of the last 60 days, with how their dossiers stand."""
+
+    def dossier(self, world: str, name: str, language: Language) -> Plain:
+        """Return the newest version of a dossier as it is shown: its words, findings, sides and standing."""
+
+    def dossier_file(self, world: str, name: str, language: str, kind: str) -> bytes:
+        """Return the newest version of a dossier as ``html``, ``txt``, ``pdf`` or ``json``."""
+
+    def build_dossier(self, world: str, name: str, person: str) -> Plain:
+        """Build the dossier of an ended episode."""
+
+    def propose_finding(self, remark: Remark, text: str) -> Plain:
+        """Propose a finding for a party."""
+
+    def answer_finding(
+        self, remark: Remark, finding: str, answer: Literal["agree", "dissent"], text: str
+    ) -> Plain:
+        """Agree with a finding of the other party, or dissent in words."""
+
+    def close_dossier(self, remark: Remark) -> Plain:
+        """Sign off the newest text of a dossier for a party."""
+
+
+class KeepingOutlook(Protocol):
+    """The calendar of the season and the weekly joint outlook."""
+
+    def season(self, world: str, language: Language) -> Plain:
+        """Return the calendar of both sides at the present of a world."""
+
+    def outlooks(self, world: str) -> list[Plain]:
+        """Return every week's outlook with how it stands, newest first."""
+
+    def outlook(self, world: str, name: str, version: int, language: Language) -> Plain:
+        """Return a version of an outlook as it is shown, 0 for the newest."""
+
+    def outlook_file(self, world: str, name: str, version: int, language: str, kind: str) -> bytes:
+        """Return a version of an outlook as ``html``, ``txt``, ``pdf`` or ``json``."""
+
+    def draft_outlook(self, world: str, person: str) -> str:
+        """Draft the outlook whose day is nearest, and return its name."""
+
+    def approve_outlook(self, remark: Remark) -> Plain:
+        """Sign off the newest version of an outlook for a party."""
+
+    def send_outlook(self, remark: Remark, to: Sequence[str]) -> list[Plain]:
+        """Mail the newest version of an outlook, if every party signed it off."""
+
+
+class Doing(Operating, KeepingRota, KeepingDossiers, KeepingOutlook, Protocol):
     """What a workspace does for the people at the pages."""
 
     def signs_for(self, party: str) -> bool:

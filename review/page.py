@@ -40,6 +40,7 @@ class Place:
 PLACES: Final = (
     Place("/", "common.desk", Action.see_forecasts),
     Place("/warnings", "common.warnings", Action.see_issued),
+    Place("/season", "common.season", Action.see_forecasts),
     Place("/verification", "common.verification", Action.see_past),
     Place("/archive", "common.archive", Action.see_past),
     Place("/operations", "common.operations", Action.see_operations),

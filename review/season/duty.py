@@ -22,9 +22,9 @@ CONFLICT: Final = 409
 def duty_routes() -> APIRouter:
     """Return the routes of duty."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-    add(router, "/duty", duty, Action.see_forecasts)
-    add(router, "/duty/shift", shift, Action.decide, ["POST"])
-    add(router, "/duty/note", note, Action.decide, ["POST"])
+    add(router, "/season/duty", duty, Action.see_forecasts)
+    add(router, "/season/duty/shift", shift, Action.decide, ["POST"])
+    add(router, "/season/duty/note", note, Action.decide, ["POST"])
     return router
 
 
@@ -70,7 +70,7 @@ def _done(request: Request, deed: Callable[[Doing], Plain]) -> Response:
         deed(doing)
     except SameairError as error:
         return _page(request, trouble=str(error), status=CONFLICT)
-    return RedirectResponse("/duty", SEE_OTHER)
+    return RedirectResponse("/season/duty", SEE_OTHER)
 
 
 def _page(request: Request, *, trouble: str = "", status: int = 200) -> Response:
