@@ -191,12 +191,13 @@ def _claim(ws: Workspace, decision: Decision, worker: Worker, now: datetime) -> 
 
 def _run(ws: Workspace, entry: Entry, job: JobRow, do: Do, worker: Worker) -> JobRow:
     """Do a job and write down how it ended."""
-    with logged_about(flow=job.flow, job=job.id), _signs_of_life(ws, entry, job, worker):
-        try:
+    try:
+        with logged_about(flow=job.flow, job=job.id), _signs_of_life(ws, entry, job, worker):
             result = do(ws, entry, job.nominal)
-        except BaseException as error:
-            _written_off(ws, job, error)
-            raise
+    except BaseException as error:
+        # Only once no sign of life is given any more: a job written off would be taken for another's.
+        _written_off(ws, job, error)
+        raise
     with ws.ledger.write() as conn:
         end_job(conn, job.id, ws.clock(), result)
         ended = get_job(conn, job.id)
