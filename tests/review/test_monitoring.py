@@ -26,6 +26,7 @@ from review.accounts.sessions import visitor_of
 from review.app import create_public_app
 from review.monitoring import create_monitor_app
 from review.serving import Listening, serve_monitor
+from tests.ledger_files import damage_ledger
 from tests.review.read_world import CYCLE, ReadWorld
 from tests.review.running_app import NOW, RunningApp
 from tests.review.signed_in import cookies
@@ -177,9 +178,7 @@ def test_a_ledger_that_is_gone_is_not_ready_while_the_process_lives(tmp_path):
     served = RunningApp(tmp_path, create_public_app)
     try:
         served.ledger.close()
-        for path in tmp_path.glob("ledger.sqlite*"):
-            path.unlink()
-        (tmp_path / "ledger.sqlite").mkdir()
+        damage_ledger(tmp_path / "ledger.sqlite")
         ready = requests.get(f"{served.base}/readyz")
         assert (ready.status_code, ready.json()) == (503, {"ready": False})
         assert requests.get(f"{served.base}/healthz").status_code == 200
