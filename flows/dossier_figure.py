@@ -1,4 +1,4 @@
-"""The course of the probability over successive cycles, a line for each day of an episode."""
+"""Drawings of dossiers: the course of an episode's probability, and how high the episodes of a pack went."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ Plain = Mapping[str, Any]
 
 WIDE, HIGH = 760.0, 230.0
 LEFT, RIGHT, TOP, LOW = 44.0, 70.0, 12.0, 200.0
+NAMES, BAR, MOST_BARS = 150.0, 20.0, 40
 LINES: Final = ("median", "observed", "day-mean")
 """Classes of the lines of successive days."""
 
@@ -74,3 +75,33 @@ def _x(number: int, cycles: Sequence[str]) -> float:
 
 def _y(share: float) -> float:
     return LOW - (LOW - TOP) * share
+
+
+def highest_figure(dossiers: Sequence[Plain], words: Words) -> Figure:
+    """Return a bar for each dossier: its highest measured day mean [ug m-3] beside the city's threshold."""
+    shown = [(said, mean) for said in dossiers if (mean := highest_of(said)) is not None][:MOST_BARS]
+    top = max((max(mean, said["threshold"]) for said, mean in shown), default=1.0)
+    high = BAR * (len(shown) + 1)
+    parts = [_bar(said, mean, BAR * (number + 0.5), top) for number, (said, mean) in enumerate(shown)]
+    text = words.say("f_figure", n=len(shown))
+    return Figure(drawing(WIDE, high, parts, aria_label=text), text)
+
+
+def highest_of(said: Plain) -> float | None:
+    """Return the highest measured day mean of a dossier [ug m-3]; None where no day was measured."""
+    means: list[float] = [d["mean"] for d in said["outcome"]["days"] if d["mean"] is not None]
+    return max(means, default=None)
+
+
+def _bar(said: Plain, mean: float, y: float, top: float) -> Markup:
+    wide = (WIDE - NAMES - RIGHT) / top
+    look = "tone-red" if mean > said["threshold"] else "tone-green"
+    limit = NAMES + wide * said["threshold"]
+    return join(
+        [
+            label(said["dossier"], NAMES - 8, y + 10, text_anchor="end", class_="tick"),
+            element("rect", x=NAMES, y=y, width=wide * mean, height=BAR * 0.6, class_=look),
+            element("line", x1=limit, y1=y - 2, x2=limit, y2=y + BAR * 0.6 + 2, class_="observed"),
+            label(f"{mean:.0f}", NAMES + wide * mean + 6, y + 10, class_="day"),
+        ]
+    )

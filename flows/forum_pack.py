@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from alerts.vocabulary import LANGUAGES, Language
 from flows.dossier import status_of
+from flows.dossier_figure import highest_figure, highest_of
 from flows.dossier_paper import dossier_paper
 from flows.dossier_sections import DASH, findings_part
 from flows.dossier_words import season_words, table_of
@@ -101,6 +102,7 @@ def summary_paper(
         )
         for one in chosen
     ]
+    figures = (highest_figure([one.row.content for one in chosen], words),) * bool(chosen)
     heads = ("f_dossier", "f_city", "f_days", "f_highest", "issued_short", "f_status")
     table = table_of(say("f_episodes"), [say(h) for h in heads], rows, words)
     open_ones = [f for one in chosen for f in one.findings if f["stands"] != "agreed"]
@@ -116,7 +118,7 @@ def summary_paper(
         lines=(say("f_about", n=len(chosen), world=world), say("no_names")),
         caveats=(say("simulated"),) * simulated,
         parts=(
-            Part(say("f_episodes"), (), (table,)),
+            Part(say("f_episodes"), (), (table,), figures),
             Part(say("f_open"), questions.lines),
             Part(say("f_method"), (say("f_method_text"), say("f_limits"))),
             Part(say("data"), tuple(credits) or (say("no_data"),)),
@@ -129,8 +131,8 @@ def summary_paper(
 
 
 def _highest(said: Plain) -> str:
-    means = [d["mean"] for d in said["outcome"]["days"] if d["mean"] is not None]
-    return f"{max(means):.0f}" if means else DASH
+    mean = highest_of(said)
+    return DASH if mean is None else f"{mean:.0f}"
 
 
 def _named(stem: str, paper: Paper) -> dict[str, bytes]:
