@@ -110,5 +110,5 @@ def _by_folder(paths: Iterable[str]) -> dict[str, set[str]]:
 
 def _digests_named(conn: Connection) -> set[str]:
     """Return every digest that a row of the audit trail names, whatever it is of."""
-    rows = conn.execution_options(yield_per=1000).execute(select(cast(audit.c.payload, String)))
+    rows = conn.execute(select(cast(audit.c.payload, String)).execution_options(yield_per=1000))
     return {digest for (payload,) in rows for digest in DIGEST.findall(payload or "")}

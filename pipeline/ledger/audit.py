@@ -93,7 +93,7 @@ def verify_audit(conn: Connection) -> AuditReport:
     rewrite every row and the head can forge a trail; keep the newest digest elsewhere to exclude that too.
     """
     previous, expected = GENESIS, 1
-    for row in conn.execution_options(yield_per=1000).execute(select(audit).order_by(audit.c.seq)):
+    for row in conn.execute(select(audit).order_by(audit.c.seq).execution_options(yield_per=1000)):
         problem = _problem(row, expected, previous)
         if problem:
             rows = conn.execute(select(func.count()).select_from(audit)).scalar_one()

@@ -127,7 +127,7 @@ def _read(conn: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
     """Yield pages of rows in the order of the primary key."""
     names = [cast(c, Text).label(c.name) if _is_json(c) else c for c in table.columns]
     query = select(*names).order_by(*table.primary_key.columns)
-    found = conn.execution_options(yield_per=PAGE).execute(query)
+    found = conn.execute(query.execution_options(yield_per=PAGE))
     for page in found.mappings().partitions():
         yield [dict(row) for row in page]
 

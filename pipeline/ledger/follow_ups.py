@@ -88,7 +88,7 @@ def unacknowledged(
         ~overtaken,
         ~_is_erased(),
     )
-    found = conn.execution_options(yield_per=PAGE).execute(query.order_by(c.created_at, c.id))
+    found = conn.execute(query.order_by(c.created_at, c.id).execution_options(yield_per=PAGE))
     for row in found:
         yield row_of(row._mapping), frozenset(done.get(row.recipient, ()))
 

@@ -43,7 +43,7 @@ def old_runs(conn: Connection, age: timedelta, now: datetime, states: Collection
 def named_runs(conn: Connection) -> set[str]:
     """Return the runs that a version of a warning or a revision of an episode names."""
     judged = {row.run_id for row in conn.execute(select(episode_revisions.c.run_id).distinct())}
-    texts = conn.execution_options(yield_per=200).execute(select(warning_versions.c.content))
+    texts = conn.execute(select(warning_versions.c.content).execution_options(yield_per=200))
     return judged | {str(json.loads(row.content).get("run_id", "")) for row in texts}
 
 
