@@ -9,6 +9,7 @@ import math
 from datetime import date
 from functools import cache
 from io import BytesIO
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from alerts.content import CityOutlook, WarningContent
@@ -58,6 +59,10 @@ def chart_alt(content: WarningContent, language: Language) -> str:
     return str(own["alt"]).format(cities=words["punctuation"]["semicolon"].join(cities))
 
 
+_ALONE: Final = Lock()
+"""One picture at a time: the settings of matplotlib are those of the whole process, not of a thread."""
+
+
 def mail_chart(content: WarningContent, language: Language) -> bytes:
     r"""Return the picture as PNG; a warning of a simulation, replay or test bears its mark.
 
@@ -71,7 +76,7 @@ def mail_chart(content: WarningContent, language: Language) -> bytes:
     from matplotlib.figure import Figure
 
     words = vocabulary(language)
-    with rc_context({"font.family": list(_families(language)), "font.size": 8.5, "text.color": _INK}):
+    with _ALONE, rc_context({"font.family": list(_families(language)), "font.size": 8.5, "text.color": _INK}):
         figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
         canvas = FigureCanvasAgg(figure)
         top = _top(content)
