@@ -20,15 +20,20 @@ FAREWELL: Final = 20.0
 LEAVING: Final = 15.0
 """How long Prefect's own end of a service may take after that [s]."""
 
+RUN: Final = "PREFECT__FLOW_RUN_ID"
+"""What the environment holds of a process that Prefect's runner or worker began."""
+
 log = logging.getLogger(__name__)
 
 
 def end_with_parent() -> None:
-    """Have this process told to end once its parent is gone, and end it if it does not.
+    """Have a run that Prefect began told to end once its parent is gone, and end it if it does not.
 
     A run that outlives the service that began it is out of everybody's reach: nothing shows its log, and no
-    stop of the service ends it.
+    stop of the service ends it. Any other process is left alone.
     """
+    if RUN not in os.environ:
+        return
     threading.Thread(target=_look_after, args=(os.getppid(),), daemon=True).start()
 
 

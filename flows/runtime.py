@@ -84,6 +84,18 @@ def begin_server(data_dir: Path, *, scheduling: bool = False) -> None:
         os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
     _servers.append(process)
     atexit.register(end_server)
+    _read_environment()
+
+
+def _read_environment() -> None:
+    """Have Prefect, where it was imported before, see the variables that were set since.
+
+    It would else start a server of its own in the home of whoever runs this.
+    """
+    if "prefect.context" in sys.modules:
+        from prefect.context import refresh_global_settings_context
+
+        refresh_global_settings_context()
 
 
 def await_server() -> str:

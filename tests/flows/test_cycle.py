@@ -1,6 +1,7 @@
 """One whole cycle of a simulated world: what it makes is what it claims; a second call changes nothing."""
 
 import json
+import os
 import re
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from lxml import etree, html
+from prefect.settings import get_current_settings
 
 from alerts.cap_check import cap_problems
 from flows.forecast import forecast_cycle
@@ -285,3 +287,11 @@ def test_the_run_names_what_it_was_made_from(done, plan, found):
     assert run.inputs["plan"] == plan.to_dict()
     assert len(run.inputs["batches"]) == found["batches"] > 0
     assert json.dumps(found)
+
+
+def test_prefect_works_on_the_server_that_was_started_for_it_though_it_was_imported_before(prefect_server):
+    """It would else start one of its own, in the home of whoever runs the tests, and end it noisily."""
+    found = get_current_settings()
+    assert found.api.url == os.environ["PREFECT_API_URL"]
+    assert str(found.home) == os.environ["PREFECT_HOME"]
+    assert not found.server.ephemeral.enabled
