@@ -140,7 +140,7 @@ def _decided(ws: Workspace, flow: str, now: datetime) -> list[Decision]:
 
 
 def _seen(ws: Workspace, flow: str, now: datetime) -> list[JobRow]:
-    """Return the flow's jobs; one that runs on this machine is alive as long as its process is."""
+    """Return the flow's jobs; one on this machine is alive while its process is, for its longest."""
     with ws.ledger.read() as conn:
         dead = _dead(conn, flow, now)
         rows = [] if dead else jobs_since_last(conn, flow, now)
@@ -160,10 +160,12 @@ def _dead(conn: Connection, flow: str, now: datetime) -> list[tuple[JobRow, str]
     longest = max(entry.longest for entry in entries_of(flow))
     found = []
     for job in running_jobs(conn):
-        alive = is_alive(job.worker) if job.flow == flow else True
-        if alive is False:
+        if job.flow != flow:
+            continue
+        if is_alive(job.worker) is False:
             found.append((job, "its process ended before it did"))
-        elif alive is None and now - job.beat_at > longest:
+        elif now - job.beat_at > longest:
+            # A process may live on that could not write down how its job ended.
             found.append((job, f"no sign of life of {job.worker} since {iso(job.beat_at)}"))
     return found
 

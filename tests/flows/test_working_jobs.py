@@ -57,6 +57,10 @@ def mails(ws):
     return [message_from_bytes(path.read_bytes()) for path in found]
 
 
+def newest_of(ws, flow):
+    return rows(ws, flow)[-1]
+
+
 def fails(_ws, _entry, _nominal):
     raise StorageError("no answer of airkorea; look at the network")
 
@@ -133,6 +137,23 @@ def test_the_job_of_another_machine_that_is_long_silent_does_not_run_for_ever(ws
     left, done = (next(r for r in rows(ws) if r.nominal == t) for t in (NOMINAL, NOMINAL + 3 * HOUR))
     assert (left.state, left.why) == ("failed", "no sign of life of other:1:1 since 2026-01-01T03:28:00Z")
     assert done.state == "done"
+
+
+def test_a_job_whose_end_could_not_be_written_is_repeated_although_its_process_lives(ws, monkeypatch):
+    def refuses(*_args, **_more):
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr("flows.jobs.fail_job", refuses)
+    with pytest.raises(StorageError, match="no answer of airkorea"):
+        work_on(ws, "cycle", fails)
+    monkeypatch.undo()
+    held = newest_of(ws, "cycle")
+    assert (held.state, is_alive(held.worker)) == ("running", True)
+    ws.clock.now += 30 * MINUTE
+    assert work_on(ws, "cycle", well) == []
+    ws.clock.now += 32 * MINUTE
+    (done,) = work_on(ws, "cycle", well)
+    assert (done.nominal, done.attempt) == (held.nominal, 2)
 
 
 def test_a_failure_that_could_not_be_told_is_told_before_a_later_success_hides_it(ws, monkeypatch):
