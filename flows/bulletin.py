@@ -28,7 +28,8 @@ from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.files import write_atomic
 from pipeline.ledger.runs import RunRow
-from pipeline.ledger.warnings import VersionRow, list_versions
+from pipeline.ledger.warnings import VersionRow
+from pipeline.ledger.warnings_newest import versions_saying
 from pipeline.storage.products import keep_files
 from pipeline.times import iso
 
@@ -55,7 +56,7 @@ def warnings_of_cycle(ws: Workspace, world: str, cycle: datetime) -> list[Versio
     Of a cycle that was repeated too, whichever of its runs was the first to say so.
     """
     with ws.ledger.read() as conn:
-        rows = [r for r in list_versions(conn, world) if r.content["issue_time"] == iso(cycle)]
+        rows = versions_saying(conn, world, "issue_time", iso(cycle))
     alive = [r for r in rows if r.state not in ("rejected", "expired")]
     return sorted(alive, key=lambda r: (PRODUCTS.index(r.content["product"]), r.warning_id))
 

@@ -34,7 +34,7 @@ from flows.signing import open_drafts, signer
 from flows.workspace import Workspace, reporter
 from flows.worlds import rewrite_bulletins
 from pipeline.errors import UsageError
-from pipeline.ledger.warnings import list_versions
+from pipeline.ledger.warnings import read_in_state
 from pipeline.times import HOUR, iso, to_utc
 
 log = logging.getLogger(__name__)
@@ -202,7 +202,7 @@ def _object(ws: Workspace, drill: DrillWorld, step: Step, at: datetime) -> str:
 def _end(ws: Workspace, drill: DrillWorld, step: Step, at: datetime) -> str:
     """Draft the all-clear or the cancellation of what is in force."""
     with ws.ledger.read() as conn:
-        rows = [r for r in list_versions(conn, drill.world) if r.state == IN_FORCE[0]]
+        rows = read_in_state(conn, IN_FORCE[:1], drill.world)[::-1]
     decision = Decision(step.party, DRILL_PERSON, iso(at), deliver=False)
     kind = "cancel" if step.do == "cancel" else "all_clear"
     reason = recorded_reason(step.because, step.reason) if kind == "cancel" else step.reason

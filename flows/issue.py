@@ -35,7 +35,7 @@ from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.errors import ContractError, PolicyError, ReviewError
 from pipeline.files import write_atomic
-from pipeline.ledger.warnings import list_versions, read_version
+from pipeline.ledger.warnings import read_in_state, read_version
 from pipeline.times import iso
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def end_superseded(conn: Connection, world: str, at: datetime) -> list[str]:
 
     A joint exercise ends no warning in earnest, nor does a joint one of an earlier cycle end a later word.
     """
-    rows = [r for r in list_versions(conn, world) if r.state == "issued"]
+    rows = read_in_state(conn, ["issued"], world)[::-1]
     mine = own_names(conn, rows)
     episodes = {r.warning_id: {c["episode_id"] for c in r.content["cities"]} for r in (*rows, *mine)}
     joint = [r for r in rows if r.content["product"] == "joint_warning"]

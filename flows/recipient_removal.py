@@ -22,7 +22,7 @@ from pipeline.errors import UsageError
 from pipeline.files import write_atomic
 from pipeline.ledger.audit import append_audit
 from pipeline.ledger.recipients import erase, known_as, was_erased
-from pipeline.ledger.warnings import list_versions
+from pipeline.ledger.warnings import read_in_state
 
 HEADERS: Final = 8192
 """Bytes at the beginning of a mail that hold its headers."""
@@ -47,7 +47,7 @@ def remove_recipient(ws: Workspace, who: str, person: str) -> dict[str, Any]:
         files = sum(_erase_files(ws, name, messages) for name in names) + _erase_told(ws, called)
         for name in names:
             append_audit(conn, at=now, actor=person, action="recipient.remove", subject=name, payload={})
-        open_ids = {r.warning_id for r in list_versions(conn) if r.state in ("issued", "updated")}
+        open_ids = {r.warning_id for r in read_in_state(conn, ("issued", "updated"))}
     is_clean = ws.ledger.forget_deleted()
     held = sorted(w for w in open_ids if any(name.startswith(f"{w}.") for name, _ in messages))
     notes = [f"it will not hear how warning {warning} ends" for warning in held]

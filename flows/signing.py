@@ -21,7 +21,7 @@ from flows.workspace import Workspace
 from pipeline.errors import ReviewError
 from pipeline.exchange.keyring import Keyring
 from pipeline.ledger.agreement import statements_about
-from pipeline.ledger.warnings import VersionRow, list_versions, read_version
+from pipeline.ledger.warnings import VersionRow, read_in_state, read_version
 from pipeline.times import iso, parse_instant
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def trusted(ws: Workspace) -> Keyring:
 def open_drafts(ws: Workspace, world: str) -> list[VersionRow]:
     """Return the versions of a world that wait for a decision."""
     with ws.ledger.read() as conn:
-        return [row for row in list_versions(conn, world) if row.state in OPEN]
+        return sorted(read_in_state(conn, OPEN, world), key=lambda r: (r.at, r.version), reverse=True)
 
 
 def drafts_of_drill(ws: Workspace, world: str, cycle: datetime) -> list[VersionRow]:

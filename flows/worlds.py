@@ -21,7 +21,8 @@ from flows.workspace import Workspace
 from pipeline.errors import SameairError
 from pipeline.ledger.deliveries import read_outbox
 from pipeline.ledger.runs import current_run, get_run
-from pipeline.ledger.warnings import list_versions, read_events, read_version
+from pipeline.ledger.warnings import VersionRow, read_events, read_version
+from pipeline.ledger.warnings_newest import newest_versions, worlds_warned
 from pipeline.times import parse_instant
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ def worlds_with_warnings(ws: Workspace, world: str | None) -> list[str]:
     if world is not None:
         return [world]
     with ws.ledger.read() as conn:
-        return sorted({str(v.content["world"]) for v in list_versions(conn, limit=ALL)})
+        return worlds_warned(conn)
 
 
 def present_of(ws: Workspace, world: str) -> datetime:
@@ -103,10 +104,12 @@ def present_of(ws: Workspace, world: str) -> datetime:
     """
     now = ws.clock()
     with ws.ledger.read() as conn:
-        versions = list_versions(conn, world, limit=ALL)
-        contents = [WarningContent.from_dict(v.content) for v in versions]
-        if any(is_live(c) for c in contents):
-            return now
+        versions, contents = list[VersionRow](), list[WarningContent]()
+        for row in newest_versions(conn, world):
+            contents.append(WarningContent.from_dict(row.content))
+            if is_live(contents[-1]):
+                return now
+            versions.append(row)
         events = [e.at for i in {v.warning_id for v in versions} for e in read_events(conn, i)]
         waiting = [m for m in read_outbox(conn, state="pending", world=world)]
     due = [m.next_attempt_at for m in waiting if m.next_attempt_at < m.expires]

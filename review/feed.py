@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,8 @@ from alerts.feed import (
     feed_name,
     version_of,
 )
-from pipeline.ledger.warnings import VersionRow, issued_versions, list_versions, read_events, read_versions
+from pipeline.ledger.warnings import VersionRow, issued_versions, read_events, read_versions
+from pipeline.ledger.warnings_newest import newest_versions
 from pipeline.names import MEASURED
 from pipeline.settings import Settings
 from review.access import add
@@ -99,8 +101,13 @@ def _feed_until(request: Request, until: datetime) -> bytes:
     """Return the feed of what was issued until the embargo."""
     with request.app.state.ledger.read() as conn:
         issued = set(issued_versions(conn, MEASURED))
-        rows = [r for r in list_versions(conn, MEASURED) if (r.warning_id, r.version) in issued]
-    return feed_of(request.app.state.settings, [row for row in rows if is_told(row, until)])
+        told = (
+            row
+            for row in newest_versions(conn, MEASURED)
+            if (row.warning_id, row.version) in issued and is_told(row, until)
+        )
+        rows = list(islice(told, PAGE))
+    return feed_of(request.app.state.settings, rows)
 
 
 def _answer(request: Request, body: bytes, media_type: str, changed: datetime) -> Response:

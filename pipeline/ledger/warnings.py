@@ -180,7 +180,7 @@ def issued_versions(conn: Connection, world: str) -> list[tuple[str, int]]:
 
 def read_version(conn: Connection, warning_id: str, version: int) -> VersionRow:
     """Return one version; raises ReviewError if there is none."""
-    found = _versions(
+    found = versions_where(
         conn, warning_versions.c.warning_id == warning_id, warning_versions.c.version == version
     )
     if not found:
@@ -201,7 +201,7 @@ def read_revisions(conn: Connection, warning_id: str, version: int) -> list[Revi
 
 def read_versions(conn: Connection, warning_id: str) -> list[VersionRow]:
     """Return every version of a warning, oldest first; none for an unknown one."""
-    return _versions(conn, warning_versions.c.warning_id == warning_id)
+    return versions_where(conn, warning_versions.c.warning_id == warning_id)
 
 
 def read_in_state(conn: Connection, states: Iterable[str], world: str | None = None) -> list[VersionRow]:
@@ -209,13 +209,16 @@ def read_in_state(conn: Connection, states: Iterable[str], world: str | None = N
     where: list[Any] = [warning_events.c.state.in_(list(states))]
     if world is not None:
         where.append(warnings.c.world == world)
-    return _versions(conn, *where)
+    return versions_where(conn, *where)
 
 
 def list_versions(conn: Connection, world: str | None = None, limit: int | None = None) -> list[VersionRow]:
-    """Return every version, or the newest ``limit``, of one world or of all, newest first."""
+    """Return every version, or the newest ``limit``, of one world or of all, newest first.
+
+    All their contents are read: ``warnings_newest.newest_versions`` reads as far as it is asked.
+    """
     within = [] if world is None else [warnings.c.world == world]
-    return sorted(_versions(conn, *within), key=lambda row: (row.at, row.version), reverse=True)[:limit]
+    return sorted(versions_where(conn, *within), key=lambda row: (row.at, row.version), reverse=True)[:limit]
 
 
 def list_since(
@@ -228,11 +231,11 @@ def list_since(
     if since is not None:
         wanted = or_(wanted, warnings.c.created_at >= since)
     ids = select(warnings.c.id).where(warnings.c.world == world, wanted)
-    return _versions(conn, warning_versions.c.warning_id.in_(ids))
+    return versions_where(conn, warning_versions.c.warning_id.in_(ids))
 
 
-def _versions(conn: Connection, *where: Any) -> list[VersionRow]:
-    """Return the newest revision of versions with the state they are in, oldest version first."""
+def versions_where(conn: Connection, *where: Any) -> list[VersionRow]:
+    """Return the newest revision of versions that fit, with the state they are in, oldest version first."""
     v, e = warning_versions.c, warning_events.c
     other = warning_versions.alias().c
     newest = select(func.max(other.revision)).where(

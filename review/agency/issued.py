@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +17,8 @@ from pipeline.cities import all_cities
 from pipeline.ledger.acknowledgements import AcknowledgementRow, read_acknowledgements
 from pipeline.ledger.mailbox import message_to
 from pipeline.ledger.runs import RunRow, get_run, newest_current_run
-from pipeline.ledger.warnings import VersionRow, issued_versions, list_versions, read_events
+from pipeline.ledger.warnings import VersionRow, issued_versions, read_events, read_in_state
+from pipeline.ledger.warnings_newest import newest_versions, versions_saying
 from pipeline.settings import Settings
 from review.embargo import is_told
 from review.security import bulletin_file
@@ -72,14 +74,22 @@ def notices(
     """
     issued = set(issued_versions(conn, world)) if world else set()
     newest: dict[str, VersionRow] = {}
-    for row in list_versions(conn, world) if issued else []:
+    for row in _recent(conn, world) if issued else ():
         concerned = (party is None or party in row.content["parties"]) and is_told(row, until)
         if (row.warning_id, row.version) in issued and concerned:
             kept = newest.get(row.warning_id)
             newest[row.warning_id] = row if kept is None or row.version > kept.version else kept
+        if sum(one.state not in IN_FORCE for one in newest.values()) > SHOWN:
+            break
     rows = sorted(newest.values(), key=lambda r: (r.state in IN_FORCE, r.at), reverse=True)
     in_force = sum(row.state in IN_FORCE for row in rows)
     return [_notice(conn, row, language, recipient) for row in rows[: in_force + SHOWN]]
+
+
+def _recent(conn: Connection, world: str) -> Iterator[VersionRow]:
+    """Yield the versions in force, then all, newest first: who has enough reads no further."""
+    yield from read_in_state(conn, IN_FORCE, world)
+    yield from newest_versions(conn, world)
 
 
 def papers(conn: Connection, world: str, party: str, settings: Settings) -> list[Paper]:
@@ -87,8 +97,8 @@ def papers(conn: Connection, world: str, party: str, settings: Settings) -> list
     run = newest_current_run(conn, world) if world else None
     cities = [c.id for c in all_cities().values() if c.party == party]
     found = [Paper(run, city) for city in cities if run and bulletin_file(run, settings, city)]
-    for row in list_versions(conn, world) if world else []:
-        behind = get_run(conn, str(row.content["run_id"])) if row.state in IN_FORCE else None
+    for row in reversed(read_in_state(conn, IN_FORCE, world)) if world else []:
+        behind = get_run(conn, str(row.content["run_id"]))
         if behind and is_joint(row, party) and bulletin_file(behind, settings):
             found.append(Paper(behind, ""))
             break
@@ -104,8 +114,8 @@ def is_for(conn: Connection, run: RunRow, city: str, party: str) -> bool:
         known = all_cities().get(city)
         return known is not None and known.party == party
     issued = set(issued_versions(conn, run.world))
-    rows = [r for r in list_versions(conn, run.world) if (r.warning_id, r.version) in issued]
-    return any(r.content["run_id"] == run.id and is_joint(r, party) for r in rows)
+    rows = versions_saying(conn, run.world, "run_id", run.id)
+    return any((r.warning_id, r.version) in issued and is_joint(r, party) for r in rows)
 
 
 def is_joint(row: VersionRow, party: str) -> bool:

@@ -12,6 +12,7 @@ from fastapi import HTTPException, Path, Query, Request
 from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel
 
+NO_ROW: Final = "no row has the id given as before; begin again without it"
 NOT_MODIFIED: Final = 304
 NETCDF: Final = "application/netcdf"
 CACHING: Final = {"Cache-Control": "private, no-cache"}
@@ -91,7 +92,7 @@ def page_of(
     (([1, 2], 'b'), ([3], None))
     """
     if before is not None and before not in ids:
-        raise HTTPException(404, "no row has the id given as before; begin again without it")
+        raise HTTPException(404, NO_ROW)
     start = 0 if before is None else list(ids).index(before) + 1
     page = list(rows[start : start + limit])
     more = start + limit < len(rows)

@@ -5,7 +5,9 @@ Exercises are never public. What concerns several parties is public where all of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -13,21 +15,22 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
-from alerts.feed import ATOM_TYPE, CAP_TYPE, version_of
+from alerts.feed import ATOM_TYPE, CAP_TYPE, PAGE, version_of
 from pipeline.cities import all_cities
 from pipeline.ledger.publications import all_publish, published
 from pipeline.ledger.runs import newest_current_run
-from pipeline.ledger.warnings import VersionRow, list_versions, read_events, read_versions
+from pipeline.ledger.warnings import VersionRow, read_events, read_versions
+from pipeline.ledger.warnings_newest import READ_AT_ONCE, Place, newest_versions
 from pipeline.names import MEASURED
 from review.access import add
 from review.feed import feed_of
-from review.read_api.answers import Before, Id, Limit, answer, bytes_answer, page_of
+from review.read_api.answers import Before, Id, Limit, answer, bytes_answer
 from review.read_api.documents import version_document
 from review.read_api.forecasts import read_forecast
 from review.read_api.models import Forecast, Observations, Versions, Warning
 from review.read_api.observations import ANYBODY, Asked, all_parties, span_of, told
 from review.read_api.problems import documented
-from review.read_api.warnings import were_issued, whole_warning
+from review.read_api.warnings import page_of_versions, were_issued, whole_warning
 from review.security import product_file
 
 NOTHING: Final = "there is no such thing, or it is not published"
@@ -62,8 +65,7 @@ def what(request: Request) -> Response:
 def warnings(request: Request, limit: Limit = 50, before: Before = None) -> Response:
     """Return the newest versions of warnings in earnest that were issued by parties that publish them."""
     with request.app.state.ledger.read() as conn:
-        found = _open(conn, list_versions(conn, MEASURED))
-    page, following = page_of(found, [f"{r.warning_id}.{r.version}" for r in found], before, limit)
+        page, following = page_of_versions(partial(_all_open, conn), before, limit)
     document = Versions(warnings=[version_document(r) for r in page], next=following)
     return answer(request, document, following=following)
 
@@ -103,7 +105,7 @@ def feed(request: Request) -> Response:
     """Return the Atom feed of the CAP messages that are public, newest first."""
     state = request.app.state
     with state.ledger.read() as conn:
-        rows = _open(conn, list_versions(conn, MEASURED))
+        rows = newest_public(conn)
     return bytes_answer(request, feed_of(state.settings, rows), ATOM_TYPE)
 
 
@@ -116,6 +118,18 @@ def cap(request: Request, name: str) -> Response:
     if found is None or found[1] not in [r.version for r in rows] or not path.is_file():
         raise HTTPException(404, NOTHING)
     return bytes_answer(request, path.read_bytes(), CAP_TYPE)
+
+
+def newest_public(conn: Connection) -> list[VersionRow]:
+    """Return the versions of the public feed, newest first."""
+    return list(islice(_all_open(conn), PAGE))
+
+
+def _all_open(conn: Connection, after: Place | None = None) -> Iterator[VersionRow]:
+    """Yield the versions that anybody may read, newest first, read as far as it is asked."""
+    rows = newest_versions(conn, MEASURED, after=after)
+    while part := list(islice(rows, READ_AT_ONCE)):
+        yield from _open(conn, part)
 
 
 def _open(conn: Connection, rows: list[VersionRow]) -> list[VersionRow]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import islice
 from typing import Annotated
 
 from fastapi import HTTPException, Path, Request
@@ -16,16 +18,16 @@ from pipeline.ledger.warnings import (
     EventRow,
     VersionRow,
     issued_versions,
-    list_versions,
     read_events,
     read_versions,
 )
+from pipeline.ledger.warnings_newest import READ_AT_ONCE, Place, newest_versions
 from pipeline.times import iso
 from review.access import visitor
 from review.accounts.roles import Action, may
 from review.agency.acknowledging import acknowledge_for_account
 from review.embargo import is_told, seen_until
-from review.read_api.answers import Before, Id, Limit, World, answer, page_of
+from review.read_api.answers import NO_ROW, Before, Id, Limit, World, answer
 from review.read_api.documents import version_document, whole_version
 from review.read_api.models import Acknowledgement, Versions, Warning
 
@@ -35,10 +37,7 @@ VersionNumber = Annotated[int, Path(ge=1, le=1_000_000, description="number of t
 def warnings(request: Request, world: World = None, limit: Limit = 50, before: Before = None) -> Response:
     """Return the newest versions of warnings; outside of the parties' staff those that were issued."""
     with request.app.state.ledger.read() as conn:
-        found = list_versions(conn, world)
-        if not sees_drafts(request):
-            found = told_outside(request, conn, found)
-    page, following = page_of(found, [f"{r.warning_id}.{r.version}" for r in found], before, limit)
+        page, following = page_of_versions(partial(_seen, request, conn, world), before, limit)
     document = Versions(warnings=[version_document(r) for r in page], next=following)
     return answer(request, document, following=following)
 
@@ -94,6 +93,34 @@ def whole_warning(
             whole_version(conn, row, events, messages, persons=persons) for row in sorted(rows, key=_age)
         ],
     )
+
+
+def page_of_versions(
+    rows: Callable[[Place | None], Iterator[VersionRow]], before: str | None, limit: int
+) -> tuple[list[VersionRow], str | None]:
+    """Return a page of versions and the cursor of the next; 404 where no version has the cursor.
+
+    Parameters
+    ----------
+    rows : gives the versions behind a place, newest first
+    """
+    warning_id, _, number = (before or "").rpartition(".")
+    after = (warning_id, int(number)) if number.isdecimal() else None
+    if before is not None and after is None:
+        raise HTTPException(404, NO_ROW)
+    try:
+        found = list(islice(rows(after), limit + 1))
+    except KeyError:
+        raise HTTPException(404, NO_ROW) from None
+    page = found[:limit]
+    return page, f"{page[-1].warning_id}.{page[-1].version}" if len(found) > limit else None
+
+
+def _seen(request: Request, conn: Connection, world: str | None, after: Place | None) -> Iterator[VersionRow]:
+    """Yield the versions that the one who asks may see, newest first."""
+    rows, inside = newest_versions(conn, world, after=after), sees_drafts(request)
+    while part := list(islice(rows, READ_AT_ONCE)):
+        yield from part if inside else told_outside(request, conn, part)
 
 
 def told_outside(request: Request, conn: Connection, rows: Sequence[VersionRow]) -> list[VersionRow]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Final, Literal
 
 from sqlalchemy import Connection
@@ -13,7 +14,8 @@ from alerts.content import WarningContent
 from alerts.versions import CLOSED, IN_FORCE, OPEN
 from pipeline.ledger.acknowledgements import read_acknowledgements
 from pipeline.ledger.deliveries import CARRIERS, read_outbox
-from pipeline.ledger.warnings import VersionRow, list_versions
+from pipeline.ledger.warnings import VersionRow, read_versions
+from pipeline.ledger.warnings_newest import newest_versions
 from pipeline.times import parse_instant
 from review.embargo import is_told
 
@@ -64,13 +66,24 @@ def listed(
     issued_only : leave out what was never sent
     until : the newest cycle that is shown, None for no limit
     """
-    by_warning: dict[str, list[VersionRow]] = {}
-    for row in list_versions(conn, filters.world or None):
-        if visible(row, issued_only=issued_only, until=until):
-            by_warning.setdefault(row.warning_id, []).append(row)
-    fitting = [rows for rows in by_warning.values() if _fits(rows, filters)]
-    chosen = fitting[filters.skip : filters.skip + ROWS]
-    return [_listed(conn, rows) for rows in chosen], len(fitting) > filters.skip + ROWS
+    fitting = _fitting(conn, filters, issued_only, until)
+    chosen = list(islice(fitting, filters.skip, filters.skip + ROWS + 1))
+    return [_listed(conn, rows) for rows in chosen[:ROWS]], len(chosen) > ROWS
+
+
+def _fitting(
+    conn: Connection, filters: Filters, issued_only: bool, until: datetime | None
+) -> Iterator[list[VersionRow]]:
+    """Yield the visible versions of each warning that fits, newest first, read as far as it is asked."""
+    seen = set[str]()
+    for row in newest_versions(conn, filters.world or None):
+        if row.warning_id in seen or not visible(row, issued_only=issued_only, until=until):
+            continue
+        seen.add(row.warning_id)
+        every = sorted(read_versions(conn, row.warning_id), key=lambda r: (r.at, r.version), reverse=True)
+        rows = [one for one in every if visible(one, issued_only=issued_only, until=until)]
+        if _fits(rows, filters):
+            yield rows
 
 
 def visible(row: VersionRow, *, issued_only: bool, until: datetime | None) -> bool:
