@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts.asked_for import Remark
 from alerts.content import WarningContent
 from alerts.warnings import propose_version
 from pipeline.ledger.quarantined import Quarantined, file_quarantined
@@ -39,6 +40,8 @@ NO_PAGES = {
     "/archive/{stamp}/bulletin": "a bulletin as it was sent",
     "/archive/reports/{name:path}": "a report as a file",
     "/agency/bulletins/{run_id}": "a bulletin as it was sent",
+    "/season/dossiers/{name}/files/{file}": "a dossier as a file",
+    "/season/outlook/{name}/files/{file}": "an outlook as a file",
     "/sign-in/provider": "leads to an identity provider",
     "/sign-in/provider/done": "comes from an identity provider",
 }
@@ -50,7 +53,7 @@ def running(tmp_path_factory):
     """Serve what one simulated cycle left, and something of all else for which there is a page."""
     folder = tmp_path_factory.mktemp("room")
     command = [str(Path(sys.executable).with_name("sameair")), "run", "--data-dir", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=280)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=580)
     app = DecidingApp(folder)
     app.now = parse_instant("2024-12-16T09:00Z")
     furnish(app)
@@ -59,7 +62,8 @@ def running(tmp_path_factory):
 
 
 def furnish(app):
-    """Add a draft that waits, evidence that was kept with a decision, and an answer in quarantine."""
+    """Add a draft that waits, evidence that was kept, an answer in quarantine, an outlook and a dossier."""
+    furnish_season(app)
     with app.ledger.write() as conn:
         issued = list_versions(conn, ids(app)[1], 1)[0]
         content = replace(WarningContent.from_dict(issued.content), warning_id="01JF77PC00QPYCN263DXEVM7V7")
@@ -72,6 +76,21 @@ def furnish(app):
         file_quarantined(conn, ids(app)[1], Quarantined("cnemc.hour-01", "cnemc", "cnemc.hour", *said))
     app.settings.quarantine_dir.mkdir(exist_ok=True)
     (app.settings.quarantine_dir / "cnemc.hour-01.raw").write_bytes(b'[{"pm2_5"')
+
+
+def furnish_season(app):
+    """Draft the week's outlook, and build the dossier of an episode about which the parties do not agree."""
+    world, doing = ids(app)[1], app.app.state.doing
+    doing.draft_outlook(world, "Kim")
+    name = doing.dossiers(world, "")["rows"][0]["dossier"]
+    doing.build_dossier(world, name, "Kim")
+
+    def remark(party):
+        return Remark(world, name, party, "Kim", doing.dossier(world, name, "en")["shown"])
+
+    doing.propose_finding(remark("seoul"), "The onset came a day early.")
+    (finding,) = doing.dossier(world, name, "en")["findings"]
+    doing.answer_finding(remark("beijing"), finding["id"], "dissent", "By our stations it did not.")
 
 
 def ids(app):
