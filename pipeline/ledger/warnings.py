@@ -226,7 +226,7 @@ def list_since(
 ) -> list[VersionRow]:
     """Return every version of the warnings that have one in the states, or were entered since an instant."""
     e = warning_events.c
-    waiting = select(e.warning_id).where(e.state.in_(list(states)), e.step == _last_step(e))
+    waiting = select(e.warning_id).where(e.state.in_(list(states)), e.step == last_step(e))
     wanted: ColumnElement[bool] = warnings.c.id.in_(waiting)
     if since is not None:
         wanted = or_(wanted, warnings.c.created_at >= since)
@@ -246,13 +246,13 @@ def versions_where(conn: Connection, *where: Any) -> list[VersionRow]:
     query = (
         select(warning_versions, e.state)
         .select_from(joined)
-        .where(v.revision == newest.scalar_subquery(), e.step == _last_step(e), *where)
+        .where(v.revision == newest.scalar_subquery(), e.step == last_step(e), *where)
         .order_by(v.warning_id, v.version)
     )
     return [_version(row) for row in conn.execute(query)]
 
 
-def _last_step(e: Any) -> Any:
+def last_step(e: Any) -> Any:
     """Return the number of the last step in the life of the version that a row of events is of.
 
     It is looked up row by row, so that reading one warning does not go through all of them.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from sqlalchemy import Connection, func, select, tuple_
 
-from pipeline.ledger.warning_tables import warning_versions, warnings
-from pipeline.ledger.warnings import VersionRow, versions_where
+from pipeline.ledger.warning_tables import warning_events, warning_versions, warnings
+from pipeline.ledger.warnings import VersionRow, last_step, versions_where
 
 READ_AT_ONCE: Final = 100
 """Contents read at a time; the order of all is found without them."""
@@ -18,13 +18,18 @@ Place = tuple[str, int]
 
 
 def newest_versions(
-    conn: Connection, world: str | None = None, *, after: Place | None = None
+    conn: Connection,
+    world: str | None = None,
+    *,
+    after: Place | None = None,
+    among: Collection[Place] | None = None,
 ) -> Iterator[VersionRow]:
     """Yield the versions of one world or of all, newest first, each as its newest revision.
 
     Parameters
     ----------
     after : begin behind this version
+    among : only these versions; None: all
 
     Raises
     ------
@@ -36,6 +41,8 @@ def newest_versions(
         if after not in places:
             raise KeyError(after)
         places = places[places.index(after) + 1 :]
+    if among is not None:
+        places = [place for place in places if place in among]
     v = warning_versions.c
     for at in range(0, len(places), READ_AT_ONCE):
         part = places[at : at + READ_AT_ONCE]
@@ -62,6 +69,13 @@ def versions_saying(conn: Connection, world: str, name: str, text: str) -> list[
     rows = versions_where(conn, warnings.c.world == world, c.contains(f'"{name}":"{text}"', autoescape=True))
     told = [row for row in rows if row.content.get(name) == text]
     return sorted(told, key=lambda row: (row.at, row.version), reverse=True)
+
+
+def places_in_state(conn: Connection, states: Collection[str]) -> set[Place]:
+    """Return the versions of all worlds that are in one of some states, without their contents."""
+    e = warning_events.c
+    query = select(e.warning_id, e.version).where(e.state.in_(list(states)), e.step == last_step(e))
+    return {(row.warning_id, row.version) for row in conn.execute(query)}
 
 
 def worlds_warned(conn: Connection) -> list[str]:

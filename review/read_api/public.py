@@ -19,7 +19,7 @@ from alerts.feed import ATOM_TYPE, CAP_TYPE, PAGE, version_of
 from pipeline.cities import all_cities
 from pipeline.ledger.publications import all_publish, published
 from pipeline.ledger.runs import newest_current_run
-from pipeline.ledger.warnings import VersionRow, read_events, read_versions
+from pipeline.ledger.warnings import VersionRow, issued_versions, read_events, read_versions
 from pipeline.ledger.warnings_newest import READ_AT_ONCE, Place, newest_versions
 from pipeline.names import MEASURED
 from review.access import add
@@ -127,17 +127,24 @@ def newest_public(conn: Connection) -> list[VersionRow]:
 
 def _all_open(conn: Connection, after: Place | None = None) -> Iterator[VersionRow]:
     """Yield the versions that anybody may read, newest first, read as far as it is asked."""
-    rows = newest_versions(conn, MEASURED, after=after)
+    if not any("warnings" in products for products in published(conn).values()):
+        return
+    rows = newest_versions(conn, MEASURED, after=after, among=set(issued_versions(conn, MEASURED)))
     while part := list(islice(rows, READ_AT_ONCE)):
-        yield from _open(conn, part)
+        yield from _public(conn, part)
 
 
 def _open(conn: Connection, rows: list[VersionRow]) -> list[VersionRow]:
     """Return those of some versions that anybody may read."""
+    return _public(conn, were_issued(conn, rows))
+
+
+def _public(conn: Connection, rows: list[VersionRow]) -> list[VersionRow]:
+    """Return those of some issued versions that anybody may read."""
     earnest = [r for r in rows if r.content["world"] == MEASURED and r.content["cap_status"] == "Actual"]
     parties = {tuple(r.content["parties"]) for r in earnest}
     public = {p for p in parties if all_publish(conn, p, "warnings")}
-    return [r for r in were_issued(conn, earnest) if tuple(r.content["parties"]) in public]
+    return [r for r in earnest if tuple(r.content["parties"]) in public]
 
 
 def _document(router: APIRouter, path: str, endpoint: Callable[..., Any], model: type[BaseModel]) -> None:

@@ -21,7 +21,7 @@ from pipeline.ledger.warnings import (
     read_events,
     read_versions,
 )
-from pipeline.ledger.warnings_newest import READ_AT_ONCE, Place, newest_versions
+from pipeline.ledger.warnings_newest import Place, newest_versions, worlds_warned
 from pipeline.times import iso
 from review.access import visitor
 from review.accounts.roles import Action, may
@@ -118,9 +118,13 @@ def page_of_versions(
 
 def _seen(request: Request, conn: Connection, world: str | None, after: Place | None) -> Iterator[VersionRow]:
     """Yield the versions that the one who asks may see, newest first."""
-    rows, inside = newest_versions(conn, world, after=after), sees_drafts(request)
-    while part := list(islice(rows, READ_AT_ONCE)):
-        yield from part if inside else told_outside(request, conn, part)
+    if sees_drafts(request):
+        yield from newest_versions(conn, world, after=after)
+        return
+    worlds, until = [world] if world else worlds_warned(conn), seen_until(request)
+    issued = {one for name in worlds for one in issued_versions(conn, name)}
+    rows = newest_versions(conn, world, after=after, among=issued)
+    yield from (row for row in rows if is_told(row, until))
 
 
 def told_outside(request: Request, conn: Connection, rows: Sequence[VersionRow]) -> list[VersionRow]:

@@ -15,7 +15,7 @@ from alerts.versions import CLOSED, IN_FORCE, OPEN
 from pipeline.ledger.acknowledgements import read_acknowledgements
 from pipeline.ledger.deliveries import CARRIERS, read_outbox
 from pipeline.ledger.warnings import VersionRow, read_versions
-from pipeline.ledger.warnings_newest import newest_versions
+from pipeline.ledger.warnings_newest import newest_versions, places_in_state
 from pipeline.times import parse_instant
 from review.embargo import is_told
 
@@ -76,7 +76,8 @@ def _fitting(
 ) -> Iterator[list[VersionRow]]:
     """Yield the visible versions of each warning that fits, newest first, read as far as it is asked."""
     seen = set[str]()
-    for row in newest_versions(conn, filters.world or None):
+    among = places_in_state(conn, (*IN_FORCE, *CLOSED)) if issued_only else None
+    for row in newest_versions(conn, filters.world or None, among=among):
         if row.warning_id in seen or not visible(row, issued_only=issued_only, until=until):
             continue
         seen.add(row.warning_id)
