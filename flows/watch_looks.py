@@ -47,7 +47,8 @@ def ledger_there(settings: Settings) -> Ledger:
 
 def look_at_jobs(conn: Connection, now: datetime) -> Iterator[Condition]:
     """Yield whether the timetable is followed: each flow, jobs that are stuck, and whether anything runs."""
-    done, newest, running = newest_jobs(conn, state="done"), newest_jobs(conn), running_jobs(conn)
+    done, newest = newest_jobs(conn, state="done", until=now), newest_jobs(conn, until=now)
+    running = running_jobs(conn)
     begun = first_begun(conn)
     yield _service([*newest.values(), *running], now)
     for flow in flows():

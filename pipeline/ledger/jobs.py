@@ -202,9 +202,17 @@ def jobs_since_last(conn: Connection, flow: str, now: datetime) -> list[JobRow]:
     return [_job(row) for row in conn.execute(own.order_by(jobs.c.nominal, jobs.c.attempt))]
 
 
-def newest_jobs(conn: Connection, *, state: State | None = None) -> dict[tuple[str, str], JobRow]:
-    """Return the job of the newest nominal time of every flow's part, of those in one state or of all."""
+def newest_jobs(
+    conn: Connection, *, state: State | None = None, until: datetime | None = None
+) -> dict[tuple[str, str], JobRow]:
+    """Return the job of the newest nominal time of every flow's part, of those in one state or of all.
+
+    Parameters
+    ----------
+    until : later nominal times are left out, as a clock that ran ahead may have seen some
+    """
     wanted = [] if state is None else [jobs.c.state == state]
+    wanted += [] if until is None else [jobs.c.nominal <= until]
     newest = (
         select(jobs.c.flow, jobs.c.part, func.max(jobs.c.nominal).label("nominal"))
         .where(*wanted)

@@ -96,6 +96,17 @@ def test_a_silent_schedule_is_told_once_worse_once_and_over_once(node):
     assert b"well again" in way.mails[2].payload
 
 
+def test_what_was_done_by_a_clock_that_ran_ahead_hides_nothing_that_is_done_now(node):
+    now = [NOW + 30 * 60 * MINUTE]
+    ws = open_workspace(node, lambda: now[0])
+    for now[0] in (NOW + 30 * 60 * MINUTE, NOW + 10 * MINUTE):
+        for flow in flows():
+            work_on(ws, flow, lambda *_: {})
+    ws.ledger.close()
+    assert ill(watch(node, NOW + 11 * MINUTE, Way())) == set()
+    assert "watch service" in ill(watch(node, NOW + 40 * MINUTE, Way()))
+
+
 def test_a_ledger_that_is_gone_is_told_and_none_is_made(node):
     path, way = node.data_dir / "ledger.sqlite", Way()
     path.unlink()
