@@ -199,3 +199,15 @@ def test_the_receipts_of_a_clock_that_goes_back_still_go_on(ledger):
         first = next_receipt(conn, "measured", NOW)
     with ledger.write() as conn:
         assert next_receipt(conn, "measured", parse_instant("2020-01-01T00:00Z")) > first
+
+
+def test_what_was_read_in_stretches_hinders_no_later_statement_of_the_transaction(database):
+    ledger = open_ledger(database)
+    with ledger.write() as conn:
+        for number in range(3):
+            append_audit(conn, at=NOW, actor="a", action="b", subject=str(number), payload={})
+        assert verify_audit(conn).ok
+        with conn.begin_nested():
+            append_audit(conn, at=NOW, actor="a", action="b", subject="after", payload={})
+        assert verify_audit(conn).ok
+    ledger.close()
