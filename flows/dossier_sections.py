@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from alerts.origin_view import named_place
 from flows.dossier_figure import course_figure
 from flows.dossier_sections_decisions import decisions_part
 from flows.dossier_words import cut, minute, table_of
 from flows.exchange_month_words import Words
 from flows.papers import Part
 from pipeline.cities import all_cities
-from pipeline.place_names import name_of
 
 Plain = Mapping[str, Any]
 
@@ -74,7 +74,7 @@ def _lead(judged: Plain, words: Words) -> str:
     if hours is None:
         return words.say("no_lead")
     key = "lead" if hours >= 0 else "late_lead"
-    return words.say(key, first=minute(judged["first"]), hours=f"{abs(hours):g}")
+    return words.say(key, first=minute(judged["first"]), hours=f"{abs(hours):.0f}")
 
 
 def _quality(found: Plain, words: Words) -> list[str]:
@@ -164,9 +164,8 @@ def origin_part(said: Plain, words: Words) -> Part:
         return Part(say("origin"), (say("origin_missing", why=cut(found["missing"])), *links))
     first, last = (minute(at) for at in found["arrivals"])
     told = {"first": first, "last": last, "cycle": minute(found["cycle"]), "winds": cut(found["winds"])}
-    language = words.names.language
     rows = [
-        (name_of(r["region"], language), f"{r['hours']:.1f}", f"{r['low']:.1f}–{r['high']:.1f}")
+        (named_place(r["region"], words.names), f"{r['hours']:.1f}", f"{r['low']:.1f}–{r['high']:.1f}")
         for r in found["regions"]
     ]
     table = table_of(say("origin"), (say("region"), say("hours"), say("range80")), rows, words)
