@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -22,6 +23,11 @@ from pipeline.cities import City
 from pipeline.names import PM_THRESHOLDS
 from pipeline.paths import city_days
 from pipeline.times import FORECAST_DAYS, HOUR, NS_HOUR, local_date, to_ns
+
+FAULT: Final = "the assessment failed"
+"""What a city's reason begins with where its assessment itself failed."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,8 @@ def assess(
 ) -> Assessment:
     """Assess every city of the paths: its days, and what its national rules say of today to D+3.
 
+    A city whose assessment fails counts as not assessable, with the reason; the others are assessed.
+
     Parameters
     ----------
     paths : observations continued by samples [ug m-3], ``pipeline.schema.check_paths``
@@ -139,13 +147,22 @@ def assess(
     dust : dust paths of the run (``pipeline.dust_outlook``), or None where it has none
     """
     chosen = list(cities)
-    found = tuple(assess_city(paths, city, policy, issue_time) for city in chosen)
-    rules = tuple(
-        finding
-        for city in chosen
-        for finding in findings(paths, [city], _coming_days(issue_time, city.timezone), dust=dust)
-    )
-    return Assessment(found, tuple(links), rules)
+    found: list[CityAssessment] = []
+    rules: list[RuleFinding] = []
+    for city in chosen:
+        try:
+            own = assess_city(paths, city, policy, issue_time)
+            rules += findings(paths, [city], _coming_days(issue_time, city.timezone), dust=dust)
+        except Exception as error:
+            log.exception("%s is not assessable; the other cities are assessed", city.id)
+            own = not_assessable(city, f"{FAULT}, {type(error).__name__}")
+        found.append(own)
+    return Assessment(tuple(found), tuple(links), tuple(rules))
+
+
+def not_assessable(city: City, why: str) -> CityAssessment:
+    """Return the assessment of a city of which nothing can be said, with the reason."""
+    return CityAssessment(city.id, city.party, city.timezone, (), (), why)
 
 
 def assess_city(paths: xr.Dataset, city: City, policy: Policy, issue_time: datetime) -> CityAssessment:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import groupby
 
 import xarray as xr
 from sqlalchemy import Connection
 
-from alerts.assessment import Assessment, Link, RunFacts, assess
+from alerts.assessment import FAULT, Assessment, Link, RunFacts, assess, not_assessable
 from alerts.decide import Proposal, propose
 from alerts.episodes import Episode
 from alerts.fallback import settle_overdue
@@ -20,6 +21,7 @@ from alerts.policy import Policy, load_policy
 from alerts.versions import IN_FORCE, OPEN
 from alerts.warnings import Proposed, advance, close, fully_approved, propose_version
 from flows.dust import dust_paths_of_run
+from flows.legs import left_out_of, note_unassessed
 from flows.links import links_of_run
 from flows.origins import origins_of_run
 from flows.rules import with_pm10
@@ -30,6 +32,7 @@ from pipeline.cities import all_cities
 from pipeline.ledger.episodes import EpisodeRevision, list_episodes, open_episode, revise_episode
 from pipeline.ledger.warnings import list_since, read_versions
 from pipeline.origin_panel import OriginPanel
+from pipeline.paths import cities_in
 from pipeline.times import iso, parse_instant
 
 EARLY = timedelta(days=1)
@@ -70,9 +73,10 @@ def assess_run(
     dust : dust paths of the run (``pipeline.dust_outlook``), or None where it stored none
     """
     paths = view.paths if dust is None else with_pm10(view.paths, dust)
-    forecast = set(paths["city"].values)
-    cities = [c for c in all_cities().values() if c.id in forecast]
-    return assess(paths, cities, policy, view.plan.cycle, links, dust)
+    made = assess(paths, cities_in(paths), policy, view.plan.cycle, links, dust)
+    left_out = left_out_of(view.run)
+    absent = [not_assessable(c, left_out[c.id]) for c in all_cities().values() if c.id in left_out]
+    return replace(made, cities=(*made.cities, *absent))
 
 
 def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Proposed]]:
@@ -87,7 +91,10 @@ def propose_warnings(ws: Workspace, run_id: str) -> tuple[Proposal, list[Propose
     assessment = assess_run(view, policy, links, dust_paths_of_run(ws, view.run))
     facts = facts_of(view, told_to_others(ws, origins_of_run(ws, view.run)))
     with ws.ledger.write() as conn:
-        return file_proposal(conn, assessment, policy, facts, ws.settings.party)
+        done = file_proposal(conn, assessment, policy, facts, ws.settings.party)
+    failed = {c.city: c.not_assessable for c in assessment.cities if c.not_assessable.startswith(FAULT)}
+    note_unassessed(ws, view.run, failed)
+    return done
 
 
 def file_proposal(

@@ -23,6 +23,7 @@ from flows.letters import background_of
 from flows.origins import origins_of_run
 from flows.own_statement import stated_of_run
 from flows.runview import RunView, read_run
+from flows.steps import Steps
 from flows.told_readings import told_to_others
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
@@ -30,6 +31,7 @@ from pipeline.files import write_atomic
 from pipeline.ledger.runs import RunRow
 from pipeline.ledger.warnings import VersionRow
 from pipeline.ledger.warnings_newest import versions_saying
+from pipeline.paths import cities_in
 from pipeline.storage.products import keep_files
 from pipeline.times import iso
 
@@ -72,14 +74,23 @@ def write_bulletin(ws: Workspace, run_id: str) -> Path:
     view = read_run(ws, run_id)
     rows = warnings_of_cycle(ws, view.plan.world, view.plan.cycle)
     facts = _facts(ws, view)
-    for city in (*all_cities(), ""):
-        edition, content = chosen(rows, city)
-        origins = told_to_others(ws, facts.origins) if edition.signed else facts.origins
-        shown = _bulletin(ws, view, content, replace(facts, edition=edition, origins=origins))
-        for file in sorted(_of_city(ws, view.run, city), key=lambda f: f.kind, reverse=True):
-            made = page_of(shown).encode("utf-8") if file.kind == "html" else _pdf(shown, file.language)
-            keep_files(ws.settings, [write_atomic(file.path, made)])
+    steps = Steps()
+    for city in all_cities():
+        with steps.tried(f"the bulletin of {city}"):
+            _write_edition(ws, view, rows, facts, city)
+    steps.settle()
+    _write_edition(ws, view, rows, facts, "")
     return bulletin_path(ws, view.run)
+
+
+def _write_edition(ws: Workspace, view: RunView, rows: list[VersionRow], facts: RunFacts, city: str) -> None:
+    """Write the files of a city, empty for both together."""
+    edition, content = chosen(rows, city)
+    origins = told_to_others(ws, facts.origins) if edition.signed else facts.origins
+    shown = _bulletin(ws, view, content, replace(facts, edition=edition, origins=origins))
+    for file in sorted(_of_city(ws, view.run, city), key=lambda f: f.kind, reverse=True):
+        made = page_of(shown).encode("utf-8") if file.kind == "html" else _pdf(shown, file.language)
+        keep_files(ws.settings, [write_atomic(file.path, made)])
 
 
 def chosen(rows: list[VersionRow], city: str) -> tuple[Edition, WarningContent | None]:
@@ -131,7 +142,7 @@ def _bulletin(ws: Workspace, view: RunView, content: WarningContent | None, fact
         view.forecast,
         view.paths,
         ws.store.stations(view.plan.world),
-        list(all_cities().values()),
+        cities_in(view.paths),
         run_facts=facts,
         background=background_of(ws, content, policy_of(ws)) if content else NO_BACKGROUND,
     )

@@ -28,7 +28,7 @@ from pipeline.asof import AsOfPanel
 from pipeline.cities import City, all_cities
 from pipeline.files import write_atomic, write_with
 from pipeline.ledger.runs import RunRow
-from pipeline.paths import join_paths
+from pipeline.paths import cities_in, join_paths
 from pipeline.storage.products import brought
 from pipeline.threads import single_threaded
 from pipeline.times import FORECAST_DAYS, iso, local_date
@@ -70,7 +70,7 @@ def combine_run(ws: Workspace, plan: CyclePlan, panel: AsOfPanel, made: IssueFor
         return None
     since = plan.as_of - HISTORY
     claims = claims_of(ws, plan.world, since, plan.as_of, plan.cycle.hour)
-    cities = list(all_cities().values())
+    cities = cities_in(made.paths["pm2p5"])
     said = _stated(claims, cities, plan)
     unread = claims.unread(plan.as_of)
     if not said and not unread:
@@ -112,8 +112,8 @@ def _members(
 def _combine(
     ws: Workspace, plan: CyclePlan, panel: AsOfPanel, made: IssueForecast, found: Mapping[Day, list[Heard]]
 ) -> Combination:
-    cities = list(all_cities().values())
     paths = made.paths["pm2p5"]
+    cities = cities_in(paths)
     heard = {day: [h for h in each if h.member.weight > 0] for day, each in found.items()}
     heard = {day: each for day, each in heard.items() if each}
     days = combined_days(paths, cities, heard)

@@ -20,6 +20,7 @@ from flows.ingest import ingest, trouble_with
 from flows.issue import issue_approved
 from flows.plan import CyclePlan
 from flows.signing import approve_drill, drafts_of_drill
+from flows.steps import Steps
 from flows.workspace import Workspace, open_workspace
 from flows.worlds import present_of
 from pipeline.errors import SameairError
@@ -132,22 +133,33 @@ def exchange_task(data_dir: str) -> list[str]:
 
 @flow(name="sameair-cycle", retries=0, log_prints=False)
 def cycle_flow(plan: Plain, data_dir: str) -> Plain:
-    """Run one cycle from sources to outbox; a drill is approved here, anything else waits for people."""
+    """Run one cycle from sources to outbox; a drill is approved here, anything else waits for people.
+
+    What was approved before is issued and sent whatever became of the steps before; the first failure is
+    raised at the end.
+    """
+    steps, notes, issued, bulletin, delivered = Steps(), list[str](), 0, "", dict[str, Any]()
     has_peers = bool(Settings(data_dir=Path(data_dir)).party)
     if has_peers:
         exchange_task(data_dir)
     sources = ingest_task(plan, data_dir)
     if plan["mode"] == "live":
         plan = {**plan, "as_of": iso(whole_second(system_clock))}
-    run_id = forecast_task(plan, [s["trouble"] for s in sources if s["trouble"]], data_dir)
-    notes = propose_task(run_id, data_dir)
-    if plan["drill"]:
-        drill_task(plan, data_dir)
-    issued = issue_task(plan, data_dir)
+    run_id = ""
+    with steps.tried("the forecast"):
+        run_id = forecast_task(plan, [s["trouble"] for s in sources if s["trouble"]], data_dir)
+        notes = propose_task(run_id, data_dir)
+        if plan["drill"]:
+            drill_task(plan, data_dir)
+    with steps.tried("issuing"):
+        issued = issue_task(plan, data_dir)
     if has_peers:
         exchange_task(data_dir)
-    bulletin = bulletin_task(run_id, data_dir)
-    delivered = deliver_task(plan, data_dir)
+    with steps.tried("the bulletin"):
+        bulletin = bulletin_task(run_id, data_dir) if run_id else ""
+    with steps.tried("sending"):
+        delivered = deliver_task(plan, data_dir)
+    steps.settle()
     return {
         "run": run_id,
         "sources": sources,

@@ -30,6 +30,7 @@ from pipeline.errors import SameairError, UsageError
 from pipeline.fields import read_netcdf, write_netcdf
 from pipeline.files import write_atomic
 from pipeline.ledger.runs import RunRow
+from pipeline.paths import cities_in
 from pipeline.series import load_panel
 from pipeline.storage.products import brought
 from pipeline.times import FORECAST_DAYS, iso, local_date, local_day_bounds
@@ -68,7 +69,7 @@ def dust_of(
     signs = _signs(ws, plan, panel, read_trajectories(trajectories) if trajectories else None)
     days: list[DustDay] = []
     futures: dict[tuple[str, date], DayFutures | None] = {}
-    for city in all_cities().values():
+    for city in cities_in(made.paths["pm10"]):
         today = local_date(plan.cycle, city.timezone)
         is_told = _is_told(panel, city, plan)
         past = measured_days(signs, city, today - timedelta(PAST_DAYS), today - timedelta(1), plan.as_of)

@@ -13,6 +13,7 @@ from flows.hearing import hear_before_deadline
 from flows.hour import take_hour
 from flows.job_data import wait_for_data
 from flows.jobs import Do
+from flows.legs import LegFailed, lacking_legs
 from flows.plan import plan_measured
 from flows.recheck import keep_timetable
 from flows.run import run_cycle
@@ -32,7 +33,11 @@ DAY: Final = timedelta(days=1)
 
 
 def do_cycle(ws: Workspace, entry: Entry, nominal: datetime) -> Plain:
-    """Run the cycle once its data are there, or at its deadline without them."""
+    """Run the cycle once its data are there, or at its deadline without them.
+
+    A city that was left out fails the job after everything else was issued and sent, so that the operator is
+    told and the city made up for by the attempts that follow.
+    """
     lacking = wait_for_data(ws, entry, nominal)
     plan = plan_measured(None, ws.clock(), drill=False)
     if plan.cycle != nominal:
@@ -40,6 +45,8 @@ def do_cycle(ws: Workspace, entry: Entry, nominal: datetime) -> Plain:
     was_there = run_cycle(ws, plan)
     with ws.ledger.read() as conn:
         run = current_run(conn, MEASURED, nominal)
+    if run is not None and (lacks := lacking_legs(ws, run)):
+        raise LegFailed(f"the others are done, but {lacks}")
     return {
         "run": run.id if run else "",
         "degraded": run.degraded if run else "",

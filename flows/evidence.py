@@ -35,10 +35,10 @@ from forecasting.model import Model
 from forecasting.saying import missing_groups, variant
 from forecasting.weather_ahead import Manner, situations_of
 from pipeline.asof import AsOfPanel
-from pipeline.cities import City, all_cities, partner_of
+from pipeline.cities import City, partner_of
 from pipeline.ledger.episodes import open_episodes
 from pipeline.ledger.runs import predicted_between
-from pipeline.paths import day_means, observed_paths
+from pipeline.paths import cities_in, day_means, observed_paths
 from pipeline.storage.products import brought
 from pipeline.threads import single_threaded
 from pipeline.times import FORECAST_DAYS, from_ns, iso, to_ns
@@ -92,7 +92,7 @@ def evidence_of(ws: Workspace, ran: Ran) -> Document:
     told = single_threaded(held_out, ran.model.hours[hour]) if ran.model is not None and knows else None
     asked = single_threaded(_asked, ran, ran.model) if ran.model is not None and knows else None
     shared = _Shared(told, asked, _held(ws, ran), {})
-    made = [single_threaded(_city, ws, ran, city, policy, shared) for city in all_cities().values()]
+    made = [single_threaded(_city, ws, ran, city, policy, shared) for city in cities_in(ran.published)]
     return {
         "version": VERSION,
         "issue_time": iso(ran.plan.cycle),

@@ -17,6 +17,7 @@ from flows.combine import Combination, combine_run, write_combination
 from flows.dust import dust_of, write_dust
 from flows.event_rules import events_of
 from flows.evidence import Ran, write_evidence_of
+from flows.legs import spare_legs
 from flows.models import Models, models_for
 from flows.origins import origins_of, write_origins
 from flows.own_statement import write_statements
@@ -30,7 +31,7 @@ from forecasting.exceedance import summarise
 from forecasting.issue import IssueForecast, forecast_issue
 from forecasting.levels import calibrated_on
 from forecasting.samples import NO_MODEL, RECENT_DAYS
-from forecasting.weather_ahead import AS_USUAL
+from forecasting.weather_ahead import AS_USUAL, Manner
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City, all_cities
 from pipeline.errors import UsageError
@@ -39,6 +40,7 @@ from pipeline.files import write_with
 from pipeline.ledger.runs import begin_run, current_run, fail_run, finish_run, make_current
 from pipeline.logs import logged_about
 from pipeline.names import is_simulated
+from pipeline.paths import cities_in
 from pipeline.run_cost import cost_kept
 from pipeline.series import load_panel
 from pipeline.storage.products import keep_files
@@ -100,14 +102,10 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
     with _spared("the air on its way"):
         keep_arriving(ws, plan.world, plan.cycle, None if plan.mode == "replay" else plan.as_of)
     models = models_for(ws, plan.world, plan.as_of, aside=troubles)
-    panel = recent_panel(ws, plan, cities)
-    tell = reporter.get()
-    tell("forecasting 200 joint futures", 0, 1)
-    manner = AS_USUAL
-    with _spared("forecast weather"):
-        manner = manner_for(ws, panel, models.values(), plan.cycle, plan.as_of)
-    made = forecast_issue(panel, models, cities, issue_time=plan.cycle, as_of=plan.as_of, manner=manner)
-    tell("forecasting 200 joint futures", 1, 1)
+    panel, cities, unread = spare_legs(cities, lambda chosen: recent_panel(ws, plan, list(chosen)))
+    issued, cities, failed = spare_legs(cities, lambda chosen: _issue(ws, plan, panel, models, chosen))
+    (manner, made), left_out = issued, unread | failed
+    troubles += [f"{city}: left out, {why}" for city, why in left_out.items()]
     with _spared("the model that is told forecast weather"):
         for quantity, rows in ahead_tables(ws, panel, cities, plan.cycle, plan.as_of).items():
             made.rows[quantity] = pd.concat([made.rows[quantity], rows], ignore_index=True)
@@ -120,7 +118,7 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
     with _spared("the evidence beside the forecast"):
         products |= write_evidence_of(ws, Ran(plan, panel, model, made.paths["pm2p5"], manner), folder)
     samples = made.samples["pm2p5"]
-    inputs = _inputs(ws, plan, samples, models)
+    inputs = _inputs(ws, plan, samples, models) | {"left_out": left_out}
     inputs["calibrated"] = calibrated_on(model, panel, plan.as_of) if model is not None else ""
     keep_files(ws.settings, products.values())
     with ws.ledger.write() as conn:
@@ -135,6 +133,20 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
             products={name: str(path.relative_to(ws.settings.data_dir)) for name, path in products.items()},
         )
         make_current(conn, run_id, expected=before.id if before else None)
+
+
+def _issue(
+    ws: Workspace, plan: CyclePlan, panel: AsOfPanel, models: Models, cities: Sequence[City]
+) -> tuple[Manner, IssueForecast]:
+    """Forecast cities together with what is known of these and others."""
+    tell = reporter.get()
+    tell("forecasting 200 joint futures", 0, 1)
+    manner = AS_USUAL
+    with _spared("forecast weather"):
+        manner = manner_for(ws, panel, models.values(), plan.cycle, plan.as_of)
+    made = forecast_issue(panel, models, cities, issue_time=plan.cycle, as_of=plan.as_of, manner=manner)
+    tell("forecasting 200 joint futures", 1, 1)
+    return manner, made
 
 
 def _inputs(ws: Workspace, plan: CyclePlan, samples: xr.Dataset, models: Models) -> dict[str, Any]:
@@ -191,7 +203,7 @@ def _published(
     with _spared("the forecasts of others"):
         combination = combine_run(ws, plan, panel, made)
     made = combination.made if combination else made
-    products = write_products(folder, made, list(all_cities().values()))
+    products = write_products(folder, made, cities_in(made.paths["pm2p5"]))
     with _spared("what others stated"):
         products |= write_combination(combination, folder)
     return made, products | _write_beside(ws, plan, panel, made, folder)
@@ -205,7 +217,7 @@ def _write_beside(
     folder: Path,
 ) -> dict[str, Path]:
     """Write what stands beside a forecast, and return the paths by name; what fails is left out."""
-    cities = list(all_cities().values())
+    cities = cities_in(made.paths["pm2p5"])
     products: dict[str, Path] = {}
     with _spared("the table of events"):
         products["events"] = write_table(events_of(made.rows), folder / "events.parquet")

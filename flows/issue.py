@@ -31,6 +31,7 @@ from flows.letters import background_of, letter_writer
 from flows.links_sent import links_of
 from flows.recipients import recipients_of
 from flows.signing import trusted
+from flows.steps import Steps
 from flows.workspace import Workspace
 from pipeline.cities import all_cities
 from pipeline.errors import ContractError, PolicyError, ReviewError
@@ -44,19 +45,22 @@ log = logging.getLogger(__name__)
 def issue_approved(ws: Workspace, world: str, at: datetime) -> tuple[Issued, ...]:
     """Issue every version of a world whose parties have all approved it; overdue ones are settled first.
 
-    One that may not be issued is logged and left as it is; it never holds up another.
+    One that may not be issued is logged and left as it is; it never holds up another. Any other failure of
+    one is raised once the others are issued.
     """
     with ws.ledger.write() as conn:
         ready = settle_overdue(conn, at, world=world).ready
-    done = []
+    done, steps = [], Steps()
     for warning_id, version in ready:
-        try:
-            done.append(issue_version(ws, warning_id, version, at))
-        except (ReviewError, ContractError, PolicyError) as error:
-            log.error("not issued: %s", error)
+        with steps.tried(f"issuing {warning_id} v{version}"):
+            try:
+                done.append(issue_version(ws, warning_id, version, at))
+            except (ReviewError, ContractError, PolicyError) as error:
+                log.error("not issued: %s", error)
     with ws.ledger.write() as conn:
         end_superseded(conn, world, at)
     refresh_feed(ws, world)
+    steps.settle()
     return tuple(done)
 
 

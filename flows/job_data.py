@@ -17,22 +17,28 @@ Pause = Callable[[float], None]
 
 BETWEEN = 60.0
 """Pause between two looks for data [s]; the sources publish once an hour."""
+SILENT = timedelta(hours=6)
+"""A network that gave nothing for so long is not waited for: the other city's people are warned in time."""
 
 
 def lacking_data(ws: Workspace, until: datetime) -> list[str]:
     """Return the cities and networks whose PM2.5 of the hour that ends at ``until`` is not there yet.
 
     It is there when as many of the network's stations report as the city's series asks for. A network of
-    which no station is known is not waited for.
+    which no station is known lacks nothing.
     """
+    return _lacking(ws, until - timedelta(hours=1), until, everything=True)
+
+
+def silent_data(ws: Workspace, until: datetime) -> list[str]:
+    """Return the cities and networks of which no station reported PM2.5 of the last six hours."""
+    return _lacking(ws, until - SILENT, until, everything=False)
+
+
+def _lacking(ws: Workspace, start: datetime, until: datetime, *, everything: bool) -> list[str]:
+    """Return the cities and networks of which too few stations reported, or none at all."""
     listed = ws.store.stations(MEASURED)
-    rows = ws.store.read(
-        world=MEASURED,
-        as_of=ws.clock(),
-        quantities=["pm2p5"],
-        start=until - timedelta(hours=1),
-        end=until,
-    )
+    rows = ws.store.read(world=MEASURED, as_of=ws.clock(), quantities=["pm2p5"], start=start, end=until)
     there = set(rows.loc[rows["qc"] != QC_FAIL, "station"])
     found = []
     for city in all_cities().values():
@@ -40,7 +46,8 @@ def lacking_data(ws: Workspace, until: datetime) -> list[str]:
             if (spec.quantity, spec.world) != ("pm2p5", MEASURED) or not spec.network:
                 continue
             wanted = set(stations_of(listed, city, spec))
-            if len(wanted & there) < spec.minimum_coverage * len(wanted):
+            enough = spec.minimum_coverage * len(wanted) if everything else min(1, len(wanted))
+            if len(wanted & there) < enough:
                 found.append(f"{city.id} {spec.network}")
     return sorted(set(found))
 
@@ -48,7 +55,7 @@ def lacking_data(ws: Workspace, until: datetime) -> list[str]:
 def wait_for_data(ws: Workspace, entry: Entry, nominal: datetime, pause: Pause = time.sleep) -> list[str]:
     """Ask the sources until the data of a nominal time are there or its deadline comes; returns what lacks.
 
-    Without live sources nothing will come, and nothing is waited for.
+    Without live sources nothing will come, and nothing is waited for; nor is what has long been silent.
     """
     if not ws.settings.live_sources or not entry.waits:
         return []
@@ -57,5 +64,7 @@ def wait_for_data(ws: Workspace, entry: Entry, nominal: datetime, pause: Pause =
         if ws.clock() + timedelta(seconds=BETWEEN) > nominal + entry.waits:
             break
         take_hour(ws)
+        if set(lacking) <= set(silent_data(ws, until)):
+            break
         pause(BETWEEN)
     return lacking

@@ -26,6 +26,7 @@ from pipeline.cities import City, all_cities, upwind_pairs
 from pipeline.errors import BadPayload, ContractError, UsageError
 from pipeline.files import write_atomic
 from pipeline.names import is_simulated
+from pipeline.paths import cities_in
 from pipeline.series import load_panel
 from pipeline.storage.products import brought, keep_files
 from pipeline.times import from_ns, iso, local_date, parse_instant
@@ -116,8 +117,8 @@ def links_of_run(ws: Workspace, view: RunView, policy: Policy) -> list[Transport
     """
     cities, plan = all_cities(), view.plan
     measured = {(m.upwind, m.downwind): m for m in measured_links(ws, plan.world, plan.as_of)}
-    found = []
-    for pair in BOTH_WAYS:
+    found, forecast = [], {city.id for city in cities_in(view.paths)}
+    for pair in [pair for pair in BOTH_WAYS if forecast.issuperset(pair)]:
         up, down = (cities[name] for name in pair)
         terms = link_terms(policy, *pair)
         by_path = _path_evidence(ws, view, up, down, terms)

@@ -30,11 +30,12 @@ from forecasting.transport.origin_starts import (
 )
 from forecasting.transport.trajectories import Method, Starts, trajectories
 from pipeline.asof import AsOfPanel
-from pipeline.cities import City, all_cities
+from pipeline.cities import City
 from pipeline.errors import ContractError, UsageError
 from pipeline.files import write_atomic
 from pipeline.ledger.runs import RunRow
 from pipeline.origin_panel import OriginPanel
+from pipeline.paths import cities_in
 from pipeline.storage.products import brought
 from pipeline.times import from_ns, iso
 from pipeline.trajectory_files import write_trajectories
@@ -61,7 +62,7 @@ def origins_of(
         the latter after TRAJECTORY_CONTRACT with ``city``, ``member``, ``purpose`` (``expected``, or
         ``past`` for arrivals every six hours of the past day)
     """
-    cities = list(all_cities().values())
+    cities = cities_in(paths)
     peaks = {city.id: expected_peak(paths, city) for city in cities}
     asked = Question(plan.cycle, plan.as_of, cities)
     back = timedelta(hours=HOURS_BACK)

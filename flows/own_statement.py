@@ -25,7 +25,7 @@ from forecasting.targets import Floats
 from pipeline.cities import City, all_cities
 from pipeline.files import write_atomic
 from pipeline.ledger.runs import RunRow
-from pipeline.paths import day_means
+from pipeline.paths import cities_in, day_means
 from pipeline.storage.products import brought
 from pipeline.times import iso, local_date
 
@@ -113,7 +113,7 @@ def _head(city: City, day: date, pollutant: str, unit: str) -> Plain:
 def write_statements(plan: CyclePlan, made: IssueForecast, folder: Path) -> dict[str, Path]:
     """Write one exchange file for each city of a party beside a run, and return the paths by product."""
     written = {}
-    for city in (c for c in all_cities().values() if c.party):
+    for city in (c for c in cities_in(made.paths["pm2p5"]) if c.party):
         document = own_statement(plan, made, city)
         if document["rows"]:
             text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)

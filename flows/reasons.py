@@ -20,6 +20,7 @@ from pipeline.asof import AsOfPanel
 from pipeline.cities import all_cities
 from pipeline.errors import UsageError
 from pipeline.ledger.runs import RunRow
+from pipeline.paths import cities_in
 from pipeline.storage.products import brought
 from pipeline.threads import single_threaded
 from pipeline.times import iso
@@ -52,7 +53,8 @@ def explain_run(
 
     Reasons never hold up a forecast.
     """
-    cities, paths = list(all_cities().values()), made.paths["pm2p5"]
+    paths = made.paths["pm2p5"]
+    cities = cities_in(paths)
     thresholds, times = told_thresholds(ws), (plan.cycle, plan.as_of)
     try:
         return single_threaded(reasons_of, panel, model, cities, paths, times, thresholds, manner.ahead)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from flows.legs import left_out_of, unassessed_of
 from flows.plan import CyclePlan
 from flows.runtime import await_server, begin_server
+from flows.steps import Steps
 from flows.workspace import Workspace, reporter
 from pipeline.errors import StorageError
 from pipeline.ledger.locks import LockHeld, ledger_lock
@@ -20,12 +22,12 @@ def run_cycle(ws: Workspace, plan: CyclePlan, *, again: bool = False) -> bool:
     """Run a cycle through the Prefect flow; True when it was done before and was only looked after.
 
     What a killed run left undone is done in either case: drafts, signatures of a drill, issuing, the page,
-    and what stands in the outbox.
+    and what stands in the outbox. A run that left a city out is made anew.
     """
     with cycle_lock(ws, plan.world):
         with ws.ledger.read() as conn:
             before = current_run(conn, plan.world, plan.cycle)
-        if before is not None and not again:
+        if before is not None and not again and not left_out_of(before):
             finish_cycle(ws, plan, before)
             return True
         begin_server(ws.settings.data_dir)
@@ -47,7 +49,9 @@ def finish_cycle(ws: Workspace, plan: CyclePlan, run: RunRow) -> None:
     from flows.signing import approve_drill, drafts_of_drill
     from flows.worlds import present_of
 
-    if not bulletin_path(ws, run).exists():
+    page = bulletin_path(ws, run)
+    begun = not page.exists() or bool(unassessed_of(ws, run))
+    if begun:
         from flows.assess import propose_warnings
 
         propose_warnings(ws, run.id)
@@ -55,9 +59,12 @@ def finish_cycle(ws: Workspace, plan: CyclePlan, run: RunRow) -> None:
         approve_drill(ws, drafts_of_drill(ws, plan.world, plan.cycle), plan.as_of)
     present = present_of(ws, plan.world)
     issued = issue_approved(ws, plan.world, present)
-    if any(one.is_new for one in issued) or not bulletin_path(ws, run).exists():
-        write_bulletin(ws, run.id)
+    steps = Steps()
+    if any(one.is_new for one in issued) or begun:
+        with steps.tried("the bulletin"):
+            write_bulletin(ws, run.id)
     deliver(ws, plan.world, ws.clock if plan.mode == "live" and not plan.drill else lambda: present)
+    steps.settle()
 
 
 @contextmanager

@@ -13,12 +13,12 @@ from flows.drill_record import is_drill
 from flows.plan import CyclePlan
 from flows.workspace import Workspace
 from pipeline.asof import AsOfPanel
-from pipeline.cities import City, all_cities, linked_cities
+from pipeline.cities import City, linked_cities
 from pipeline.errors import UsageError
 from pipeline.fields import read_netcdf
 from pipeline.ledger.runs import RunRow, current_run, get_run, list_runs, newest_current_run
 from pipeline.names import MEASURED, is_simulated
-from pipeline.paths import join_paths
+from pipeline.paths import cities_in, join_paths
 from pipeline.removed import NOTE, raise_if_removed
 from pipeline.series import load_panel
 from pipeline.storage.products import brought
@@ -86,8 +86,7 @@ def read_run(ws: Workspace, run_id: str, *, whole_past: bool = False) -> RunView
         raise UsageError(f"run {run_id} is {run.status if run else 'unknown'}; see `sameair status`")
     plan = CyclePlan.from_dict(dict(run.inputs["plan"]))
     samples = read_netcdf(_product(ws, run, "samples"))
-    forecast = set(samples["city"].values.tolist())
-    cities = [c for c in all_cities().values() if c.id in forecast]
+    cities = cities_in(samples)
     panel = _panel(ws, plan, cities, whole_past)
     return RunView(
         run=run,

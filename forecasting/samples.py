@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -55,7 +55,7 @@ def forecast_samples(  # noqa: PLR0913 - one argument per thing a forecast depen
     Parameters
     ----------
     panel : series with all versions; only those received by ``as_of`` are read
-    model : a model of the same quantity and world, or None
+    model : a model of the same quantity and world, or None; it may know more cities
     issue_time : instant from which periods count [UTC]
     as_of : instant of the snapshot [UTC]
     manner : see ``forecasting.weather_ahead``
@@ -81,11 +81,15 @@ def forecast_samples(  # noqa: PLR0913 - one argument per thing a forecast depen
         whole = draw(said, slice(None), usable, scene.issues)
         drawn, notes = by_model(said, whole), without(said.missing[0])
         outlook = _outlook(said, whole, cities)
-    if any(d is None for d in drawn):
+    ids = {city.id for city in cities}
+    asked = [i for i, target in enumerate(targets) if target.city in ids]
+    if any(drawn[i] is None for i in asked):
         history = usable.history if usable else read_history(panel, targets, as_of, days=RECENT_DAYS - 1)
-        filled = by_baseline(scene, Courses(history), drawn, range(len(targets)))
-        drawn, notes = filled.values, notes + filled.notes[0]
-    data = _dataset(scene, cities, [d[0] for d in drawn if d is not None], to_utc(as_of))
+        filled = by_baseline(scene, Courses(history), drawn, asked)
+        drawn = filled.values
+        notes = notes + [note for note in filled.notes[0] if note.split(".")[0] in ids]
+    members = {i: d[0] for i, d in enumerate(drawn) if d is not None and i in asked}
+    data = _dataset(scene, cities, members, to_utc(as_of))
     if outlook is not None:
         data[f"outlook_{quantity}"] = outlook
     used, missing = _inputs(scene, usable, to_utc(as_of))
@@ -121,7 +125,7 @@ def _outlook(said: Said, whole: Floats, cities: Sequence[City]) -> xr.DataArray:
     values = np.full((MEMBERS, len(cities), len(days)), np.nan)
     ids = [c.id for c in cities]
     for i, target in enumerate(said.outputs.targets):
-        if target.role == "reference":
+        if target.role == "reference" and target.city in ids:
             values[:, ids.index(target.city)] = outlook_of(said, whole, i)[0]
     dims = ("realization", "city", "outlook_day")
     return xr.DataArray(values, {"city": ids, "outlook_day": days}, dims, attrs={"units": "ug m-3"})
@@ -130,29 +134,32 @@ def _outlook(said: Said, whole: Floats, cities: Sequence[City]) -> xr.DataArray:
 def matching(
     model: Model | None, panel: AsOfPanel, quantity: str, cities: Sequence[City], hour: int
 ) -> Model | None:
-    """Return the model if it knows these cities at this hour; refuse one of another world or quantity."""
+    """Return the model if it knows these cities, or more, at this hour; refuse one of another world."""
     if model is None:
         return None
     if (model.world, model.quantity) != (panel.world, quantity):
         raise ContractError(
             f"model {model.model_id} is of {model.world}/{model.quantity}, not {panel.world}/{quantity}"
         )
-    known = {t.city for t in model.targets} == {c.id for c in cities} and hour in model.hours
+    known = {t.city for t in model.targets} >= {c.id for c in cities} and hour in model.hours
     return model if known else None
 
 
-def _dataset(scene: Scene, cities: Sequence[City], drawn: Sequence[Floats], as_of: datetime) -> xr.Dataset:
-    """Put the targets' members on one grid of cities and periods; known values replace samples."""
-    spans = [scene.periods(i) for i in range(len(scene.targets))]
-    hours = np.arange(FIRST_PERIOD, max(int(p[-1]) for p in spans) + 1)
+def _dataset(
+    scene: Scene, cities: Sequence[City], drawn: Mapping[int, Floats], as_of: datetime
+) -> xr.Dataset:
+    """Put the members of targets, by position, on one grid of cities and periods; known values stay."""
+    spans = {i: scene.periods(i) for i in drawn}
+    hours = np.arange(FIRST_PERIOD, max(int(p[-1]) for p in spans.values()) + 1)
     ids = [c.id for c in cities]
     shape = (MEMBERS, len(ids), len(hours))
     variables: dict[str, Floats] = {}
-    for i, (target, periods, values) in enumerate(zip(scene.targets, spans, drawn, strict=True)):
+    for i, values in drawn.items():
+        target, periods = scene.targets[i], spans[i]
         known = scene.known(i, periods)[0]
         out = variables.setdefault(target.variable, np.full(shape, np.nan))
         out[:, ids.index(target.city), periods - FIRST_PERIOD] = np.where(np.isfinite(known), known, values)
-    _share_hourly(variables, scene.targets, ids)
+    _share_hourly(variables, [scene.targets[i] for i in drawn], ids)
     return xr.Dataset(
         {name: (SAMPLE_DIMS, values, {"units": "ug m-3"}) for name, values in variables.items()},
         coords={

@@ -6,10 +6,11 @@ asked side by side, the feeds of one source in turn, and each feed fails alone.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,10 +20,12 @@ from ingest.due import FIRST_BACKFILL, due_hours, lost_hours
 from ingest.feeds import WHOLE, Due, Feed, Hour, Unit
 from ingest.retry import close_answered, retry_held
 from ingest.storing import Intake, units_of
-from pipeline.errors import SourceError
+from pipeline.errors import SameairError, SourceError
 from pipeline.http import Http
 from pipeline.ledger.asked import first_known, forget_answered, note_gaps, read_answered
 from pipeline.ledger.attempts import Attempt, first_and_last, record_attempt
+
+log = logging.getLogger(__name__)
 
 LONGEST_ROUND_S: Final = 1200.0
 """How long a round goes on asking [s]: an hourly round ends well before the next."""
@@ -76,9 +79,21 @@ def collect_all(
             }
             for done in as_completed(waiting):
                 progress(waiting[done])
-        for done in waiting:
-            found |= {report.feed: report for report in done.result()}
+        for done, name in waiting.items():
+            found |= {report.feed: report for report in _reports(done, groups[name])}
     return [found[feed.name] for feed in feeds]
+
+
+def _reports(done: Future[list[FeedReport]], feeds: Sequence[Feed]) -> list[FeedReport]:
+    """Return what the feeds of a source gave; a fault that nobody foresaw is that source's alone."""
+    try:
+        return done.result()
+    except SameairError:
+        raise
+    except Exception as error:
+        log.exception("%s failed in a way that was not foreseen", feeds[0].source)
+        fault = SourceError(feeds[0].source, f"not foreseen: {type(error).__name__}", remedy="see the log")
+        return [FeedReport(feed.name, feed.source, "failed", errors=(fault,)) for feed in feeds]
 
 
 def _collect_source(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from pipeline.asof import AsOfPanel
-from pipeline.cities import City
+from pipeline.cities import City, all_cities
 from pipeline.schema import SAMPLE_DIMS, check_paths
 from pipeline.times import NS_HOUR, from_ns, horizon_end, hour_range, local_date, local_day_bounds, to_ns
 
@@ -20,6 +20,12 @@ MINIMUM_DAY_COVERAGE = 0.75
 
 Floats = npt.NDArray[np.float64]
 Times = npt.NDArray[np.datetime64]
+
+
+def cities_in(forecast: xr.Dataset) -> list[City]:
+    """Return the cities that paths or samples are of, in the order of the table of cities."""
+    held = {str(name) for name in forecast["city"].values}
+    return [city for city in all_cities().values() if city.id in held]
 
 
 def join_paths(

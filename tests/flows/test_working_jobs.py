@@ -1,5 +1,6 @@
 """Jobs are begun once and taken over from the dead; the operator hears of trouble once."""
 
+import math
 import os
 import signal
 import subprocess
@@ -11,17 +12,22 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from flows import job_data
-from flows.job_data import lacking_data, wait_for_data
+from flows.job_data import lacking_data, silent_data, wait_for_data
 from flows.job_workers import is_alive, worker_name
 from flows.jobs import Worker, late_flows, work_on
 from flows.timetable import CYCLE, INGEST, MINUTE
 from flows.workspace import open_workspace
 from pipeline.errors import StorageError
 from pipeline.ledger.jobs import claim, jobs_between, newest_attempt
+from pipeline.names import MEASURED
+from pipeline.observations import ObservationStore
 from pipeline.settings import Settings
+from pipeline.times import to_ns
 
 NOMINAL = datetime(2026, 1, 1, 3, 27, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -265,3 +271,43 @@ def test_data_are_waited_for_until_the_deadline_and_no_longer(ws, monkeypatch):
 
 def test_the_hour_is_there_when_as_many_stations_report_as_the_series_asks_for(ws):
     assert lacking_data(ws, NOMINAL) == [], "a network of which no station is known is not waited for"
+
+
+def put_network(ws, network, city, hours):
+    """Store a network of two stations of a city, which reported PM2.5 of the hours that end then."""
+    store = ObservationStore(ws.settings.observations_dir, ws.ledger, lambda: ws.clock() - MINUTE)
+    names = [f"{network}:{n}" for n in ("a", "b")]
+    place = {"latitude": 37.0, "longitude": 127.0, "altitude": math.nan, "interval_hours": 1, "note": ""}
+    listed = pd.DataFrame([{"station": n, "name": n, "city": city, **place} for n in names])
+    store.append_stations(listed, source=network, world=MEASURED)
+    read = [
+        {"station": n, "quantity": "pm2p5", "time": to_ns(hour), "value": 20.0}
+        for n in names
+        for hour in hours
+    ]
+    if read:
+        rows = pd.DataFrame(read).assign(qc=np.int8(0))
+        store.append(rows, source=network, world=MEASURED)
+
+
+def test_a_network_that_is_long_silent_holds_up_no_cycle(ws, monkeypatch):
+    live = replace(ws, settings=ws.settings.model_copy(update={"live_sources": True}))
+    nominal = datetime(2026, 1, 1, 2, tzinfo=UTC)
+    until = nominal - CYCLE.data_before
+    live.clock.now = nominal + CYCLE.begins
+    paused = []
+
+    def pause(seconds):
+        paused.append(seconds)
+        live.clock.now += timedelta(seconds=seconds)
+
+    monkeypatch.setattr(job_data, "take_hour", lambda _ws: None)
+    put_network(live, "airkorea", "seoul", [until])
+    put_network(live, "cnemc", "beijing", [until - 6 * HOUR])
+    assert lacking_data(live, until) == silent_data(live, until) == ["beijing cnemc"]
+    assert wait_for_data(live, CYCLE, nominal, pause) == ["beijing cnemc"]
+    assert paused == []
+    put_network(live, "cnemc", "beijing", [until - 5 * HOUR])
+    assert silent_data(live, until) == []
+    assert wait_for_data(live, CYCLE, nominal, pause) == ["beijing cnemc"]
+    assert sum(paused) == 15 * 60, "one that was heard five hours ago is waited for to the deadline"

@@ -1,0 +1,131 @@
+"""One city's failure never delays the other's: a fault of one party's leg, at each step of a cycle."""
+
+import contextlib
+import importlib
+
+import pytest
+
+from flows.legs import LegFailed, lacking_legs, left_out_of, spare_legs
+from flows.run import run_cycle
+from flows.summary import summary_of
+from pipeline.cities import all_cities
+from pipeline.errors import SameairError
+from pipeline.ledger.audit import verify_audit
+from pipeline.ledger.deliveries import read_outbox
+from pipeline.ledger.runs import current_run
+from pipeline.ledger.warnings import list_versions
+
+pytestmark = pytest.mark.flows
+
+CITIES = sorted(all_cities())
+
+
+class Broken(RuntimeError):
+    """A fault that no code foresaw."""
+
+
+def spoilt(monkeypatch, place, city):
+    """Let a function fail whenever it is called for one city."""
+    module, _, name = place.partition(":")
+    owner = importlib.import_module(module)
+    real = getattr(owner, name)
+
+    def fails(*args, **kwargs):
+        for given in (*args, *kwargs.values()):
+            many = given if isinstance(given, (list, tuple)) else [given]
+            names = [one if isinstance(one, str) else getattr(one, "id", "") for one in many]
+            if city in names:
+                raise Broken(f"no {city}")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, fails)
+
+
+STEPS = {
+    "reading its series": "flows.forecast:load_panel",
+    "its forecast": "flows.forecast:forecast_issue",
+    "its assessment": "alerts.assessment:assess_city",
+    "its rules": "alerts.assessment:findings",
+    "its bulletin": "flows.bulletin:_write_edition",
+}
+
+
+def warned(ws, world):
+    """Return the cities of which a warning in force speaks, and how many mails have left."""
+    with ws.ledger.read() as conn:
+        rows = [r for r in list_versions(conn, world) if r.state == "issued"]
+        sent = [m for m in read_outbox(conn, world=world) if m.state == "sent"]
+        assert verify_audit(conn).ok
+    return {c["city"] for r in rows for c in r.content["cities"]}, sent
+
+
+def once_each(ws):
+    index = (ws.settings.outbox_dir / "index.jsonl").read_text("utf-8").splitlines()
+    assert len(index) == len(set(index)) == len(list(ws.settings.outbox_dir.glob("*.eml")))
+
+
+def call(ws, plan):
+    with contextlib.suppress(Broken):
+        run_cycle(ws, plan)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("city", CITIES)
+@pytest.mark.parametrize("step", STEPS)
+def test_a_fault_of_one_citys_leg_leaves_the_others_warning_in_time(past, plan, monkeypatch, step, city):
+    [other] = [name for name in CITIES if name != city]
+    with monkeypatch.context() as fault:
+        spoilt(fault, STEPS[step], city)
+        call(past, plan)
+        cities, sent = warned(past, plan.world)
+        with past.ledger.read() as conn:
+            run = current_run(conn, plan.world, plan.cycle)
+        assert other in cities, "the other city's people are warned in the same cycle"
+        assert {m.warning_id for m in sent}
+        if step != "its bulletin":
+            assert cities == {other}
+            assert lacking_legs(past, run).startswith(f"{city}: ")
+        if step in ("reading its series", "its forecast"):
+            assert f"{city}: left out, Broken: no {city}" in run.degraded
+    run_cycle(past, plan)
+    run_cycle(past, plan)
+    with past.ledger.read() as conn:
+        run = current_run(conn, plan.world, plan.cycle)
+    assert lacking_legs(past, run) == ""
+    cities, _ = warned(past, plan.world)
+    assert cities == set(CITIES), "what was left out is made up for"
+    assert summary_of(past, plan)["products"]["bulletin"]
+    once_each(past)
+
+
+def test_the_party_whose_cities_fail_alone_is_left_out():
+    cities = list(all_cities().values())
+
+    def make(chosen):
+        if any(city.id == CITIES[0] for city in chosen):
+            raise Broken("no")
+        return [city.id for city in chosen]
+
+    made, kept, why = spare_legs(cities, make)
+    assert made == [city.id for city in kept] == [c.id for c in cities if c.party != party_of(CITIES[0])]
+    assert why == {c.id: "Broken: no" for c in cities if c.party == party_of(CITIES[0])}
+
+
+def party_of(city):
+    return all_cities()[city].party
+
+
+@pytest.mark.parametrize("failing", [lambda chosen: True, lambda chosen: len(chosen) > 1])
+def test_a_fault_that_is_no_single_partys_is_raised(failing):
+    def make(chosen):
+        if failing(chosen):
+            raise Broken("all")
+        return chosen
+
+    with pytest.raises(Broken):
+        spare_legs(list(all_cities().values()), make)
+
+
+def test_a_leg_that_failed_is_an_error_that_names_itself():
+    assert issubclass(LegFailed, SameairError)
+    assert left_out_of(None) == {}
