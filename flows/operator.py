@@ -107,9 +107,11 @@ def tell_operator(
 
 def _send_waiting(ws: Workspace, world: str, channel: Channel, report: str, at: datetime) -> int:
     """Send what has not left yet as one mail; return how many lines of news it held."""
-    with ws.ledger.read() as conn:
+    with ws.ledger.write() as conn:
         waiting = unsent_notices(conn, world)
         names = known_as(conn)
+        # Where nothing can be written, that it left could not be either, and it would leave at every look.
+        mark_sent(conn, waiting, None)
     if not waiting:
         return 0
     shown = [_with_names(notice, names) for notice in waiting]

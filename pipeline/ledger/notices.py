@@ -76,7 +76,7 @@ def unsent_notices(conn: Connection, world: str) -> list[Notice]:
     ]
 
 
-def mark_sent(conn: Connection, notices: Sequence[Notice], at: datetime) -> None:
-    """Remember that the mail with these notices has left."""
+def mark_sent(conn: Connection, notices: Sequence[Notice], at: datetime | None) -> None:
+    """Remember that the mail with these notices has left; None: that it has not."""
     c = operator_notices.c
     conn.execute(update(operator_notices).where(c.seq.in_([n.seq for n in notices])).values(sent_at=at))

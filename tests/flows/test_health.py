@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from aiosmtpd.controller import Controller
+from sqlalchemy import event
 
 from alerts.smtp import SmtpChannel, SmtpServer
 from flows.health import coverage_of, health_of
@@ -17,6 +18,7 @@ from flows.metrics import metrics_text
 from flows.operator import conditions_of, doubts_of, report_text, tell_operator
 from flows.workspace import open_workspace
 from ingest.feeds import Feed, Timing
+from pipeline.errors import StorageError
 from pipeline.http import Limits, Service
 from pipeline.ledger.attempts import Attempt, record_attempt
 from pipeline.ledger.calls import Stop, count_call, record_stop
@@ -181,6 +183,20 @@ def test_news_that_the_mail_server_refuses_is_told_later(ws, mailbox):
     mailbox.answer = "250 taken"
     assert tell(ws, mailbox, NOW + HOUR) == 1
     assert len(mailbox.mails) == 1
+
+
+def test_news_does_not_leave_at_every_look_while_the_ledger_cannot_be_written(ws, mailbox):
+    attempt(ws, NOW, newest=NOW - 5 * HOUR)
+    mailbox.answer = "451 try later"
+    assert tell(ws, mailbox, NOW) == 0
+    mailbox.answer = "250 taken"
+    held = open_workspace(ws.settings, ws.clock)
+    event.listen(held.ledger.engine, "checkout", lambda c, *_: c.execute("PRAGMA query_only = 1"))
+    with pytest.raises(StorageError, match="readonly"):
+        tell(held, mailbox, NOW)
+    held.ledger.close()
+    assert mailbox.mails == []
+    assert tell(ws, mailbox, NOW) == 1
 
 
 def test_two_processes_that_tell_at_once_tell_once(ws, mailbox):
