@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.flows.year_mail import OPERATOR
-from tests.flows.year_plan import DAY
+from tests.flows.year_plan import DAY, MINUTE
 
 RECIPIENTS = tomllib.loads((Path(__file__).parents[2] / "alerts/recipients.toml").read_text("utf-8"))
 LEVELS = ("J1", "J2", "J3")
@@ -213,7 +213,10 @@ def _mail_wrong(seen, row, issued):
     seen.compared["mails"] += 1
     if row["state"] == "sent" and len(times) == 1:
         return
-    doubted = len(times) == 2 and (not times[0].told or times[0].at in seen.year.kills)
+    # What a killed sender had given away already the server may read only as the next look begins.
+    doubted = len(times) == 2 and (
+        not times[0].told or any(k <= times[0].at <= k + 3 * MINUTE for k in seen.year.kills)
+    )
     if row["state"] == "sent" and doubted:
         seen.compared["repeated"] += 1
         return
