@@ -111,12 +111,19 @@ def desk(tmp_path):
 
 
 @pytest.fixture
+def sqlite_desk(tmp_path):
+    """A desk whose ledger is SQLite, whatever the others are in."""
+    ledger = open_ledger(f"sqlite+pysqlite:///{tmp_path / 'ledger.sqlite'}")
+    yield Desk(tmp_path, ledger)
+    ledger.close()
+
+
+@pytest.fixture
 def make_desk(tmp_path_factory):
     """Make as many desks as a property test needs; they start from one migrated ledger."""
     template = tmp_path_factory.mktemp("template") / "ledger.sqlite"
     first = open_ledger(f"sqlite:///{template}")
-    with first.engine.connect() as conn:
-        conn.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert first.forget_deleted()
     first.close()
     data = template.read_bytes()
     opened = []

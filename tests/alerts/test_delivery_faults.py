@@ -268,10 +268,10 @@ def test_two_processes_at_once_share_the_work(desk):
     assert states(desk) == {"sent": 24}
 
 
-def test_a_ledger_on_a_full_disk_loses_nothing_and_sends_nothing_twice(desk):
+def test_a_ledger_on_a_full_disk_loses_nothing_and_sends_nothing_twice(sqlite_desk):
     for number in range(6):
-        desk.proposed_and_issued(example_content(warning_id=f"W{number}"))
-    engine = desk.ledger.engine
+        sqlite_desk.proposed_and_issued(example_content(warning_id=f"W{number}"))
+    engine = sqlite_desk.ledger.engine
     with engine.connect() as conn:
         pages = conn.exec_driver_sql("PRAGMA page_count").scalar()
 
@@ -283,16 +283,16 @@ def test_a_ledger_on_a_full_disk_loses_nothing_and_sends_nothing_twice(desk):
     engine.dispose()
     with server(post) as port:
         with pytest.raises(StorageError, match="full"):
-            desk.deliver(channel(port), policy())
+            sqlite_desk.deliver(channel(port), policy())
         event.remove(engine, "connect", cramp)
         engine.dispose()
-        desk.deliver(channel(port), policy())
-    found = states(desk)
+        sqlite_desk.deliver(channel(port), policy())
+    found = states(sqlite_desk)
     assert found["sent"] + found["unknown"] == 36
     assert found["unknown"] <= 3, "at most those that were under way"
     assert len(set(post.ids)) == len(post.ids)
-    known = {row.message_id for row in rows(desk) if row.state in ("sent", "unknown")}
-    assert {row.message_id for row in rows(desk, state="sent")} <= set(post.ids) <= known
+    known = {row.message_id for row in rows(sqlite_desk) if row.state in ("sent", "unknown")}
+    assert {row.message_id for row in rows(sqlite_desk, state="sent")} <= set(post.ids) <= known
 
 
 def test_a_full_disk_under_the_messages_issues_nothing(desk, monkeypatch):

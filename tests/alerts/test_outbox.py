@@ -196,15 +196,15 @@ def test_an_overtaken_or_lapsed_message_is_not_sent(desk):
     assert all("was over" in r.last_error for r in rows(desk, warning_id="LATE", state="failed"))
 
 
-def test_a_lost_or_altered_message_file_is_named_and_does_not_stop_the_others(desk):
-    desk.proposed_and_issued(CONTENT)
-    first, second = rows(desk)[:2]
-    payload_path(desk.dispatch.payloads, first.payload_digest).unlink()
-    payload_path(desk.dispatch.payloads, second.payload_digest).write_bytes(b"Subject: forged\r\n\r\n")
-    report = desk.deliver()
+def test_a_lost_or_altered_message_file_is_named_and_does_not_stop_the_others(sqlite_desk):
+    sqlite_desk.proposed_and_issued(CONTENT)
+    first, second = rows(sqlite_desk)[:2]
+    payload_path(sqlite_desk.dispatch.payloads, first.payload_digest).unlink()
+    payload_path(sqlite_desk.dispatch.payloads, second.payload_digest).write_bytes(b"Subject: forged\r\n\r\n")
+    report = sqlite_desk.deliver()
     assert sorted(report.failed) == sorted([first.id, second.id])
     assert len(report.sent) == 4
-    errors = {r.id: r.last_error for r in rows(desk, state="failed")}
+    errors = {r.id: r.last_error for r in rows(sqlite_desk, state="failed")}
     assert "cannot be read" in errors[first.id]
     assert "was altered" in errors[second.id]
 

@@ -145,33 +145,38 @@ def test_a_lost_file_holds_up_no_other(desk):
 
 
 @pytest.mark.parametrize("extra", [0, 400])
-def test_a_round_reads_what_it_needs_and_not_the_whole_outbox(desk, extra):
+def test_a_round_reads_what_it_needs_and_not_the_whole_outbox(sqlite_desk, extra):
     """Rows that are read do not grow with what was sent and is over."""
-    sent(desk)
-    first = rows(desk)[0]
+    sent(sqlite_desk)
+    first = rows(sqlite_desk)[0]
     gone = [
         replace(
-            first, id=f"old{n}", message_id=f"<old{n}>", recipient=f"r{n}", expires=desk.now, state="sent"
+            first,
+            id=f"old{n}",
+            message_id=f"<old{n}>",
+            recipient=f"r{n}",
+            expires=sqlite_desk.now,
+            state="sent",
         )
         for n in range(extra)
     ]
-    with desk.write() as conn:
+    with sqlite_desk.write() as conn:
         insert_outbox(conn, gone)
     fetched = []
-    desk.wait(minutes=1)
+    sqlite_desk.wait(minutes=1)
 
     def counts(_connection, _cursor, statement, *_):
         fetched.append(statement)
 
-    event.listen(desk.ledger.engine, "before_cursor_execute", counts)
-    remind(desk)
-    desk.deliver()
-    event.remove(desk.ledger.engine, "before_cursor_execute", counts)
+    event.listen(sqlite_desk.ledger.engine, "before_cursor_execute", counts)
+    remind(sqlite_desk)
+    sqlite_desk.deliver()
+    event.remove(sqlite_desk.ledger.engine, "before_cursor_execute", counts)
     whole = [s for s in fetched if s.startswith("SELECT outbox") and "WHERE" not in s]
     assert whole == []
-    with desk.ledger.read() as conn:
-        assert versions_out(conn, desk.now) == [(CONTENT.warning_id, 1)]
-        assert due_messages(conn, desk.now, "email") == []
+    with sqlite_desk.ledger.read() as conn:
+        assert versions_out(conn, sqlite_desk.now) == [(CONTENT.warning_id, 1)]
+        assert due_messages(conn, sqlite_desk.now, "email") == []
         for query in (
             "state = 'pending' AND channel = 'email' AND next_attempt_at <= '2026'",
             "expires > '2026'",

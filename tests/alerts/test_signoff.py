@@ -18,6 +18,7 @@ from pipeline.ledger.deliveries import read_outbox
 from pipeline.ledger.warnings import insert_signature, read_signatures, read_version, read_versions
 from pipeline.times import iso, parse_instant
 from tests.alerts.conftest import START
+from tests.ledger_files import drop_triggers
 
 CONTENT = example_content()
 ID = CONTENT.warning_id
@@ -27,7 +28,7 @@ SEOUL = f"{ID}-seoul"
 def tamper(desk, table, change):
     """Change a decided row as somebody with the database file would."""
     with desk.write() as conn:
-        conn.execute(text(f"DROP TRIGGER {table}_no_update"))
+        drop_triggers(conn, table)
         conn.execute(text(f"UPDATE {table} SET {change}"))
 
 
@@ -139,7 +140,7 @@ def test_a_smuggled_drill_approval_does_not_count(desk):
     real = replace(CONTENT, world="measured", simulated=False, cap_status="Actual")
     desk.propose(real)
     desk.approve(ID, 1, "seoul", "beijing")
-    tamper(desk, "signatures", "drill = 1")
+    tamper(desk, "signatures", "drill = true")
     assert any("altered" in p for p in report(desk).problems)
 
 

@@ -65,7 +65,15 @@ def test_a_wrong_mapping_stores_nothing(run, tmp_path):
     (tmp_path / "x.toml").write_text("version = 1")
     (tmp_path / "x.csv").write_text("a\n1\n")
     done = CliRunner().invoke(
-        app, ["import-files", str(tmp_path / "x.csv"), "--mapping", str(tmp_path / "x.toml")]
+        app,
+        [
+            "import-files",
+            str(tmp_path / "x.csv"),
+            "--mapping",
+            str(tmp_path / "x.toml"),
+            "--data-dir",
+            str(tmp_path),
+        ],
     )
     assert done.exit_code == 1
     assert "source: Field required" in str(done.exception)

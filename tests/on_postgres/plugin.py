@@ -22,7 +22,7 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(CHILD))
 import sameair_on_postgres as ledgers  # noqa: E402
 
-VARIABLES = ("SAMEAIR_TEST_LEDGERS", "SAMEAIR_TEST_POSTGRES", "SAMEAIR_TEST_SCOPE", "SAMEAIR_TEST_LIFE")
+VARIABLES = ledgers.VARIABLES
 _numbers = itertools.count()
 _state = {}
 
@@ -40,6 +40,7 @@ def pytest_configure(config):
         _begin(config)
     _let_children_know()
     _note_folders()
+    ledgers.remember()
     from pipeline.ledger import connect
 
     ledgers.install(connect)
@@ -81,7 +82,7 @@ def _let_children_know():
 
     def __init__(self, *arguments, env=None, **named):
         if env is not None:
-            env = dict(env) | {name: os.environ[name] for name in VARIABLES if name in os.environ}
+            env = dict(env) | {name: ledgers.told(name) for name in VARIABLES if ledgers.told(name)}
             path = [str(CHILD), *filter(None, env.get("PYTHONPATH", "").split(os.pathsep))]
             env["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path))
         begin(self, *arguments, env=env, **named)
@@ -117,6 +118,7 @@ def pytest_runtest_protocol(item, nextitem):
     _state.setdefault("module", _state["test"])
     os.environ["SAMEAIR_TEST_SCOPE"] = item.nodeid
     os.environ["SAMEAIR_TEST_LIFE"] = _life("function")
+    ledgers.remember()
     try:
         return (yield)
     finally:
@@ -132,10 +134,12 @@ def pytest_fixture_setup(fixturedef, request):
     if fixturedef.scope != "function":
         os.environ["SAMEAIR_TEST_LIFE"] = _life(fixturedef.scope)
         os.environ["SAMEAIR_TEST_SCOPE"] = _name(fixturedef)
+    ledgers.remember()
     try:
         return (yield)
     finally:
         os.environ.update(before)
+        ledgers.remember()
 
 
 def _drop(life):

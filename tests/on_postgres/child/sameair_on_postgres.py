@@ -15,7 +15,22 @@ import uuid
 from pathlib import Path
 
 TEMPLATE = "sameair_template"
+VARIABLES = ("SAMEAIR_TEST_LEDGERS", "SAMEAIR_TEST_POSTGRES", "SAMEAIR_TEST_SCOPE", "SAMEAIR_TEST_LIFE")
 _admin = {}
+_told = {}
+
+
+def remember():
+    """Keep what the variables say now, for tests that take every variable of ours away."""
+    _told.update({name: os.environ[name] for name in VARIABLES if name in os.environ})
+
+
+def told(name):
+    """Return what a variable says, or last said."""
+    return os.environ.get(name, _told.get(name, ""))
+
+
+remember()
 
 
 def install(connect):
@@ -41,22 +56,22 @@ def install(connect):
 
 def on_postgres():
     """Tell whether ledgers lie on PostgreSQL."""
-    return bool(os.environ.get("SAMEAIR_TEST_POSTGRES"))
+    return bool(told("SAMEAIR_TEST_POSTGRES"))
 
 
 def server():
     """Return folder and port of the server."""
-    return json.loads(os.environ["SAMEAIR_TEST_POSTGRES"])
+    return json.loads(told("SAMEAIR_TEST_POSTGRES"))
 
 
 def notes():
     """Return the folder of notes."""
-    return Path(os.environ["SAMEAIR_TEST_LEDGERS"])
+    return Path(told("SAMEAIR_TEST_LEDGERS"))
 
 
 def note_opened():
     """Write down that what the test is at opens a ledger."""
-    scope = os.environ.get("SAMEAIR_TEST_SCOPE", "")
+    scope = told("SAMEAIR_TEST_SCOPE")
     with (notes() / "opened.txt").open("a", encoding="utf-8") as file:
         file.write(f"{scope}\n")
 
@@ -103,12 +118,12 @@ def lose(file):
 
 def life_of(file):
     """Return how long the database of a path is needed: as long as the folder that was made for it."""
-    life, best = os.environ.get("SAMEAIR_TEST_LIFE", "s"), 0
+    life, best = (told("SAMEAIR_TEST_LIFE") or "s"), 0
     for note in notes().glob("folders-*.txt"):
         for line in note.read_text("utf-8").splitlines():
-            folder, _, told = line.rpartition("\t")
+            folder, _, said = line.rpartition("\t")
             if len(folder) > best and file.is_relative_to(folder):
-                life, best = told, len(folder)
+                life, best = said, len(folder)
     return life
 
 
