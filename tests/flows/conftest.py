@@ -1,5 +1,6 @@
 """One Prefect server for all tests of flows, and one simulated world whose folder each test copies."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -81,26 +82,49 @@ def plan(world):
     return CyclePlan(world_name(SEED, False), cycle, cycle + SNAPSHOT, "simulated", True, SEED)
 
 
+def made_once(tmp_path_factory, name, make):
+    """Make a folder in the first worker that needs it; the others wait for it.
+
+    With ledgers on a server each worker makes its own, for a database lives no longer than its worker.
+    """
+    own = tmp_path_factory.mktemp(name)
+    if "PYTEST_XDIST_WORKER" not in os.environ or "SAMEAIR_TEST_POSTGRES" in os.environ:
+        make(own)
+        return own
+    shared = tmp_path_factory.getbasetemp().parent / f"{name}-of-all"
+    with shared.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            make(own)
+            own.rename(shared)
+    return shared
+
+
 @pytest.fixture(scope="session")
 def _past(tmp_path_factory, world, plan):
     """A folder that holds the world's history and models, but not its last day."""
-    ws = workspace(tmp_path_factory.mktemp("past"))
-    asked_at = plan.as_of - SNAPSHOT_AFTER
-    ingest_history(world, ObservationStore(ws.settings.observations_dir, ws.ledger, lambda: asked_at))
-    models_for(ws, plan.world, plan.as_of)
-    ws.ledger.close()
-    return ws.settings.data_dir
+
+    def make(folder):
+        ws = workspace(folder)
+        asked_at = plan.as_of - SNAPSHOT_AFTER
+        ingest_history(world, ObservationStore(ws.settings.observations_dir, ws.ledger, lambda: asked_at))
+        models_for(ws, plan.world, plan.as_of)
+        ws.ledger.close()
+
+    return made_once(tmp_path_factory, "past", make)
 
 
 @pytest.fixture(scope="session")
 def _done(_past, tmp_path_factory, plan, prefect_server):
     """A folder in which the drill has been run."""
-    folder = tmp_path_factory.mktemp("done") / "var"
-    shutil.copytree(_past, folder)
-    ws = workspace(folder)
-    assert run_cycle(ws, plan) is False
-    ws.ledger.close()
-    return folder
+
+    def make(folder):
+        shutil.copytree(_past, folder, dirs_exist_ok=True)
+        ws = workspace(folder)
+        assert run_cycle(ws, plan) is False
+        ws.ledger.close()
+
+    return made_once(tmp_path_factory, "done", make)
 
 
 def copied(source, folder):

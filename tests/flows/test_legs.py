@@ -48,6 +48,7 @@ STEPS = {
     "its rules": "alerts.assessment:findings",
     "its bulletin": "flows.bulletin:_write_edition",
 }
+CASES = [(step, city) for n, step in enumerate(STEPS) for city in (CITIES if n == 1 else CITIES[n % 2 :][:1])]
 
 
 def warned(ws, world):
@@ -70,8 +71,7 @@ def call(ws, plan):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("city", CITIES)
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("step", "city"), CASES)
 def test_a_fault_of_one_citys_leg_leaves_the_others_warning_in_time(past, plan, monkeypatch, step, city):
     [other] = [name for name in CITIES if name != city]
     with monkeypatch.context() as fault:
