@@ -51,7 +51,7 @@ def test_every_page_is_named_once_in_the_index() -> None:
     trees = re.findall(r"```\{toctree\}\n(.*?)```", (DOCS / "index.md").read_text(), re.DOTALL)
     captions = [re.search(r":caption: (.*)", tree)[1] for tree in trees]  # type: ignore[index]
     named = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
-    assert captions == ["Learn", "Do", "Look up", "Understand"]
+    assert captions == ["Tutorials", "How-to", "Reference", "Explanation"]
     assert sorted(named) == sorted(path.stem for path in DOCS.glob("*.md") if path.stem != "index")
 
 

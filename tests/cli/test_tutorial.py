@@ -84,6 +84,7 @@ def acknowledged(mail):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_a_reader_comes_from_nothing_to_a_warning_that_arrives(tmp_path):
     blocks = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     config, cycle, pages, beijing, arrived, by_telephone, cancel, live, leave = blocks
