@@ -86,6 +86,7 @@ docs: setup-dev
 	PYTHONPATH=. $(PY) docs/make_glossary.py
 	PYTHONPATH=. $(PY) docs/make_envelopes.py
 	PYTHONPATH=. $(PY) docs/make_deployments.py
+	PYTHONPATH=. $(PY) docs/make_reference.py
 
 # These pages as a site in build/site, without a network; a dead link is an error.
 site: setup-dev

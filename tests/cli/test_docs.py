@@ -85,7 +85,7 @@ def test_the_documented_exit_codes_are_those_of_the_errors():
     assert {str(c) for c in codes} <= set(re.findall(r"^\| (\d+) \|", text, flags=re.MULTILINE))
 
 
-@pytest.mark.parametrize("page", ["contracts", "sources"])
+@pytest.mark.parametrize("page", ["contracts", "reference", "sources"])
 def test_generated_pages_are_up_to_date(page):
     spec = importlib.util.spec_from_file_location(f"make_{page}", ROOT / "docs" / f"make_{page}.py")
     assert spec is not None
