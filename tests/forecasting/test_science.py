@@ -1,6 +1,7 @@
 """The page of equations: its examples, which set the arithmetic beside the code, come out as they say."""
 
 import doctest
+import importlib
 import re
 from pathlib import Path
 
@@ -11,6 +12,15 @@ def test_every_example_of_the_page_comes_out_as_it_says():
     done = doctest.testfile(str(PAGE), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert done.attempted > 40
     assert done.failed == 0
+
+
+def test_everything_in_the_code_that_the_page_names_exists():
+    named = re.findall(r"`(\w[\w/]*)\.py(?::([\w.]+))?`", PAGE.read_text("utf-8"))
+    assert len(named) > 20
+    for path, inside in named:
+        found = importlib.import_module(path.replace("/", "."))
+        for part in inside.split(".") if inside else ():
+            found = getattr(found, part)
 
 
 def test_every_part_with_an_equation_has_an_example_that_calls_the_code():
