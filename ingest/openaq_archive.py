@@ -117,8 +117,9 @@ def parse_day(payload: bytes) -> Parsed:
         the file is not gzip, has other columns, or not one row reads
     """
     table = csv.DictReader(io.StringIO(_unpacked(payload)))
-    if tuple(table.fieldnames or ()) != COLUMNS:
-        found = ascii(",".join(table.fieldnames or ())[:80])
+    columns = _columns(table)
+    if columns != COLUMNS:
+        found = ascii(",".join(columns)[:80])
         raise BadPayload(ARCHIVE, f"the columns are {found}", remedy=REMEDY)
     stations: dict[str, dict[str, object]] = {}
 
@@ -139,6 +140,14 @@ def parse_day(payload: bytes) -> Parsed:
     return nothing()._replace(
         observations=_hourly(readings), stations=station_rows(list(stations.values())), left_out=left_out
     )
+
+
+def _columns(table: csv.DictReader[str]) -> tuple[str, ...]:
+    """Return what the first line names; a line that is no line of a table is told as such."""
+    try:
+        return tuple(table.fieldnames or ())
+    except csv.Error as error:
+        raise BadPayload(ARCHIVE, "the table does not read", remedy=REMEDY) from error
 
 
 def _unpacked(payload: bytes) -> str:

@@ -79,6 +79,7 @@ def test_handlers_of_envelopes_unpickle_nothing_themselves():
     assert {p.name: unpickles(p) for p in files if unpickles(p)} == {}
 
 
+@pytest.mark.slow
 def test_the_program_unpickles_its_own_files_alone():
     files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     assert {p.relative_to(ROOT).as_posix() for p in files if unpickles(p)} == OWN_FILES

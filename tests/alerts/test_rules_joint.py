@@ -17,6 +17,7 @@ DAYS, AT, MEMBERS = 7, 3, 3
 WHEN = (date(2016, 6, 1), date(2018, 4, 2), date(2019, 3, 4), date(2020, 1, 10), date(2026, 3, 2))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     st.sampled_from(WHEN), st.sampled_from([SEOUL, BEIJING]), st.integers(0, 2**32 - 1), st.floats(10, 250)

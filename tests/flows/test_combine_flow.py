@@ -319,12 +319,10 @@ def daily_rows(rows):
 
 def test_switched_off_nothing_is_combined(world):
     plan = plan_measured(CYCLE.isoformat(), NOW, drill=True)
-    assert (
-        combine_run(choosing(world, "off"), plan, AsOfPanel({}, "measured"), IssueForecast({}, {}, {}))
-        is None
-    )
+    bare = IssueForecast({}, {"pm2p5": xr.Dataset(coords={"city": list(all_cities())})}, {})
+    assert combine_run(choosing(world, "off"), plan, AsOfPanel({}, "measured"), bare) is None
     early = plan_measured((CYCLE - 60 * DAY).isoformat(), NOW, drill=True)
-    assert combine_run(world, early, AsOfPanel({}, "measured"), IssueForecast({}, {}, {})) is None
+    assert combine_run(world, early, AsOfPanel({}, "measured"), bare) is None
 
 
 def test_what_was_received_later_changes_nothing(world):

@@ -64,6 +64,7 @@ def test_whoever_asked_for_higher_levels_gets_one_mail_a_day(world):
     assert mail.get_content().count("J1 ") >= 2
 
 
+@pytest.mark.slow
 def test_a_version_is_in_one_digest_only(world):
     ws, clock = world
     issue(ws, clock)

@@ -99,6 +99,7 @@ def test_previous_runs_come_back_as_the_forecast_of_that_time(serve):
     assert from_ns(times[-1]) == as_of + 4 * DAY - ASSUMED_RUN_DELAY
 
 
+@pytest.mark.slow
 def test_single_runs_go_on_after_a_day_s_quota(serve):
     fake = Counting(OpenMeteoFake(analyses(), lambda: NOW), most=3)
     now = [NOW]

@@ -50,6 +50,7 @@ def assert_run_equals_rows(ws, folder, issue):
         )
 
 
+@pytest.mark.slow
 def test_cycles_drawn_at_random_are_equal_to_their_hindcast(tmp_path):
     ws = open_imported(tmp_path)
     first, last = "2019-05-07", "2019-05-09"

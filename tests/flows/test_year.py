@@ -42,6 +42,7 @@ def played(folder, seed, days, gaps=(20, 150)):
     return seen
 
 
+@pytest.mark.slow
 def test_a_week_of_trouble(tmp_path):
     seen = played(tmp_path, 3, 6, (2, 8))
     assert seen.compared["cycles"] == 24

@@ -105,6 +105,7 @@ def test_a_model_gains_nothing_over_itself():
     assert not found.promote
 
 
+@pytest.mark.slow
 def test_equally_good_models_pass_the_gate_hardly_ever():
     passed = 0
     for seed in range(20):

@@ -114,6 +114,7 @@ def test_a_late_station_is_asked_for_until_its_hour_is_there(korea, truth, clock
     assert held(korea)[OURS[0], START + HOUR, "pm2p5"] == value(OURS[0], "pm2p5", 95)
 
 
+@pytest.mark.slow
 def test_corrections_of_a_day_become_revisions(korea, truth, clock):
     clock.now = parse_instant("2025-02-10T17:27Z")  # 02:27 KST: the day is over since two hours
     korea.collect()
@@ -139,6 +140,7 @@ def test_corrections_of_a_day_become_revisions(korea, truth, clock):
     assert len(versions) == 2
 
 
+@pytest.mark.slow
 def test_a_source_outage_of_a_day_stays_within_the_quota(tmp_path, clock):
     rows = hourly(OURS, parse_instant("2025-02-09T15:00Z"), 30, value)
     fake = AirKoreaFake(published(rows), clock)

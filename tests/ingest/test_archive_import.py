@@ -146,6 +146,7 @@ def day_mean(rows: pd.DataFrame, day: date, timezone: str) -> tuple[float, int]:
     return float(mine["value"].mean()), len(mine)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_measured_archive(shared):
     store = SpotStore()

@@ -25,9 +25,8 @@ def die(*args, **kwargs):
     raise Killed
 
 
-@pytest.mark.parametrize(
-    "seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_store_holds_what_could_be_had_and_the_rest_is_on_record(tmp_path, monkeypatch, seed):
     rng = random.Random(seed)
     clock = Clock(START + timedelta(minutes=27))

@@ -55,6 +55,7 @@ def ask_feed(fake, tmp_path):
         yield ask
 
 
+@pytest.mark.slow
 def test_a_run_becomes_winds_over_east_asia(ask_feed):
     asks, payloads, answers = ask_feed(RUN - timedelta(hours=12), RUN)
     assert [a.parameters["run"] for a in asks] == [LABEL]

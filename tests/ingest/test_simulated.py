@@ -148,6 +148,7 @@ def test_the_present_is_the_eve_of_an_episode():
     assert world().start == world().end - timedelta(days=730)
 
 
+@pytest.mark.slow
 def test_the_quiet_season_is_quiet():
     w = world(1, True)
     assert w.name == "simulated-1-quiet"
@@ -229,6 +230,7 @@ def answered(w, source, operation, now, parameters=None):
     return answer(published_of(w, now - 3 * 24 * HOUR, now), source, operation, now, parameters)
 
 
+@pytest.mark.slow
 def test_the_hourly_poll_shows_each_station_once_and_late_ones_an_hour_behind():
     w, now = world(), world().end + timedelta(minutes=30)
 

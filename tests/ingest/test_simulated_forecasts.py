@@ -149,6 +149,7 @@ def test_the_service_has_the_levels_that_the_feed_asks():
     assert WORLD_LEVELS == LEVELS
 
 
+@pytest.mark.slow
 def test_the_real_parser_reads_any_point_and_every_field():
     now = world().end + timedelta(minutes=19)
     reference = world().end - HOUR

@@ -91,6 +91,7 @@ def test_origins_lie_where_the_winter_wind_comes_from():
     assert (mean[OWN] > 0.05).all()
 
 
+@pytest.mark.slow
 def test_the_tagged_air_is_much_the_air_that_the_world_measured_but_not_the_same():
     truth = make_world(1).truth().set_index("time").loc[season()["time"].to_numpy()]
     for city in ("seoul", "beijing"):

@@ -105,6 +105,7 @@ def world():
     return make_world(3)
 
 
+@pytest.mark.slow
 def test_the_twin_answers_many_threads_at_once_as_one():
     now = world().end + timedelta(minutes=30)
     url = "https://apis.data.go.kr/B552584/ArpltnInforInqireSvc/getMsrstnAcctoRltmMesureDnsty"

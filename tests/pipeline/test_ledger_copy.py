@@ -127,6 +127,7 @@ def test_what_has_no_place_in_the_target_stops_the_copy_and_leaves_it_empty(data
     there.close()
 
 
+@pytest.mark.slow
 def test_the_command_copies_and_says_what_to_set(database, tmp_path):
     ledger = in_sqlite(tmp_path / "ledger.sqlite")
     fill(ledger)

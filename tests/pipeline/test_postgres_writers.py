@@ -7,6 +7,7 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from alerts.examples import example_content
@@ -59,6 +60,7 @@ def check(ledger):
     return written, chain
 
 
+@pytest.mark.slow
 def test_writers_at_once_lose_nothing_and_do_nothing_twice(database):
     ledger = fill(database, ROUNDS)
     writers = [begin(database, name) for name in WRITERS]
@@ -87,6 +89,7 @@ def test_a_killed_writer_leaves_no_half_and_holds_nobody_up(database):
     ledger.close()
 
 
+@pytest.mark.slow
 def test_nodes_that_start_at_once_on_an_empty_database_migrate_it_once(postgres):
     postgres.execute("CREATE DATABASE empty")
     url = postgres.url("empty")
