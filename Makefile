@@ -65,7 +65,7 @@ test-postgres: check
 nightly: check
 	SAMEAIR_FUZZ_EXAMPLES=10000 $(VENV)/bin/pytest -n auto tests/ingest/test_fuzz_parsers.py
 	$(PYTEST) -m slow
-	SAMEAIR_YEAR_SEED=2 SAMEAIR_YEAR_SEEDS=2 $(VENV)/bin/pytest -n 2 tests/flows/test_year.py -m slow
+	SAMEAIR_YEAR_DAYS=365 SAMEAIR_YEAR_SEEDS=2 $(VENV)/bin/pytest -n 2 tests/flows/test_year.py -m slow
 
 lock: setup-dev
 	$(PY) -m uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate --generate-hashes requirements-uv.in -o requirements-uv.lock

@@ -109,6 +109,7 @@ def test_no_setting_is_invented():
         "SAMEAIR_CONFIG",
         "SAMEAIR_NO_SKIPS",
         "SAMEAIR_TRACEBACK",
+        "SAMEAIR_YEAR_DAYS",
         "SAMEAIR_YEAR_SEED",
     }
     for page in PAGES:
