@@ -137,6 +137,9 @@ def _outlook(ws: Workspace, run: RunRow) -> list[str]:
     lines = []
     for city in all_cities().values():
         own = rows[rows["city"] == city.id].sort_values("lead_day")
+        if own.empty:
+            lines.append(f"{city.name['en']:<8}no forecast: left out of this run")
+            continue
         days = [
             f"{'outlook ' * (target == 'outlook')}D+{day} {mean:.0f} ({low:.0f}-{high:.0f})"
             for target, day, mean, low, high in own[["target", "lead_day", "mean", "q10", "q90"]]

@@ -87,6 +87,10 @@ def test_a_fault_of_one_citys_leg_leaves_the_others_warning_in_time(past, plan, 
             assert lacking_legs(past, run).startswith(f"{city}: ")
         if step in ("reading its series", "its forecast"):
             assert f"{city}: left out, Broken: no {city}" in run.degraded
+            told = [line.split(maxsplit=1) for line in summary_of(past, plan)["forecast"]]
+            assert [said for name, said in told if name.lower() == city] == [
+                "no forecast: left out of this run"
+            ]
     run_cycle(past, plan)
     run_cycle(past, plan)
     with past.ledger.read() as conn:
