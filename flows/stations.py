@@ -65,9 +65,9 @@ def _of_city(
     )
     rows = rows[rows["qc"] != QC_FAIL]
     values = np.full((len(names), PAST_HOURS), np.nan)
-    place = {name: i for i, name in enumerate(names)}
+    place = pd.Index(names).get_indexer(pd.Index(rows["station"]))
     age = (issue.astype(np.int64) - rows["time"].to_numpy("M8[ns]").astype(np.int64)) // NS_HOUR
-    values[[place[str(s)] for s in rows["station"]], PAST_HOURS - 1 - age] = rows["value"].to_numpy(float)
+    values[place, PAST_HOURS - 1 - age] = rows["value"].to_numpy(float)
     past = StationPast(tuple(names), values, _city_past(panel, city, quantity, plan, issue))
     futures = path_futures(paths, city, quantity)
     model_id, degraded = str(paths.attrs.get("model_id", "")), str(paths.attrs.get("degraded", ""))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from forecasting.predictions import Futures, block_of, table_of
+from forecasting.predictions import Block, Futures, block_of, table_of
 from forecasting.targets import Floats, to_level, to_log
 
 MADE_UP: Final = "archive:"
@@ -35,6 +35,9 @@ CLOCK_SHARE: Final = 0.5
 FEWEST_TRAJECTORIES: Final = 10
 SPREAD: Final = 0.35
 """Spread of departures, ln(c + 5), where a station's own past is too short to tell."""
+
+TOGETHER: Final = 50
+"""Stations that are reckoned at once: enough that the steps cost more than their calls."""
 
 Times = npt.NDArray[np.datetime64]
 
@@ -87,21 +90,35 @@ def station_rows(
     hours = futures.periods[ahead]
     left = departures(known, int(hours[-1]), futures.values.shape[1], np.random.default_rng(seed))
     city = to_log(futures.values[0][:, ahead])
+    measured = _on_interval(known.values, futures.periods[~ahead], futures.interval_hours)
     parts = []
-    for i in range(len(known.stations)):
-        drawn = to_level(city + _over(left[i], hours, futures.interval_hours))
-        measured = _on_interval(known.values[i], futures.periods[~ahead], futures.interval_hours)
-        before = np.broadcast_to(measured, (len(drawn), len(measured)))
-        own = replace(
-            futures,
-            values=np.concatenate([before, drawn], axis=1)[None],
-            observed=np.concatenate([np.isfinite(measured), np.zeros(len(hours), bool)])[None],
-            outlook_days=np.empty(0, np.int64),
-        )
-        parts.append(block_of(own, "sameair", [model_id], [degraded]))
-    table = table_of(parts)
-    table.insert(0, "station", np.repeat(known.stations, len(table) // len(parts)))
+    for low in range(0, len(left), TOGETHER):
+        few = slice(low, low + TOGETHER)
+        drawn = to_level(city + _over(left[few], hours, futures.interval_hours))
+        parts.append(_block(futures, measured[few], drawn, model_id, degraded))
+    table = table_of([{name: np.concatenate([p[name] for p in parts]) for name in parts[0]}])
+    table.insert(0, "station", np.repeat(known.stations, len(table) // len(left)))
     return table
+
+
+def _block(futures: Futures, measured: Floats, drawn: Floats, model_id: str, degraded: str) -> Block:
+    """Return the rows of some stations, which stand where issues stand: (station, row).
+
+    Parameters
+    ----------
+    measured : (station, period) at the periods before the issue [ug m-3], NaN where unknown
+    drawn : (station, member, period) at those after it
+    """
+    count, members, after = drawn.shape
+    before = np.broadcast_to(measured[:, None], (count, members, measured.shape[1]))
+    own = replace(
+        futures,
+        issues=np.repeat(futures.issues, count),
+        values=np.concatenate([before, drawn], axis=2),
+        observed=np.concatenate([np.isfinite(measured), np.zeros((count, after), bool)], axis=1),
+        outlook_days=np.empty(0, np.int64),
+    )
+    return block_of(own, "sameair", [model_id] * count, [degraded] * count)
 
 
 def departures(past: StationPast, last: int, members: int, rng: np.random.Generator) -> Floats:
@@ -150,7 +167,7 @@ def _expected(gap: Floats, at: npt.NDArray[np.int64], last: int) -> Floats:
 
 def _over(left: Floats, hours: npt.NDArray[np.int64], step: int) -> Floats:
     """Return the mean departure over the intervals that end at some hours after the issue."""
-    parts = [left[:, np.maximum(hours - 1 - back, 0)] for back in range(step)]
+    parts = [left[..., np.maximum(hours - 1 - back, 0)] for back in range(step)]
     return np.asarray(np.mean(parts, axis=0))
 
 
@@ -178,8 +195,9 @@ def _trajectories(errors: Floats, members: int, rng: np.random.Generator) -> Flo
 
 def _on_interval(values: Floats, periods: npt.NDArray[np.int64], step: int) -> Floats:
     """Return the means over (period − step, period] before the issue, NaN where an hour is unknown."""
-    last = len(values) - 1
-    return np.array([values[last + p - step + 1 : last + p + 1].mean() for p in periods.tolist()])
+    last = values.shape[1] - 1
+    means = [values[:, last + p - step + 1 : last + p + 1].mean(axis=1) for p in periods.tolist()]
+    return np.stack(means, axis=1) if means else np.empty((len(values), 0))
 
 
 def city_past(times: Times, values: Floats, interval_hours: int, issue: np.datetime64) -> Floats:

@@ -88,7 +88,7 @@ def load_versions(
     rows = _joined(tables, received)
     mask = _wanted(rows, selection, as_of)
     origin = np.concatenate(source) if source else np.empty(0, dtype=np.int32)
-    return Versions(rows.take(mask), origin[mask], sources)
+    return Versions(rows if mask.all() else rows.take(mask), origin[mask], sources)
 
 
 def summary_of(listed: Sequence[Batch]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -17,6 +17,13 @@ from pipeline.surroundings import AROUND, all_places
 
 AVERAGED: Final = frozenset({"pm2p5", "pm10"})
 """Quantities that are means over their interval; the others hold at its end."""
+
+
+READ_TOGETHER: Final = 400
+"""How many stations are read at once, lest memory grow with their number; a series is read whole."""
+
+Wanted = tuple[SeriesSpec, tuple[str, ...]]
+"""What a series is, and the stations of its network."""
 
 
 class VersionedStore(Protocol):
@@ -74,22 +81,51 @@ def load_panel(
         for spec in place.series
         if around and spec.world == kind
     }
-    rows = store.versions(
-        world=world,
-        stations=sorted({s for spec, members in wanted.values() for s in (*spec.stations, *members)}),
-        quantities=sorted({spec.quantity for spec, _ in wanted.values()}),
-        start=start,
-        end=end,
-        as_of=as_of,
-    )
-    by_key = _by_station(rows)
     hours = dict(zip(listed["station"].astype(str), listed["interval_hours"].astype(int), strict=True))
     series = {}
-    for key, (spec, members) in wanted.items():
-        parts = _parts(spec, members, by_key, hours)
-        if parts:
-            series[key] = splice(parts)
-    return AsOfPanel(series, world)
+    for together in _reads(wanted):
+        rows = store.versions(
+            world=world,
+            stations=sorted({s for key in together for s in _sources(wanted[key])}),
+            quantities=sorted({wanted[key][0].quantity for key in together}),
+            start=start,
+            end=end,
+            as_of=as_of,
+        )
+        by_key = _by_station(rows)
+        for key in together:
+            if parts := _parts(*wanted[key], by_key, hours):
+                series[key] = splice(parts)
+    return AsOfPanel({key: series[key] for key in wanted if key in series}, world)
+
+
+def _sources(wanted: Wanted) -> tuple[str, ...]:
+    """Return the stations that a series is made of."""
+    spec, members = wanted
+    return (*spec.stations, *members)
+
+
+def _reads(wanted: Mapping[str, Wanted]) -> Iterator[list[str]]:
+    """Yield the series to read together: few reads, and no more stations in one than are needed.
+
+    >>> few = SeriesSpec("pm2p5", "reference", 1, ("a:1",), "measured")
+    >>> many = {name: (few, (f"{name}:1",) * READ_TOGETHER) for name in ("c", "d")}
+    >>> list(_reads({"a": (few, ()), "b": (few, ()), **many, "d again": many["d"]}))
+    [['a', 'b'], ['c'], ['d', 'd again']]
+    """
+    alike: dict[tuple[int, str, tuple[str, ...]], list[str]] = {}
+    for key, one in wanted.items():
+        sources = _sources(one)
+        alike.setdefault((len(sources), one[0].quantity, sources), []).append(key)
+    together, stations = list[str](), 0
+    for (more, _, _), keys in sorted(alike.items()):
+        if together and stations + more > READ_TOGETHER:
+            yield together
+            together, stations = [], 0
+        together += keys
+        stations += more
+    if together:
+        yield together
 
 
 def _by_station(rows: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:

@@ -8,7 +8,7 @@ heard yet was silent or did not exist.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,9 @@ HOURS_NEEDED: Final = 0.6
 
 _WITHDRAWN = np.inf
 
+Floats = npt.NDArray[np.float64]
+Times = npt.NDArray[np.datetime64]
+
 
 def network_mean(parts: Sequence[pd.DataFrame], size: int, minimum_coverage: float) -> AsOfSeries:
     """Average stations into one hourly series that follows each late or corrected value.
@@ -35,8 +38,14 @@ def network_mean(parts: Sequence[pd.DataFrame], size: int, minimum_coverage: flo
 
     Parameters
     ----------
-    parts : one table a station that was ever heard, with time, received_at and value (NaN: withdrawn)
+    parts : one table a station that was ever heard, with time, received_at and value (NaN: withdrawn), sorted
+        by time, then by receipt
     size : how many stations there are, heard or not
+
+    Raises
+    ------
+    ValueError
+        the values of a station are not so sorted
 
     Examples
     --------
@@ -49,34 +58,71 @@ def network_mean(parts: Sequence[pd.DataFrame], size: int, minimum_coverage: flo
     >>> network_mean(rows, 2, 0.75).values
     array([15., 17.])
     """
-    rows = pd.concat([p.assign(member=i) for i, p in enumerate(parts)], ignore_index=True)
-    rows = rows.sort_values(["time", "received_at", "member"], kind="stable", ignore_index=True)
-    there = rows["value"].notna()
-    value = rows["value"].where(there, 0.0)
-    before = rows.assign(value=value, there=there.astype("int64")).groupby(["time", "member"])
-    change = value - before["value"].shift(fill_value=0.0)
-    appeared = there.astype("int64") - before["there"].shift(fill_value=0)
-    total, count = change.groupby(rows["time"]).cumsum(), appeared.groupby(rows["time"]).cumsum()
-    last = ~rows.duplicated(["time", "received_at"], keep="last")
-    times = rows["time"][last].to_numpy("datetime64[ns]")
-    hours, where = np.unique(times, return_inverse=True)
-    expected = _expected(parts, hours)[where] + size - len(parts)
-    needed = np.maximum(1, np.ceil(minimum_coverage * expected))
-    known = count[last].to_numpy()
-    mean = np.divide(total[last].to_numpy(), known, out=np.full(len(known), np.nan), where=known >= needed)
-    return AsOfSeries(times, rows["received_at"][last].to_numpy("datetime64[ns]"), mean, 1)
+    times, received, value, begins = _stacked(parts)
+    hours, hour = _numbered(times)
+    instants, instant = _numbered(received)
+    versions, version = _numbered(hour * len(instants) + instant)
+    changed = _changes(times, value, begins, version, len(versions))
+    at, when = versions // len(instants), versions % len(instants)
+    state = changed.groupby(at).cumsum()
+    known = state["count"].to_numpy()
+    needed = np.ceil(minimum_coverage * (_expected(times, begins, hours) + size - len(parts)))[at]
+    enough = known >= np.maximum(1, needed)
+    mean = np.divide(state["total"].to_numpy(), known, out=np.full(len(known), np.nan), where=enough)
+    return AsOfSeries(hours[at], instants[when], mean, 1)
 
 
-def _expected(parts: Sequence[pd.DataFrame], hours: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
-    """Return how many of the stations ever heard were expected at each hour."""
-    expected = np.zeros(len(hours), "int64")
-    for part in parts:
-        times = np.unique(part["time"].to_numpy("datetime64[ns]"))
-        at = np.searchsorted(times, hours, side="right") - 1
-        begun = at >= 0
-        recent = begun & (hours - times[np.maximum(at, 0)] <= RETIRED_AFTER)
-        expected += recent | (~begun & (times[0] - hours <= RETIRED_AFTER))
-    return expected
+def _stacked(parts: Sequence[pd.DataFrame]) -> tuple[Times, Times, Floats, npt.NDArray[np.bool_]]:
+    """Return the values of all stations one after the other, and where each station begins."""
+    times, received = (
+        np.concatenate([p[name].to_numpy("datetime64[ns]") for p in parts])
+        for name in ("time", "received_at")
+    )
+    begins = np.zeros(len(times), bool)
+    begins[np.cumsum([0, *map(len, parts[:-1])])] = True
+    mixed = (times[1:] < times[:-1]) | ((times[1:] == times[:-1]) & (received[1:] < received[:-1]))
+    if (mixed & ~begins[1:]).any():
+        raise ValueError("the values of a station must be sorted by time, then by receipt")
+    return times, received, np.concatenate([p["value"].to_numpy() for p in parts]), begins
+
+
+def _numbered(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Return the distinct values in ascending order, and the position of each among them."""
+    codes, distinct = pd.factorize(values.view(np.int64), sort=True)
+    return distinct.view(values.dtype), codes.astype(np.int64, copy=False)
+
+
+def _changes(
+    times: Times,
+    values: Floats,
+    begins: npt.NDArray[np.bool_],
+    version: npt.NDArray[np.int64],
+    versions: int,
+) -> pd.DataFrame:
+    """Return by how much each version changes the sum and the number of the stations' values of its hour."""
+    there = np.isfinite(values)
+    value = np.where(there, values, 0.0)
+    again = np.append(False, (times[1:] == times[:-1]) & ~begins[1:])
+    change, appeared = value.copy(), there.astype(float)
+    change[again] -= value[np.flatnonzero(again) - 1]
+    appeared[again] -= there[np.flatnonzero(again) - 1]
+    total, count = np.bincount(version, change, versions), np.bincount(version, appeared, versions)
+    return pd.DataFrame({"total": total, "count": count})
+
+
+def _expected(times: Times, begins: npt.NDArray[np.bool_], hours: Times) -> npt.NDArray[np.int64]:
+    """Return how many of the stations ever heard were expected at each hour.
+
+    A station is expected from RETIRED_AFTER before its first value until RETIRED_AFTER after its last, but
+    for what is left of a longer silence.
+    """
+    heard = begins | np.append(True, np.diff(times) > RETIRED_AFTER)
+    first = times[heard] - np.where(begins[heard], RETIRED_AFTER, np.timedelta64(0, "ns"))
+    last = times[np.append(heard[1:], True)] + RETIRED_AFTER
+    edges = len(hours) + 1
+    begun = np.bincount(np.searchsorted(hours, first), minlength=edges)
+    ended = np.bincount(np.searchsorted(hours, last, side="right"), minlength=edges)
+    return np.cumsum(begun - ended)[:-1]
 
 
 def trailing_mean(series: AsOfSeries, hours: int) -> AsOfSeries:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,7 +45,7 @@ def test_versions_of_a_city_mean_equal_a_naive_as_of_mean(members, as_of_hour):
                 "value": np.array([r[2] for r in m], dtype=float),
             }
         )
-        for m in members
+        for m in map(sorted, members)
         if m
     ]
     if not parts:
@@ -55,6 +56,16 @@ def test_versions_of_a_city_mean_equal_a_naive_as_of_mean(members, as_of_hour):
     expected = naive_mean(parts, pd.Timestamp(as_of), len(members))
     assert [pd.Timestamp(t) for t in times] == sorted(expected)
     np.testing.assert_allclose(values, [expected[t] for t in sorted(expected)])
+
+
+def test_parts_that_are_not_in_order_are_refused():
+    part = station(1, 3)
+    for mixed in (
+        part[::-1],
+        pd.concat([part, part.assign(received_at=part["received_at"] - pd.Timedelta("1h"))]),
+    ):
+        with pytest.raises(ValueError, match="sorted"):
+            network_mean([part, mixed], 2, 0.75)
 
 
 def station(first_hour, hours, value=10.0):
