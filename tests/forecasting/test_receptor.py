@@ -146,7 +146,8 @@ def test_overlapping_stretches_are_refused():
 
 
 @given(
-    hnp.arrays(float, (12, 4), elements=st.floats(0, 24)),
+    # Minutes that paths can spend in a cell; far below them floating point loses all digits.
+    hnp.arrays(float, (12, 4), elements=st.integers(0, 24 * 60).map(lambda minutes: minutes / 60)),
     hnp.arrays(float, 12, elements=st.floats(1, 300)),
     st.permutations(range(12)),
 )
