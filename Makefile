@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 export UV_SYSTEM_CERTS = 1
 export UV_COMPILE_BYTECODE = 1
 
-.PHONY: run demo-two-nodes test test-all test-postgres nightly check setup setup-dev lock fonts map docs site clean
+.PHONY: run demo-two-nodes test quick test-all test-postgres nightly check setup setup-dev lock fonts map docs site clean
 
 run: setup
 	$(VENV)/bin/sameair run $(if $(DATA_DIR),--data-dir $(DATA_DIR))
@@ -43,8 +43,12 @@ check: setup-dev
 # One process a core; a file's tests stay together.
 PYTEST := $(VENV)/bin/pytest -n auto --dist loadfile
 
-test: check
-	$(PYTEST) -m "not slow"
+# The checks run beside the tests; `quick` tries fewer examples of what test-all tries a hundred of.
+test: setup-dev
+	$(MAKE) --no-print-directory -j2 check quick
+
+quick: setup-dev
+	$(PYTEST) -m "not slow" --hypothesis-profile=quick
 
 # Every skip is an error here, and the slow tests run too; what opens a ledger is written down.
 ON_POSTGRES := SAMEAIR_NO_SKIPS=1 $(PY) -m pytest -n auto --dist loadfile -p tests.on_postgres.plugin

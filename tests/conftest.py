@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("sameair", deadline=None, print_blob=True)
+settings.register_profile("quick", deadline=None, print_blob=True, max_examples=30)
 settings.load_profile("sameair")
 
 SHARED = Path(__file__).parents[2] / "shared"

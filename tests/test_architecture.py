@@ -7,6 +7,7 @@ import re
 import subprocess
 import tokenize
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def read(name: str) -> str:
     return (ROOT / name).read_text("utf-8")
 
 
-def code_lines(source: str) -> set[int]:
+def code_lines(source: str, tree: ast.Module) -> set[int]:
     """Return the numbers of lines that hold code: no comment, no blank line, no docstring."""
     skipped = (
         tokenize.COMMENT,
@@ -80,7 +81,7 @@ def code_lines(source: str) -> set[int]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type not in skipped:
             lines |= set(range(token.start[0], token.end[0] + 1))
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         body = getattr(node, "body", None)
         first = body[0] if isinstance(body, list) and body else None
         if (
@@ -92,21 +93,32 @@ def code_lines(source: str) -> set[int]:
     return lines
 
 
-def functions(source: str) -> dict[str, int]:
-    """Return the number of code lines in the body of every function, by name."""
-    lines = code_lines(source)
-    found = {}
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            inside = range(node.body[0].lineno, (node.end_lineno or node.lineno) + 1)
-            found[node.name] = max(found.get(node.name, 0), sum(n in lines for n in inside))
+def functions(source: str, tree: ast.Module, longer_than: int = 0) -> dict[str, int]:
+    """Return the number of code lines in the body of every function that takes more lines, by name."""
+    bodies = [
+        (node.name, range(node.body[0].lineno, (node.end_lineno or node.lineno) + 1))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    bodies = [(name, inside) for name, inside in bodies if len(inside) > longer_than]
+    lines = code_lines(source, tree) if bodies else set()
+    found = dict[str, int]()
+    for name, inside in bodies:
+        found[name] = max(found.get(name, 0), sum(n in lines for n in inside))
     return found
+
+
+@cache
+def parsed(name: str) -> tuple[str | None, dict[str, int]]:
+    """Return what a module says it is for, and its long functions; each file is parsed once."""
+    tree = ast.parse(read(name))
+    return ast.get_docstring(tree), functions(read(name), tree, LONGEST_FUNCTION)
 
 
 def test_the_counting_of_lines():
     docstring = '    """Say.\n\n    More.\n    """\n'
     source = f"def f():\n{docstring}    # why\n    a = (\n        1\n    )\n\n    return a\n"
-    assert functions(source) == {"f": 4}
+    assert functions(source, ast.parse(source)) == {"f": 4}
 
 
 def test_files_are_short():
@@ -119,7 +131,7 @@ def test_functions_are_short():
     long = {
         f"{name}:{function}": n
         for name in OWN_CODE
-        for function, n in functions(read(name)).items()
+        for function, n in parsed(name)[1].items()
         if n > LONGEST_FUNCTION
     }
     long = {key: n for key, n in long.items() if key not in LONGER_FUNCTIONS}
@@ -130,7 +142,7 @@ def test_exceptions_are_still_needed():
     assert all(len(read(name).splitlines()) > LONGEST_FILE for name in LONGER_FILES)
     for key in LONGER_FUNCTIONS:
         name, _, function = key.partition(":")
-        assert functions(read(name))[function] > LONGEST_FUNCTION, f"{key} needs no exception any more"
+        assert parsed(name)[1][function] > LONGEST_FUNCTION, f"{key} needs no exception any more"
 
 
 @pytest.mark.parametrize(
@@ -149,9 +161,10 @@ def test_texts_hold_no_leftovers(what, pattern):
 def test_compressed_test_data_carry_no_clock():
     """Workers that collect the same tests in different seconds must find the same names."""
     assert [
-        f"{path.relative_to(ROOT)}:{call.lineno}"
-        for path in sorted((ROOT / "tests").rglob("*.py"))
-        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        f"{name}:{call.lineno}"
+        for name in sorted(n for n in TRACKED if n.startswith("tests/") and n.endswith(".py"))
+        if "compress(" in read(name)
+        for call in ast.walk(ast.parse(read(name)))
         if isinstance(call, ast.Call)
         and ast.unparse(call.func) == "gzip.compress"
         and "mtime" not in [named.arg for named in call.keywords]
@@ -175,7 +188,7 @@ def test_every_pin_has_a_hash():
 
 
 def test_every_module_says_what_it_is_for():
-    silent = [name for name in MODULES if not ast.get_docstring(ast.parse(read(name)))]
+    silent = [name for name in MODULES if not parsed(name)[0]]
     assert not silent, f"modules without a docstring: {silent}"
 
 

@@ -277,6 +277,7 @@ def test_a_request_would_be_noticed(chromium, tmp_path):
     assert "CONSOLE" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [500, 1220])
 def test_nothing_is_wider_than_the_window(chromium, tmp_path, width):
     probe = "<script>document.title=document.documentElement.scrollWidth+'/'+innerWidth</script></body>"

@@ -51,6 +51,7 @@ def squeezed(text):
     return re.sub(r"\s", "", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_the_warning_says_can_be_searched_in_every_language(language):
     shown = bulletin()
@@ -79,6 +80,7 @@ def test_the_three_day_outlook_holds_every_number_and_both_grades(language):
             assert squeezed(line) in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("language", "tag"), [("en", "en"), ("ko", "ko-KR"), ("zh", "zh-CN")])
 def test_a_document_has_title_language_tags_and_its_fonts_inside(language, tag):
     data = bulletin_pdf(bulletin(), language)
@@ -98,6 +100,7 @@ def test_a_document_has_title_language_tags_and_its_fonts_inside(language, tag):
     assert not re.search(rb"/JavaScript|/URI|/Launch|/EmbeddedFile", data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(9))
 def test_whatever_the_warning_nothing_runs_off_a_page_or_into_its_foot(seed):
     content, _ = random_warning(seed)
@@ -139,6 +142,7 @@ def test_an_exercise_is_marked_on_every_page_and_in_the_title():
     assert "EXERCISE" not in real.replace("SIMULATED – EXERCISE", "", real.count("map"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_origin_is_told_only_with_both_signatures(language):
     title = {"en": "Where the air comes from", "ko": "공기의 이동 경로", "zh": "空气来向与路径"}[language]

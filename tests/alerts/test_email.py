@@ -236,6 +236,7 @@ hostile = st.text(st.characters(codec="utf-8"), max_size=60) | st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(hostile)
 def test_hostile_text_opens_no_header_and_no_tag(text):

@@ -3,10 +3,13 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, current_thread
 
+import pytest
+
 from alerts import mail_chart
 from alerts.examples import example_content
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_begun_before_another_is_ready_has_its_own_letters(monkeypatch):
     """The second goes on after the first is ready; a missing letter is a warning, and that an error here."""
     content, real = example_content(), mail_chart._panel

@@ -166,12 +166,14 @@ def contrast(one, other):
     return (high + 0.05) / (low + 0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_on_a_phone_nothing_is_wider_than_the_screen(tmp_path, language):
     body = html_of(mail(language=language, chart=Counting()))
     assert seen(tmp_path, body, 360)[0] <= 360
 
 
+@pytest.mark.slow
 def test_dark_mode_is_dark_and_readable(tmp_path):
     body = html_of(mail())
     for dark in (False, True):

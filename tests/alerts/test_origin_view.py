@@ -98,6 +98,7 @@ def test_the_three_tables_have_the_same_keys_and_places():
     assert shape(tables[0]) == shape(tables[1]) == shape(tables[2])
 
 
+@pytest.mark.slow
 def test_numbers_of_two_hundred_contents_are_read_back_from_messages():
     rng = random.Random(20260114)
     for number in range(200):
@@ -217,6 +218,7 @@ hostile = st.text(st.characters(codec="utf-8"), max_size=40) | st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(hostile)
 def test_foreign_text_in_a_note_stays_text(text):

@@ -339,6 +339,7 @@ def test_killed_while_sending_then_run_again(desk, before, after, lines):
     assert not [p for p in (desk.folder / "outbox").iterdir() if p.name.startswith(".")] or before == 0.05
 
 
+@pytest.mark.slow
 def test_processes_at_once_write_each_mail_once(desk):
     for number in range(3):
         desk.proposed_and_issued(example_content(warning_id=f"W{number}"))

@@ -192,6 +192,7 @@ def check_own_rule(lines, content, language, own):
             assert moments(line, language, zone, year) == [(day + h).astimezone(UTC) for h in hours]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_200_random_warnings_say_is_what_they_hold(language):
     for seed in SEEDS:

@@ -37,6 +37,7 @@ def test_korean_grades_turn_where_the_rounded_mean_passes_an_edge(held):
                     assert reached(held, paths_of(SEOUL, day, 1, **means), day) == level
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held", of_kind("aqi"), ids=named)
 def test_chinese_levels_turn_where_the_exact_index_passes_an_edge(held):
     index, edges = held.parameters["iaqi"], held.parameters["level_above"]

@@ -56,6 +56,7 @@ def test_a_citys_own_document_shows_what_is_public_and_nothing_of_other_cities()
     assert shown(Edition("beijing")) == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ko", "zh"])
 def test_page_and_pdf_tell_them(language):
     bulletin = example_bulletin(stated=STATED)

@@ -127,6 +127,7 @@ READERS = {
 """Commands that have an answer even in an empty folder, with their exit codes."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "code"), READERS.items())
 def test_an_answer_is_one_json_document_and_lies_in_the_data_folder(sameair, folders, command, code):
     done = sameair(*command.split(), "--json")
@@ -257,6 +258,7 @@ def test_an_unexpected_error_is_one_line_and_shows_its_place_on_request(sameair,
         sameair("status")
 
 
+@pytest.mark.slow
 def test_in_a_process_of_its_own_it_writes_only_below_the_data_folder(apart, folders):
     done = apart("status", "--json")
     assert (done.returncode, done.stderr) == (0, "")

@@ -31,6 +31,7 @@ def test_a_rule_is_shown_with_all_its_versions(tmp_path):
     assert "advisory_lift_lt" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -48,6 +49,7 @@ def test_an_index_is_computed_by_the_standard_of_the_day(tmp_path, arguments, sa
     assert called(tmp_path, "index", *arguments).stdout.strip() == said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -85,6 +85,7 @@ def test_later_winds_and_readings_do_not_count(node):
     assert node.kept()["value"].to_numpy() == pytest.approx(40.0)
 
 
+@pytest.mark.slow
 def test_issues_that_were_missed_are_made_up_for_from_previous_runs(node):
     first = parse_instant("2025-01-04T00:00Z")
     runs = previous(first, 9, 0.0)

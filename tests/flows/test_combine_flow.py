@@ -276,6 +276,7 @@ def test_where_it_is_used_the_forecast_is_the_combined_one_and_ours_stands_besid
     assert median == pytest.approx(daily_of(rows, "sameair").loc[1, "q50"], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_verify_scores_the_combined_forecast_beside_our_model_alone(world, beside, tmp_path):
     day = CYCLE.date()
     made = run_verification(world, Request(first=day, last=day, options=Options(draws=20)), tmp_path)

@@ -155,6 +155,7 @@ def test_the_three_languages_have_the_same_words_and_fields():
     assert fields["ko"] == fields["en"] == fields["zh"]
 
 
+@pytest.mark.slow
 def test_a_pack_names_nobody_and_leaves_out_what_is_for_the_parties_alone(ws, first, monkeypatch):
     propose_finding(ws, WORLD, first.subject, Speaker("seoul", "Hong Gildong"), "an open question")
     span = (parse_instant(first.content["onset"]), parse_instant(first.content["end"]))

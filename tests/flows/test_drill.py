@@ -243,6 +243,7 @@ def test_the_page_names_every_scenario():
         assert re.search(rf"^\| `{name}` \|.*\| {scenario.hours:g} h \|$", page, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_a_record_survives_its_file(beside):
     ws, record, _, _ = beside
     write_record(ws, record)

@@ -16,6 +16,8 @@ from pipeline.cities import all_cities
 from pipeline.ledger.runs import current_run
 from pipeline.times import NS_HOUR, iso, to_ns
 
+pytestmark = pytest.mark.slow
+
 THRESHOLD = 50
 
 

@@ -323,6 +323,7 @@ def test_floods_and_guesses_are_cut_short(plain):
     assert requests.post(url + ENVELOPES, data=b"x", timeout=10).status_code == 429
 
 
+@pytest.mark.slow
 def test_a_body_that_drips_is_cut(plain, monkeypatch):
     pair, url = plain
     monkeypatch.setattr("review.exchange_api.BODY_S", 0.3)

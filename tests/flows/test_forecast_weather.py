@@ -25,6 +25,8 @@ from pipeline.times import to_ns
 from tests.flows.archive_world import DAYS, NOW, START, open_imported
 from tests.flows.model_cases import LEARNED_UNTIL, file_forecasts, file_model, forecast_rows
 
+pytestmark = pytest.mark.slow
+
 WORLD = "measured"
 UNTIL = datetime(2019, 5, 6, tzinfo=UTC)
 TOLD = date(2019, 5, 8)

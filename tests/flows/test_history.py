@@ -79,6 +79,7 @@ def test_the_archive_of_openaq_fills_just_the_days_that_were_named(serve):
     assert known["time"].max() == to_ns(first + 8 * HOUR)  # two hours after the interval's end
 
 
+@pytest.mark.slow
 def test_previous_runs_come_back_as_the_forecast_of_that_time(serve):
     ws = serve(OpenMeteoFake(analyses(), lambda: NOW), "open_meteo_previous_runs")
     first, last = datetime(2025, 2, 27, tzinfo=UTC), datetime(2025, 3, 3, tzinfo=UTC)

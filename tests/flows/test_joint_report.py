@@ -122,6 +122,7 @@ def test_the_report_names_what_it_rests_on(report, empty):
     assert "nothing is scored" in page_of(document_of(empty, words_of("en")), empty, words_of("en"))
 
 
+@pytest.mark.slow
 def test_what_came_after_the_instant_changes_no_byte(ws, hindcast, report, tmp_path):
     rows = pd.DataFrame(
         {

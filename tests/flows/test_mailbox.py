@@ -187,6 +187,7 @@ def test_a_flood_of_mail_is_read_in_rounds(ws, maildir, monkeypatch):
     assert [counts(ws), counts(ws), counts(ws)] == [{"unknown": 2}, {"unknown": 1}, {}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", ["imap://mail.example", "imaps://[::1", "imaps://u@h:port", "pop3://h"])
 def test_an_address_of_a_mailbox_that_makes_no_sense_holds_up_no_message(tmp_path, url):
     ws = workspace(tmp_path, mailbox_url=url)
@@ -219,6 +220,7 @@ def test_a_mailbox_that_is_not_there_holds_up_nothing(tmp_path):
     ws.ledger.close()
 
 
+@pytest.mark.slow
 def test_mail_on_a_real_server_is_read_over_tls(tmp_path):
     certificate = Authority(tmp_path).sign("imap", LOOPBACK)
     with imap_server() as port, tls_before(port, certificate) as safe:

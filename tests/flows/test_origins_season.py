@@ -171,6 +171,7 @@ def imports(path):
     return found
 
 
+@pytest.mark.slow
 def test_no_cycle_and_no_warning_uses_receptor_methods():
     """They are for seasons: only the summary's own files import them, or the summary."""
     forbidden = {f"forecasting.transport.{name}" for name in RECEPTOR} | {

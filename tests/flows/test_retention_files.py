@@ -218,6 +218,7 @@ prunes = st.tuples(st.just("prune"), st.integers(0, 900))
 compactions = st.tuples(st.just("compact"), st.integers(0, 900))
 
 
+@pytest.mark.slow
 @settings(max_examples=8, phases=[Phase.generate])
 @given(steps=st.lists(st.one_of(appends, prunes, compactions), min_size=3, max_size=9))
 def test_whatever_is_pruned_and_compacted_and_when_air_reads_as_it_was_known(tmp_path_factory, steps):

@@ -60,6 +60,7 @@ def test_cycles_drawn_at_random_are_equal_to_their_hindcast(tmp_path):
         assert_run_equals_rows(ws, tmp_path / "out", issue)
 
 
+@pytest.mark.slow
 def test_cycles_without_a_usable_model_are_equal_too(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "FEWEST_ROWS", 10**9)
     ws = open_imported(tmp_path, days=624)

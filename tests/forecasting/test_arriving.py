@@ -83,6 +83,7 @@ def test_unknown_without_wind_at_the_city_or_any_reading():
     assert np.isnan(arriving(calm, field_of_longitude(ISSUES), ISSUES, SEOUL, (1,))).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(st.integers(0, 2**32 - 1))
 def test_an_issue_is_the_same_alone_and_among_others_and_knows_nothing_later(seed):

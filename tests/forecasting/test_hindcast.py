@@ -52,6 +52,7 @@ def test_rows_are_those_of_each_cycle_alone(panel, cities, model):
             pd.testing.assert_frame_equal(mine.reset_index(drop=True), rows, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_rows_do_not_depend_on_the_number_of_workers(panel, cities, model):
     told = []
     one = replay(panel, cities, model, ISSUES)

@@ -63,6 +63,7 @@ def explicit(fitted, rows, out):
     return said
 
 
+@pytest.mark.slow
 def test_held_out_errors_are_those_of_regressions_that_never_saw_the_block(fitted, rows):
     for out, kept in year_blocks(rows.issues)[::2]:
         said = explicit(fitted, rows, out)[np.searchsorted(out, kept)]
@@ -121,6 +122,7 @@ def test_a_target_without_any_truth_is_forecast_as_nothing():
     assert np.isfinite(found.predict(silent.values[:3])).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gone", [(3, 4), (1,), (5, 6, 7)])
 def test_solving_without_some_inputs_is_training_without_them(fitted, rows, gone):
     left = np.array([i not in gone for i in range(len(NAMES))])

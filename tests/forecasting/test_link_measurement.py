@@ -222,6 +222,7 @@ def measured_of(panel, as_of):
     )
 
 
+@pytest.mark.slow
 def test_a_measurement_reads_nothing_received_later_and_survives_json(monkeypatch):
     monkeypatch.setattr(link_paths, "OFFSETS_DEG", (0.0,))
     monkeypatch.setattr(link_paths, "EVERY_HOURS", 12)

@@ -111,6 +111,7 @@ def test_samples_reach_the_end_of_the_fourth_day(panel, model, cities, learned, 
         assert (values.sel(forecast_period=slice(0, last)).std("realization") > 0).all()
 
 
+@pytest.mark.slow
 def test_every_day_mean_is_there_whatever_is_missing(panel, model, cities, issue):
     silent = issue - timedelta(days=30)
     holes = {

@@ -99,6 +99,7 @@ def test_a_late_snapshot_knows_what_came_since(panel, model, learned):
     np.testing.assert_allclose(numbers(waited)[:2], numbers(punctual)[:2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hour", [2, 20])
 def test_a_batch_is_its_issues_one_by_one(panel, model, learned, hour, monkeypatch):
     # shorter than in operation, so that the period reaches beyond it

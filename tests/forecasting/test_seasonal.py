@@ -123,6 +123,7 @@ def test_surrogate_winds_are_called_so(three_years):
     assert "SIMULATED" not in said
 
 
+@pytest.mark.slow
 def test_the_map_is_drawn(three_years):
     arrivals, concentration = three_years
     (season, _) = summarise(

@@ -28,6 +28,7 @@ TURN = 96.0
 """Hours of a turn of the sphere: 116 m/s on its equator."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axis", [(0, 0, 1), (1, 0, 0), (0.3, -1, 0.2), (1, 1, 1)])
 def test_a_full_turn_of_the_sphere_comes_back_over_pole_and_date_line(axis):
     winds = winds_of(

@@ -272,6 +272,7 @@ VALUE = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     st.binary(max_size=200)
     | st.dictionaries(st.sampled_from(sorted(ITEM)), VALUE).map(

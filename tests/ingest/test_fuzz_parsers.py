@@ -116,6 +116,7 @@ def test_undamaged_answers_read_and_can_be_stored(name):
     assert any(len(p.observations) + len(p.stations) + len(p.bulletins) + len(p.forecasts) for p in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FEEDS)
 def test_no_bytes_make_the_parser_of_a_feed_raise_anything_untyped(name):
     read, originals = read_as(name)
@@ -135,6 +136,7 @@ def test_no_bytes_make_the_parser_of_a_feed_raise_anything_untyped(name):
     many()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in FEEDS if name != "exchange.inbox"])
 def test_no_bytes_make_the_question_of_a_feed_raise_anything_untyped(name):
     [(ask, _), *_] = answers_of(name)
@@ -154,6 +156,7 @@ def test_no_bytes_make_the_question_of_a_feed_raise_anything_untyped(name):
     many()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_no_bytes_make_another_reader_raise_anything_untyped(name):
     read, originals = OTHERS[name][0], OTHERS[name][1]()

@@ -115,6 +115,7 @@ def test_forecasts_are_stored_as_they_were_known(asking, clock):
     assert asking.collect("open_meteo.forecast")["open_meteo.forecast"].outcome == "idle"
 
 
+@pytest.mark.slow
 def test_a_forecast_that_was_missed_is_gone_for_good(asking, clock):
     asking.collect("open_meteo.forecast")
     clock.now += 13 * HOUR
@@ -124,6 +125,7 @@ def test_a_forecast_that_was_missed_is_gone_for_good(asking, clock):
     assert report.newest == day + 25 * HOUR
 
 
+@pytest.mark.slow
 def test_values_of_a_forecast_in_our_units(asking, clock):
     asking.collect("open_meteo.forecast", "open_meteo.cams")
     world, later = asking.intake.world, clock.now + HOUR
@@ -300,6 +302,7 @@ def spoiled(draw):
     return json.dumps(content).encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(PARSERS))
 @settings(max_examples=150)
 @given(
@@ -362,6 +365,7 @@ def test_analyses_stand_in_for_stations_in_the_units_and_names_of_their_reports(
         assert found[quantity].tolist() == pytest.approx([value])
 
 
+@pytest.mark.slow
 def test_a_stand_in_reports_as_often_as_its_station(tmp_path, clock):
     _, published = stand_in_weather()
     with rounds(tmp_path, open_meteo, OpenMeteoFake(published, clock), clock, SecretStr("")) as asking:
@@ -372,6 +376,7 @@ def test_a_stand_in_reports_as_often_as_its_station(tmp_path, clock):
         assert set(np.diff(np.unique(here["time"].to_numpy())).tolist()) == {hours * 3600 * 10**9}
 
 
+@pytest.mark.slow
 def test_a_stand_in_is_asked_at_the_place_and_height_of_its_station(tmp_path, clock):
     asked = []
 

@@ -170,6 +170,7 @@ def table_of(drawn) -> pd.DataFrame:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(drawn=st.lists(ROW, min_size=1, max_size=25), old=st.lists(ROW, max_size=25))
 def test_any_rows_keep_order_and_values_and_no_flag_gets_better(drawn, old):

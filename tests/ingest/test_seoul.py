@@ -175,6 +175,7 @@ def test_refusals_are_typed(payload, error):
 FIELD = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.just([ROW])
 
 
+@pytest.mark.slow
 @given(
     st.binary(max_size=200)
     | st.lists(
@@ -200,6 +201,7 @@ def truth():
     return published(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("midnight", ["0000", "2400"])
 def test_a_day_comes_back_hour_by_hour(tmp_path, truth, clock, midnight):
     fake = SeoulFake(truth, clock, midnight=midnight)

@@ -55,6 +55,7 @@ def test_the_same_seed_gives_the_same_world_to_the_last_digit():
     pd.testing.assert_frame_equal(again.observations(*recent), world().observations(*recent))
 
 
+@pytest.mark.slow
 def test_names_and_stations_say_that_it_is_simulated():
     assert world().name == "simulated-1"
     assert is_simulated(world().name)
@@ -92,6 +93,7 @@ def test_rain_cleans_and_moist_air_grows_particles():
     assert (survival(air(0, 0.5)) < 1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_levels_look_like_the_region(seed):
     w = world(seed)
@@ -158,6 +160,7 @@ def test_the_quiet_season_is_quiet():
     assert (ahead["beijing"] < CALM_BEIJING).all()
 
 
+@pytest.mark.slow
 def test_choosing_another_present_changes_nothing_that_was_measured():
     calm = world(1, True)
     assert calm.end < world().end
@@ -192,6 +195,7 @@ def wire(tmp_path):
     ledger.close()
 
 
+@pytest.mark.slow
 def test_the_wire_gives_back_the_readings_and_nothing_else(wire):
     w, now = world(), world().end
     found, rows, _ = wire(w, now)
@@ -252,6 +256,7 @@ def test_the_hourly_poll_shows_each_station_once_and_late_ones_an_hour_behind():
     assert early
 
 
+@pytest.mark.slow
 def test_stations_over_the_wire_are_the_stations_of_the_world(wire):
     w = world()
     whole_day = [
@@ -285,6 +290,7 @@ def spoiled(feeds, name, fetch):
     return [replace(feed, fetch=fetch(feed)) if feed.name == name else feed for feed in feeds]
 
 
+@pytest.mark.slow
 def test_one_bad_answer_goes_to_quarantine_and_the_rest_counts(wire, tmp_path):
     def fetch(feed):
         return lambda http, ask: b"<<<" if "중구" in ask.description else feed.fetch(http, ask)
@@ -298,6 +304,7 @@ def test_one_bad_answer_goes_to_quarantine_and_the_rest_counts(wire, tmp_path):
     assert read == {s for s in world().stations["station"] if s.startswith("airkorea:")} - {"airkorea:중구"}
 
 
+@pytest.mark.slow
 def test_a_source_that_does_not_answer_is_reported(wire, tmp_path):
     def silent(http, ask):
         raise SourceUnavailable("airkorea", "no answer (Timeout)")
@@ -312,6 +319,7 @@ def test_a_source_that_does_not_answer_is_reported(wire, tmp_path):
     assert not (tmp_path / "quarantine").exists()
 
 
+@pytest.mark.slow
 def test_history_and_the_last_day_meet_without_doubles(tmp_path):
     w = world()
     ledger = open_ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")

@@ -170,6 +170,7 @@ def test_the_real_parser_reads_any_point_and_every_field():
     assert (found["dew_point_temperature"] <= found["air_temperature"] + 0.11).all()
 
 
+@pytest.mark.slow
 def test_published_hours_are_as_published_and_hours_ahead_are_foretold():
     now = world().end + timedelta(minutes=30)
     query = asked(open_meteo.POINTS, hourly="wind_speed_10m,wind_speed_850hPa", forecast_days="2")
@@ -212,6 +213,7 @@ def stores(tmp_path):
     ledger.close()
 
 
+@pytest.mark.slow
 def test_the_feed_takes_the_forecast_into_the_store_labelled_simulated(stores, tmp_path):
     observations, forecasts = stores
     now = world().end + HOUR / 3
@@ -226,6 +228,7 @@ def test_the_feed_takes_the_forecast_into_the_store_labelled_simulated(stores, t
     assert "eastward_wind_aloft" in dataset
 
 
+@pytest.mark.slow
 def test_history_holds_what_earlier_runs_had_said_of_the_winds(stores):
     _, forecasts = stores
     w = world()

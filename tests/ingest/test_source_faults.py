@@ -148,6 +148,7 @@ def clean(tmp_path_factory, migrated):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_without_a_fault_every_feed_brings_something(clean, name):
     held, stations, reports = clean(name, NOW)
@@ -173,6 +174,7 @@ def ends(report):
     return report.outcome, "+".join(sorted({type(error).__name__ for error in report.errors}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
@@ -200,6 +202,7 @@ def test_a_fault_ends_as_stated_and_heals_at_the_next_round(begin, clean, name, 
     assert again == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_published_late_comes_later_and_is_no_error(begin, clean, name):
     clock, place, fake = begin(name)
@@ -221,6 +224,7 @@ def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_broken_certificate_is_refused_and_a_trusted_authority_heals(begin, clean, authority, name):
     clock, place, fake = begin(name)
@@ -238,6 +242,7 @@ def test_a_broken_certificate_is_refused_and_a_trusted_authority_heals(begin, cl
     assert clean(name, SOON)[0].items() <= place.holds()[0].items()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["error 500", "forbidden", "malformed", "redirect elsewhere", "reset"])
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.key])
 def test_no_key_reaches_reports_ledger_or_quarantine(begin, caplog, name, fault):

@@ -119,6 +119,7 @@ def test_the_twin_answers_many_threads_at_once_as_one():
             assert list(pool.map(ask, SEOUL)) == one_by_one
 
 
+@pytest.mark.slow
 def test_the_twin_reaches_as_far_back_as_it_is_asked():
     with twin_session(world(), lambda: world().end) as session:
         url = "https://apis.data.go.kr/x/getMsrstnAcctoRltmMesureDnsty"

@@ -90,6 +90,7 @@ def test_what_is_rolled_back_was_never_said(ledger):
         assert say(conn, 2).sequence == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 5), max_size=14), st.randoms(use_true_random=False))
 def test_any_order_and_repetition_is_handled_once_in_order(tmp_path_factory, order, chance):

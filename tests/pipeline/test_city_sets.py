@@ -168,6 +168,7 @@ assert name_of("tokyo", "ko") == "도쿄"
 """
 
 
+@pytest.mark.slow
 def test_every_room_takes_the_cities_of_all_sets() -> None:
     """A process chooses once, so this runs in one of its own."""
     chosen = {"SAMEAIR_CITIES": json.dumps([s for s in EVERYTHING if s != "seoul-beijing"])}

@@ -154,6 +154,7 @@ def test_a_process_started_elsewhere_reads_the_pinned_file(monkeypatch, tmp_path
     assert done.stdout.strip() == b"25"
 
 
+@pytest.mark.slow
 def test_the_command_line_names_file_key_and_where_values_come_from(tmp_path):
     path = tmp_path / "air.toml"
     path.write_text("smtp_port = 25\nchannel = 'pigeon'")

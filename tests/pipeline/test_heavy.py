@@ -87,6 +87,7 @@ def test_an_errand_whose_process_is_killed_is_done_by_another(tmp_path):
     assert (tmp_path / "died").exists()
 
 
+@pytest.mark.slow
 def test_an_errand_that_kills_every_process_is_named_and_the_others_are_not_blamed(tmp_path):
     with (
         heavy_work("2", tmp_path) as heavy,
@@ -114,6 +115,7 @@ def test_who_stops_listening_ends_what_is_under_way(tmp_path):
     assert list((tmp_path / "inputs").glob("job-*")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_processes_end_with_their_parent(tmp_path, how):
     (tmp_path / "pids").mkdir()

@@ -129,6 +129,7 @@ def test_what_does_not_pass_is_given_up_after_some_tries_with_longer_pauses(http
     assert [0 <= s <= most for s, most in zip(clock.slept, (1, 2), strict=True)] == [True, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["silent", "slow"])
 def test_neither_silence_nor_a_drip_lasts_longer_than_the_whole_time(ledger, clock, fault):
     long = FakeAnswer(body=b"[" + b"1," * 500 + b"1]")

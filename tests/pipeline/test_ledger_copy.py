@@ -73,6 +73,7 @@ def next_station(ledger):
         return conn.execute(sa.insert(station_rows).values(**row)).inserted_primary_key[0]
 
 
+@pytest.mark.slow
 def test_there_and_back_everything_is_as_it_was(database, tmp_path):
     old, there, back = in_sqlite(tmp_path / "old"), open_ledger(database), in_sqlite(tmp_path / "back")
     fill(old)

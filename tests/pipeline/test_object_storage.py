@@ -85,6 +85,7 @@ def test_more_objects_than_a_page_are_listed_and_deleted(objects):
     assert list(objects.keys(WORLD)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["slow down", "reset", "cut upload", "hang"])
 def test_a_put_that_fails_is_tried_again(objects, way, fault):
     content = os.urandom(300_000)
@@ -95,6 +96,7 @@ def test_a_put_that_fails_is_tried_again(objects, way, fault):
     assert objects.read(named(content)) == content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["slow down", "reset", "cut answer", "hang"])
 def test_an_answer_that_breaks_off_is_asked_for_again(objects, way, fault):
     content = os.urandom(300_000)
@@ -104,6 +106,7 @@ def test_an_answer_that_breaks_off_is_asked_for_again(objects, way, fault):
     assert way.met == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["slow down", "cut upload", "hang"])
 def test_a_server_that_keeps_failing_leaves_nothing_visible_and_the_append_can_be_repeated(
     objects, way, ledger, fault
@@ -339,6 +342,7 @@ def node(s3_server, bucket, tmp_path, ledger):
     return node
 
 
+@pytest.mark.slow
 def test_a_writer_killed_between_object_and_listing_is_seen_by_nobody(node):
     settings = node("one")
     killed = begun(KILLED, told(settings))
@@ -354,6 +358,7 @@ def test_a_writer_killed_between_object_and_listing_is_seen_by_nobody(node):
     store.ledger.close()
 
 
+@pytest.mark.slow
 def test_two_processes_with_folders_of_their_own_lose_and_repeat_nothing(node):
     writers = [begun(WRITER, told(node(name)), first) for name, first in (("one", 0), ("two", 3))]
     written = [int(line) for writer in writers for line in writer.communicate(timeout=100)[0].split()]

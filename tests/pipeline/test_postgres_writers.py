@@ -76,6 +76,7 @@ def test_writers_at_once_lose_nothing_and_do_nothing_twice(database):
     ledger.close()
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_no_half_and_holds_nobody_up(database):
     ledger = fill(database, 1)
     victim, other = begin(database, "victim", 10_000), begin(database, "other")

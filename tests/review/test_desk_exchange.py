@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 import requests
 
 from review.app import create_app
@@ -20,6 +21,7 @@ def shown(settings, at):
         running.close()
 
 
+@pytest.mark.slow
 def test_the_desk_says_how_the_other_node_stands(tmp_path):
     pair = Pair(tmp_path)
     pair.rounds(2)

@@ -215,6 +215,7 @@ def test_a_damaged_ledger_is_said_without_a_trace(desk):
     assert "Traceback" not in answer.text
 
 
+@pytest.mark.slow
 def test_a_browser_asks_nobody_else_and_complains_about_nothing(desk, tmp_path):
     if CHROMIUM is None:
         pytest.skip("needs the program chromium")
