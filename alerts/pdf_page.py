@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from fpdf import FPDF, ViewerPreferences
 
-from alerts.pdf_fonts import FACES, font_file, runs, text_width, wrapped
+from alerts.pdf_fonts import font_file, runs, text_width, wrapped
 from alerts.vocabulary import Language
 
 MM_PER_POINT: Final = 25.4 / 72
@@ -78,9 +78,6 @@ class Sheet(FPDF):
         self.set_auto_page_break(False)
         self.set_margins(MARGIN, MARGIN, MARGIN)
         self.c_margin = 0.0
-        for face in FACES:
-            for style in ("", "B"):
-                self.add_font(face, style, font_file(face, bold=bool(style)))
         self.set_lang({"zh": "zh-CN", "ko": "ko-KR", "en": "en"}[language])
         self.set_title(said.title)
         self.set_subject(said.subject)
@@ -124,7 +121,7 @@ class Sheet(FPDF):
         x -= {"left": 0.0, "middle": wide / 2, "right": wide}[align]
         self.set_text_color(kind.colour)
         for face, part in runs(text, self.language):
-            self.set_font(face, "B" if kind.bold else "", kind.size)
+            self._use(face, kind)
             self.text(x, y, part)
             x += text_width(part, self.language, bold=kind.bold) * kind.mm
         return wide
@@ -195,6 +192,13 @@ class Sheet(FPDF):
         self._out(f"/{kind} <</MCID {number}>> BDC")
         yield
         self._out("EMC")
+
+    def _use(self, face: str, kind: Type) -> None:
+        """Set the font; it is read when it is first needed, for reading one takes as long as a page."""
+        style = "B" if kind.bold else ""
+        if f"{face}{style}" not in self.fonts:
+            self.add_font(face, style, font_file(face, bold=kind.bold))
+        self.set_font(face, style, kind.size)
 
     @contextmanager
     def _artifact(self) -> Iterator[None]:
