@@ -6,9 +6,11 @@ holds theirs to them.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -21,11 +23,14 @@ from alerts.examples import example_content
 from alerts.joint import evidence_digest, rank_of, signature_body
 from alerts.sealed import commitment, subject_of
 from alerts.signoff import statement
+from flows.said import signed_part
+from flows.season_words import body_of as body_of_statement
 from pipeline.exchange.bodies import body_schema, check_body
 from pipeline.exchange.canonical import digest
 from pipeline.exchange.envelope import FIRST_PREVIOUS, KINDS, SIGNED_PREFIX, Envelope, key_id
 from pipeline.exchange.keys import public_key_text, sign
 from pipeline.exchange.measurements import body_of
+from pipeline.ledger.season import PartyStatement
 from pipeline.ledger.warnings import SignatureRow
 from pipeline.sharing import Mark
 
@@ -103,6 +108,7 @@ def _said() -> Iterator[tuple[str, str, str, Any]]:
     yield "seoul", "opening", WORLD, {"subject": SUBJECT, "probability": 0.7, "nonce": NONCE, "at": AT}
     yield "seoul", "question", WORLD, _question()
     yield "beijing", "answer", WORLD, {"question": QUESTION, "person": "王", "text": "北风。", "at": AT}
+    yield "seoul", "season", WORLD, _finding()
     yield "seoul", "proposal", WORLD, _proposal()
     yield "beijing", "objection", WORLD, _vote("beijing", "object", "too early")
     yield "seoul", "approval", WORLD, _vote("seoul", "approve", "")
@@ -188,6 +194,25 @@ def _question() -> Plain:
     ring = {"role": "duty forecaster", "languages": ["ko", "en"], "telephone": "+82 2 000 0000"}
     said = {"subject": SUBJECT, "text": "What do you see that we do not?", "ring": ring}
     return {"id": QUESTION, "person": "김", **said, "at": AT, "due": "2026-01-14T09:40:00Z"}
+
+
+def _finding() -> Plain:
+    said = PartyStatement(
+        id="",
+        kind="finding",
+        world=WORLD,
+        subject="seoul-20260110",
+        party="seoul",
+        person="김",
+        own=True,
+        at=BEGIN,
+        body={"text": "The onset came a day early."},
+        public_key=public_key_text(KEYS["seoul"]),
+        signature="",
+    )
+    text = signed_part(said)
+    named = replace(said, id=hashlib.sha256(text).hexdigest(), signature=sign(KEYS["seoul"], text))
+    return body_of_statement(named)
 
 
 def _proposal() -> Plain:

@@ -12,7 +12,7 @@ from flows.dossier_forecasts import changes_of, is_replay, origin_of, ours_of, r
 from flows.dossier_outcome import outcome_of
 from flows.dossier_subjects import Subject, subjects_of, within_of
 from flows.exchange_data import received_marks
-from flows.findings import closings_of, findings_of
+from flows.findings import closings_of, findings_of, holds
 from flows.node import parties
 from flows.workspace import Workspace
 from pipeline.errors import UsageError
@@ -147,11 +147,12 @@ def newest_dossier(ws: Workspace, world: str, name: str) -> DocumentRow:
 def status_of(ws: Workspace, row: DocumentRow, now: datetime) -> Plain:
     """Return how a dossier stands: ``open``, ``in review``, ``closed``, and whether it is overdue.
 
-    It is closed when every party has signed off its newest text and no finding waits for an answer. A later
-    version opens it again; the sign-offs of the earlier one stay.
+    It is closed when every party has signed off its newest text (one with a node of its own, the text there)
+    and no finding waits for an answer. A later version opens it again; the sign-offs of the earlier one stay.
     """
     findings = findings_of(ws, row.world, row.subject)
-    closed = {c["party"] for c in closings_of(ws, row.world, row.subject) if c["digest"] == row.digest}
+    closings = closings_of(ws, row.world, row.subject)
+    closed = {c["party"] for c in closings if holds(c, row.digest, findings)}
     waits = sorted({party for f in findings for party in f["waits_for"]})
     done = closed == set(parties()) and not waits
     state = "closed" if done else "in review" if findings or closed else "open"

@@ -120,18 +120,18 @@ def rota_of(ws: Workspace, since: datetime, until: datetime) -> list[Plain]:
     wanted = {shift.subject for shift in shifts}
     with ws.ledger.read() as conn:
         rows = read_party_statements(conn, "shift", world=MEASURED)
-        said = {s.subject: s for s in rows if s.subject in wanted and is_whole(s)}
+        said = {(s.party, s.subject): s for s in rows if s.subject in wanted and is_whole(s)}
         numbers = read_telephones(conn)
     found = []
     for shift in shifts:
-        entry = said.get(shift.subject)
+        entry = said.get((shift.party, shift.subject))
         found.append(
             {
                 "party": shift.party,
                 "shift": shift.local,
                 "begins": iso(shift.begins),
                 "ends": iso(shift.ends),
-                "on_duty": entry.body["on_duty"] if entry and entry.party == shift.party else "",
+                "on_duty": entry.body["on_duty"] if entry else "",
                 "telephone": numbers.get(entry.id, "") if entry else "",
             }
         )

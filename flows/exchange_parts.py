@@ -20,6 +20,7 @@ from flows.exchange_statements import handle_bulletin, handle_document, handle_m
 from flows.joint import JOINT_HANDLERS, agreement_poster, issue_agreed
 from flows.key_words import key_words
 from flows.node import Node
+from flows.season_words import SEASON_HANDLERS, season_poster
 from flows.workspace import Workspace
 from pipeline.exchange.anchors import anchor_fault
 from pipeline.exchange.arrivals import Handler
@@ -45,7 +46,7 @@ def note_statement(conn: Connection, envelope: Envelope, _at: datetime) -> str:
     return ", ".join([*told, *([fault] if fault else [])])
 
 
-POSTERS: Final[list[Poster]] = [key_words, agreement_poster, consult_poster]
+POSTERS: Final[list[Poster]] = [key_words, agreement_poster, consult_poster, season_poster]
 
 HANDLERS: Final[dict[str, Handler]] = {
     "receipt": note_statement,
@@ -53,6 +54,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "key": handle_key,
     **JOINT_HANDLERS,
     **CONSULT_HANDLERS,
+    **SEASON_HANDLERS,
     "observations": handle_observations,
     "correction": handle_observations,
     "bulletin": handle_bulletin,

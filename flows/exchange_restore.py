@@ -1,7 +1,7 @@
 """Entering again what our own envelopes had said, kind by kind; each returns the occasion of what it said.
 
-What binds us is restored: offers, votes, what was issued, seals, questions, answers. Data and forecasts are
-not: they are simply said again, and the other side stores nothing twice.
+What binds us is restored: offers, votes, what was issued, seals, questions, answers, words of a season. Data
+and forecasts are not: they are simply said again, and the other side stores nothing twice.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from alerts.joint_restore import restore_issue, restore_offer, restore_vote
 from flows.consult_words import answered_in, asked_in, sealed_in
+from flows.season_words import occasion_of, said_in
 from pipeline.exchange.envelope import Envelope, key_id
 from pipeline.ledger.agreement import StatementRow, unsent
 from pipeline.ledger.consultation import (
@@ -24,6 +25,7 @@ from pipeline.ledger.consultation import (
     insert_seal,
 )
 from pipeline.ledger.envelopes import sent_for
+from pipeline.ledger.season import insert_party_statement
 from pipeline.times import parse_instant
 
 Restorer = Callable[[Connection, Envelope, datetime], str]
@@ -89,6 +91,12 @@ def _consulted(kind: str, about: str) -> str:
     return f"{kind}-{about}"[:200]
 
 
+def _season(conn: Connection, envelope: Envelope, _at: datetime) -> str:
+    said = said_in(envelope, own=True)
+    insert_party_statement(conn, said)
+    return occasion_of(said)
+
+
 def _key(_conn: Connection, envelope: Envelope, _at: datetime) -> str:
     body: dict[str, Any] = envelope.body
     is_new = body["action"] == "announce"
@@ -103,5 +111,6 @@ RESTORERS: Final[dict[str, Restorer]] = {
     "opening": _opening,
     "question": _question,
     "answer": _answer,
+    "season": _season,
     "key": _key,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -74,10 +75,37 @@ def findings_of(ws: Workspace, world: str, subject: str, until: datetime | None 
 
 
 def closings_of(ws: Workspace, world: str, subject: str, until: datetime | None = None) -> list[Plain]:
-    """Return who signed off which text of a dossier, oldest first."""
+    """Return who signed off which text of a dossier, oldest first; ``here``: at this node, on its text."""
     with ws.ledger.read() as conn:
         said = read_party_statements(conn, "close", world=world, subject=subject, until=until)
-    return [{"party": s.party, "person": s.person, "digest": s.body["digest"], "at": iso(s.at)} for s in said]
+    return [
+        {
+            "party": s.party,
+            "person": s.person,
+            "digest": s.body["digest"],
+            "at": iso(s.at),
+            "here": s.own,
+        }
+        for s in said
+    ]
+
+
+def holds(closing: Plain, digest: str, findings: Sequence[Plain]) -> bool:
+    """Tell whether a sign-off is one of a dossier as it stands.
+
+    One given here is of this very text. One that came from another node is of the text that was built there,
+    from what that node has; it holds as long as nothing was said of the episode after it.
+
+    >>> there = {"here": False, "digest": "b", "at": "2026-01-20T08:00:00Z"}
+    >>> holds(there, "a", []), holds(there | {"here": True}, "a", [])
+    (True, False)
+    >>> holds(there, "a", [{"at": "2026-01-20T09:00:00Z", "answers": []}])
+    False
+    """
+    if closing["here"] or closing["digest"] == digest:
+        return bool(closing["digest"] == digest)
+    said = [one["at"] for found in findings for one in (found, *found["answers"])]
+    return all(at <= closing["at"] for at in said)
 
 
 def _with_answers(one: PartyStatement, answers: list[PartyStatement]) -> Plain:

@@ -13,7 +13,15 @@ from flows.dossier import LOOK_BACK, build_dossier, listed_dossiers, newest_doss
 from flows.dossier_paper import dossier_file, dossier_paper
 from flows.dossier_subjects import present_in
 from flows.dossier_words import season_words
-from flows.findings import Answer, answer_finding, close_dossier, closings_of, findings_of, propose_finding
+from flows.findings import (
+    Answer,
+    answer_finding,
+    close_dossier,
+    closings_of,
+    findings_of,
+    holds,
+    propose_finding,
+)
 from flows.node import parties
 from flows.papers import FORMS
 from flows.said import Speaker, words
@@ -63,7 +71,7 @@ class ReviewingDossiers:
             "paper": paper,
             "parts": [part for part in paper.parts if part.title != said],
             "findings": findings,
-            "closings": [c | {"holds": c["digest"] == row.digest} for c in closings_of(ws, world, name)],
+            "closings": [c | {"holds": holds(c, row.digest, findings)} for c in closings_of(ws, world, name)],
             "status": status,
             "sides": _sides(status),
             "shown": self._dossier_standing(row),

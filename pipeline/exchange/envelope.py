@@ -40,7 +40,7 @@ KINDS: Final = (
     *("observations", "correction", "bulletin", "measures"),
     *("proposal", "approval", "objection", "issue", "update", "end", "cancel"),
     *("seal", "opening", "question", "answer"),
-    *("receipt", "heartbeat", "key", "model_card", "verification"),
+    *("receipt", "heartbeat", "key", "model_card", "verification", "season"),
 )
 """What an envelope may hold; each has its own JSON schema of the body."""
 

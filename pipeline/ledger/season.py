@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, exists, func, insert, literal, select
 
 from pipeline.exchange.canonical import canonical_json
+from pipeline.ledger.exchange_tables import envelopes_sent
 from pipeline.ledger.season_tables import duty_telephones, joint_documents, party_statements
 
 DocumentKind = Literal["dossier", "outlook"]
 StatementKind = Literal["finding", "answer", "close", "outlook", "shift", "handover"]
+
+TOLD: Final = "season-"
+"""How the occasion begins on which a statement is sent to another party; its id follows."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,20 @@ def read_party_statements(
         query = query if value is None else query.where(column == value)
     query = query if until is None else query.where(c.at <= until)
     return [_statement(row) for row in conn.execute(query.order_by(c.at, c.id))]
+
+
+def find_party_statement(conn: Connection, id: str) -> PartyStatement | None:
+    """Return what was said under an id, if anything."""
+    row = conn.execute(select(party_statements).where(party_statements.c.id == id)).one_or_none()
+    return None if row is None else _statement(row)
+
+
+def untold_statements(conn: Connection, party: str, peer: str, kinds: Sequence[str]) -> list[PartyStatement]:
+    """Return what was said here for a party, of some kinds, and was not sent to a peer, oldest first."""
+    c, sent = party_statements.c, envelopes_sent.c
+    told = exists().where(sent.recipient == peer, sent.occasion == literal(TOLD) + c.id)
+    query = select(party_statements).where(c.own, c.party == party, c.kind.in_(kinds), ~told)
+    return [_statement(row) for row in conn.execute(query.order_by(c.seq))]
 
 
 def _statement(row: Any) -> PartyStatement:

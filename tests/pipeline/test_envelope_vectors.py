@@ -51,7 +51,7 @@ def test_the_independent_reader_finds_no_fault_in_them(tmp_path):
         (tmp_path / vector["name"]).write_bytes(pack(vector))
     code, lines = read(tmp_path)
     assert (code, lines[-1]) == (0, "0 faults")
-    assert "seoul to beijing: 1 to 18" in lines
+    assert "seoul to beijing: 1 to 19" in lines
 
 
 def test_the_reader_sees_a_receipt_of_another_chain(tmp_path):
@@ -72,7 +72,7 @@ def test_a_folder_may_begin_later_and_says_where(tmp_path):
     for vector in mine:
         (tmp_path / vector["name"]).write_bytes(pack(vector))
     code, lines = read(tmp_path)
-    assert (code, lines[-2:]) == (0, ["seoul to beijing: 6 to 18", "0 faults"])
+    assert (code, lines[-2:]) == (0, ["seoul to beijing: 6 to 19", "0 faults"])
 
 
 def test_numbers_that_no_double_carries_are_refused_by_the_reader(tmp_path):
