@@ -46,9 +46,10 @@ class DecidingApp(RunningApp):
         """Wait until what follows a decision, after the page was answered, has come to a state."""
         until = time.monotonic() + 60
         while time.monotonic() < until:
+            # One reading: between two the warning may be issued, and its messages not be seen.
             with self.ledger.read() as conn:
-                sent = {m.state for m in read_outbox(conn, warning_id)}
-            if self.versions(warning_id)[-1].state == state and sent <= {"sent", "failed"}:
+                newest, sent = read_versions(conn, warning_id)[-1], read_outbox(conn, warning_id)
+            if newest.state == state and {m.state for m in sent} <= {"sent", "failed"}:
                 return
             time.sleep(0.05)
         raise AssertionError(f"{warning_id} did not come to {state}")
