@@ -11,10 +11,13 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+from sqlalchemy import Connection
+
 from alerts.channels import Channel, Envelope
 from alerts.plain_text import one_line
 from flows.health import Coverage, FeedHealth, worst_first
 from flows.workspace import Workspace
+from pipeline.ledger.audit import append_audit, rows_about
 from pipeline.ledger.locks import LockHeld, ledger_lock
 from pipeline.ledger.notices import Condition, Notice, changes, mark_sent, note_changes, unsent_notices
 from pipeline.ledger.recipients import known_as
@@ -25,6 +28,12 @@ from pipeline.times import iso
 _RECIPIENT = re.compile(r"\br-[0-9a-f]{12}\b")
 TELL_FROM = 2
 """Severity from which an operator is told."""
+
+MOST_TRIES = 4
+"""How often a mail leaves of which nobody knows whether it arrived."""
+
+UNKNOWN = "operator.unknown"
+"""Under which action that is written down."""
 
 LONGEST_MAIL_S = 60.0
 """How long to wait for another process that is telling the operator [s]."""
@@ -88,7 +97,8 @@ def tell_operator(
     """Send one mail about everything that is news; return how many lines of news it held.
 
     News is in the ledger before the mail leaves and stays unsent until it has left, so a mail server that is
-    down delays a mail and loses none. One process at a time sends it, so that two tell nothing twice. Without
+    down delays a mail and loses none; where it hangs up without saying whether it took the mail, that leaves
+    again, MOST_TRIES times in all. One process at a time sends it, so that two tell nothing twice. Without
     an operator's address nothing is written down.
     """
     if not ws.settings.operator_address:
@@ -121,8 +131,21 @@ def _send_waiting(ws: Workspace, world: str, channel: Channel, report: str, at: 
     if sent.kind not in ("sent", "unknown"):
         return 0
     with ws.ledger.write() as conn:
+        if sent.kind == "unknown" and not _tried_enough(conn, name, at):
+            return 0
         mark_sent(conn, waiting, at)
     return len(waiting)
+
+
+def _tried_enough(conn: Connection, name: str, at: datetime) -> bool:
+    """Write down that nobody knows whether a mail arrived; tell whether it was sent often enough.
+
+    A line too many costs a glance, one too few a night: until then it is sent again at each look, under the
+    same Message-ID where no news has come.
+    """
+    tried = 1 + len(rows_about(conn, name, UNKNOWN))
+    append_audit(conn, at=at, actor="operator mail", action=UNKNOWN, subject=name, payload={"try": tried})
+    return tried >= MOST_TRIES
 
 
 def _with_names(notice: Notice, names: Mapping[str, str]) -> Notice:

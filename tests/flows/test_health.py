@@ -15,7 +15,7 @@ from sqlalchemy import event
 from alerts.smtp import SmtpChannel, SmtpServer
 from flows.health import coverage_of, health_of
 from flows.metrics import metrics_text
-from flows.operator import conditions_of, doubts_of, report_text, tell_operator
+from flows.operator import MOST_TRIES, conditions_of, doubts_of, report_text, tell_operator
 from flows.workspace import open_workspace
 from ingest.feeds import Feed, Timing
 from pipeline.errors import StorageError
@@ -27,7 +27,7 @@ from pipeline.settings import Settings
 from pipeline.times import parse_instant
 
 NOW = parse_instant("2025-03-01T12:30Z")
-HOUR = timedelta(hours=1)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
 def feed(name, **timing):
@@ -126,9 +126,12 @@ def test_coverage_counts_the_values_of_the_last_day_by_city_and_network(ws):
 
 class Mailbox:
     def __init__(self):
-        self.mails, self.answer = [], "250 taken"
+        self.mails, self.answer, self.hung_up = [], "250 taken", 0
 
     async def handle_DATA(self, server, session, envelope):
+        if self.answer == "":
+            self.hung_up += 1
+            server.transport.abort()
         if self.answer.startswith("250"):
             self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         return self.answer
@@ -183,6 +186,20 @@ def test_news_that_the_mail_server_refuses_is_told_later(ws, mailbox):
     mailbox.answer = "250 taken"
     assert tell(ws, mailbox, NOW + HOUR) == 1
     assert len(mailbox.mails) == 1
+
+
+def test_a_mail_of_which_nobody_knows_whether_it_arrived_leaves_again_a_few_times(ws, mailbox):
+    attempt(ws, NOW, newest=NOW - 5 * HOUR)
+    mailbox.answer = ""
+    assert [tell(ws, mailbox, NOW + n * MINUTE) for n in range(2)] == [0, 0]
+    mailbox.answer = "250 taken"
+    assert [tell(ws, mailbox, NOW + n * MINUTE) for n in (2, 3)] == [1, 0]
+    assert len(mailbox.mails) == 1
+    attempt(ws, NOW + HOUR, newest=NOW + HOUR - timedelta(minutes=30))
+    mailbox.answer = ""
+    told = [tell(ws, mailbox, NOW + HOUR + n * MINUTE) for n in range(6)]
+    assert told == [0] * (MOST_TRIES - 1) + [1, 0, 0], "in the end it is taken for arrived"
+    assert mailbox.hung_up == 2 + MOST_TRIES
 
 
 def test_news_does_not_leave_at_every_look_while_the_ledger_cannot_be_written(ws, mailbox):

@@ -99,7 +99,7 @@ def _cut(said):
 
 
 def _hung_up(seen, told, shown):
-    """Tell whether the server hung up then: nobody knows whether it took a mail, and it is not repeated."""
+    """Tell whether the server hung up then: a mail is repeated a few times and then taken for arrived."""
     return any(w.kind == "hangs up" for at in told.shown[shown] for w in seen.plan.at(at))
 
 
