@@ -206,7 +206,12 @@ def _read_hour(ws: Any, listed: pd.DataFrame, end: datetime) -> None:
 def main() -> int:
     """Measure every size, print the table and the exponents; 1 where something is over its limit."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", nargs="+", default=list(SIZES), help="cities:stations; growth is told by cities where they differ, else by stations")
+    parser.add_argument(
+        "--sizes",
+        nargs="+",
+        default=list(SIZES),
+        help="cities:stations; growth is told by cities where they differ, else by stations",
+    )
     parser.add_argument("--days", type=int, default=425, help="days of stored past")
     parser.add_argument("--smallest", type=float, default=20.0, help="limit of the smallest cycle [s]")
     parser.add_argument("--largest", type=float, default=120.0, help="limit of the largest cycle [s]")
