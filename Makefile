@@ -50,20 +50,17 @@ test: setup-dev
 quick: setup-dev
 	$(PYTEST) -m "not slow" --hypothesis-profile=quick
 
-# Every skip is an error here, and the slow tests run too; what opens a ledger is written down.
-ON_POSTGRES := SAMEAIR_NO_SKIPS=1 $(PY) -m pytest -n auto --dist loadfile -p tests.on_postgres.plugin
-NOTED := $(VENV)/tests-with-a-ledger.txt
+# Every skip is an error here. The slow tests as they are, then all quick ones with every ledger on a PostgreSQL
+# server of its own, and of the slow ones those marked `ledger`; it needs the server's programs, not a running one.
+NO_SKIPS := SAMEAIR_NO_SKIPS=1
+ON_POSTGRES := $(NO_SKIPS) $(PY) -m pytest -n auto --dist loadfile -p tests.on_postgres.plugin --ledgers postgres
 test-all: check
-	$(ON_POSTGRES) --note-ledgers $(NOTED)
+	$(NO_SKIPS) $(PYTEST) -m slow
+	$(ON_POSTGRES) -m "not slow or ledger"
 
-# After test-all: what opened a ledger again, with every ledger on a PostgreSQL server of its own; of the slow
-# tests those marked so. It needs the server's programs, not a running one.
-test-ledgers: check
-	$(ON_POSTGRES) --ledgers postgres --only-noted $(NOTED)
-
-# The whole suite so.
+# The whole suite with every ledger there.
 test-postgres: check
-	$(ON_POSTGRES) --ledgers postgres
+	$(ON_POSTGRES)
 
 # Ten thousand damaged answers for every reader of foreign bytes (hours on one core), and all slow tests.
 nightly: check

@@ -142,6 +142,7 @@ def settle(world):
     return world
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_from_every_state_both_come_to_agree_once_messages_pass_and_nobody_objects(worlds):
     for world in worlds:

@@ -240,6 +240,7 @@ def deliverer(desk, port, dies=0, at_once=1):
     return subprocess.Popen([sys.executable, "-c", DELIVER, *arguments], stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 @pytest.mark.parametrize(("dies", "at_once"), [(1, 1), (3, 1), (2, 3)])
 def test_killed_between_data_and_commit(out, dies, at_once):
@@ -258,6 +259,7 @@ def test_killed_between_data_and_commit(out, dies, at_once):
     assert set(post.ids) >= {row.message_id for row in rows(out, state="sent")}
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_two_processes_at_once_share_the_work(desk):
     for number in range(4):

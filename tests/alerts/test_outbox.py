@@ -339,6 +339,7 @@ def test_killed_while_sending_then_run_again(desk, before, after, lines):
     assert not [p for p in (desk.folder / "outbox").iterdir() if p.name.startswith(".")] or before == 0.05
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_processes_at_once_write_each_mail_once(desk):
     for number in range(3):

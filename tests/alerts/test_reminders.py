@@ -46,6 +46,7 @@ def sent(desk, content=CONTENT):
     desk.deliver()
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_who_does_not_acknowledge_is_reminded_and_then_escalated(desk):
     sent(desk)

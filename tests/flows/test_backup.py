@@ -222,6 +222,7 @@ def test_no_message_leaves_by_itself_that_may_have_left_after_the_backup(ws, clo
     assert kept["pending"] == "pending", "the ledger that was backed up is as it was"
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_a_warning_under_review_can_be_signed_after_a_restore(ws, clock, tmp_path):
     content = example_content()

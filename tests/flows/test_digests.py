@@ -45,6 +45,7 @@ def digests(ws):
         return [r for r in read_outbox(conn) if r.purpose == "digest"]
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_whoever_asked_for_higher_levels_gets_one_mail_a_day(world):
     ws, clock = world

@@ -166,6 +166,7 @@ def test_questions_and_sealed_numbers_are_told_without_names(tmp_path):
     pair.close()
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_joint_warnings_tell_how_long_it_took_to_agree(tmp_path):
     nodes = TwoNodes(tmp_path)

@@ -189,6 +189,7 @@ def lost_after(nodes, tmp_path, do):
     return recover_chain(nodes.ws["seoul"], "beijing", "kim", tmp_path / "back", nothing_under_way=True)
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_a_vote_that_was_given_stays_given_and_becomes_joint(nodes, tmp_path):
     def vote():

@@ -68,6 +68,7 @@ def test_the_party_whose_text_lost_approves_the_other(nodes):
     assert both(nodes, nodes.issued_at) == [[LATER], [LATER]]
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_an_objection_asks_for_another_text_which_can_then_be_agreed(nodes):
     for party in ("seoul", "beijing"):
@@ -88,6 +89,7 @@ def test_an_objection_asks_for_another_text_which_can_then_be_agreed(nodes):
     assert same_everywhere(nodes)
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_a_cut_link_gives_each_its_own_warning_and_the_late_signature_the_joint_one(nodes):
     for party in ("seoul", "beijing"):
@@ -114,6 +116,7 @@ def test_a_cut_link_gives_each_its_own_warning_and_the_late_signature_the_joint_
     assert all(set(a) < set(b) for a, b in zip(sent, again, strict=True))
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_a_late_signature_after_a_later_word_is_recorded_only(nodes):
     for party in ("seoul", "beijing"):
@@ -177,6 +180,7 @@ def test_an_unfit_offer_is_refused_with_its_reason(nodes, reason):
     assert not nodes.versions("beijing")
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_a_vote_signed_by_nobody_of_the_party_is_refused(nodes):
     for party in ("seoul", "beijing"):

@@ -169,6 +169,7 @@ def command(ws, *arguments):
     return CliRunner().invoke(app, ["models", *arguments, "--data-dir", str(ws.settings.data_dir)])
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_the_commands_list_compare_promote_show_and_print_the_card(ws):
     crown(ws)

@@ -362,6 +362,7 @@ def test_addresses_that_earlier_versions_wrote_down_are_erased_too(ws):
     assert [json.loads(line)["to"] for line in index.read_text().splitlines()] == ["", "other@x.example"]
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_a_mail_that_a_crash_left_behind_is_erased_too(ws):
     import_rows(ws)

@@ -218,6 +218,7 @@ prunes = st.tuples(st.just("prune"), st.integers(0, 900))
 compactions = st.tuples(st.just("compact"), st.integers(0, 900))
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 @settings(max_examples=8, phases=[Phase.generate])
 @given(steps=st.lists(st.one_of(appends, prunes, compactions), min_size=3, max_size=9))

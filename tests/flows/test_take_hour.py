@@ -83,6 +83,7 @@ def sameair(ws, monkeypatch, capfd):
     return call
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_an_hour_is_taken_in_once_and_an_outage_is_made_good(ws, clock, served):
     found = {r.source: r for r in take_hour(ws)}
@@ -106,6 +107,7 @@ def test_an_hour_is_taken_in_once_and_an_outage_is_made_good(ws, clock, served):
     assert not versions.duplicated(["station", "quantity", "time", "value"]).any()
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_what_is_gone_for_good_is_told_and_costs_no_exit_code(ws, clock, sameair):
     take_hour(ws)

@@ -191,6 +191,7 @@ work_on(open_workspace(Settings(data_dir=Path(sys.argv[1])), lambda: now), "inge
 """
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_the_job_of_a_killed_process_is_taken_over_and_that_of_a_living_one_is_not(ws):
     folder, now = str(ws.settings.data_dir), ws.clock.now.isoformat()

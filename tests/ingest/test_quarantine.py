@@ -41,6 +41,7 @@ def entries(intake, **wanted):
         return list_quarantined(conn, **wanted)
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_a_station_that_no_list_has_is_held_and_freed_once_a_list_has_it(intake, clock):
     toy = Toy(clock, stations=("a", "b"), listed=("a",))

@@ -1,8 +1,7 @@
-"""Run tests with every ledger on PostgreSQL, or note which tests open a ledger.
+"""Run tests with every ledger on PostgreSQL.
 
 ``pytest -p tests.on_postgres.plugin --ledgers postgres`` starts a server for the session, which the workers
-share. ``--note-ledgers FILE`` writes down what opened a ledger, test or fixture; ``--only-noted FILE`` takes
-of the quick tests those, and of the slow ones those marked ``ledger``.
+share.
 """
 
 import itertools
@@ -30,8 +29,6 @@ _state = {}
 def pytest_addoption(parser):
     group = parser.getgroup("sameair")
     group.addoption("--ledgers", choices=("sqlite", "postgres"), default="sqlite")
-    group.addoption("--note-ledgers", metavar="FILE", help="write down which tests open a ledger")
-    group.addoption("--only-noted", metavar="FILE", help="run the quick tests written down there")
 
 
 def pytest_configure(config):
@@ -50,11 +47,6 @@ def pytest_unconfigure(config):
     if "server" in _state:
         _state.pop("server").remove()
     if "notes" in _state:
-        written = config.getoption("--note-ledgers")
-        opened = _state["notes"] / "opened.txt"
-        if written:
-            seen = sorted(set(opened.read_text("utf-8").splitlines())) if opened.exists() else []
-            Path(written).write_text("".join(f"{one}\n" for one in seen if one), "utf-8")
         shutil.rmtree(_state.pop("notes"), ignore_errors=True)
 
 
@@ -116,7 +108,6 @@ def _life(scope):
 def pytest_runtest_protocol(item, nextitem):
     _state["test"] = next(_numbers)
     _state.setdefault("module", _state["test"])
-    os.environ["SAMEAIR_TEST_SCOPE"] = item.nodeid
     os.environ["SAMEAIR_TEST_LIFE"] = _life("function")
     ledgers.remember()
     try:
@@ -133,7 +124,6 @@ def pytest_fixture_setup(fixturedef, request):
     before = {name: os.environ.get(name, "") for name in VARIABLES[2:]}
     if fixturedef.scope != "function":
         os.environ["SAMEAIR_TEST_LIFE"] = _life(fixturedef.scope)
-        os.environ["SAMEAIR_TEST_SCOPE"] = _name(fixturedef)
     ledgers.remember()
     try:
         return (yield)
@@ -148,25 +138,3 @@ def _drop(life):
     for note in ledgers.notes().glob(f"folders-{os.getpid()}.txt"):
         lines = note.read_text("utf-8").splitlines(keepends=True)
         note.write_text("".join(line for line in lines if not line.endswith(f"\t{life}\n")), "utf-8")
-
-
-def _name(fixturedef):
-    return f"fixture {fixturedef.baseid} {fixturedef.argname}"
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config, items):
-    file = config.getoption("--only-noted")
-    if not file:
-        return
-    noted = set(Path(file).read_text("utf-8").splitlines())
-    taken = [item for item in items if _is_taken(item, noted)]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(taken)])
-    items[:] = taken
-
-
-def _is_taken(item, noted):
-    if item.get_closest_marker("slow"):
-        return item.get_closest_marker("ledger") is not None
-    found = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
-    return item.nodeid in noted or any(_name(one) in noted for many in found.values() for one in many)

@@ -112,6 +112,7 @@ def kill_writers(folder, count, seed):
     return len(acknowledged), len(left_behind.removed)
 
 
+@pytest.mark.ledger
 @pytest.mark.slow
 def test_a_writer_killed_at_any_instant_leaves_no_half_append(ledger, tmp_path):
     acknowledged, _ = kill_writers(tmp_path, count=20, seed=1)

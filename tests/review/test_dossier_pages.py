@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import requests
 from lxml import html
+from sqlalchemy import insert
 
 from flows.dossier import newest_dossier, status_of
 from flows.dossier_subjects import subjects_of
 from flows.findings import findings_of
+from flows.said import Speaker, say
 from pipeline.ledger.audit_reads import Wanted, find_rows
+from pipeline.ledger.season_tables import party_statements
 from pipeline.times import parse_instant
 from review.accounts.roles import Role
 from tests.flows.archive_world import NOW, open_imported
@@ -123,6 +127,24 @@ def test_nobody_signs_off_what_they_have_not_seen(app, name):
     assert beijing.send(again).status_code == 303
     assert len(findings_of(app.ws, "measured", name)) == 2
     assert "sign off after it" in text_of(beijing.page(path(name)))
+
+
+def test_a_sign_off_from_the_other_node_says_of_which_text_it_is(app, name):
+    """Beijing has a node of its own, which sent what its lead signed there."""
+    said = say(app.ws, "close", ("measured", name), Speaker("beijing", "wang"), {"digest": "ab" * 32})
+    with app.ws.ledger.write() as conn:
+        conn.execute(insert(party_statements).values(**elsewhere(said, at=said.at + timedelta(seconds=1))))
+    page = app.person("seoul").page(path(name))
+    (own, foreign) = [text_of(line) for line in page.xpath("//li[contains(., 'wang')]")]
+    assert own.endswith("of an earlier version")
+    assert foreign.endswith("on its own node, of the text built there")
+    assert status_of(app.ws, newest_dossier(app.ws, "measured", name), app.now)["signed_off"] == ["beijing"]
+
+
+def elsewhere(said, **changed):
+    """Return a statement as it would stand here had it come by envelope."""
+    told = replace(said, own=False, **changed)
+    return vars(told) | {"id": "cd" * 32, "body": json.dumps(told.body)}
 
 
 def test_who_may_not_speak_only_reads(app, name):

@@ -5,8 +5,7 @@ the file at another path opens as a copy of the database; whatever else stands i
 An address that names the driver, ``sqlite+pysqlite:///…``, is SQLite always: for tests of SQLite itself.
 
 ``SAMEAIR_TEST_LEDGERS`` names the folder in which the run keeps its notes, ``SAMEAIR_TEST_POSTGRES`` the
-server (absent: the ledgers stay in SQLite and it is only noted who opened one), ``SAMEAIR_TEST_SCOPE`` what
-the test is at, ``SAMEAIR_TEST_LIFE`` how long what is made now is needed.
+server (absent: the ledgers stay in SQLite), ``SAMEAIR_TEST_LIFE`` how long what is made now is needed.
 """
 
 import json
@@ -15,7 +14,7 @@ import uuid
 from pathlib import Path
 
 TEMPLATE = "sameair_template"
-VARIABLES = ("SAMEAIR_TEST_LEDGERS", "SAMEAIR_TEST_POSTGRES", "SAMEAIR_TEST_SCOPE", "SAMEAIR_TEST_LIFE")
+VARIABLES = ("SAMEAIR_TEST_LEDGERS", "SAMEAIR_TEST_POSTGRES", "SAMEAIR_TEST_LIFE")
 _admin = {}
 _told = {}
 
@@ -40,7 +39,6 @@ def install(connect):
     make = connect.create_engine
 
     def create_engine(target, **options):
-        note_opened()
         file = Path(target.database or "")
         if target.drivername != "sqlite" or not on_postgres():
             return make(target, **options)
@@ -67,13 +65,6 @@ def server():
 def notes():
     """Return the folder of notes."""
     return Path(told("SAMEAIR_TEST_LEDGERS"))
-
-
-def note_opened():
-    """Write down that what the test is at opens a ledger."""
-    scope = told("SAMEAIR_TEST_SCOPE")
-    with (notes() / "opened.txt").open("a", encoding="utf-8") as file:
-        file.write(f"{scope}\n")
 
 
 def database_of(file):
