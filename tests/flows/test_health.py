@@ -216,7 +216,7 @@ def test_news_does_not_leave_at_every_look_while_the_ledger_cannot_be_written(ws
     mailbox.answer = "250 taken"
     held = open_workspace(ws.settings, ws.clock)
     event.listen(held.ledger.engine, "checkout", let_nothing_be_written)
-    with pytest.raises(StorageError, match="read-?only"):
+    with pytest.raises(StorageError, match=r"read-?only"):
         tell(held, mailbox, NOW)
     held.ledger.close()
     assert mailbox.mails == []
