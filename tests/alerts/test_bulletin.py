@@ -262,6 +262,7 @@ def asked_of_servers(log):
     return {u for u in urls if urlsplit(u).hostname not in BROWSERS_OWN}
 
 
+@pytest.mark.slow
 def test_a_browser_shows_it_without_any_request_or_complaint(chromium, tmp_path):
     done, log = browse(chromium, tmp_path, page(), "--dump-dom")
     assert done.returncode == 0

@@ -62,6 +62,7 @@ def test_what_the_warning_says_can_be_searched_in_every_language(language):
     assert squeezed(shown.edition.title[language]) in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_three_day_outlook_holds_every_number_and_both_grades(language):
     shown = bulletin()
@@ -156,6 +157,7 @@ def test_origin_is_told_only_with_both_signatures(language):
     assert squeezed(edition_words(language)["origin_note"]) in squeezed(unsigned)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("city", "other"), [("seoul", "beijing"), ("beijing", "seoul")])
 def test_a_citys_own_bulletin_holds_nothing_of_the_other(city, other):
     days = tuple(

@@ -73,6 +73,7 @@ def test_the_page_is_that_of_the_file():
     assert page.read_text("utf-8") == glossary_page(), "run make docs"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_text_blames_and_none_tells_what_stays_between_the_parties(language):
     words = forbidden(language)

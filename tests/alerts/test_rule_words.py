@@ -55,6 +55,7 @@ def said():
     return sorted(n for n in notes if n and not any(t and t in n for t in timetables))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["ko", "zh"])
 def test_what_a_finding_notes_leaves_no_english_word(language):
     words = vocabulary(language)

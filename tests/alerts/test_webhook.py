@@ -206,6 +206,7 @@ def test_who_was_reached_on_the_second_channel_alone_hears_of_the_next_version(d
     assert "beijing-emergency-office" not in told
 
 
+@pytest.mark.slow
 def test_a_missing_channel_fails_and_stops_nobody(desk):
     ways = replace(load_recipients()[0], channel="webhook", webhook="https://hook.example/in")
     assert ways.ways == (Way("webhook", "https://hook.example/in"), Way("email", ways.email))

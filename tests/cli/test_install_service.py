@@ -143,6 +143,7 @@ def test_systemd_would_tell_a_mistake(written, tmp_path):
     assert systemd_analyze("verify", str(path))[1] != ""
 
 
+@pytest.mark.slow
 def test_the_command_writes_every_file_and_says_what_to_do(tmp_path):
     code = "from cli.main import main; main()"
     command = [sys.executable, "-c", code, "install-service", "--to", str(tmp_path / "units")]

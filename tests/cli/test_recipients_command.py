@@ -48,6 +48,7 @@ def call(tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_a_recipient_from_import_to_removal(call):
     assert "@" not in call("list")
     assert "night@air.seoul.kr" in call("list", "--addresses")

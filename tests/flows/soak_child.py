@@ -50,6 +50,8 @@ class Clock:
 def no_power_cut(ws):
     """Leave out waiting for the disk: a process that is killed loses nothing that was written."""
     os.fsync = lambda _: None
+    if ws.ledger.engine.dialect.name != "sqlite":
+        return
 
     @event.listens_for(ws.ledger.engine, "connect")
     def hurry(connection, _record):

@@ -260,6 +260,7 @@ def test_a_cycle_tells_the_combined_forecast_beside_its_own(world, beside):
     assert combination_lines(document, "beijing") == []
 
 
+@pytest.mark.slow
 def test_where_it_is_used_the_forecast_is_the_combined_one_and_ours_stands_beside(world, beside):
     ws, run = world, forecast_with(world, "used")
     rows, own = rows_of(ws, run, "predictions"), rows_of(ws, run, "predictions_combined")

@@ -62,6 +62,7 @@ def test_every_named_file_must_be_there(look, tmp_path, name):
     assert f"SAMEAIR_{name.upper()}" in verdict[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("days", "verdict"), [(31, "ok"), (29, "warning"), (-1, "trouble")])
 def test_a_certificate_is_asked_for_before_it_ends(look, tmp_path, days, verdict):
     path = authority(tmp_path / "ca.pem", NOW + timedelta(days=days))
@@ -70,6 +71,7 @@ def test_a_certificate_is_asked_for_before_it_ends(look, tmp_path, days, verdict
     assert look(smtp_ca_file=path)["certificates"][1] == "trouble"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "is_well"),
     [

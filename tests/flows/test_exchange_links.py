@@ -115,6 +115,7 @@ def sftp(tmp_path):
         pair.close()
 
 
+@pytest.mark.slow
 def test_rounds_over_a_real_sftp_server(sftp, to_say):
     pair, served = sftp
     said, asked = to_say

@@ -141,6 +141,7 @@ def test_a_bulletin_serves_the_hour_for_which_it_is_new_enough(issued, here, sai
     assert _served([(at(issued), at(here))], at("14T10:00"), programme_of()) == said
 
 
+@pytest.mark.slow
 def test_questions_and_sealed_numbers_are_told_without_names(tmp_path):
     pair = Pair(tmp_path)
     ours, theirs = pair.nodes["seoul"], pair.nodes["beijing"]
@@ -201,6 +202,7 @@ def test_a_vote_after_the_deadline_makes_no_agreement_in_the_report_either(tmp_p
     nodes.close()
 
 
+@pytest.mark.slow
 def test_objections_are_told_with_their_reasons(tmp_path):
     nodes = TwoNodes(tmp_path)
     for party in ("seoul", "beijing"):

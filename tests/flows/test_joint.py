@@ -47,6 +47,7 @@ def states(nodes, warning=ID):
     return both(nodes, lambda p: [v.state for v in nodes.versions(p, warning)])
 
 
+@pytest.mark.slow
 def test_the_party_whose_text_lost_approves_the_other(nodes):
     nodes.propose("seoul")
     theirs = nodes.propose("beijing", other_text()).digest

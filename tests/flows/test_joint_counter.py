@@ -35,6 +35,7 @@ def agree_on(nodes, counter):
     assert [nodes.versions(p)[0].content_digest for p in BOTH] == [counter, counter]
 
 
+@pytest.mark.slow
 def test_an_edit_after_the_own_objection_waits_for_the_other_party_s_vote(nodes):
     nodes.object("beijing", SOON)
     counter = nodes.edit("beijing", SOON, level="J1")
@@ -57,6 +58,7 @@ def test_the_other_s_text_can_be_objected_to_once_an_own_one_stands_in_its_place
     agree_on(nodes, counter)
 
 
+@pytest.mark.slow
 def test_the_list_names_who_lacks_in_the_round_and_the_text_that_is_left(nodes):
     theirs = nodes.versions("seoul")[0].content_digest
     ours = nodes.edit("beijing", SOON, level="J1")

@@ -215,6 +215,7 @@ def test_no_english_is_left_where_another_language_is_spoken(report, language):
     assert found <= PROPER | {w for w in found if w.startswith("HJ")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ko", "zh"])
 def test_the_pdf_holds_the_numbers_of_the_page(report, language):
     words = words_of(language)
@@ -235,6 +236,7 @@ def test_the_pdf_holds_the_numbers_of_the_page(report, language):
     assert page.count("aria-label=") >= len(document.figures()) + len(tables)
 
 
+@pytest.mark.slow
 def test_a_simulated_world_is_marked_wherever_the_report_is_shown(report):
     world = {**report, "world": "simulated-5", "simulated": True, "caveats": ["simulated", "from_hindcast"]}
     assert stem_of(world) == "joint-month-2018-08-simulated-5-hindcast"

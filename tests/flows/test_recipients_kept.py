@@ -394,6 +394,7 @@ def test_what_waits_for_an_erased_recipient_is_not_sent(ws):
     assert files_with(ws, "minsu.kim@") == []
 
 
+@pytest.mark.slow
 def test_removing_who_stood_in_a_file_only_erases_what_was_kept(ws):
     issued(ws)
     assert files_with(ws, "air-policy@seoul.example")

@@ -79,6 +79,7 @@ def test_old_rows_of_frequent_jobs_go_and_the_trail_says_how_many(ws):
     assert [one["removed"] for one in prune(ws, JOBS, dry_run=False)] == [0, 0, 0]
 
 
+@pytest.mark.slow
 @settings(max_examples=15, phases=[Phase.generate])
 @given(
     ages=st.dictionaries(

@@ -67,6 +67,7 @@ def products_of(ws):
     return set(run.products)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", [KeyError("a column"), AttributeError("nothing"), MemoryError()])
 def test_whatever_fails_beside_the_forecast_is_left_out(ws, monkeypatch, caplog, trouble):
     def fail(*_args, **_options):

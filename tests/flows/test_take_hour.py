@@ -224,6 +224,7 @@ def test_a_cycle_leaves_what_takes_minutes_to_the_hourly_round(ws, clock, served
     assert any("GetCityRealTimeAqiHistory" in a.path for a in served["cnemc"].asked)
 
 
+@pytest.mark.slow
 def test_a_person_closes_an_answer_with_name_and_reason(ws, clock, served, sameair):
     served["cnemc"].faults.tell("malformed")
     take_hour(ws)

@@ -163,6 +163,7 @@ def pasts(draw):
 HALF = np.array([[1.28, 1.2], [1.3, 1.4], [1.2, 1.3]])
 
 
+@pytest.mark.slow
 @given(pasts(), st.randoms())
 def test_many_forecasts_at_once_are_the_same_as_one_by_one(past, random):
     at = past.issues + np.timedelta64(random.randint(0, 50), "h")

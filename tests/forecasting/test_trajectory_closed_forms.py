@@ -124,6 +124,7 @@ def test_the_error_falls_with_the_square_of_spacing_interval_and_step_together()
     assert (orders < 2.2).all()
 
 
+@pytest.mark.slow
 def test_the_error_of_the_steps_alone_falls_with_their_square():
     latitude, longitude = np.linspace(30, 50, 40), np.linspace(100, 125, 40)
     winds = wave_winds(0.5, 1.0)

@@ -101,6 +101,7 @@ def test_after_an_outage_all_hours_come_in_one_request(asking, clock):
     assert len(times) == int((clock.now - START) / HOUR) + 1
 
 
+@pytest.mark.slow
 def test_forecasts_are_stored_as_they_were_known(asking, clock):
     reports = asking.collect("open_meteo.forecast", "open_meteo.cams")
     assert [r.outcome for r in reports.values()] == ["ok", "ok"]
@@ -349,6 +350,7 @@ def stand_in_weather(hours=96):
     return values, Published(rows.assign(published_at=rows["time"] + pd.Timedelta(minutes=10)), stations)
 
 
+@pytest.mark.slow
 def test_analyses_stand_in_for_stations_in_the_units_and_names_of_their_reports(tmp_path, clock):
     values, published = stand_in_weather()
     fake = OpenMeteoFake(published, clock)

@@ -185,6 +185,7 @@ def test_every_quantity_is_read_in_its_own_unit():
     assert {target for _, target in OFFSETS} <= set(FACTORS)
 
 
+@pytest.mark.slow
 @given(payload=st.binary(max_size=200), which=st.sampled_from([HOURLY, PROFILE, COMPOSITION]), data=st.data())
 def test_no_bytes_raise_anything_but_a_source_error(payload, which, data):
     header = ["date,hour,code,PM2.5,CO,flag", "time,range,beta", "start,species,concentration"]

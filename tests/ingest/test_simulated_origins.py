@@ -71,6 +71,7 @@ def test_the_same_seed_and_stretch_give_the_same_shares_to_the_last_digit():
     assert not np.allclose(one["share"], other["share"])
 
 
+@pytest.mark.slow
 def test_shares_are_shares_of_every_hour_asked():
     found = season()
     np.testing.assert_allclose(found["share"].sum("tag"), 1, rtol=1e-12)

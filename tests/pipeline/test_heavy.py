@@ -80,6 +80,7 @@ def test_errors_of_ours_come_back_as_they_are_and_others_name_errand_and_place(b
         assert "\n" not in str(told.value)
 
 
+@pytest.mark.slow
 def test_an_errand_whose_process_is_killed_is_done_by_another(tmp_path):
     with heavy_work("2", tmp_path) as heavy:
         found = list(heavy.ordered(die_once, errands(range(5), 0.05), shared=(str(tmp_path),)))

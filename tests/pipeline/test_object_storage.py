@@ -278,6 +278,7 @@ def test_a_cache_that_cannot_be_written_changes_nothing(objects, ledger, tmp_pat
     assert len(store.versions(world=WORLD)) == 3
 
 
+@pytest.mark.slow
 def test_without_a_cache_only_the_wanted_part_of_a_large_batch_travels(
     objects, ledger, s3_server, monkeypatch
 ):
