@@ -55,7 +55,7 @@ quick: setup-dev
 NO_SKIPS := SAMEAIR_NO_SKIPS=1
 ON_POSTGRES := $(NO_SKIPS) $(PY) -m pytest -n auto --dist loadfile -p tests.on_postgres.plugin --ledgers postgres
 test-all: check
-	$(NO_SKIPS) $(PYTEST) -m slow
+	$(NO_SKIPS) $(PYTEST) -m "slow and not night"
 	$(ON_POSTGRES) -m "not slow or ledger"
 
 # The whole suite with every ledger there.

@@ -42,7 +42,6 @@ def told(found):
 
 
 @pytest.mark.slow
-@pytest.mark.ledger
 def test_two_days(tmp_path):
     found, run = soak(tmp_path, 1, 48, TURNS, {"cnemc": 3}, calm=14, kills=4, healthy=7)
     assert not found.wrong, told(found)
@@ -52,6 +51,7 @@ def test_two_days(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
+@pytest.mark.night
 def test_thirty_days(tmp_path):
     found, run = soak(tmp_path, 2, 720, TURNS, {"cnemc": 41, "kma": 50}, calm=30, kills=45, healthy=14)
     late = [w for w in found.wrong if w[0] == "fresh"]
