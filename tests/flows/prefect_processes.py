@@ -81,7 +81,7 @@ def prefect_server(folder):
     }
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with started(command, environment, folder / "server.log"):
-        wait_for(lambda: requests.get(f"{environment['PREFECT_API_URL']}/health", timeout=5).ok, 120)
+        wait_for(lambda: requests.get(f"{environment['PREFECT_API_URL']}/health", timeout=5).ok, 300)
         yield environment
 
 
@@ -91,7 +91,7 @@ def serving(folder, log, **settings):
     environment = {**clean(), "PYTHONPATH": str(ROOT), **settings}
     command = [sys.executable, "-c", SERVE, "serve", "--data-dir", str(folder)]
     with started(command, environment, log, cwd=folder.parent) as process:
-        url = wait_for(lambda: re.search(r"http://[\d.:]+/api", log.read_text("utf-8")), 150)
+        url = wait_for(lambda: re.search(r"http://[\d.:]+/api", log.read_text("utf-8")), 300)
         yield process, url[0]
 
 
@@ -123,7 +123,7 @@ def answer(method, url, **request):
         reply = requests.request(method, url, timeout=30, **request)
         return reply if reply.ok else None
 
-    return wait_for(accepted, 60).json()
+    return wait_for(accepted, 120).json()
 
 
 def asked_run(url, deployment):
@@ -135,7 +135,7 @@ def state_of(url, run):
     return answer("GET", f"{url}/flow_runs/{run}")["state"]["type"]
 
 
-def end_of(url, run, seconds=200):
+def end_of(url, run, seconds=400):
     """Wait for the end of a run and return how it ended."""
     return wait_for(lambda: (state := state_of(url, run)) in ENDED and state, seconds)
 

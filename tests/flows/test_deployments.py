@@ -68,17 +68,17 @@ def test_the_cycle_cron_creates_runs_at_the_korean_issue_hours(server, tmp_path)
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    runs = wait_for(lambda: scheduled(server["PREFECT_API_URL"], "cycle"), 90)
+    runs = wait_for(lambda: scheduled(server["PREFECT_API_URL"], "cycle"), 240)
     assert len(runs) >= 3
     assert hours(runs) <= {"05:20", "11:20", "23:20"}
     starts = sorted(datetime.fromisoformat(r["expected_start_time"]) for r in runs)
     assert {(b - a).total_seconds() / 3600 for a, b in pairwise(starts)} <= {6.0, 12.0}
-    confirming = wait_for(lambda: scheduled(server["PREFECT_API_URL"], "confirm"), 90)
+    confirming = wait_for(lambda: scheduled(server["PREFECT_API_URL"], "confirm"), 240)
     assert hours(confirming) == {"17:01"}, "it is to be there before the decision of 17:10"
-    post = wait_for(lambda: scheduled(server["PREFECT_API_URL"], "post"), 90)
+    post = wait_for(lambda: scheduled(server["PREFECT_API_URL"], "post"), 240)
     starts = sorted(datetime.fromisoformat(r["expected_start_time"]) for r in post)
     assert {(b - a).total_seconds() / 60 for a, b in pairwise(starts)} == {5.0}
-    sources = wait_for(lambda: scheduled(server["PREFECT_API_URL"], "ingest"), 90)
+    sources = wait_for(lambda: scheduled(server["PREFECT_API_URL"], "ingest"), 240)
     starts = sorted(datetime.fromisoformat(r["expected_start_time"]) for r in sources)
     assert {(b - a).total_seconds() / 60 for a, b in pairwise(starts)} == {60.0}
     assert {start.minute for start in starts} == {27}
@@ -86,10 +86,10 @@ def test_the_cycle_cron_creates_runs_at_the_korean_issue_hours(server, tmp_path)
 
 def test_serve_schedules_the_cycle_and_runs_it(served):
     process, url, ws = served
-    runs = wait_for(lambda: scheduled(url, "cycle"), 90)
+    runs = wait_for(lambda: scheduled(url, "cycle"), 240)
     assert hours(runs) <= {"05:20", "11:20", "23:20"}
-    post = wait_for(lambda: scheduled(url, "post"), 90)
-    sources = wait_for(lambda: scheduled(url, "ingest"), 90)
+    post = wait_for(lambda: scheduled(url, "post"), 240)
+    sources = wait_for(lambda: scheduled(url, "ingest"), 240)
     assert run_now(url, sources[0]["deployment_id"]) == "COMPLETED"
     assert run_now(url, runs[0]["deployment_id"]) == "COMPLETED"
     assert run_now(url, post[0]["deployment_id"]) == "COMPLETED"

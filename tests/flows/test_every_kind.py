@@ -16,8 +16,10 @@ from alerts.examples import example_content, example_update
 from alerts.warnings import propose_version
 from flows.consult import answer, ask, seal_number
 from flows.desk import Decision, approve_version, draft_ending, object_to_version
+from flows.findings import propose_finding
 from flows.key_care import rotate_key
 from flows.measures import Measures, declare
+from flows.said import Speaker
 from pipeline.exchange.envelope import KINDS
 from pipeline.ledger.envelopes import read_sent
 from pipeline.ledger.exchange_tables import envelopes_handled, envelopes_received
@@ -158,6 +160,14 @@ def go_on(pair):
     pair.rounds()
 
 
+def look_back(pair):
+    """Say what an episode that is over has taught."""
+    propose_finding(
+        pair.nodes["seoul"], MEASURED, "seoul-20260110", Speaker("seoul", "kim"), "It came early."
+    )
+    pair.rounds()
+
+
 def approve_both(pair):
     for party in PEER:
         approve(pair, party)
@@ -175,6 +185,7 @@ def test_every_kind_is_said_by_the_program_and_handled_on_the_other_side(pair):
     consult(pair)
     agree(pair)
     go_on(pair)
+    look_back(pair)
     found = [one for party in PEER for one in handled(pair, party)]
     assert [one for one in found if one[1] != "done"] == []
     assert {one[0] for one in found} == {kind for party in PEER for kind in sent(pair, party)}

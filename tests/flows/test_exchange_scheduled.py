@@ -49,7 +49,7 @@ def next_round(pair, url, deployment):
 
 def test_scheduled_rounds_carry_envelopes_both_ways(served):
     pair, url = served
-    runs = wait_for(lambda: scheduled(url, "exchange"), 90)
+    runs = wait_for(lambda: scheduled(url, "exchange"), 240)
     starts = sorted(datetime.fromisoformat(r["expected_start_time"]) for r in runs)
     assert {(b - a).total_seconds() for a, b in pairwise(starts)} == {600.0}
     assert {start.minute % 10 for start in starts} == {3}

@@ -85,7 +85,7 @@ def test_told_to_end_in_the_middle_of_a_job_it_is_gone_in_time_and_the_next_star
     folder, log = ws.settings.data_dir, tmp_path / "serve.log"
     wait_until_due(ws, "cycle")
     with silent_peer() as address, serving(folder, log, **hanging(address)) as (process, url):
-        (job,) = wait_for(lambda: running(ws, "cycle"), 200, 0.1)
+        (job,) = wait_for(lambda: running(ws, "cycle"), 600, 0.1)
         assert len(children(process.pid)) >= 2, "Prefect's server and the run"
         time.sleep(2)
         began = time.monotonic()
@@ -107,7 +107,7 @@ def test_killed_in_the_middle_of_a_cycle_the_next_start_takes_over_and_doubles_n
     folder = ws.settings.data_dir
     wait_until_due(ws, "cycle")
     with serving(folder, tmp_path / "serve.log") as (process, url):
-        wait_for(lambda: running(ws, "cycle") and unfinished(ws), 200, 0.1)
+        wait_for(lambda: running(ws, "cycle") and unfinished(ws), 600, 0.1)
         kill_session(process)
         assert is_gone(url)
     assert states(ws, "cycle") == [(1, "running")], "nobody was left to write it down"
@@ -142,7 +142,7 @@ def test_a_run_ends_with_the_service_that_began_it_however_that_ended(ws, tmp_pa
         silent_peer() as address,
         serving(folder, tmp_path / "serve.log", **hanging(address)) as (process, url),
     ):
-        (job,) = wait_for(lambda: running(ws, "cycle"), 200, 0.1)
+        (job,) = wait_for(lambda: running(ws, "cycle"), 600, 0.1)
         time.sleep(2)
         os.kill(process.pid, signal.SIGKILL)
         process.wait(10)

@@ -109,8 +109,8 @@ def test_a_worker_runs_one_cycle_of_two_starts_and_another_takes_over_when_it_is
         assert end_of(url, asked_run(url, post)) == "COMPLETED"
         assert {job.state for job in jobs_of(ws, "post")} == {"done"}
         runs = [asked_run(url, cycle["id"]) for _ in range(2)]
-        (job,) = wait_for(lambda: [j for j in jobs_of(ws, "cycle") if j.state == "running"], 120, 0.1)
-        ended = wait_for(lambda: [r for r in runs if state_of(url, r) == "COMPLETED"], 120)
+        (job,) = wait_for(lambda: [j for j in jobs_of(ws, "cycle") if j.state == "running"], 300, 0.1)
+        ended = wait_for(lambda: [r for r in runs if state_of(url, r) == "COMPLETED"], 300)
         assert len(ended) == 1, "the other start found the cycle taken"
         (held,) = jobs_of(ws, "cycle")
         assert (held.id, held.state) == (job.id, "running")

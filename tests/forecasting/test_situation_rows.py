@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,8 +13,7 @@ from forecasting.situation import Column, Recipe, recipe_of, situations
 from forecasting.situation.calendar import ENTRIES, calendar_values
 from pipeline.asof import AsOfPanel, AsOfSeries
 from pipeline.cities import all_cities
-from pipeline.surroundings import all_places
-from pipeline.times import cycles_between, from_ns, to_ns
+from pipeline.times import from_ns
 
 HOUR = np.timedelta64(3_600_000_000_000, "ns")
 START = np.datetime64("2020-01-01T00", "ns")
@@ -195,20 +193,3 @@ def test_a_value_from_the_issue_itself_on_is_outside_every_window():
     np.testing.assert_allclose(row[air], np.log(10 + 5), rtol=1e-6)
     rise = recipe.names.index("seoul air | seoul.pm2p5.reference | rise 0-30 h")
     assert row[rise] == pytest.approx(0.0, abs=1e-6)
-
-
-def test_a_year_of_cycles_is_told_in_seconds():
-    rng = np.random.default_rng(3)
-    t = np.datetime64("2015-01-01", "ns") + np.arange(0, 17_500) * 3 * HOUR
-    weather = ("air_temperature", "relative_humidity", "wind_speed", "wind_from_direction")
-    places = [p.id for p in all_places().values() if p.group == "weather" and p.quantities("measured")]
-    panel = AsOfPanel(
-        {f"around.{q}.{p}": AsOfSeries(t, t + HOUR, rng.random(len(t)), 3) for q in weather for p in places},
-        "measured",
-    )
-    cycles = cycles_between(datetime(2015, 2, 1, tzinfo=UTC), datetime(2016, 1, 31, tzinfo=UTC))
-    recipe = recipe_of(panel, CITIES, datetime(2021, 1, 1, tzinfo=UTC))
-    assert len(recipe.columns) > 600
-    begun = time.process_time()
-    situations(panel, recipe, np.array([to_ns(c) for c in cycles]))
-    assert time.process_time() - begun < 12

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecasting.predictions import PROBABILITY_COLUMNS
 from forecasting.verification.ceiling import two_truths
 from forecasting.verification.joint import joint_rows
 from forecasting.verification.nier import Grades
@@ -298,30 +297,3 @@ def test_two_truths_that_are_one_are_perfect_and_two_without_common_days_are_not
 
 def test_nothing_measured_gives_no_tables(four):
     assert verify(four, truth_of([]), "pm2p5", grades=KOREA, options=FEW) == {}
-
-
-@pytest.mark.slow
-def test_a_year_of_cycles_takes_less_than_half_a_minute():
-    import time
-
-    rng = np.random.default_rng(0)
-    observed = rng.gamma(3, 15, 365)
-    rows = [
-        rows_of(name, rng.random((365, len(PROBABILITY_COLUMNS))), observed, lead=lead, hour=hour, city=city)
-        for name in ("sameair", "persistence", "climatology")
-        for lead in range(4)
-        for hour in (2, 8, 14, 20)
-        for city in ("seoul", "beijing")
-    ]
-    hours = []
-    for part in rows[:24]:
-        many = pd.concat([part] * 30, ignore_index=True)
-        at_hour = pd.to_timedelta(np.repeat(np.arange(30), 365), "h")
-        many["valid_end"] += at_hour
-        many["valid_start"] += at_hour
-        hours.append(many.assign(target="hourly", lead_hours=30))
-    truth = pd.concat([truth_of(observed), truth_of(observed, "beijing")])
-    table = pd.concat([*rows, *hours])
-    begun = time.perf_counter()
-    verify(table, truth, "pm2p5", grades=KOREA)
-    assert time.perf_counter() - begun < 30

@@ -59,7 +59,7 @@ def test_from_the_link_to_a_token_and_an_invitation(app, browser, language):
         browser.picture(page, f"second-factor-{language}")
         page.fill("input[name=code]", pyotp.TOTP(secret).at(NOW))
         page.click("form[action='/account/second-factor'] button")
-        assert page.is_visible("p.done")
+        page.wait_for_selector("p.done")
         assert fits(page)
         page.fill("form[action='/account/tokens'] input[name=name]", "feed reader")
         page.click("form[action='/account/tokens'] button")
