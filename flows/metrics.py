@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from flows.drift import ModelHealth, models_now
 from flows.health import Coverage, FeedHealth, coverage_of, health_of
 from flows.live import feeds_of
+from flows.metrics_catalogue import gauge
 from flows.metrics_operations import Operations
 from flows.workspace import Workspace
 from pipeline.files import write_atomic
@@ -39,21 +41,8 @@ def metrics_text(
     True
     """
     registry = CollectorRegistry()
-    for collector in more:
+    for collector in (*more, _Given(health, coverage, models, now)):
         registry.register(collector)
-    _feeds(registry, health)
-    _models(registry, models, now)
-    share = Gauge(
-        "sameair_city_coverage_ratio",
-        "PM2.5 values of the last 24 h held, by those its stations would give",
-        ["city", "network"],
-        registry=registry,
-    )
-    for part in coverage:
-        if math.isfinite(part.share):
-            share.labels(part.city, part.network).set(part.share)
-    made = Gauge("sameair_metrics_timestamp_seconds", "When these figures were made", registry=registry)
-    made.set(now.timestamp())
     return generate_latest(registry)
 
 
@@ -64,52 +53,61 @@ def metrics_now(ws: Workspace, now: datetime) -> bytes:
     return metrics_text(health, coverage, now, models, [Operations(ws, now)])
 
 
-def _feeds(registry: CollectorRegistry, health: Sequence[FeedHealth]) -> None:
-    by_feed = {
-        name: Gauge(f"sameair_{name}", text, ["feed"], registry=registry)
-        for name, text in {
-            "feed_severity": "0 well, 1 partial, 2 late or stopped, 3 down",
-            "feed_last_success_timestamp_seconds": "When the feed last gave anything readable",
-            "feed_newest_timestamp_seconds": "Newest interval end or issue it gave",
-            "feed_hours_gone": "Interval ends found in 30 days to be gone for good",
-        }.items()
-    }
-    left = Gauge(
-        "sameair_feed_requests_left", "Requests left in the period", ["feed", "period"], registry=registry
-    )
-    waiting = Gauge("sameair_quarantine_open", "Answers in quarantine", ["source"], registry=registry)
+class _Given(Collector):
+    """Collects what is handed over: feeds, coverage and models as somebody else found them."""
+
+    def __init__(
+        self,
+        health: Sequence[FeedHealth],
+        coverage: Sequence[Coverage],
+        models: Sequence[ModelHealth],
+        now: datetime,
+    ) -> None:
+        self._health, self._coverage, self._models, self._now = health, coverage, models, now
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics of feeds, models and coverage, and when they were made."""
+        yield from _feeds(self._health)
+        yield from _model_figures(self._models, self._now)
+        share = gauge("city_coverage_ratio")
+        for part in self._coverage:
+            if math.isfinite(part.share):
+                share.add_metric([part.city, part.network], part.share)
+        made = gauge("metrics_timestamp_seconds")
+        made.add_metric([], self._now.timestamp())
+        yield from (share, made)
+
+
+def _feeds(health: Sequence[FeedHealth]) -> Iterator[Metric]:
+    severity, gone = gauge("feed_severity"), gauge("feed_hours_gone")
+    success, newest = gauge("feed_last_success_timestamp_seconds"), gauge("feed_newest_timestamp_seconds")
+    left, waiting = gauge("feed_requests_left"), gauge("quarantine_open")
     for feed in health:
-        by_feed["feed_severity"].labels(feed.feed).set(feed.severity)
-        by_feed["feed_hours_gone"].labels(feed.feed).set(feed.gone)
+        severity.add_metric([feed.feed], feed.severity)
+        gone.add_metric([feed.feed], feed.gone)
         if feed.last_success is not None:
-            by_feed["feed_last_success_timestamp_seconds"].labels(feed.feed).set(
-                feed.last_success.timestamp()
-            )
+            success.add_metric([feed.feed], feed.last_success.timestamp())
         if feed.newest is not None:
-            by_feed["feed_newest_timestamp_seconds"].labels(feed.feed).set(feed.newest.timestamp())
+            newest.add_metric([feed.feed], feed.newest.timestamp())
         for period, number in feed.quota_left.items():
-            left.labels(feed.feed, period).set(number)
-        waiting.labels(feed.source).set(feed.quarantined)
+            left.add_metric([feed.feed, period], number)
+    for source, number in {feed.source: feed.quarantined for feed in health}.items():
+        waiting.add_metric([source], number)
+    yield from (severity, success, newest, gone, left, waiting)
 
 
-def _models(registry: CollectorRegistry, models: Sequence[ModelHealth], now: datetime) -> None:
+def _model_figures(models: Sequence[ModelHealth], now: datetime) -> Iterator[Metric]:
     names = ("rmse", "crps", "bias", "coverage_80", "skill_persistence")
-    age = Gauge("sameair_model_data_age_seconds", "Since its data ended", ["quantity"], registry=registry)
-    drift = Gauge("sameair_model_drift_findings", "Found by the watch", ["quantity"], registry=registry)
-    score = Gauge(
-        "sameair_model_score",
-        "Of its forecasts of the last 90 days, D+1 to D+3",
-        ["quantity", "city", "score"],
-        registry=registry,
-    )
+    age, drift, score = gauge("model_data_age_seconds"), gauge("model_drift_findings"), gauge("model_score")
     for model in models:
-        age.labels(model.quantity).set((now - model.data_until).total_seconds())
+        age.add_metric([model.quantity], (now - model.data_until).total_seconds())
         if model.checked is not None:
-            drift.labels(model.quantity).set(len(model.findings))
+            drift.add_metric([model.quantity], len(model.findings))
         for entry in model.scores:
             for name in names:
                 if entry.get(name) is not None:
-                    score.labels(model.quantity, entry["city"], name).set(entry[name])
+                    score.add_metric([model.quantity, entry["city"], name], entry[name])
+    yield from (age, drift, score)
 
 
 def write_metrics(folder: Path, text: bytes) -> Path:

@@ -5,27 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from sqlalchemy import Connection
 
+from flows.metrics_catalogue import gauge
 from pipeline.ledger.figures import count_jobs
 from pipeline.ledger.jobs import newest_jobs, running_jobs
 
 
 def job_metrics(conn: Connection, now: datetime) -> Iterator[Metric]:
     """Yield attempts by state, what was done last, how long it took, and how long a job has been silent."""
-    held = GaugeMetricFamily("sameair_jobs", "Attempts on record", labels=["flow", "state"])
+    held = gauge("jobs")
     for flow, state, number in count_jobs(conn):
         held.add_metric([flow, state], number)
-    names = ["flow", "part"]
-    text = "Newest nominal time that was done"
-    nominal = GaugeMetricFamily("sameair_job_done_nominal_timestamp_seconds", text, labels=names)
-    took = GaugeMetricFamily("sameair_job_duration_seconds", "Wall time of that", labels=names)
+    nominal, took = gauge("job_done_nominal_timestamp_seconds"), gauge("job_duration_seconds")
     for (flow, part), job in newest_jobs(conn, state="done").items():
         nominal.add_metric([flow, part], job.nominal.timestamp())
         if job.ended_at is not None:
             took.add_metric([flow, part], (job.ended_at - job.begun_at).total_seconds())
-    silent = GaugeMetricFamily("sameair_job_silence_seconds", "Since a running job gave a sign", labels=names)
+    silent = gauge("job_silence_seconds")
     for job in running_jobs(conn):
         silent.add_metric([job.flow, job.part], (now - job.beat_at).total_seconds())
     yield from (held, nominal, took, silent)

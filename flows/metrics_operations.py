@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
 from flows.backup.note import newest_note
 from flows.exchange_late import peers_of
+from flows.metrics_catalogue import counter, gauge, info
 from flows.metrics_jobs import job_metrics
 from flows.version import code_version
 from flows.workspace import Workspace
@@ -30,6 +31,8 @@ from pipeline.times import iso
 OPEN_STATES: Final = ("pending", "sending", "unknown")
 """States of messages that somebody or something still has to do with; their age counts."""
 
+EXCHANGE_FIGURES: Final = ("silence_seconds", "waiting_envelopes", "missing_envelopes", "fault")
+
 
 class Operations(Collector):
     """Collects, at an instant, how the service does; every metric is of the measured world alone."""
@@ -39,7 +42,7 @@ class Operations(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics; each query is an aggregate."""
-        yield InfoMetricFamily("sameair_build", "Version of the program", {"version": code_version()})
+        yield info("build", [code_version()])
         yield from self._readiness()
         yield from self._room()
         with self._ws.ledger.read() as conn:
@@ -50,9 +53,7 @@ class Operations(Collector):
             yield from self._exchange(conn)
 
     def _readiness(self) -> Iterator[Metric]:
-        ready = GaugeMetricFamily(
-            "sameair_ready", "1 where /readyz finds the part well, else 0", labels=["part"]
-        )
+        ready = gauge("ready")
         for part in readiness_of(self._ws.ledger, self._ws.settings, self._now, frozenset()):
             ready.add_metric([part.name], float(part.is_ready))
         yield ready
@@ -60,21 +61,19 @@ class Operations(Collector):
     def _room(self) -> Iterator[Metric]:
         folder = self._ws.settings.data_dir
         free, files = shutil.disk_usage(folder), os.statvfs(folder)
-        yield GaugeMetricFamily("sameair_disk_free_bytes", "Free space of the data folder", free.free)
-        yield GaugeMetricFamily("sameair_disk_size_bytes", "Size of its file system", free.total)
-        yield GaugeMetricFamily("sameair_disk_files_free", "Inodes that are free there", files.f_favail)
+        yield _single("disk_free_bytes", free.free)
+        yield _single("disk_size_bytes", free.total)
+        yield _single("disk_files_free", files.f_favail)
         note = newest_note(folder)
         if note is not None:
-            made = note[0].timestamp()
-            yield GaugeMetricFamily("sameair_backup_timestamp_seconds", "When the newest was taken", made)
+            yield _single("backup_timestamp_seconds", note[0].timestamp())
         path = self._ws.ledger.engine.url.database if self._ws.settings.ledger.startswith("sqlite") else None
         if path:
             kept = [f"{path}{end}" for end in ("", "-wal") if os.path.exists(f"{path}{end}")]  # noqa: PTH110
-            size = sum(os.stat(one).st_size for one in kept)  # noqa: PTH116
-            yield GaugeMetricFamily("sameair_ledger_size_bytes", "Ledger and its log on the disk", size)
+            yield _single("ledger_size_bytes", sum(os.stat(one).st_size for one in kept))  # noqa: PTH116
 
     def _runs(self, conn: Connection) -> Iterator[Metric]:
-        runs = CounterMetricFamily("sameair_runs", "Runs by how they ended", labels=["status"])
+        runs = counter("runs")
         degraded = 0
         sums: dict[str, int] = {}
         for status, is_degraded, number in count_runs(conn, MEASURED):
@@ -83,37 +82,35 @@ class Operations(Collector):
         for status, number in sums.items():
             runs.add_metric([status], number)
         yield runs
-        yield CounterMetricFamily("sameair_forecasts_degraded", "Runs that lacked an input", degraded)
-        behind, _ = cycles_behind(conn, self._now)
+        lacking = counter("forecasts_degraded")
+        lacking.add_metric([], degraded)
+        yield lacking
+        yield _single("cycles_behind", cycles_behind(conn, self._now)[0])
         current = newest_current_run(conn, MEASURED)
-        yield GaugeMetricFamily("sameair_cycles_behind", "Cycles without a run, up to now", behind)
         if current is not None and current.ended_at is not None:
             yield from _of_run(current.cycle, current.begun_at, current.ended_at, bool(current.degraded))
             folder = self._ws.run_folder(MEASURED, iso(current.cycle), current.id)
             yield from _cost_of(read_cost(folder))
         last = list_runs(conn, MEASURED, 1)
-        failed = float(bool(last) and last[0].status == "failed")
-        yield GaugeMetricFamily("sameair_run_last_failed", "1 where the newest attempt failed", failed)
+        yield _single("run_last_failed", bool(last) and last[0].status == "failed")
 
     def _warnings(self, conn: Connection) -> Iterator[Metric]:
-        opened = GaugeMetricFamily("sameair_episodes_open", "Open episodes of PM2.5", labels=["city"])
+        opened = gauge("episodes_open")
         found = [one.city for one in open_episodes(conn, MEASURED, self._now)]
         for city in sorted(all_cities()):
             opened.add_metric([city], found.count(city))
         yield opened
-        issued = CounterMetricFamily("sameair_warnings_issued", "Versions issued", labels=["product"])
+        issued = counter("warnings_issued")
         for product, number in count_issued(conn, MEASURED):
             issued.add_metric([product], number)
         yield issued
         lead = newest_lead(conn, MEASURED)
         if lead is not None:
-            help_ = "From the first issue of the newest warning to the onset of its first episode"
-            yield GaugeMetricFamily("sameair_warning_lead_seconds", help_, lead.total_seconds())
+            yield _single("warning_lead_seconds", lead.total_seconds())
 
     def _messages(self, conn: Connection) -> Iterator[Metric]:
-        held = GaugeMetricFamily("sameair_outbox_messages", "Messages by state", labels=["state", "purpose"])
-        age = GaugeMetricFamily("sameair_outbox_oldest_age_seconds", "Age of the oldest", labels=["state"])
-        sent = CounterMetricFamily("sameair_deliveries", "Messages that left", labels=["channel"])
+        held, age = gauge("outbox_messages"), gauge("outbox_oldest_age_seconds")
+        sent = counter("deliveries")
         numbers: dict[tuple[str, str], int] = {}
         left: dict[str, int] = {}
         oldest: dict[str, datetime] = {}
@@ -134,45 +131,34 @@ class Operations(Collector):
         yield from (held, age, sent)
 
     def _exchange(self, conn: Connection) -> Iterator[Metric]:
-        figures = {
-            "silence_seconds": "Since anything was heard of the other node",
-            "waiting_envelopes": "Envelopes that it has not handled yet",
-            "missing_envelopes": "Numbers of its chain that are not here",
-            "fault": "1 where nothing more may be said to it",
-        }
-        by_name = {
-            name: GaugeMetricFamily(f"sameair_exchange_{name}", text, labels=["peer"])
-            for name, text in figures.items()
-        }
+        families = [gauge(f"exchange_{name}") for name in EXCHANGE_FIGURES]
         for peer in peers_of(self._ws) if self._ws.settings.party else ():
             standing = standing_of(conn, peer, self._now)
             missing = sum(last - first + 1 for first, last in standing.missing)
             silence = standing.silence(self._now).total_seconds()
             values = (silence, standing.waiting[0], missing, bool(standing.fault))
-            for family, value in zip(by_name.values(), values, strict=True):
+            for family, value in zip(families, values, strict=True):
                 family.add_metric([peer], float(value))
-        yield from by_name.values()
+        yield from families
+
+
+def _single(name: str, value: float) -> Metric:
+    """Return a gauge without labels."""
+    found = gauge(name)
+    found.add_metric([], float(value))
+    return found
 
 
 def _cost_of(cost: dict[str, float]) -> Iterator[Metric]:
     """Yield what the run cost; nothing of a run that was made before this was written down."""
-    figures = {
-        "cpu_seconds": ("sameair_run_cpu_seconds", "Processor time of its forecast, children too"),
-        "memory_bytes": ("sameair_run_memory_bytes", "Most memory of the process that made it"),
-    }
-    for name, (metric, text) in figures.items():
+    for name in ("cpu_seconds", "memory_bytes"):
         if name in cost:
-            yield GaugeMetricFamily(metric, text, cost[name])
+            yield _single(f"run_{name}", cost[name])
 
 
 def _of_run(cycle: datetime, begun: datetime, ended: datetime, degraded: bool) -> Iterator[Metric]:
     """Yield what the newest current run of the measured world took, and how late it was."""
-    stamp = GaugeMetricFamily(
-        "sameair_run_cycle_timestamp_seconds", "Newest cycle with a run", cycle.timestamp()
-    )
-    yield stamp
-    took = (ended - begun).total_seconds()
-    yield GaugeMetricFamily("sameair_run_duration_seconds", "Wall time of its forecast", took)
-    delay = (ended - cycle).total_seconds()
-    yield GaugeMetricFamily("sameair_run_delay_seconds", "From the cycle's hour to its forecast", delay)
-    yield GaugeMetricFamily("sameair_run_degraded", "1 where it lacked an input", float(degraded))
+    yield _single("run_cycle_timestamp_seconds", cycle.timestamp())
+    yield _single("run_duration_seconds", (ended - begun).total_seconds())
+    yield _single("run_delay_seconds", (ended - cycle).total_seconds())
+    yield _single("run_degraded", degraded)
