@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from alerts.joint_restore import restore_issue, restore_offer, restore_vote
 from flows.consult_words import answered_in, asked_in, sealed_in
-from flows.season_words import occasion_of, said_in
+from flows.season_words import keep_enclosed, occasion_of, said_in
 from pipeline.exchange.envelope import Envelope, key_id
 from pipeline.ledger.agreement import StatementRow, unsent
 from pipeline.ledger.consultation import (
@@ -91,8 +91,9 @@ def _consulted(kind: str, about: str) -> str:
     return f"{kind}-{about}"[:200]
 
 
-def _season(conn: Connection, envelope: Envelope, _at: datetime) -> str:
+def _season(conn: Connection, envelope: Envelope, at: datetime) -> str:
     said = said_in(envelope, own=True)
+    keep_enclosed(conn, envelope, said, at)
     insert_party_statement(conn, said)
     return occasion_of(said)
 

@@ -133,13 +133,30 @@ def _run_of(ws: Workspace, world: str, at: datetime | None) -> RunRow:
     return max(before, key=lambda r: r.cycle)
 
 
-def newest_outlook(ws: Workspace, world: str, name: str) -> DocumentRow:
-    """Return the newest version of an outlook; UsageError where none was drafted."""
+def current_outlook(ws: Workspace, world: str, name: str) -> DocumentRow:
+    """Return the version of an outlook that counts; UsageError where none was drafted.
+
+    That is the newest, unless every party signed another after it was drafted: where two nodes offered each
+    other a text at once, both hold the same to be the one that was signed last.
+    """
     with ws.ledger.read() as conn:
         versions = read_documents(conn, "outlook", world, name)
     if not versions:
         raise UsageError(f"no outlook {name} of {world} was drafted; `sameair outlook draft` drafts one")
-    return versions[-1]
+    newest = versions[-1]
+    signed = [(_signed_at(ws, row), row.version) for row in versions if not lacking(ws, row)]
+    if not signed:
+        return newest
+    last, number = max(signed)
+    return versions[number - 1] if iso(newest.at) <= last else newest
+
+
+def _signed_at(ws: Workspace, row: DocumentRow) -> str:
+    """Return when a version got the first sign-off of the party that signed it last."""
+    first: dict[str, str] = {}
+    for one in approvals_of(ws, row):
+        first.setdefault(one["party"], one["at"])
+    return max(first.values())
 
 
 def approve_outlook(ws: Workspace, row: DocumentRow, who: Speaker) -> Plain:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from alerts.channels import Envelope
 from flows.delivering import channel_of
-from flows.outlook import PROGRAM, check_signed, newest_outlook
+from flows.outlook import PROGRAM, check_signed, current_outlook
 from flows.outlook_paper import outlook_mail
 from flows.workspace import Workspace
 from pipeline.errors import UsageError
@@ -24,7 +24,7 @@ _ADDRESS: Final = re.compile(r"[^@\s<>,;\"]{1,64}@[^@\s<>,;\"]{1,190}")
 def send_outlook(
     ws: Workspace, world: str, name: str, to: Sequence[str], *, actor: str = PROGRAM
 ) -> list[dict[str, Any]]:
-    """Mail the newest version of an outlook; a mail that a folder holds already is not written twice.
+    """Mail the version of an outlook that counts; a mail that a folder holds already is not written twice.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def send_outlook(
     wrong = [address for address in to if not _ADDRESS.fullmatch(address)]
     if wrong:
         raise UsageError(f"--to {wrong[0]} is no e-mail address")
-    row = newest_outlook(ws, world, name)
+    row = current_outlook(ws, world, name)
     check_signed(ws, row)
     channel, found = channel_of(ws.settings), []
     try:

@@ -9,7 +9,8 @@ from typing import Any
 from alerts.asked_for import Remark
 from alerts.vocabulary import LANGUAGES, Language
 from flows.dossier_subjects import present_in
-from flows.outlook import approvals_of, approve_outlook, build_outlook, lacking
+from flows.outlook import approvals_of, approve_outlook, build_outlook, current_outlook, lacking
+from flows.outlook_offered import offered_by
 from flows.outlook_paper import outlook_file, outlook_paper
 from flows.outlook_send import send_outlook, sent_of
 from flows.papers import FORMS
@@ -54,25 +55,27 @@ class ReviewingOutlook:
         """Return every week's outlook with how it stands, newest first."""
         with self.ws.ledger.read() as conn:
             rows = newest_documents(conn, "outlook", world)
-        return [self._listed_outlook(row) for row in rows[::-1]]
+        return [self._listed_outlook(current_outlook(self.ws, world, row.subject)) for row in rows[::-1]]
 
     def outlook(self, world: str, name: str, version: int, language: Language) -> Plain:
-        """Return a version of an outlook as it is shown, 0 for the newest, with who signed it off."""
-        row, newest = self._outlook_version(world, name, version)
+        """Return a version of an outlook as it is shown, 0: the one that counts, with who signed it off."""
+        current = current_outlook(self.ws, world, name)
+        row, newest = self._outlook_version(current, version)
         missing, sent = lacking(self.ws, row), sent_of(self.ws, world, name)
         return {
             **self._listed_outlook(row),
             "paper": outlook_paper(row, missing, language),
             "approvals": approvals_of(self.ws, row),
             "sent": sent,
-            "is_newest": row.version == newest,
+            "counts": row.version == current.version,
+            "offered_by": offered_by(self.ws, row),
             "versions": list(range(newest, 0, -1)),
             "shown": self._outlook_standing(row),
         }
 
     def outlook_file(self, world: str, name: str, version: int, language: str, kind: str) -> bytes:
         """Return a version of an outlook as a file; UsageError for a kind that there is not."""
-        row, _ = self._outlook_version(world, name, version)
+        row, _ = self._outlook_version(current_outlook(self.ws, world, name), version)
         spoken = next((one for one in LANGUAGES if one == language), None)
         if kind not in (*FORMS, "json") or spoken is None:
             raise UsageError(f"an outlook has no file {language}.{kind}")
@@ -83,16 +86,16 @@ class ReviewingOutlook:
         return build_outlook(self.ws, world, actor=words("--person", person)).subject
 
     def approve_outlook(self, remark: Remark) -> Plain:
-        """Sign off the newest version for the party; sent twice it is signed once."""
-        row, _ = self._outlook_version(remark.world, remark.subject, 0)
+        """Sign off the version that counts for the party; sent twice it is signed once."""
+        row = current_outlook(self.ws, remark.world, remark.subject)
         if said_before(self.ws, remark, "outlook", {"digest": row.digest}):
             return {}
         check_shown(remark, self._outlook_standing(row))
         return approve_outlook(self.ws, row, Speaker(remark.party, remark.person))
 
     def send_outlook(self, remark: Remark, to: Sequence[str]) -> list[Plain]:
-        """Mail the newest version, if every party signed it off; a form that was sent twice is refused."""
-        row, _ = self._outlook_version(remark.world, remark.subject, 0)
+        """Mail the version that counts, if every party signed it; a form that was sent twice is refused."""
+        row = current_outlook(self.ws, remark.world, remark.subject)
         check_shown(remark, self._outlook_standing(row))
         return send_outlook(self.ws, row.world, row.subject, to, actor=words("--person", remark.person))
 
@@ -109,14 +112,16 @@ class ReviewingOutlook:
             "state": "sent" if sent else "draft" if missing else "signed",
         }
 
-    def _outlook_version(self, world: str, name: str, version: int) -> tuple[DocumentRow, int]:
-        """Return a version and the number of the newest; UsageError where there is none."""
+    def _outlook_version(self, current: DocumentRow, version: int) -> tuple[DocumentRow, int]:
+        """Return a version, 0 for the current one, and the newest number; UsageError where there is none."""
         with self.ws.ledger.read() as conn:
-            rows = read_documents(conn, "outlook", world, name)
-        found = [row for row in rows if version in (0, row.version)]
+            rows = read_documents(conn, "outlook", current.world, current.subject)
+        found = [row for row in rows if row.version == (version or current.version)]
         if not found:
-            raise UsageError(f"no outlook {name} of {world} was drafted in version {version}")
-        return found[-1], rows[-1].version
+            raise UsageError(
+                f"no outlook {current.subject} of {current.world} was drafted in version {version}"
+            )
+        return found[0], rows[-1].version
 
     def _outlook_standing(self, row: DocumentRow) -> str:
         """Return the digest of a text with its sign-offs and how often it left."""

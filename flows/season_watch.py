@@ -9,7 +9,7 @@ from flows.delivering import channel_of
 from flows.dossier import LOOK_BACK, listed_dossiers, overdue_lines
 from flows.duty import gaps_of
 from flows.operator import tell_operator
-from flows.outlook import lacking, outlook_name
+from flows.outlook import current_outlook, lacking, outlook_name
 from flows.workspace import Workspace
 from pipeline.ledger.notices import Condition
 from pipeline.ledger.season import read_documents
@@ -55,7 +55,7 @@ def _outlook(ws: Workspace, at: datetime) -> Condition:
     name = outlook_name(due, calendar.rhythm.outlook_timezone)
     with ws.ledger.read() as conn:
         versions = read_documents(conn, "outlook", MEASURED, name)
-    missing = lacking(ws, versions[-1]) if versions else ["a draft"]
+    missing = lacking(ws, current_outlook(ws, MEASURED, name)) if versions else ["a draft"]
     ill = bool(missing) and calendar.active_at(due)
     return _condition("season outlook", f"{name}, due {iso(due)}, lacks {', '.join(missing)}", int(ill))
 

@@ -1,4 +1,4 @@
-"""What a node says and hears of a season: findings, answers and sign-offs of dossiers, shifts of the rota."""
+"""What a node says and hears of a season: findings and answers, sign-offs with what they are of, shifts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final, get_args
 from sqlalchemy import Connection
 
 from flows.node import Node
+from flows.outlook_offered import enclosed, keep_offered, offered_in
 from flows.said import is_whole
 from pipeline.errors import EnvelopeRefused
 from pipeline.exchange.arrivals import Handler
@@ -30,32 +31,42 @@ SAID: Final[dict[str, frozenset[str]]] = {
     "finding": frozenset({"text"}),
     "answer": frozenset({"finding", "answer", "text"}),
     "close": frozenset({"digest"}),
+    "outlook": frozenset({"digest"}),
     "shift": frozenset({"on_duty"}),
 }
-"""What travels, and what each holds; handovers are a party's own, outlooks are signed where they lie."""
+"""What travels, and what each holds; handovers are a party's own."""
 
 
 def season_poster(conn: Connection, node: Node, _at: datetime) -> list[Message]:
     """Return what people of the own party said of a season and the peers have not been told, oldest first."""
     return [
-        Message(peer, "season", said.world, occasion_of(said), body_of(said))
+        Message(peer, "season", said.world, occasion_of(said), {**body_of(said), **enclosed(conn, said)})
         for peer in node.peers
         for said in untold_statements(conn, node.party, peer, tuple(SAID))
     ]
 
 
-def take_season(conn: Connection, envelope: Envelope, _at: datetime) -> str:
+def take_season(conn: Connection, envelope: Envelope, at: datetime) -> str:
     """Handle what a person of the other party said; it is kept as it was signed, beside what is said here."""
     said = said_in(envelope)
     _check(conn, envelope, said)
+    keep_enclosed(conn, envelope, said, at)
     if not insert_party_statement(conn, said):
         return f"{said.kind} said before"
     payload = {"party": said.party, "world": said.world, "statement": said.id}
-    at = parse_instant(envelope.created_at)
+    told = parse_instant(envelope.created_at)
     append_audit(
-        conn, at=at, actor=said.person, action=f"season.{said.kind}", subject=said.subject, payload=payload
+        conn, at=told, actor=said.person, action=f"season.{said.kind}", subject=said.subject, payload=payload
     )
     return f"{said.kind} of {said.person} on {said.subject}"
+
+
+def keep_enclosed(conn: Connection, envelope: Envelope, said: PartyStatement, at: datetime) -> None:
+    """Keep the text that came beside a sign-off of an outlook; EnvelopeRefused for one that does not fit."""
+    if said.kind == "outlook":
+        keep_offered(conn, said, offered_in(envelope, said, at))
+    elif "document" in envelope.body:
+        raise EnvelopeRefused("unfit", f"a {said.kind} carries no document")
 
 
 def said_in(envelope: Envelope, *, own: bool = False) -> PartyStatement:

@@ -108,10 +108,10 @@ class KeepingOutlook(Protocol):
         """Draft the outlook whose day is nearest, and return its name."""
 
     def approve_outlook(self, remark: Remark) -> Plain:
-        """Sign off the newest version of an outlook for a party."""
+        """Sign off the version of an outlook that counts for a party."""
 
     def send_outlook(self, remark: Remark, to: Sequence[str]) -> list[Plain]:
-        """Mail the newest version of an outlook, if every party signed it off."""
+        """Mail the version of an outlook that counts, if every party signed it off."""
 
 
 class Doing(Operating, KeepingRota, KeepingDossiers, KeepingOutlook, Protocol):

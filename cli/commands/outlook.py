@@ -65,21 +65,24 @@ def show(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the newest version of an outlook; --out writes pages, text, PDF and JSON."""
-    from flows.outlook import approvals_of, lacking, newest_outlook
+    """Show the version of an outlook that counts; --out writes pages, text, PDF and JSON."""
+    from flows.outlook import approvals_of, current_outlook, lacking
+    from flows.outlook_offered import offered_by
     from flows.outlook_paper import outlook_paper, write_outlook
     from flows.papers import text_of
     from pipeline.names import MEASURED
 
     spoken = language_of(language)
     ws = _opened(data_dir)
-    row = newest_outlook(ws, world or MEASURED, name)
-    missing, approvals = lacking(ws, row), approvals_of(ws, row)
+    row = current_outlook(ws, world or MEASURED, name)
+    missing, approvals, drafted = lacking(ws, row), approvals_of(ws, row), offered_by(ws, row)
     files = write_outlook(row, missing, out) if out is not None else {}
     if as_json:
-        print_json({**row.content, "version": row.version, "digest": row.digest, "approvals": approvals})
+        found = {"version": row.version, "digest": row.digest, "approvals": approvals, "offered_by": drafted}
+        print_json({**row.content, **found})
         return
     print_lines(text_of(outlook_paper(row, missing, spoken)).splitlines())
+    print_lines([f"drafted at the node of {drafted}"] if drafted else [])
     print_lines([f"signed off for {a['party']} by {a['person']} at {a['at']}" for a in approvals])
     print_lines([str(path) for path in files.values()])
 
@@ -93,13 +96,13 @@ def approve(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Sign off the newest version of an outlook for one party."""
-    from flows.outlook import approve_outlook, lacking, newest_outlook
+    """Sign off the version of an outlook that counts for one party; the other node gets it with the text."""
+    from flows.outlook import approve_outlook, current_outlook, lacking
     from flows.said import Speaker
     from pipeline.names import MEASURED
 
     ws = _opened(data_dir)
-    row = newest_outlook(ws, world or MEASURED, name)
+    row = current_outlook(ws, world or MEASURED, name)
     found = approve_outlook(ws, row, Speaker(party, person)) | {"lacks": ", ".join(lacking(ws, row))}
     if as_json:
         print_json(found)

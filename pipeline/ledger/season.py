@@ -68,18 +68,33 @@ def keep_document(conn: Connection, row: DocumentRow) -> DocumentRow:
     ``version`` and ``digest`` of the row given are found here.
     """
     versions = read_documents(conn, row.kind, row.world, row.subject)
-    digest = content_digest(row.content)
-    if versions and versions[-1].digest == digest:
-        return versions[-1]
-    number = versions[-1].version + 1 if versions else 1
+    same = versions and versions[-1].digest == content_digest(row.content)
+    return versions[-1] if same else _append_document(conn, row, versions)
+
+
+def adopt_document(conn: Connection, row: DocumentRow) -> tuple[DocumentRow, bool]:
+    """Append what was drafted elsewhere, unless a version holds it; returns the version and if it is new."""
+    held = find_document(conn, row.kind, (row.world, row.subject), content_digest(row.content))
+    if held is not None:
+        return held, False
+    return _append_document(conn, row, read_documents(conn, row.kind, row.world, row.subject)), True
+
+
+def find_document(conn: Connection, kind: str, place: tuple[str, str], digest: str) -> DocumentRow | None:
+    """Return the newest version of a document with a text; ``place`` is its world and subject."""
+    held = [row for row in read_documents(conn, kind, *place) if row.digest == digest]
+    return held[-1] if held else None
+
+
+def _append_document(conn: Connection, row: DocumentRow, versions: Sequence[DocumentRow]) -> DocumentRow:
     conn.execute(
         insert(joint_documents).values(
             kind=row.kind,
             subject=row.subject,
-            version=number,
+            version=versions[-1].version + 1 if versions else 1,
             world=row.world,
             as_of=row.as_of,
-            digest=digest,
+            digest=content_digest(row.content),
             text=canonical_json(row.content).decode(),
             at=row.at,
         )

@@ -12,13 +12,17 @@ import pytest
 from alerts.vocabulary import LANGUAGES
 from flows.outlook import approve_outlook, build_outlook, lacking
 from flows.outlook_days import later_of
+from flows.outlook_offered import enclosed
 from flows.outlook_paper import outlook_paper, write_outlook
 from flows.outlook_send import send_outlook
 from flows.papers import page_of, text_of
 from flows.runview import find_run
 from flows.said import Speaker
+from flows.season_words import body_of
 from pipeline.cities import city
 from pipeline.errors import ReviewError, UsageError
+from pipeline.exchange.bodies import check_body
+from pipeline.ledger.season import read_party_statements
 from pipeline.season import calendar_of
 from pipeline.times import parse_instant
 
@@ -40,6 +44,9 @@ def test_an_outlook_of_a_simulated_world_is_drafted_signed_by_both_and_sent(done
     with pytest.raises(ReviewError, match="lacks the sign-off of beijing, seoul"):
         send_outlook(done, plan.world, row.subject, ["a@example.org"])
     approve_outlook(done, row, KIM)
+    with done.ledger.read() as conn:
+        (said,) = read_party_statements(conn, "outlook")
+        check_body("season", {**body_of(said), **enclosed(conn, said)})
     assert lacking(done, row) == ["beijing"]
     draft = page_of(outlook_paper(row, lacking(done, row), "en"))
     assert "DRAFT" in draft

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from email import message_from_bytes
 from email.policy import default
 
 import pytest
 
+from flows.outlook_offered import keep_offered
 from flows.reviewing import Reviewing
-from pipeline.ledger.season import DocumentRow, keep_document
+from pipeline.ledger.season import DocumentRow, PartyStatement, keep_document
 from pipeline.times import iso
 from review.accounts.roles import Role
 from tests.review.deciding import DecidingApp, text_of
@@ -82,6 +84,31 @@ def test_it_leaves_when_both_sides_have_signed_it_off_and_not_twice(app):
     assert "sent" in text_of(beijing.page("/season/outlook").xpath("//tbody")[0])
 
 
+def test_a_text_of_the_other_node_says_so(app):
+    said = PartyStatement(
+        id="1" * 64,
+        kind="outlook",
+        world="measured",
+        subject=WEEK,
+        party="beijing",
+        person="<b>Wang</b>",
+        own=False,
+        at=app.now,
+        body={"digest": "2" * 64},
+        public_key="",
+        signature="",
+    )
+    row = replace(keep(app), content=keep(app).content | {"degraded": "of their run"})
+    with app.ledger.write() as conn:
+        keep_offered(conn, said, row)
+        keep_offered(conn, said, row)
+    page = app.person("seoul").page(PATH)
+    assert "This text was drafted at the node of Beijing" in text_of(page)
+    assert "of their run" in text_of(page)
+    assert "drafted at the node" not in text_of(app.person("seoul").page(f"{PATH}?version=1"))
+    assert "Versions: 2 1" in " ".join(text_of(page).split())
+
+
 def test_a_new_version_asks_both_again_and_the_earlier_one_stays(app):
     seoul, beijing = app.person("seoul"), app.person("beijing")
     approve(beijing)
@@ -92,7 +119,7 @@ def test_a_new_version_asks_both_again_and_the_earlier_one_stays(app):
     assert "does not stand any more as it was shown" in text_of(refused)
     assert "Nobody has signed off this version" in text_of(seoul.page(PATH))
     first = seoul.page(f"{PATH}?version=1")
-    assert "This is an earlier version" in text_of(first)
+    assert "Another version of this week counts" in text_of(first)
     assert not [one for one in first.forms if "/approve" in one.get("action")]
     assert "Beijing, " in text_of(first.xpath("//section[@id='signing']")[0])
     assert '"version": 1' in seoul.get(f"{PATH}/files/json?version=1").text
