@@ -309,7 +309,7 @@ def test_the_demonstration_writes_nothing_outside_its_folder(apart, folders):
 
 
 @pytest.mark.slow
-def test_a_quiet_season_gives_no_warning_and_another_seed_another_world(apart):
+def test_a_quiet_season_gives_no_warning(apart):
     quiet = apart("run", "--seed", "4", "--quiet-season", "--json")
     assert quiet.returncode == 0
     found = json.loads(quiet.stdout)
@@ -317,7 +317,3 @@ def test_a_quiet_season_gives_no_warning_and_another_seed_another_world(apart):
     assert (found["episodes"], found["warnings"]) == ([], [])
     text = apart("run", "--world", "simulated-4-quiet").stdout
     assert "none was proposed; nothing was sent to anybody" in text
-    other = json.loads(apart("run", "--seed", "2", "--json").stdout)
-    assert other["world"] == "simulated-2"
-    assert other["forecast"] != found["forecast"]
-    assert other["cycle"] != found["cycle"] or other["model"] != found["model"]
