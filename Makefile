@@ -53,9 +53,11 @@ quick: setup-dev
 # Every skip is an error here. The slow tests as they are, then all quick ones with every ledger on a PostgreSQL
 # server of its own, and of the slow ones those marked `ledger`; it needs the server's programs, not a running one.
 NO_SKIPS := SAMEAIR_NO_SKIPS=1
+# Slow tests start servers and mostly wait for them: a process more than there are cores, and time to wait.
+SLOW_PYTEST = $(VENV)/bin/pytest -n $$($(PY) -c 'import os; print((os.cpu_count() or 1) + 1)') --dist loadfile --timeout 900
 ON_POSTGRES := $(NO_SKIPS) $(PY) -m pytest -n auto --dist loadfile -p tests.on_postgres.plugin --ledgers postgres
 test-all: check
-	$(NO_SKIPS) $(PYTEST) -m "slow and not night"
+	$(NO_SKIPS) $(SLOW_PYTEST) -m "slow and not night"
 	$(ON_POSTGRES) -m "not slow or ledger"
 
 # The whole suite with every ledger there.
@@ -65,7 +67,7 @@ test-postgres: check
 # Ten thousand damaged answers for every reader of foreign bytes (hours on one core), and all slow tests.
 nightly: check
 	SAMEAIR_FUZZ_EXAMPLES=10000 $(VENV)/bin/pytest -n auto tests/ingest/test_fuzz_parsers.py
-	$(PYTEST) -m slow
+	$(SLOW_PYTEST) -m slow
 	SAMEAIR_YEAR_DAYS=365 SAMEAIR_YEAR_SEEDS=2 $(VENV)/bin/pytest -n 2 tests/flows/test_year.py -m slow
 
 lock: setup-dev

@@ -35,7 +35,7 @@ def test_the_checks_find_what_does_not_hold():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_the_demonstration_holds_on_simulated_air(tmp_path):
     words = ["demo-two-nodes", "--data-dir", str(tmp_path / "var"), "--json"]
     program = [sys.executable, "-c", "from cli.main import main; main()", *words]
