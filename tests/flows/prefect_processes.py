@@ -52,7 +52,7 @@ def kill_session(process):
     """Kill a process and all of its session, as a power cut would."""
     for number in session(process.pid):
         os.kill(number, 9)
-    process.wait(30)
+    process.wait(120)
 
 
 def session(leader):
@@ -101,7 +101,7 @@ def wait_for(condition, seconds, every=0.5):
         try:
             if result := condition():
                 return result
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             pass
         time.sleep(every)
     raise AssertionError(f"nothing within {seconds} s")
@@ -120,7 +120,7 @@ def answer(method, url, **request):
     """Ask the server until it does not refuse; as its own client does when SQLite is locked for a moment."""
 
     def accepted():
-        reply = requests.request(method, url, timeout=30, **request)
+        reply = requests.request(method, url, timeout=120, **request)
         return reply if reply.ok else None
 
     return wait_for(accepted, 120).json()

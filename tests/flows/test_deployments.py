@@ -65,7 +65,7 @@ def test_the_cycle_cron_creates_runs_at_the_korean_issue_hours(server, tmp_path)
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr
     runs = wait_for(lambda: scheduled(server["PREFECT_API_URL"], "cycle"), 240)
@@ -98,5 +98,5 @@ def test_serve_schedules_the_cycle_and_runs_it(served):
     assert run.status == "finished"
     assert "beijing.pm2p5.reference" in run.inputs["missing"], "the archive ended years ago"
     os.kill(process.pid, signal.SIGKILL)
-    process.wait(30)
-    wait_for(lambda: is_gone(url), 30)
+    process.wait(120)
+    wait_for(lambda: is_gone(url), 120)

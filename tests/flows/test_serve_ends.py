@@ -156,7 +156,7 @@ def test_a_second_service_on_the_same_folder_says_that_it_does_nothing(ws, tmp_p
     with serving(folder, tmp_path / "serve.log") as (process, url):
         command = [sys.executable, "-c", SERVE, "serve", "--data-dir", str(folder)]
         environment = {**clean(), "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
         assert (done.returncode, done.stdout) == (6, "")
         (said,) = done.stderr.splitlines()
         assert "another `sameair serve` keeps the schedule" in said

@@ -136,7 +136,7 @@ def test_processes_end_with_their_parent(tmp_path, how):
         lambda: [int(p.name) for p in (tmp_path / "pids").iterdir()], lambda found: len(found) == 2
     )
     parent.send_signal(how)
-    parent.communicate(timeout=120)
+    parent.communicate(timeout=280)
     assert awaited(lambda: [p for p in pids if running(p)], lambda left: not left) == []
 
 

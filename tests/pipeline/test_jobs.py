@@ -169,7 +169,7 @@ def test_two_processes_never_begin_the_same(tmp_path):
         worker.start()
     taken, ended = [], 0
     while ended < 2:
-        item = got.get(timeout=120)
+        item = got.get(timeout=280)
         ended, taken = (ended + 1, taken) if item is None else (ended, [*taken, item])
     for worker in workers:
         worker.join()

@@ -37,7 +37,7 @@ def test_processes_that_create_at_once_get_one_key(tmp_path):
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    answers = {process.communicate(timeout=60)[0].strip() for process in processes}
+    answers = {process.communicate(timeout=280)[0].strip() for process in processes}
     assert answers == {public_key_text(load_or_create_key(tmp_path, "seoul"))}
     assert read_keyring(tmp_path, ["seoul"]) == Keyring((PartyKey("seoul", answers.pop()),))
 

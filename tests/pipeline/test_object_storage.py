@@ -362,7 +362,7 @@ def test_a_writer_killed_between_object_and_listing_is_seen_by_nobody(node):
 @pytest.mark.slow
 def test_two_processes_with_folders_of_their_own_lose_and_repeat_nothing(node):
     writers = [begun(WRITER, told(node(name)), first) for name, first in (("one", 0), ("two", 3))]
-    written = [int(line) for writer in writers for line in writer.communicate(timeout=100)[0].split()]
+    written = [int(line) for writer in writers for line in writer.communicate(timeout=280)[0].split()]
     assert [writer.returncode for writer in writers] == [0, 0]
     assert sorted(written) == [0, 0, 0, *[3] * 9], "what both wrote is stored once"
     store = opened(told(node("three")))

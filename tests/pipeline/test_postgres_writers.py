@@ -64,7 +64,7 @@ def check(ledger):
 def test_writers_at_once_lose_nothing_and_do_nothing_twice(database):
     ledger = fill(database, ROUNDS)
     writers = [begin(database, name) for name in WRITERS]
-    said = Counter(" ".join(w.communicate(timeout=120)[0] for w in writers).split())
+    said = Counter(" ".join(w.communicate(timeout=280)[0] for w in writers).split())
     assert [w.returncode for w in writers] == [0] * len(WRITERS)
     written, chain = check(ledger)
     assert len(written) == len(chain) == ROUNDS * len(WRITERS)
@@ -82,8 +82,8 @@ def test_a_killed_writer_leaves_no_half_and_holds_nobody_up(database):
     victim, other = begin(database, "victim", 10_000), begin(database, "other")
     time.sleep(3)
     victim.kill()
-    victim.communicate(timeout=60)
-    other.communicate(timeout=120)
+    victim.communicate(timeout=280)
+    other.communicate(timeout=280)
     assert other.returncode == 0
     written, _ = check(ledger)
     assert sum(row.actor == "other" for row in written) == ROUNDS
@@ -96,7 +96,7 @@ def test_nodes_that_start_at_once_on_an_empty_database_migrate_it_once(postgres)
     url = postgres.url("empty")
     starting = [begin(url, name, 1) for name in WRITERS]
     for one in starting:
-        one.communicate(timeout=120)
+        one.communicate(timeout=280)
     assert [one.returncode for one in starting] == [0] * len(WRITERS)
     ledger = open_ledger(url)
     with ledger.read() as conn:

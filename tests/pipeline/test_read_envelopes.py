@@ -55,7 +55,7 @@ def read(folder, *, keys=KEYS):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=280,
     )
     assert not done.stderr
     return done.returncode, done.stdout.splitlines()

@@ -11,6 +11,8 @@ import pytest
 from tests.review.signed_in import cookies
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PATIENCE = 120_000
+"""How long a page or a part of it is waited for, on a machine with other work [ms]."""
 PICTURES = Path(__file__).parents[2] / "var" / "screenshots"
 FLAGS = [
     "--disable-background-networking",
@@ -43,6 +45,7 @@ class Browsing:
             reduced_motion="reduce",
             **(options or {}),
         )
+        context.set_default_timeout(PATIENCE)
         try:
             if signed_in:
                 jar = cookies(self.running.ledger, self.running.now, **who)

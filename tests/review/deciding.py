@@ -73,7 +73,7 @@ class Person:
 
     def get(self, path):
         """Return the answer for an address."""
-        return self.session.get(self.app.base + path, timeout=30, allow_redirects=False)
+        return self.session.get(self.app.base + path, timeout=120, allow_redirects=False)
 
     def page(self, path):
         """Return a page as a tree."""
@@ -90,7 +90,7 @@ class Person:
         """Send a form with what was typed into it."""
         address, fields = form
         data = {**fields, **typed}
-        return self.session.post(self.app.base + address, data=data, timeout=60, allow_redirects=False)
+        return self.session.post(self.app.base + address, data=data, timeout=120, allow_redirects=False)
 
 
 def text_of(answer):

@@ -38,7 +38,7 @@ def examples(running, starts=(), *, most=400, **who):
         route = next((path for path, form in known if form.match(urlsplit(address).path)), None)
         if route is None or address in seen or seen_often(seen, route):
             continue
-        answer = session.get(running.base + address, timeout=30)
+        answer = session.get(running.base + address, timeout=120)
         seen[address] = route
         assert answer.status_code < 500, (address, answer.text[:300])
         assert answer.status_code != 404 or route == address, f"a page links to {address}, which is not there"

@@ -55,7 +55,7 @@ class ReadWorld(RunningApp):
     def get(self, path, role=Role.lead, jar=None, **kwargs):
         """Ask as a person of a role."""
         jar = jar if jar is not None else self.jar(role)
-        return requests.get(self.base + path, timeout=20, allow_redirects=False, cookies=jar, **kwargs)
+        return requests.get(self.base + path, timeout=120, allow_redirects=False, cookies=jar, **kwargs)
 
     def jar(self, role, **who):
         """Return the cookies of a person, whose session is kept."""
@@ -69,7 +69,7 @@ class ReadWorld(RunningApp):
         """Send a form with the token of the session."""
         jar = self.jar(role, **who)
         form = {"csrf": csrf_of(self.ledger, self.now, jar), **(data or {})}
-        return requests.post(self.base + path, data=form, timeout=20, allow_redirects=False, cookies=jar)
+        return requests.post(self.base + path, data=form, timeout=120, allow_redirects=False, cookies=jar)
 
     def run(self, world="measured", cycle=CYCLE, forecast=None):
         """Enter a current run."""

@@ -45,7 +45,7 @@ def asked():
 
 def ask(app, asked, method, path, **more):
     asked.cookies.clear()
-    return asked.request(method, app.base + path, timeout=20, allow_redirects=False, **more).status_code
+    return asked.request(method, app.base + path, timeout=120, allow_redirects=False, **more).status_code
 
 
 def ruled(app):

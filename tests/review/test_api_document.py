@@ -35,11 +35,11 @@ def token(app):
 
 def document(app, token):
     head = {"Authorization": f"Bearer {token}"}
-    return requests.get(f"{app.base}/api/v1/openapi.json", headers=head, timeout=20)
+    return requests.get(f"{app.base}/api/v1/openapi.json", headers=head, timeout=120)
 
 
 def test_the_document_is_for_who_may_read_and_says_how_to_say_who_one_is(app, token):
-    assert requests.get(f"{app.base}/api/v1/openapi.json", timeout=20).status_code == 401
+    assert requests.get(f"{app.base}/api/v1/openapi.json", timeout=120).status_code == 401
     found = document(app, token).json()
     assert set(found["components"]["securitySchemes"]) == {"token", "session"}
     assert {path.split("/")[1] for path in found["paths"]} == {"api"}

@@ -54,7 +54,7 @@ def room(tmp_path_factory):
 
 def get(room, path, **who):
     jar = cookies(room.ledger, room.now, **who)
-    return requests.get(room.base + path, cookies=jar, timeout=20, allow_redirects=False)
+    return requests.get(room.base + path, cookies=jar, timeout=120, allow_redirects=False)
 
 
 def text(answer):

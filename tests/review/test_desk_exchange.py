@@ -16,7 +16,7 @@ def shown(settings, at):
     running.now = at
     try:
         jar = cookies(running.ledger, at, party=settings.party or "seoul")
-        return requests.get(running.base, timeout=20, cookies=jar).text
+        return requests.get(running.base, timeout=120, cookies=jar).text
     finally:
         running.close()
 

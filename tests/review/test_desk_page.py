@@ -34,7 +34,7 @@ def desk(served):
 
 def get(desk, path="/", **who):
     jar = cookies(desk.ledger, desk.now, **who)
-    return requests.get(desk.base + path, timeout=20, allow_redirects=False, cookies=jar)
+    return requests.get(desk.base + path, timeout=120, allow_redirects=False, cookies=jar)
 
 
 def text(desk, path="/", **who):
@@ -157,7 +157,7 @@ def test_a_browser_is_told_that_nothing_changed(desk):
 
     def ask(tag=""):
         held = {"If-None-Match": tag}
-        return requests.get(desk.base + "/desk/now", timeout=20, cookies=jar, headers=held)
+        return requests.get(desk.base + "/desk/now", timeout=120, cookies=jar, headers=held)
 
     first = ask()
     assert "<html" not in first.text

@@ -28,7 +28,7 @@ ASKED = f"{PAGE}?day={DAY}&threshold=50"
 
 
 def get(world, path, **who):
-    return requests.get(world.base + path, timeout=20, cookies=cookies(world.ledger, world.now, **who))
+    return requests.get(world.base + path, timeout=120, cookies=cookies(world.ledger, world.now, **who))
 
 
 @cache

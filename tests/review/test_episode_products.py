@@ -29,7 +29,7 @@ def page(world, number, products):
     run = world.run(world=name, chance=0.55, products=products)
     world.episode(run, world=name, episode=episode)
     jar = cookies(world.ledger, world.now)
-    answer = requests.get(f"{world.base}/episodes/{episode}?day={DAY}&threshold=50", timeout=20, cookies=jar)
+    answer = requests.get(f"{world.base}/episodes/{episode}?day={DAY}&threshold=50", timeout=120, cookies=jar)
     assert answer.status_code == 200, answer.text
     return answer.text
 

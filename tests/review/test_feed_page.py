@@ -36,8 +36,8 @@ def running(app):
         while not server.started and time.monotonic() < until:
             time.sleep(0.02)
         yield SimpleNamespace(
-            get=lambda path, **more: requests.get(base + path, timeout=20, cookies=jar, **more),
-            head=lambda path: requests.head(base + path, timeout=20, cookies=jar),
+            get=lambda path, **more: requests.get(base + path, timeout=120, cookies=jar, **more),
+            head=lambda path: requests.head(base + path, timeout=120, cookies=jar),
         )
         server.should_exit = True
         thread.join(20)

@@ -38,7 +38,7 @@ def app(tmp_path_factory):
 
 
 def ask(app, method, path, **more):
-    return requests.request(method, app.base + path, timeout=20, allow_redirects=False, **more)
+    return requests.request(method, app.base + path, timeout=120, allow_redirects=False, **more)
 
 
 @settings(deadline=None, max_examples=60)

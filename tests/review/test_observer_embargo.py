@@ -50,7 +50,7 @@ def stored(app, at):
 
 def asked(app, path, role, **more):
     jar = cookies(app.ledger, NOW, role=role)
-    return requests.get(app.base + path, cookies=jar, timeout=20, allow_redirects=False, **more)
+    return requests.get(app.base + path, cookies=jar, timeout=120, allow_redirects=False, **more)
 
 
 def pages(app, at):

@@ -42,11 +42,11 @@ class Browser(requests.Session):
         self.cookies.update(self.jar)
 
     def page(self, path="/account"):
-        return self.get(self.app.base + path, timeout=20)
+        return self.get(self.app.base + path, timeout=120)
 
     def change(self, path, **fields):
         data = {"csrf": csrf_of(self.app.ledger, self.app.now, self.jar), **fields}
-        return self.post(self.app.base + path, data=data, timeout=20)
+        return self.post(self.app.base + path, data=data, timeout=120)
 
     def account(self):
         with self.app.ledger.read() as conn:
@@ -76,7 +76,7 @@ def test_a_new_password_needs_the_old_one_and_ends_sessions_elsewhere(app):
     assert here.is_in
     assert not there.is_in
     signed = requests.post(
-        f"{app.base}/sign-in", data={"name": here.name, "password": OTHER}, timeout=20, allow_redirects=False
+        f"{app.base}/sign-in", data={"name": here.name, "password": OTHER}, timeout=120, allow_redirects=False
     )
     assert signed.status_code == 303
 
@@ -120,11 +120,11 @@ def test_the_second_factor_from_the_picture_to_its_removal(app):
     assert secret not in here.account().totp
     assert here.change("/account/second-factor", sealed=sealed, code=code).status_code == 409
     enter = {"name": here.name, "password": PHRASE, "code": code}
-    assert requests.post(f"{app.base}/sign-in", data=enter, timeout=20).status_code == 403
+    assert requests.post(f"{app.base}/sign-in", data=enter, timeout=120).status_code == 403
     later = app.now + timedelta(seconds=30)
     app.now = later
     enter["code"] = pyotp.TOTP(secret).at(later)
-    answer = requests.post(f"{app.base}/sign-in", data=enter, timeout=20, allow_redirects=False)
+    answer = requests.post(f"{app.base}/sign-in", data=enter, timeout=120, allow_redirects=False)
     assert answer.status_code == 303
     app.now = NOW
     assert here.change("/account/second-factor/remove", password=OTHER).status_code == 422
@@ -147,7 +147,7 @@ def test_a_role_that_must_have_one_sees_nothing_before(app):
 
 def reading(app, token, path="/api/v1/health"):
     head = {"Authorization": f"Bearer {token}"}
-    return requests.get(app.base + path, headers=head, timeout=20, allow_redirects=False).status_code
+    return requests.get(app.base + path, headers=head, timeout=120, allow_redirects=False).status_code
 
 
 def test_a_token_is_shown_once_reads_and_ends(app):
@@ -200,4 +200,4 @@ def test_there_are_not_more_tokens_than_somebody_can_oversee(app, monkeypatch):
 
 
 def test_a_session_of_nobody_knows_no_account(app):
-    assert requests.get(f"{app.base}/account", cookies={COOKIE: "x"}, timeout=20).url.endswith("to=/account")
+    assert requests.get(f"{app.base}/account", cookies={COOKIE: "x"}, timeout=120).url.endswith("to=/account")

@@ -163,7 +163,7 @@ def test_an_agency_acknowledges_once_and_for_its_own_recipient(api):
     assert api.post(other, Role.agency).status_code == 409
     assert api.post(path, Role.lead).status_code == 403
     jar = api.jar(Role.agency)
-    assert requests.post(api.base + path, cookies=jar, timeout=20).status_code == 403
+    assert requests.post(api.base + path, cookies=jar, timeout=120).status_code == 403
     with api.ledger.read() as conn:
         said = [row for row in newest_rows(conn, 50) if row["action"] == "delivery.acknowledge"]
     assert [(row["actor"], row["payload"]["recipient"]) for row in said] == [("agency.seoul.en", "r-seoul")]

@@ -36,7 +36,7 @@ class Desk(RunningApp):
 
     def get(self, path, jar=None, **kwargs):
         jar = jar or cookies(self.ledger, self.now)
-        return requests.get(self.base + path, timeout=20, allow_redirects=False, cookies=jar, **kwargs)
+        return requests.get(self.base + path, timeout=120, allow_redirects=False, cookies=jar, **kwargs)
 
     def text(self, path):
         answer = self.get(path)
@@ -121,7 +121,7 @@ def test_the_api_gives_runs_and_warnings_with_their_world(desk):
 def test_pages_only_read(desk):
     for path in ("/", "/operations/runs", "/warnings", "/api/v1/runs"):
         for method in ("post", "put", "delete", "patch"):
-            assert getattr(requests, method)(desk.base + path, timeout=20).status_code == 405
+            assert getattr(requests, method)(desk.base + path, timeout=120).status_code == 405
 
 
 def test_a_bulletin_is_served_from_the_folder_of_runs_only(desk, tmp_path):

@@ -23,7 +23,7 @@ def app(tmp_path_factory):
 
 
 def ask(app, method, path, **more):
-    return requests.request(method, app.base + path, timeout=20, allow_redirects=False, **more)
+    return requests.request(method, app.base + path, timeout=120, allow_redirects=False, **more)
 
 
 def test_from_the_link_to_the_desk_and_out_again(app):

@@ -25,7 +25,7 @@ def app(tmp_path_factory):
 def send(app, path, by="seoul", **fields):
     jar = cookies(app.ledger, NOW, role=Role.operator, party=by)
     data = {"csrf": csrf_of(app.ledger, NOW, jar), **fields}
-    return requests.post(f"{app.base}/operations/users{path}", data=data, cookies=jar, timeout=20)
+    return requests.post(f"{app.base}/operations/users{path}", data=data, cookies=jar, timeout=120)
 
 
 def said(answer):
@@ -40,7 +40,7 @@ def row(app, name):
 def test_from_the_invitation_to_the_closed_account(app):
     shown = send(app, "", **WHO)
     link = re.search(rf"{app.base}/welcome/[\w-]+", shown.text)[0]
-    assert "Choi" in requests.get(link, timeout=20).text
+    assert "Choi" in requests.get(link, timeout=120).text
     assert row(app, "choi").party == "seoul"
     assert "is taken" in send(app, "", **WHO).text
     assert "begins with a letter" in send(app, "", **{**WHO, "name": "1 x"}).text
@@ -48,11 +48,11 @@ def test_from_the_invitation_to_the_closed_account(app):
     send(app, "/choi/role", role="lead")
     assert row(app, "choi").role == "lead"
     newer = re.search(r"/welcome/[\w-]+", send(app, "/choi/link").text)[0]
-    assert requests.get(link, timeout=20).status_code == 410
-    assert requests.get(app.base + newer, timeout=20).status_code == 200
+    assert requests.get(link, timeout=120).status_code == 410
+    assert requests.get(app.base + newer, timeout=120).status_code == 200
     send(app, "/choi/close")
     assert row(app, "choi").state == "closed"
-    assert requests.get(app.base + newer, timeout=20).status_code == 410
+    assert requests.get(app.base + newer, timeout=120).status_code == 410
     assert "/welcome/" in send(app, "/choi/reopen").text
     with app.ledger.read() as conn:
         found = {r["actor"] for r in newest_rows(conn) if r["subject"] == "choi"}
@@ -62,7 +62,7 @@ def test_from_the_invitation_to_the_closed_account(app):
 def test_another_partys_accounts_are_as_if_they_were_not(app):
     theirs = person(app.ledger, NOW, party="beijing", role=Role.lead)
     jar = cookies(app.ledger, NOW, role=Role.operator)
-    assert theirs.name not in requests.get(f"{app.base}/operations/users", cookies=jar, timeout=20).text
+    assert theirs.name not in requests.get(f"{app.base}/operations/users", cookies=jar, timeout=120).text
     for action in ("link", "role", "provider", "close", "reopen"):
         answer = send(app, f"/{theirs.name}/{action}", role="reader", subject="x")
         assert answer.status_code == 404, action

@@ -70,7 +70,7 @@ def room(tmp_path_factory):
 
 def get(room, query="", **who):
     jar = cookies(room.ledger, room.now, **who)
-    return requests.get(f"{room.base}/verification{query}", cookies=jar, timeout=20, allow_redirects=False)
+    return requests.get(f"{room.base}/verification{query}", cookies=jar, timeout=120, allow_redirects=False)
 
 
 def kept(room):
@@ -121,7 +121,7 @@ def test_every_filter_is_a_link_that_leads_to_a_page(room):
     assert len(links) > 10
     for link in links[::4]:
         jar = cookies(room.ledger, room.now)
-        assert requests.get(room.base + link, cookies=jar, timeout=20).status_code == 200
+        assert requests.get(room.base + link, cookies=jar, timeout=120).status_code == 200
 
 
 def test_what_there_is_not_is_taken_as_not_asked_for(room):

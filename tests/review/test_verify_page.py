@@ -27,10 +27,10 @@ class Desk(RunningApp):
             write_recipient(conn, ROW, CONTACT)
 
     def get(self, url):
-        return requests.get(self.base + url, timeout=20)
+        return requests.get(self.base + url, timeout=120)
 
     def post(self, url):
-        return requests.post(self.base + url, timeout=20)
+        return requests.post(self.base + url, timeout=120)
 
     def url(self, secret=None):
         secret = secret or self.secret
@@ -54,7 +54,7 @@ def test_opening_changes_nothing_and_the_button_confirms_once(desk):
         page = desk.get(desk.url())
         assert page.status_code == 200
         assert page.text.count('<form method="post">') == 3
-    assert requests.head(desk.base + desk.url(), timeout=20).status_code == 200
+    assert requests.head(desk.base + desk.url(), timeout=120).status_code == 200
     assert desk.verified() == [None]
     done = desk.post(desk.url())
     assert "Confirmed: 2026-01-14 08:20 UTC" in done.text
