@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from flows.combine import Combination, combine_run, write_combination
 from flows.dust import dust_of, write_dust
 from flows.event_rules import events_of
 from flows.evidence import Ran, write_evidence_of
+from flows.leg_diary import Beside, RunDiary
 from flows.legs import spare_legs
 from flows.models import Models, models_for
 from flows.origins import origins_of, write_origins
@@ -28,11 +27,11 @@ from flows.stations import station_table
 from flows.version import code_version
 from flows.workspace import Workspace, reporter
 from forecasting.exceedance import summarise
-from forecasting.issue import IssueForecast, forecast_issue
+from forecasting.issue import IssueForecast, forecast_issue, join_issues
 from forecasting.levels import calibrated_on
 from forecasting.samples import NO_MODEL, RECENT_DAYS
 from forecasting.weather_ahead import AS_USUAL, Manner
-from pipeline.asof import AsOfPanel
+from pipeline.asof import AsOfPanel, join_panels
 from pipeline.cities import City, all_cities
 from pipeline.errors import UsageError
 from pipeline.fields import write_netcdf
@@ -46,10 +45,11 @@ from pipeline.series import load_panel
 from pipeline.storage.products import keep_files
 from pipeline.times import iso
 
-log = logging.getLogger(__name__)
-
 RECENT = timedelta(days=RECENT_DAYS)
 """How far back a forecast of a trained model looks."""
+
+READING, FORECASTING = "reading the series of", "forecasting"
+"""The legs of a run."""
 
 
 def forecast_cycle(ws: Workspace, plan: CyclePlan, troubles: Sequence[str] = ()) -> str:
@@ -97,27 +97,22 @@ def forecast_cycle(ws: Workspace, plan: CyclePlan, troubles: Sequence[str] = ())
 
 
 def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[str]) -> None:
-    cities = list(all_cities().values())
-    troubles = list(troubles)
-    with _spared("the air on its way"):
-        keep_arriving(ws, plan.world, plan.cycle, None if plan.mode == "replay" else plan.as_of)
+    troubles, diary = list(troubles), RunDiary(ws, run_id)
+    beside = Beside(diary, list(all_cities().values()))
+    until = None if plan.mode == "replay" else plan.as_of
+    beside.make("the air on its way", lambda: keep_arriving(ws, plan.world, plan.cycle, until), None)
     models = models_for(ws, plan.world, plan.as_of, aside=troubles)
-    panel, cities, unread = spare_legs(cities, lambda chosen: recent_panel(ws, plan, list(chosen)))
-    issued, cities, failed = spare_legs(cities, lambda chosen: _issue(ws, plan, panel, models, chosen))
-    (manner, made), left_out = issued, unread | failed
-    troubles += [f"{city}: left out, {why}" for city, why in left_out.items()]
-    with _spared("the model that is told forecast weather"):
-        for quantity, rows in ahead_tables(ws, panel, cities, plan.cycle, plan.as_of).items():
-            made.rows[quantity] = pd.concat([made.rows[quantity], rows], ignore_index=True)
+    panel, issued, left_out = _legs(ws, plan, models, diary, troubles)
+    manner, made = issued
     folder, model = ws.run_folder(plan.world, iso(plan.cycle), run_id), models.get("pm2p5")
-    products: dict[str, Path] = {}
-    with _spared("reasons"):
-        products |= write_run_reasons(explain_run(ws, plan, panel, model, made, manner), folder)
-    made, written = _published(ws, plan, panel, made, folder)
+    products = beside.products(
+        "reasons", lambda: write_run_reasons(explain_run(ws, plan, panel, model, made, manner), folder)
+    )
+    published, written = _published(ws, plan, panel, made, folder, beside)
     products |= written
-    with _spared("the evidence beside the forecast"):
-        products |= write_evidence_of(ws, Ran(plan, panel, model, made.paths["pm2p5"], manner), folder)
-    samples = made.samples["pm2p5"]
+    ran = Ran(plan, panel, model, published.paths["pm2p5"], manner)
+    products |= beside.products("the evidence", lambda: write_evidence_of(ws, ran, folder))
+    samples = published.samples["pm2p5"]
     inputs = _inputs(ws, plan, samples, models) | {"left_out": left_out}
     inputs["calibrated"] = calibrated_on(model, panel, plan.as_of) if model is not None else ""
     keep_files(ws.settings, products.values())
@@ -135,15 +130,49 @@ def _forecast(ws: Workspace, plan: CyclePlan, run_id: str, troubles: Sequence[st
         make_current(conn, run_id, expected=before.id if before else None)
 
 
+def _legs(
+    ws: Workspace, plan: CyclePlan, models: Models, diary: RunDiary, troubles: list[str]
+) -> tuple[AsOfPanel, tuple[Manner, IssueForecast], dict[str, str]]:
+    """Read and forecast what can be of every party; return by city why it is left out, too.
+
+    What a reader should know of it is added to the ``troubles``.
+    """
+    cities = list(all_cities().values())
+    read = spare_legs(cities, lambda some: recent_panel(ws, plan, list(some)), join_panels, READING, diary)
+    panel, cities = read.made, read.cities
+    beside = Beside(diary, cities)
+    issued = spare_legs(
+        cities,
+        lambda some: _issue(ws, plan, panel, models, some, beside),
+        lambda parts: (parts[0][0], join_issues(panel, [made for _, made in parts])),
+        FORECASTING,
+        diary,
+    )
+    for leg in (read, issued):
+        troubles += [f"made of each party's cities alone: {leg.apart}"] * bool(leg.apart)
+        troubles += [f"{city}: left out, {why}" for city, why in leg.left_out.items()]
+    made, nothing = issued.made[1], dict[str, pd.DataFrame]()
+    told = beside.make(
+        "what a model told forecast weather says",
+        lambda: ahead_tables(ws, panel, issued.cities, plan.cycle, plan.as_of),
+        nothing,
+    )
+    for quantity, rows in told.items():
+        made.rows[quantity] = pd.concat([made.rows[quantity], rows], ignore_index=True)
+    return panel, issued.made, read.left_out | issued.left_out
+
+
 def _issue(
-    ws: Workspace, plan: CyclePlan, panel: AsOfPanel, models: Models, cities: Sequence[City]
+    ws: Workspace, plan: CyclePlan, panel: AsOfPanel, models: Models, cities: Sequence[City], beside: Beside
 ) -> tuple[Manner, IssueForecast]:
     """Forecast cities together with what is known of these and others."""
     tell = reporter.get()
     tell("forecasting 200 joint futures", 0, 1)
-    manner = AS_USUAL
-    with _spared("forecast weather"):
-        manner = manner_for(ws, panel, models.values(), plan.cycle, plan.as_of)
+    manner = beside.make(
+        "use of forecast weather",
+        lambda: manner_for(ws, panel, models.values(), plan.cycle, plan.as_of),
+        AS_USUAL,
+    )
     made = forecast_issue(panel, models, cities, issue_time=plan.cycle, as_of=plan.as_of, manner=manner)
     tell("forecasting 200 joint futures", 1, 1)
     return manner, made
@@ -196,53 +225,47 @@ def write_products(folder: Path, made: IssueForecast, cities: list[City]) -> dic
 
 
 def _published(
-    ws: Workspace, plan: CyclePlan, panel: AsOfPanel, made: IssueForecast, folder: Path
+    ws: Workspace, plan: CyclePlan, panel: AsOfPanel, made: IssueForecast, folder: Path, beside: Beside
 ) -> tuple[IssueForecast, dict[str, Path]]:
     """Combine a forecast with those of others and write it; return what is published, and the paths."""
-    combination: Combination | None = None
-    with _spared("the forecasts of others"):
-        combination = combine_run(ws, plan, panel, made)
+    nothing: Combination | None = None
+    combination = beside.make("the forecasts of others", lambda: combine_run(ws, plan, panel, made), nothing)
     made = combination.made if combination else made
     products = write_products(folder, made, cities_in(made.paths["pm2p5"]))
-    with _spared("what others stated"):
-        products |= write_combination(combination, folder)
-    return made, products | _write_beside(ws, plan, panel, made, folder)
+    products |= beside.products("what others stated", lambda: write_combination(combination, folder))
+    return made, products | _write_beside(ws, plan, panel, made, folder, beside)
 
 
 def _write_beside(
-    ws: Workspace,
-    plan: CyclePlan,
-    panel: AsOfPanel,
-    made: IssueForecast,
-    folder: Path,
+    ws: Workspace, plan: CyclePlan, panel: AsOfPanel, made: IssueForecast, folder: Path, beside: Beside
 ) -> dict[str, Path]:
     """Write what stands beside a forecast, and return the paths by name; what fails is left out."""
-    cities = cities_in(made.paths["pm2p5"])
-    products: dict[str, Path] = {}
-    with _spared("the table of events"):
-        products["events"] = write_table(events_of(made.rows), folder / "events.parquet")
-    with _spared("the statement for the exchange"):
-        products |= write_statements(plan, made, folder)
-    with _spared("the forecasts of stations"):
-        stations = station_table(ws, plan, panel, made, cities)
-        products["stations"] = write_table(stations, folder / "stations.parquet")
-    with _spared("the forecasts of shadows"):
-        for name, rows in shadow_tables(ws, panel, cities, plan.cycle, plan.as_of).items():
-            products[name] = write_table(rows, folder / f"{name}.parquet")
-    with _spared("where the air comes from"):
-        products |= write_origins(*origins_of(ws, plan, panel, made.paths["pm2p5"]), folder)
-    with _spared("dust"):
-        products |= write_dust(*dust_of(ws, plan, panel, made, products.get("trajectories")), folder)
-    return products
+    cities, paths = cities_in(made.paths["pm2p5"]), made.paths["pm2p5"]
 
+    def of_stations() -> dict[str, Path]:
+        rows = station_table(ws, plan, panel, made, cities)
+        return {"stations": write_table(rows, folder / "stations.parquet")}
 
-@contextmanager
-def _spared(what: str) -> Iterator[None]:
-    """Let what no warning needs fail alone, with a line in the log: the forecast goes on without it."""
-    try:
-        yield
-    except Exception:
-        log.exception("the run goes on without %s", what)
+    def of_shadows() -> dict[str, Path]:
+        tables = shadow_tables(ws, panel, cities, plan.cycle, plan.as_of)
+        return {name: write_table(rows, folder / f"{name}.parquet") for name, rows in tables.items()}
+
+    products = beside.products(
+        "the table of events",
+        lambda: {"events": write_table(events_of(made.rows), folder / "events.parquet")},
+    )
+    products |= beside.products(
+        "the statement for the exchange", lambda: write_statements(plan, made, folder)
+    )
+    products |= beside.products("the forecasts of stations", of_stations)
+    products |= beside.products("the forecasts of shadows", of_shadows)
+    products |= beside.products(
+        "where the air comes from", lambda: write_origins(*origins_of(ws, plan, panel, paths), folder)
+    )
+    trajectories = products.get("trajectories")
+    return products | beside.products(
+        "dust", lambda: write_dust(*dust_of(ws, plan, panel, made, trajectories), folder)
+    )
 
 
 def write_table(rows: pd.DataFrame, path: Path) -> Path:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from flows.delivering import channel_of
 from flows.job_conditions import job_conditions
 from flows.job_workers import is_alive, worker_name
+from flows.leg_diary import overdue
 from flows.operator import tell_operator
 from flows.timetable import SILENT_AFTER, Decision, Entry, due, entries_of, flows
 from flows.workspace import Workspace
@@ -248,17 +249,21 @@ def _signs_of_life(ws: Workspace, entry: Entry, job: JobRow, worker: Worker) -> 
 def _beating(ws: Workspace, entry: Entry, job: JobRow, worker: Worker, ended: threading.Event) -> None:
     """Beat until the work ends; stop the process when the job was taken over or takes too long."""
     until = time.monotonic() + entry.longest.total_seconds()
+
+    def too_long() -> str:
+        return f"took longer than {entry.longest}" if time.monotonic() > until else overdue()
+
     while not ended.wait(worker.beat_every.total_seconds()):
         try:
             with ws.ledger.write() as conn:
                 if not beat(conn, job.id, ws.clock()):
                     return worker.stop(f"job {job.id} of {entry.flow} was taken over by another worker")
-                if time.monotonic() > until:
-                    fail_job(conn, job.id, ws.clock(), f"took longer than {entry.longest}")
+                if why := too_long():
+                    fail_job(conn, job.id, ws.clock(), why)
         except Exception:
             log.exception("no sign of life of job %s could be given", job.id)
-        if time.monotonic() > until:
-            return worker.stop(f"job {job.id} of {entry.flow} took longer than {entry.longest}")
+        if why := too_long():
+            return worker.stop(f"job {job.id} of {entry.flow}: {why}")
     return None
 
 

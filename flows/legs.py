@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
+from flows.leg_diary import Diary, LegFatal
 from flows.workspace import Workspace
 from pipeline.cities import City
 from pipeline.errors import SameairError
@@ -28,36 +30,75 @@ class LegFailed(SameairError):
     """A city was left out of a run that is otherwise done; it is made up for by a later look."""
 
 
-def spare_legs(
-    cities: Sequence[City], make: Callable[[Sequence[City]], Made]
-) -> tuple[Made, list[City], dict[str, str]]:
-    """Make something of all cities, or, where that fails, without the parties whose cities fail alone.
+@dataclass(frozen=True)
+class Spared(Generic[Made]):
+    """What was made, of which cities, and by city why it is left out.
 
-    Returns
-    -------
-    what was made, of which cities, and by city why it is left out
+    Parameters
+    ----------
+    apart : the fault for which all of it was made of each party's cities alone and joined. Empty where it was
+        made at once, and where only a process had ended in it: what is joined is not worse
+    """
+
+    made: Made
+    cities: list[City]
+    left_out: dict[str, str]
+    apart: str = ""
+
+
+def spare_legs(
+    cities: Sequence[City],
+    make: Callable[[Sequence[City]], Made],
+    join: Callable[[Sequence[Made]], Made],
+    step: str = "computing",
+    diary: Diary | None = None,
+) -> Spared[Made]:
+    """Make something of all cities, or, where that fails, of each party's alone, and join what could be made.
+
+    Parameters
+    ----------
+    make : makes it of some cities
+    join : puts together what was made of several parties' cities
+    step : what this is, in words that follow "while"
+    diary : knows in what earlier processes died, and where this one is; what was fatal is not begun again
 
     Raises
     ------
     Exception
-        what making it of all raised, where every party fails alone, or none does
+        what making it of all raised, where every party fails alone
     """
+    kept_in = diary or Diary()
+
+    def attempt(chosen: Sequence[City]) -> Made:
+        with kept_in.under_way(step, chosen):
+            return make(chosen)
+
     try:
-        return make(cities), list(cities), {}
-    except Exception:
+        return Spared(attempt(cities), list(cities), {})
+    except Exception as fault:
         log.exception("it cannot be made of all cities together; each party is tried alone")
-        faults: dict[str, str] = {}
-        for _, group in groupby(sorted(cities, key=lambda c: c.party), key=lambda c: c.party):
-            own = list(group)
-            try:
-                make(own)
-            except Exception as fault:
-                log.exception("left out: %s", ", ".join(city.id for city in own))
-                faults |= {city.id: reason_of(fault) for city in own}
-        kept = [city for city in cities if city.id not in faults]
-        if not faults or not kept:
+        parts, faults = _each_alone(cities, attempt)
+        if not parts:
             raise
-        return make(kept), kept, faults
+        kept = [city for city in cities if city.id not in faults]
+        told = not faults and not isinstance(fault, LegFatal)
+        return Spared(join(parts), kept, faults, reason_of(fault) if told else "")
+
+
+def _each_alone(
+    cities: Sequence[City], attempt: Callable[[Sequence[City]], Made]
+) -> tuple[list[Made], dict[str, str]]:
+    """Return what could be made of each party's cities alone, and by city why it could not."""
+    parts: list[Made] = []
+    faults: dict[str, str] = {}
+    for _, group in groupby(sorted(cities, key=lambda c: c.party), key=lambda c: c.party):
+        own = list(group)
+        try:
+            parts.append(attempt(own))
+        except Exception as fault:
+            log.exception("left out: %s", ", ".join(city.id for city in own))
+            faults |= {city.id: reason_of(fault) for city in own}
+    return parts, faults
 
 
 def reason_of(error: BaseException) -> str:

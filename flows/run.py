@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from flows.leg_diary import died_in
 from flows.legs import left_out_of, unassessed_of
 from flows.plan import CyclePlan
 from flows.runtime import await_server, begin_server
@@ -92,4 +93,5 @@ def _mark_killed_runs(ws: Workspace, world: str) -> None:
     if killed:
         with ws.ledger.write() as conn:
             for run in killed:
-                fail_run(conn, run.id, at=ws.clock(), error="its process ended before it did")
+                while_at = f" while {where}" if (where := died_in(run)) else ""
+                fail_run(conn, run.id, at=ws.clock(), error=f"its process ended before it did{while_at}")

@@ -18,10 +18,11 @@ from forecasting.situation_memory import Remembered
 from forecasting.weather_ahead import AS_USUAL, Manner
 from pipeline.asof import AsOfPanel
 from pipeline.cities import City
-from pipeline.paths import join_paths
+from pipeline.paths import cities_in, join_paths
+from pipeline.schema import check_samples
 from pipeline.threads import single_threaded
 
-__all__ = ["OPERATIONAL", "QUANTITIES", "IssueForecast", "forecast_issue"]
+__all__ = ["OPERATIONAL", "QUANTITIES", "IssueForecast", "forecast_issue", "join_issues"]
 
 QUANTITIES = ("pm2p5", "pm10")
 
@@ -88,3 +89,32 @@ def _forecast(
         ]
         rows[quantity] = pd.concat(parts, ignore_index=True)
     return IssueForecast(samples, paths, rows)
+
+
+def join_issues(panel: AsOfPanel, parts: Sequence[IssueForecast]) -> IssueForecast:
+    """Return one forecast of what was forecast of several cities each alone, at one issue with one model.
+
+    A model draws all its futures together whomever it is asked for, so what is joined equals what would have
+    been forecast at once.
+
+    Parameters
+    ----------
+    panel : what the parts were made from
+    """
+    if len(parts) == 1:
+        return parts[0]
+    samples = {q: _join_samples([part.samples[q] for part in parts]) for q in parts[0].samples}
+    return IssueForecast(
+        samples,
+        {q: join_paths(panel, joined, cities_in(joined)) for q, joined in samples.items()},
+        {q: pd.concat([part.rows[q] for part in parts], ignore_index=True) for q in parts[0].rows},
+    )
+
+
+def _join_samples(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Put samples of several cities side by side; a lead that one lacks is not a number there."""
+    joined = xr.merge(parts, join="outer", compat="no_conflicts", combine_attrs="drop_conflicts")
+    for name, between in (("inputs_used", ","), ("inputs_missing", ","), ("degraded", "; ")):
+        told = (one for part in parts for one in str(part.attrs[name]).split(between))
+        joined.attrs[name] = between.join(dict.fromkeys(one for one in told if one))
+    return check_samples(joined.sel(city=[city.id for city in cities_in(joined)]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -121,3 +121,16 @@ class AsOfPanel(Mapping[str, AsOfSeries]):
         if key not in self.series:
             return np.full(len(grid), np.nan)
         return self.series[key].on_grid(grid, to_ns(as_of))
+
+
+def join_panels(panels: Sequence[AsOfPanel]) -> AsOfPanel:
+    """Return one panel of what panels of one world hold; where two hold the same series the last one counts.
+
+    >>> t = np.array(["2020-01-01T01"], "M8[ns]")
+    >>> one = AsOfSeries(t, t, t.astype(float))
+    >>> list(join_panels([AsOfPanel({"a": one}, "measured"), AsOfPanel({"a": one, "b": one}, "measured")]))
+    ['a', 'b']
+    """
+    [world] = {panel.world for panel in panels}
+    series = {key: one for panel in panels for key, one in panel.series.items()}
+    return AsOfPanel(series, world, tuple(dict.fromkeys(b for panel in panels for b in panel.batches)))

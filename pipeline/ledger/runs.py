@@ -112,6 +112,29 @@ def fail_run(conn: Connection, run_id: str, *, at: datetime, error: str) -> None
     _end(conn, run_id, at, status="failed", error=error)
 
 
+def note_under_way(conn: Connection, run_id: str, leg: Mapping[str, Any] | None) -> None:
+    """Note in a running run what its process is in the midst of, or that it is in the midst of nothing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pipeline.ledger import open_ledger
+    >>> from pipeline.times import parse_instant
+    >>> when = parse_instant("2019-03-03T08:00Z")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ledger = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
+    ...     with ledger.write() as conn:
+    ...         run = begin_run(conn, world="measured", cycle=when, as_of=when, code_version="1", at=when)
+    ...         note_under_way(conn, run, {"step": "reading", "cities": ["seoul"]})
+    ...         fail_run(conn, run, at=when, error="killed")
+    ...         print([one.inputs for one in runs_of_cycle(conn, "measured", when)])
+    ...     ledger.close()
+    [{'under_way': {'step': 'reading', 'cities': ['seoul']}}]
+    """
+    running = update(runs).where(runs.c.id == run_id, runs.c.status == "running")
+    conn.execute(running.values(inputs={"under_way": dict(leg)} if leg else {}))
+
+
 def make_current(conn: Connection, run_id: str, *, expected: str | None) -> bool:
     """Make a finished run the current one of its cycle if the current one is still the expected one.
 
@@ -190,6 +213,12 @@ def list_runs(
     if until is not None:
         query = query.where(runs.c.cycle <= until, runs.c.as_of <= until)
     return [_run_row(row) for row in conn.execute(query)]
+
+
+def runs_of_cycle(conn: Connection, world: str, cycle: datetime) -> list[RunRow]:
+    """Return the runs of a cycle, the oldest first."""
+    of_it = select(runs).where(runs.c.world == world, runs.c.cycle == cycle)
+    return [_run_row(row) for row in conn.execute(of_it.order_by(runs.c.begun_at, runs.c.id))]
 
 
 def runs_known(conn: Connection, world: str, as_of: datetime, limit: int) -> list[RunRow]:

@@ -39,6 +39,7 @@ KILLS = [
     ("ingest.asking:mark_answered", 1, "between storing and marking as answered"),
     ("ingest.collect:record_attempt", 2, "after the first feed"),
     ("flows.cycle:forecast_cycle", 1, "after everything was taken in"),
+    ("flows.forecast:forecast_issue", 1, "in the midst of the forecast"),
     ("flows.forecast:write_table", 2, "between two products"),
     ("flows.forecast:make_current", 1, "before the run is current"),
     ("flows.assess:propose_version", 1, "in the transaction of the drafts"),
@@ -53,6 +54,7 @@ KILLS = [
 ]
 BY_DAY = {
     "in the middle of a source",
+    "in the midst of the forecast",
     "before the run is current",
     "between two signatures",
     "in the transaction of the outbox",

@@ -71,6 +71,29 @@ def call(ws, plan):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("step", ["reading its series", "its forecast"])
+def test_a_fault_of_both_cities_together_leaves_out_none(past, plan, monkeypatch, step):
+    module, _, name = STEPS[step].partition(":")
+    real = getattr(importlib.import_module(module), name)
+
+    def fails_together(*args, **kwargs):
+        if any(isinstance(given, (list, tuple)) and len(given) == len(CITIES) for given in args):
+            raise Broken("not both")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(f"{module}.{name}", fails_together)
+    run_cycle(past, plan)
+    with past.ledger.read() as conn:
+        run = current_run(conn, plan.world, plan.cycle)
+        joint = [r.content["product"] for r in list_versions(conn, plan.world) if r.state == "issued"]
+    assert "made of each party's cities alone: Broken: not both" in run.degraded
+    assert lacking_legs(past, run) == ""
+    assert warned(past, plan.world)[0] == set(CITIES)
+    assert joint == ["joint_warning"]
+    once_each(past)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "city"), CASES)
 def test_a_fault_of_one_citys_leg_leaves_the_others_warning_in_time(past, plan, monkeypatch, step, city):
     [other] = [name for name in CITIES if name != city]
@@ -102,6 +125,10 @@ def test_a_fault_of_one_citys_leg_leaves_the_others_warning_in_time(past, plan, 
     once_each(past)
 
 
+def listed(parts):
+    return [name for part in parts for name in part]
+
+
 def test_the_party_whose_cities_fail_alone_is_left_out():
     cities = list(all_cities().values())
 
@@ -110,24 +137,36 @@ def test_the_party_whose_cities_fail_alone_is_left_out():
             raise Broken("no")
         return [city.id for city in chosen]
 
-    made, kept, why = spare_legs(cities, make)
-    assert made == [city.id for city in kept] == [c.id for c in cities if c.party != party_of(CITIES[0])]
-    assert why == {c.id: "Broken: no" for c in cities if c.party == party_of(CITIES[0])}
+    found = spare_legs(cities, make, listed)
+    own = [c.id for c in cities if c.party == party_of(CITIES[0])]
+    assert found.made == [city.id for city in found.cities] == [c.id for c in cities if c.id not in own]
+    assert found.left_out == dict.fromkeys(own, "Broken: no")
+    assert found.apart == "", "who is left out is told of instead"
 
 
 def party_of(city):
     return all_cities()[city].party
 
 
-@pytest.mark.parametrize("failing", [lambda chosen: True, lambda chosen: len(chosen) > 1])
-def test_a_fault_that_is_no_single_partys_is_raised(failing):
+def test_what_can_only_be_made_of_each_party_alone_is_joined():
+    cities = list(all_cities().values())
+
     def make(chosen):
-        if failing(chosen):
-            raise Broken("all")
-        return chosen
+        if len({city.party for city in chosen}) > 1:
+            raise Broken("together")
+        return [city.id for city in chosen]
+
+    found = spare_legs(cities, make, listed)
+    assert sorted(found.made) == CITIES
+    assert (found.cities, found.left_out, found.apart) == (cities, {}, "Broken: together")
+
+
+def test_a_fault_of_every_party_is_raised():
+    def make(_chosen):
+        raise Broken("all")
 
     with pytest.raises(Broken):
-        spare_legs(list(all_cities().values()), make)
+        spare_legs(list(all_cities().values()), make, listed)
 
 
 def test_a_leg_that_failed_is_an_error_that_names_itself():
