@@ -27,7 +27,7 @@ from pipeline.http_session import new_session
 from pipeline.settings import Settings
 from pipeline.times import iso, parse_instant
 
-PATIENCE = Patience(connect_s=5, read_s=2.5, total_s=10, tries=3)
+PATIENCE = Patience(connect_s=30, read_s=10, total_s=40, tries=3)
 BACKFILL = timedelta(hours=25)
 CITIES = ("110000", "120000")
 STEPS = (0,)

@@ -92,7 +92,7 @@ def test_told_to_end_in_the_middle_of_a_job_it_is_gone_in_time_and_the_next_star
         process.send_signal(signal.SIGTERM)
         assert process.wait(FAREWELL + LEAVING + SERVER_ENDS + 15) == 0
         assert time.monotonic() - began < FAREWELL + LEAVING + SERVER_ENDS + 15
-        wait_for(lambda: not session(process.pid), 5)
+        wait_for(lambda: not session(process.pid), 30)
         assert is_gone(url)
         assert is_alive(job.worker) is False
     (left,) = jobs_of(ws, "cycle")
@@ -145,7 +145,7 @@ def test_a_run_ends_with_the_service_that_began_it_however_that_ended(ws, tmp_pa
         (job,) = wait_for(lambda: running(ws, "cycle"), 600, 0.1)
         time.sleep(2)
         os.kill(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
         wait_for(lambda: not session(process.pid), FAREWELL + 10)
         assert is_gone(url)
         assert is_alive(job.worker) is False
