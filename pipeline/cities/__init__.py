@@ -118,8 +118,31 @@ def parse_city(table: dict[str, Any]) -> City:
         ) from error
 
 
+class UnknownCity(UsageError, KeyError):
+    """A city that this installation does not have, or has no longer."""
+
+    def __str__(self) -> str:
+        """Return the text as it is; a KeyError would quote it."""
+        return str(self.args[0])
+
+
+class Cities(dict[str, City]):
+    """Cities by id; one that is not there is told with those that are."""
+
+    def __missing__(self, city_id: str) -> City:
+        """Refuse an id that the ledger may hold from a time when other cities were chosen.
+
+        >>> Cities()["atlantis"]
+        Traceback (most recent call last):
+            ...
+        pipeline.cities.UnknownCity: no city 'atlantis'; there are none, as SAMEAIR_CITIES chooses them
+        """
+        there = ", ".join(sorted(self)) or "none"
+        raise UnknownCity(f"no city '{city_id}'; there are {there}, as SAMEAIR_CITIES chooses them")
+
+
 @cache
-def all_cities() -> dict[str, City]:
+def all_cities() -> Cities:
     """Return every city of this installation by id: those that ``SAMEAIR_CITIES`` chooses.
 
     The choice is made once in a process, when this is first called.
@@ -139,7 +162,7 @@ def all_cities() -> dict[str, City]:
     return cities_of(chosen_sets())
 
 
-def cities_of(sets: Sequence[str]) -> dict[str, City]:
+def cities_of(sets: Sequence[str]) -> Cities:
     """Return the cities of some sets and folders, by id and in that order.
 
     >>> len(cities_of(["areas-2019"])), len(cities_of(["east-asian-clean-air-cities"]))
@@ -147,7 +170,7 @@ def cities_of(sets: Sequence[str]) -> dict[str, City]:
     """
     found = {table.get("id", ""): parse_city(table) for table in city_tables(sets)}
     check_cities(found.values())
-    return dict(sorted(found.items()))
+    return Cities(sorted(found.items()))
 
 
 def all_parties() -> list[str]:
@@ -238,7 +261,4 @@ def cities_by_area(country: str) -> dict[str, str]:
 
 def city(city_id: str) -> City:
     """Return one city; an unknown id is a usage error."""
-    try:
-        return all_cities()[city_id]
-    except KeyError:
-        raise UsageError(f"no city '{city_id}'; there are {', '.join(sorted(all_cities()))}") from None
+    return all_cities()[city_id]

@@ -8,7 +8,7 @@ from dataclasses import field as field_
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
 
 from pipeline.ledger.asked import Hour
 from pipeline.ledger.source_tables import quarantined
@@ -71,6 +71,32 @@ def list_quarantined(
     if not resolved:
         query = query.where(quarantined.c.resolved_at.is_(None))
     return [_entry(row) for row in conn.execute(query)]
+
+
+def page_quarantined(
+    conn: Connection, world: str, limit: int, *, resolved: bool, before: Quarantined | None = None
+) -> list[Quarantined]:
+    """Return the newest answers of a world that are open, or that no longer are.
+
+    Parameters
+    ----------
+    before : the last answer of the page before; None: from the newest on
+    """
+    c = quarantined.c
+    query = select(quarantined).where(
+        c.world == world, c.resolved_at.is_not(None) if resolved else c.resolved_at.is_(None)
+    )
+    if before is not None:
+        query = query.where(tuple_(c.fetched_at, c.id) < (before.fetched_at, before.id))
+    return [
+        _entry(row) for row in conn.execute(query.order_by(c.fetched_at.desc(), c.id.desc()).limit(limit))
+    ]
+
+
+def count_quarantined(conn: Connection, world: str) -> int:
+    """Return how many answers of a world wait for somebody."""
+    waiting = (quarantined.c.world == world, quarantined.c.resolved_at.is_(None))
+    return conn.execute(select(func.count()).select_from(quarantined).where(*waiting)).scalar_one()
 
 
 def find_quarantined(conn: Connection, name: str) -> list[Quarantined]:

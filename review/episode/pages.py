@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
@@ -52,6 +52,8 @@ from review.episode.subject import (
 from review.page import render, words_of
 from review.worlds import world_of
 
+ROWS: Final = 100
+
 
 def episode_routes() -> APIRouter:
     """Return the routes of the pages of episodes."""
@@ -61,15 +63,22 @@ def episode_routes() -> APIRouter:
     return router
 
 
-def episodes(request: Request) -> Response:
-    """List the episodes of a world, the open ones first."""
+def episodes(request: Request, before: str = "") -> Response:
+    """List the episodes of a world, the open ones first, then the newest."""
     with request.app.state.ledger.read() as conn:
         world = world_of(request, conn)
         found = list_episodes(conn, world) if world else []
-    rows = sorted(found, key=lambda row: (row.state == "open", row.onset), reverse=True)
-    cities = all_cities()
+    rows = sorted(found, key=lambda row: (row.state == "open", row.onset, row.id), reverse=True)
+    seen = next((n for n, row in enumerate(rows, 1) if row.id == before), 0)
+    following = rows[seen + ROWS - 1].id if len(rows) > seen + ROWS else ""
     return render(
-        request, "episode/list.html.j2", rows=rows, cities=cities, world=world, simulated=is_simulated(world)
+        request,
+        "episode/list.html.j2",
+        rows=rows[seen : seen + ROWS],
+        following=following,
+        cities=all_cities(),
+        world=world,
+        simulated=is_simulated(world),
     )
 
 

@@ -15,7 +15,7 @@ from pipeline.errors import SameairError
 from pipeline.exchange.standing import Standing, standing_of
 from pipeline.ledger.audit_reads import Wanted, find_rows
 from pipeline.ledger.deliveries import OutboxRow, read_outbox
-from pipeline.ledger.quarantined import list_quarantined
+from pipeline.ledger.quarantined import count_quarantined
 from pipeline.ledger.recipients import known_as, name_shown
 from pipeline.ledger.runs import list_runs
 from pipeline.names import is_simulated
@@ -43,7 +43,7 @@ def overview(request: Request) -> Response:
             "state": next((s for s in world_states(conn, now) if s.world == world), None),
             "lines": [line_of(r, state.settings) for r in (list_runs(conn, world, RUNS) if world else [])],
             "messages": unsent(conn, world),
-            "quarantined": len(list_quarantined(conn, world=world)) if world else 0,
+            "quarantined": count_quarantined(conn, world) if world else 0,
             "peers": peers(conn, state.settings, now),
             "newest": find_rows(conn, Wanted(), AUDIT),
         }

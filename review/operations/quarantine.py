@@ -8,7 +8,7 @@ from fastapi import Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from pipeline.errors import SameairError
-from pipeline.ledger.quarantined import Quarantined, find_quarantined, list_quarantined
+from pipeline.ledger.quarantined import Quarantined, find_quarantined, page_quarantined
 from pipeline.removed import NOTE, read_note
 from pipeline.settings import Settings
 from review.access import visitor
@@ -17,18 +17,31 @@ from review.operations.page import chosen_world, show
 
 SHOWN: Final = 20_000
 """As much of an answer as is shown [bytes]."""
+ROWS: Final = 100
 SEE_OTHER: Final = 303
 CONFLICT: Final = 409
 
 
-def quarantine(request: Request, closed: bool = False) -> Response:
-    """Show the answers of a world that wait for somebody, or those that no longer do."""
+def quarantine(request: Request, closed: bool = False, before: str = "") -> Response:
+    """Show the answers of a world that wait for somebody, or those that no longer do, newest first."""
     with request.app.state.ledger.read() as conn:
         chosen = chosen_world(request, conn)
-        found = list_quarantined(conn, world=chosen["world"], resolved=True)
-    rows = [one for one in found if (one.resolved_at is not None) == closed]
+        last = (
+            next((one for one in find_quarantined(conn, before) if one.id == before), None)
+            if before
+            else None
+        )
+        world = chosen["world"]
+        found = page_quarantined(conn, world, ROWS + 1, resolved=closed, before=last) if world else []
+    following = found[ROWS - 1].id if len(found) > ROWS else ""
     return show(
-        request, "operations/quarantine.html.j2", "quarantine", rows=rows[::-1], closed=closed, **chosen
+        request,
+        "operations/quarantine.html.j2",
+        "quarantine",
+        rows=found[:ROWS],
+        following=following,
+        closed=closed,
+        **chosen,
     )
 
 

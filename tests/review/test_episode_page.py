@@ -8,6 +8,7 @@ import pytest
 import requests
 from lxml import html
 
+from pipeline.cities import Cities
 from pipeline.ledger.runs import list_runs
 from review.accounts.roles import Role
 from tests.review.desk_world import CYCLE
@@ -218,6 +219,30 @@ def test_the_list_leads_to_each_episode(world):
     page = get(world, "/episodes")
     assert f'href="/episodes/{EPISODE}"' in page.text
     assert "Seoul" in page.text
+
+
+def test_the_list_is_paged_and_shows_each_episode_once(world, monkeypatch):
+    monkeypatch.setattr("review.episode.pages.ROWS", 2)
+    names = [f"seoul-8{n}" for n in range(5)]
+    run = world.run(world="simulated-8")
+    for name in names:
+        world.episode(run, world="simulated-8", episode=name)
+    path, pages = "/episodes?world=simulated-8", []
+    while path:
+        page = html.fromstring(get(world, path).text)
+        pages.append([h.rpartition("/")[2] for h in page.xpath("//tbody//th/a/@href")])
+        path = next(iter(page.xpath("//a[@rel='next']/@href")), "")
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert sorted(name for page in pages for name in page) == names
+
+
+def test_an_episode_of_a_city_that_is_no_longer_chosen_is_listed_and_its_page_says_why(world, monkeypatch):
+    for place in ("pages", "subject"):
+        monkeypatch.setattr(f"review.episode.{place}.all_cities", Cities)
+    assert f'<a href="/episodes/{EPISODE}">seoul</a>' in get(world, "/episodes").text
+    answer = get(world, PAGE)
+    assert answer.status_code == 503
+    assert "no city 'seoul'; there are none" in html.fromstring(answer.text).text_content()
 
 
 def test_a_world_without_episodes_says_so(world):

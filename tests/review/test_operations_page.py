@@ -9,11 +9,17 @@ from sqlalchemy import select, update
 from flows.reviewing import Reviewing
 from flows.workspace import open_workspace
 from pipeline.ledger.audit import newest_rows, verify_audit
-from pipeline.ledger.quarantined import Quarantined, file_quarantined, find_quarantined
+from pipeline.ledger.quarantined import (
+    Quarantined,
+    file_quarantined,
+    find_quarantined,
+    list_quarantined,
+    resolve_quarantined,
+)
 from pipeline.ledger.tables import audit
 from review.accounts.roles import Role
 from review.app import create_app
-from review.operations.quarantine import SHOWN
+from review.operations.quarantine import ROWS, SHOWN
 from tests.review.read_world import CYCLE, ReadWorld
 from tests.review.running_app import NOW
 from tests.review.signed_in import person
@@ -83,6 +89,31 @@ def test_an_answer_is_shown_as_text_and_not_without_end(room, entry):
     assert len(raw) <= SHOWN
     for other in ("nothing", "abcdef", "..%2fledger.sqlite"):
         assert room.get(f"/operations/quarantine/{other}", Role.operator).status_code == 404
+
+
+def test_answers_are_paged_and_none_is_lost_between_pages(room):
+    names = [f"cnemc.page-{n:016x}" for n in range(2 * ROWS + 1)]
+    with room.ledger.write() as conn:
+        for n, name in enumerate(names):
+            at = NOW - timedelta(hours=n // 3)
+            one = Quarantined(
+                name, "cnemc", "cnemc.hourly", "BadPayload", "what", "field", "look", "hour", at, 9
+            )
+            file_quarantined(conn, "measured", one)
+    path, pages = "/operations/quarantine?world=measured", []
+    while path:
+        page = html.fromstring(room.get(path, Role.operator).text)
+        pages.append([h.rpartition("/")[2] for h in page.xpath("//td/a/@href") if "cnemc.page-" in h])
+        path = next(iter(page.xpath("//a[@rel='next']/@href")), "")
+    assert len(pages) == 3
+    assert sorted(name for page in pages for name in page) == names
+    with room.ledger.read() as conn:
+        waiting = len(list_quarantined(conn, world="measured"))
+    assert waiting >= len(names)
+    assert f"wait for somebody: {waiting}" in text(room.get("/operations?world=measured", Role.operator))
+    with room.ledger.write() as conn:
+        for name in names:
+            resolve_quarantined(conn, name, NOW)
 
 
 def test_an_operator_retries_and_closes_with_a_reason_and_nobody_else_does(room, entry):
