@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -19,6 +20,9 @@ BETWEEN = 60.0
 """Pause between two looks for data [s]; the sources publish once an hour."""
 SILENT = timedelta(hours=6)
 """A network that gave nothing for so long is not waited for: the other city's people are warned in time."""
+
+FAILED_OFTEN = 3
+"""A network whose source gave no answer so often in a row is not waited for, though heard of lately."""
 
 
 def lacking_data(ws: Workspace, until: datetime) -> list[str]:
@@ -55,16 +59,22 @@ def _lacking(ws: Workspace, start: datetime, until: datetime, *, everything: boo
 def wait_for_data(ws: Workspace, entry: Entry, nominal: datetime, pause: Pause = time.sleep) -> list[str]:
     """Ask the sources until the data of a nominal time are there or its deadline comes; returns what lacks.
 
-    Without live sources nothing will come, and nothing is waited for; nor is what has long been silent.
+    Without live sources nothing will come, and nothing is waited for; nor is what has long been silent, or a
+    network whose source time after time gives no answer.
     """
     if not ws.settings.live_sources or not entry.waits:
         return []
-    until = nominal - entry.data_before
+    until, failures = nominal - entry.data_before, Counter[str]()
     while lacking := lacking_data(ws, until):
         if ws.clock() + timedelta(seconds=BETWEEN) > nominal + entry.waits:
             break
-        take_hour(ws)
-        if set(lacking) <= set(silent_data(ws, until)):
+        for report in take_hour(ws):
+            if report.answers:
+                failures[report.source] = 0
+            elif report.errors:
+                failures[report.source] += 1
+        failing = {name for name in lacking if failures[name.split()[-1]] >= FAILED_OFTEN}
+        if set(lacking) <= failing | set(silent_data(ws, until)):
             break
         pause(BETWEEN)
     return lacking

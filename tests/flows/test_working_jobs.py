@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from flows import job_data
+from flows.ingest import SourceReport
 from flows.job_data import lacking_data, silent_data, wait_for_data
 from flows.job_workers import is_alive, worker_name
 from flows.jobs import Worker, late_flows, work_on
@@ -256,7 +257,7 @@ def test_data_are_waited_for_until_the_deadline_and_no_longer(ws, monkeypatch):
     def pause(seconds):
         live.clock.now += timedelta(seconds=seconds)
 
-    monkeypatch.setattr(job_data, "take_hour", lambda _ws: asked.append(live.clock.now))
+    monkeypatch.setattr(job_data, "take_hour", lambda _ws: asked.append(live.clock.now) or [])
     for comes_after, lacking in ((3, []), (99, ["seoul airkorea"])):
         asked.clear()
         live.clock.now = nominal + CYCLE.begins
@@ -292,6 +293,41 @@ def put_network(ws, network, city, hours):
         store.append(rows, source=network, world=MEASURED)
 
 
+@pytest.mark.parametrize(
+    ("answers", "minutes"),
+    [
+        ("xxxxxxxxxxxxxxxxxxxx", 2),
+        ("xx.xxxxxxxxxxxxxxxxx", 5),
+        ("....................", 15),
+        ("xx.xx.xx.xx.xx.xx.xx", 15),
+        ("oooooooooooooooooooo", 15),
+        ("x--x--x-------------", 6),
+    ],
+)
+def test_a_source_that_gives_no_answer_holds_up_no_cycle(ws, monkeypatch, answers, minutes):
+    """``x``: no answer, ``.``: one without the hour, ``o``: one that was read in part, ``-``: not asked."""
+    live = replace(ws, settings=ws.settings.model_copy(update={"live_sources": True}))
+    nominal = datetime(2026, 1, 1, 2, tzinfo=UTC)
+    until, comes = nominal - CYCLE.data_before, iter(answers)
+    live.clock.now = nominal + CYCLE.begins
+    paused = []
+
+    def pause(seconds):
+        paused.append(seconds)
+        live.clock.now += timedelta(seconds=seconds)
+
+    def take(_ws):
+        kind = next(comes)
+        report = SourceReport("cnemc", 0, int(kind in ".o"), () if kind in ".-" else ("cnemc: HTTP 503",))
+        return [SourceReport("airkorea", 9, 1, ()), report]
+
+    monkeypatch.setattr(job_data, "take_hour", take)
+    put_network(live, "airkorea", "seoul", [until])
+    put_network(live, "cnemc", "beijing", [until - HOUR])
+    assert wait_for_data(live, CYCLE, nominal, pause) == ["beijing cnemc"]
+    assert sum(paused) == 60 * minutes
+
+
 def test_a_network_that_is_long_silent_holds_up_no_cycle(ws, monkeypatch):
     live = replace(ws, settings=ws.settings.model_copy(update={"live_sources": True}))
     nominal = datetime(2026, 1, 1, 2, tzinfo=UTC)
@@ -303,7 +339,7 @@ def test_a_network_that_is_long_silent_holds_up_no_cycle(ws, monkeypatch):
         paused.append(seconds)
         live.clock.now += timedelta(seconds=seconds)
 
-    monkeypatch.setattr(job_data, "take_hour", lambda _ws: None)
+    monkeypatch.setattr(job_data, "take_hour", lambda _ws: [])
     put_network(live, "airkorea", "seoul", [until])
     put_network(live, "cnemc", "beijing", [until - 6 * HOUR])
     assert lacking_data(live, until) == silent_data(live, until) == ["beijing cnemc"]
