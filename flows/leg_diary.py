@@ -42,7 +42,7 @@ class Diary:
     """Limits how long legs take where the process is watched (``overdue``), and keeps nothing."""
 
     @contextmanager
-    def under_way(self, step: str, cities: Sequence[City], *, again: bool = False) -> Iterator[None]:
+    def under_way(self, step: str, cities: Sequence[City], *, fatal_at: float = 1) -> Iterator[None]:
         """Limit one leg; ``step`` is what is done, in words that follow "while"."""
         with limited(in_words(step, [c.id for c in cities]), longest_leg(len(cities))):
             yield
@@ -52,7 +52,8 @@ class RunDiary(Diary):
     """A diary in the row of a run.
 
     A leg in which a process died is not begun again before a run of the cycle was finished without it, so
-    that others are not kept waiting, and not at all once it ended ``OFTEN`` processes.
+    that others are not kept waiting, and not at all once it ended ``OFTEN`` processes; unless a person asks
+    for the cycle again (``pipeline.ledger.runs.count_no_longer``).
     """
 
     def __init__(self, ws: Workspace, run_id: str) -> None:
@@ -61,12 +62,12 @@ class RunDiary(Diary):
         self._deaths, self._unserved = _deaths_before(ws, run_id)
 
     @contextmanager
-    def under_way(self, step: str, cities: Sequence[City], *, again: bool = False) -> Iterator[None]:
+    def under_way(self, step: str, cities: Sequence[City], *, fatal_at: float = 1) -> Iterator[None]:
         """Note a leg for as long as it lasts; what the process is killed in stays noted.
 
         Parameters
         ----------
-        again : whether it is begun again at once after one death, which may have been a power cut
+        fatal_at : after so many deaths it is not begun at once again; one may have been a power cut
 
         Raises
         ------
@@ -75,7 +76,8 @@ class RunDiary(Diary):
         """
         names = [city.id for city in cities]
         leg = (step, tuple(names))
-        if self._deaths[leg] >= OFTEN or (leg in self._unserved and not again):
+        deaths = self._deaths[leg]
+        if deaths >= max(OFTEN, fatal_at) or (leg in self._unserved and deaths >= fatal_at):
             raise LegFatal(f"an earlier process of this cycle ended while {in_words(step, names)}")
         self._under_way.append({"step": step, "cities": names})
         self._note()
@@ -111,7 +113,7 @@ class Beside:
     def make(self, what: str, make: Callable[[], Made], otherwise: Made) -> Made:
         """Return what is made, or something else with a line in the log: the forecast goes on without it."""
         try:
-            with self._diary.under_way(f"making {what} for", self._cities, again=True):
+            with self._diary.under_way(f"making {what} for", self._cities, fatal_at=OFTEN):
                 return make()
         except Exception:
             log.exception("the run goes on without %s", what)
@@ -173,7 +175,7 @@ def overdue() -> str:
 
 def died_in(run: RunRow) -> str:
     """Return in words what leg a run's process died in; empty where it died in none."""
-    leg = run.inputs.get("under_way")
+    leg = run.inputs.get("under_way") or run.inputs.get("died_in")
     return in_words(leg["step"], leg["cities"]) if leg else ""
 
 

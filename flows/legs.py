@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -55,6 +56,8 @@ def spare_legs(
 ) -> Spared[Made]:
     """Make something of all cities, or, where that fails, of each party's alone, and join what could be made.
 
+    Where nothing may be begun, because processes died in all of it, it is tried at once all the same.
+
     Parameters
     ----------
     make : makes it of some cities
@@ -69,8 +72,8 @@ def spare_legs(
     """
     kept_in = diary or Diary()
 
-    def attempt(chosen: Sequence[City]) -> Made:
-        with kept_in.under_way(step, chosen):
+    def attempt(chosen: Sequence[City], fatal_at: float = 1) -> Made:
+        with kept_in.under_way(step, chosen, fatal_at=fatal_at):
             return make(chosen)
 
     try:
@@ -78,26 +81,29 @@ def spare_legs(
     except Exception as fault:
         log.exception("it cannot be made of all cities together; each party is tried alone")
         parts, faults = _each_alone(cities, attempt)
+        if not parts and all(isinstance(one, LegFatal) for one in (fault, *faults.values())):
+            return Spared(attempt(cities, math.inf), list(cities), {})
         if not parts:
             raise
+        left_out = {city: reason_of(one) for city, one in faults.items()}
         kept = [city for city in cities if city.id not in faults]
         told = not faults and not isinstance(fault, LegFatal)
-        return Spared(join(parts), kept, faults, reason_of(fault) if told else "")
+        return Spared(join(parts), kept, left_out, reason_of(fault) if told else "")
 
 
 def _each_alone(
     cities: Sequence[City], attempt: Callable[[Sequence[City]], Made]
-) -> tuple[list[Made], dict[str, str]]:
+) -> tuple[list[Made], dict[str, Exception]]:
     """Return what could be made of each party's cities alone, and by city why it could not."""
     parts: list[Made] = []
-    faults: dict[str, str] = {}
+    faults: dict[str, Exception] = {}
     for _, group in groupby(sorted(cities, key=lambda c: c.party), key=lambda c: c.party):
         own = list(group)
         try:
             parts.append(attempt(own))
         except Exception as fault:
             log.exception("left out: %s", ", ".join(city.id for city in own))
-            faults |= {city.id: reason_of(fault) for city in own}
+            faults |= dict.fromkeys([city.id for city in own], fault)
     return parts, faults
 
 

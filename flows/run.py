@@ -13,7 +13,7 @@ from flows.steps import Steps
 from flows.workspace import Workspace, reporter
 from pipeline.errors import StorageError
 from pipeline.ledger.locks import LockHeld, ledger_lock
-from pipeline.ledger.runs import RunRow, current_run, fail_run, list_runs
+from pipeline.ledger.runs import RunRow, count_no_longer, current_run, fail_run, list_runs
 
 LONGEST_CYCLE = 3600
 """How long to wait for another process that runs a cycle of the same world [s]."""
@@ -31,6 +31,9 @@ def run_cycle(ws: Workspace, plan: CyclePlan, *, again: bool = False) -> bool:
         if before is not None and not again and not left_out_of(before):
             finish_cycle(ws, plan, before)
             return True
+        if again:
+            with ws.ledger.write() as conn:
+                count_no_longer(conn, plan.world, plan.cycle)
         begin_server(ws.settings.data_dir)
         tell = reporter.get()
         tell("starting Prefect", 0, 1)

@@ -135,6 +135,14 @@ def note_under_way(conn: Connection, run_id: str, leg: Mapping[str, Any] | None)
     conn.execute(running.values(inputs={"under_way": dict(leg)} if leg else {}))
 
 
+def count_no_longer(conn: Connection, world: str, cycle: datetime) -> None:
+    """Let what processes of a cycle died in be history that keeps nothing from being begun again."""
+    for run in runs_of_cycle(conn, world, cycle):
+        if run.status == "failed" and run.inputs.get("under_way"):
+            held = {"died_in": run.inputs["under_way"]}
+            conn.execute(update(runs).where(runs.c.id == run.id).values(inputs=held))
+
+
 def make_current(conn: Connection, run_id: str, *, expected: str | None) -> bool:
     """Make a finished run the current one of its cycle if the current one is still the expected one.
 

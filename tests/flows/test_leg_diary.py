@@ -13,14 +13,23 @@ from pathlib import Path
 import pytest
 
 from flows.jobs import Worker, work_on
-from flows.leg_diary import OFTEN, Beside, LegFatal, RunDiary, died_in, limited, longest_leg, overdue
+from flows.leg_diary import OFTEN, Beside, RunDiary, died_in, limited, longest_leg, overdue
 from flows.legs import lacking_legs, spare_legs
 from flows.run import run_cycle
 from flows.workspace import open_workspace
 from pipeline.cities import all_cities
 from pipeline.errors import StorageError
 from pipeline.ledger.jobs import jobs_between
-from pipeline.ledger.runs import begin_run, current_run, fail_run, finish_run, list_runs, note_under_way
+from pipeline.ledger.runs import (
+    begin_run,
+    count_no_longer,
+    current_run,
+    fail_run,
+    finish_run,
+    get_run,
+    list_runs,
+    note_under_way,
+)
 from pipeline.ledger.warnings import list_versions
 from pipeline.settings import Settings
 from pipeline.times import parse_instant
@@ -146,11 +155,23 @@ def test_what_was_fatal_often_is_not_begun_again(ws):
     assert set(found.left_out) == {c.id for c in own(PARTIES[0])}
 
 
-def test_where_every_leg_was_fatal_that_is_the_error(ws):
-    for cities in (CITIES, *(own(p) for p in PARTIES)):
+def test_where_every_leg_was_fatal_all_is_tried_at_once(ws):
+    for cities in (CITIES, *(own(p) for p in PARTIES)) * OFTEN:
         killed_in(ws, cities)
-    with pytest.raises(LegFatal, match="ended while forecasting"):
-        tried(ws)
+    found, seen = tried(ws)
+    assert seen == [[c.id for c in CITIES]], "there is nothing to lose"
+    assert (found.left_out, found.apart) == ({}, "")
+
+
+def test_where_a_person_asks_for_the_cycle_again_deaths_count_no_longer(ws):
+    for _ in range(OFTEN):
+        killed_in(ws, CITIES)
+        run = killed_in(ws, own(PARTIES[0]))
+    with ws.ledger.write() as conn:
+        count_no_longer(conn, "w", CYCLE)
+        held = get_run(conn, run)
+    assert died_in(held) == f"forecasting {own(PARTIES[0])[0].id}", "it stays known"
+    assert tried(ws)[1] == [[c.id for c in CITIES]]
 
 
 def test_what_no_warning_needs_is_left_out_once_it_was_fatal_often(ws, caplog):
