@@ -105,19 +105,17 @@ def test_a_worker_runs_one_cycle_of_two_starts_and_another_takes_over_when_it_is
     }
     assert (cycle["work_pool_name"], cycle["concurrency_limit"]) == (PROMPT_POOL, None)
     wait_until_due(ws, "cycle")
-    with working(environment, log) as worker:
+    # Who runs the cycle waits for its lock, so that it is still at it when the other starts come.
+    with cycle_lock(ws, MEASURED), working(environment, log) as worker:
         post = deployment(url, "post")["id"]
         assert end_of(url, asked_run(url, post)) == "COMPLETED"
         assert {job.state for job in jobs_of(ws, "post")} == {"done"}
-        with cycle_lock(ws, MEASURED):
-            # Who runs the cycle waits for the lock, so that it is still at it when the other start comes.
-            runs = [asked_run(url, cycle["id"]) for _ in range(2)]
-            (job,) = wait_for(lambda: [j for j in jobs_of(ws, "cycle") if j.state == "running"], 300, 0.1)
-            ended = wait_for(lambda: [r for r in runs if state_of(url, r) == "COMPLETED"], 300)
-            assert len(ended) == 1, "the other start found the cycle taken"
-            (held,) = jobs_of(ws, "cycle")
-            assert (held.id, held.state) == (job.id, "running")
-            os.kill(int(held.worker.split(":")[1]), signal.SIGKILL)
+        runs = [asked_run(url, cycle["id"]) for _ in range(2)]
+        (job,) = wait_for(lambda: [j for j in jobs_of(ws, "cycle") if j.state == "running"], 300, 0.1)
+        wait_for(lambda: [r for r in runs if state_of(url, r) == "COMPLETED"], 300)
+        (held,) = jobs_of(ws, "cycle")
+        assert (held.id, held.state) == (job.id, "running"), "the other start found the cycle taken"
+        os.kill(int(held.worker.split(":")[1]), signal.SIGKILL)
         kill_session(worker)
     with working(environment, log):
         late = deployment(url, "late")["id"]
