@@ -31,7 +31,8 @@ def played(folder, seed, days, gaps=(20, 150)):
     seen = Seen(year)
     wrong = [*done_wrong(seen), *told_wrong(seen)]
     seen.db.close()
-    ws = open_workspace(Settings(data_dir=folder / "node"))
+    node = folder / "node"
+    ws = open_workspace(Settings(data_dir=node, ledger_url=f"sqlite+pysqlite:///{node}/ledger.sqlite"))
     with ws.ledger.read() as conn:
         trail = verify_audit(conn)
     ws.ledger.close()

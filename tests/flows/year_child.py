@@ -124,10 +124,16 @@ def begin(settings, port):
         live(settings, way)
 
 
+def ledger_in(folder):
+    """Return the address of a folder's SQLite ledger: a year locks its file and takes it away."""
+    return f"sqlite+pysqlite:///{folder}/ledger.sqlite"
+
+
 def warm_up(settings):
     """Do everything once elsewhere, so that processes that fork from this one begin at once."""
     with tempfile.TemporaryDirectory() as folder:
-        plain = settings.model_copy(update={"data_dir": Path(folder), "channel": "folder"})
+        elsewhere = {"data_dir": Path(folder), "ledger_url": ledger_in(folder)}
+        plain = settings.model_copy(update={**elsewhere, "channel": "folder"})
         process = Process(plain)
         told = {"faults": [], "wake": list(DUTIES), "late": True, "people": True}
         for now in ("2026-01-13T20:21:00Z", "2026-01-13T21:33:00Z"):
@@ -139,7 +145,7 @@ def warm_up(settings):
 def main():
     """Fork a process for each line; all of them know the year's episodes from the settings' file."""
     folder, port, said = Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
-    settings = Settings(data_dir=folder, **said["settings"])
+    settings = Settings(data_dir=folder, ledger_url=ledger_in(folder), **said["settings"])
     year_cycle.stand_in(*said["plan"])
     year_faults.prepare(Pool)
     warm_up(settings)
